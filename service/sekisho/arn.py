@@ -1,0 +1,67 @@
+"""Amazon Resource Names: `arn:partition:service:region:account:resource`.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+"""
+
+import re
+from dataclasses import dataclass
+
+from sekisho.errors import InvalidArn
+
+PARTITION = "aws"
+MAX_LENGTH = 2048
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """The six segments of an ARN; `resource` is all that follows the fifth colon, colons included."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+
+def parse(text: str) -> Arn:
+    """Split an ARN into its segments, or raise InvalidArn."""
+    segments = text.split(":", 5)
+    if len(text) > MAX_LENGTH or len(segments) != 6 or segments[0] != "arn" or not (segments[1] and segments[2] and segments[5]):
+        shown = text if len(text) <= 128 else text[:128] + "…"
+        raise InvalidArn(f"ARN {shown} is not valid.")
+    return Arn(*segments[1:])
+
+
+def account_of(text: str) -> str:
+    """The account segment of an ARN, `""` where the ARN has none or the text is no ARN."""
+    segments = text.split(":", 5)
+    return segments[4] if len(segments) == 6 else ""
+
+
+def is_account_id(text: str) -> bool:
+    """Whether the text is twelve digits."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
+
+
+def iam(account: str, kind: str, name: str, path: str = "/") -> str:
+    """The ARN of an IAM entity: `arn:aws:iam::111122223333:user/division/alice`; `path` begins and ends with a slash."""
+    return f"arn:{PARTITION}:iam::{account}:{kind}{path}{name}"
+
+
+def root(account: str) -> str:
+    """The ARN of an account's root user, which in a Principal element stands for the account."""
+    return f"arn:{PARTITION}:iam::{account}:root"
+
+
+def assumed_role(account: str, role: str, session: str) -> str:
+    """The ARN of a role session; it never has the role's path."""
+    return f"arn:{PARTITION}:sts::{account}:assumed-role/{role}/{session}"
+
+
+def federated_user(account: str, name: str) -> str:
+    """The ARN of a session that GetFederationToken issued."""
+    return f"arn:{PARTITION}:sts::{account}:federated-user/{name}"
