@@ -16,9 +16,7 @@
 The name of the class is the AWS error code. Codes of one service live in ``<service>/errors.py``.
 """
 
-import re
-
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+from sekisho.naming import snake
 
 
 class SekishoError(Exception):
@@ -40,7 +38,7 @@ class SekishoError(Exception):
     @property
     def reason(self) -> str:
         """The code as google.rpc.ErrorInfo writes a reason: `NO_SUCH_ENTITY`."""
-        return _WORDS.sub("_", self.code).upper()
+        return snake(self.code).upper()
 
 
 class InvalidArgument(SekishoError):
