@@ -1,0 +1,86 @@
+# Everything that a developer does here, on a machine with Python >= 3.11 and make. Nothing is written outside this folder and temporary ones.
+PYTHON ?=
+ARGS ?=
+JOBS ?= logical
+DATA_DIR ?= .data
+
+BIN := .venv/bin
+PROTOS := $(shell find proto)# folders too: their time changes when a file goes
+UV := UV_CACHE_DIR=.tools/cache UV_PYTHON_DOWNLOADS=never .tools/bin/uv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python --no-build-isolation
+COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help run test demo lint fmt gen bench campaign wheel requirements clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+run: gen ## Serve on loopback from an embedded database in .data, and stay
+	@exec $(BIN)/sekisho serve --data-dir $(DATA_DIR) $(ARGS)
+
+test: gen .venv/.dev ## Run every test, on SQLite and on a real PostgreSQL; ARGS="-k name" picks
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+demo: gen ## Take a tour: users, roles, policies and ten decisions, against a throwaway server
+	@$(BIN)/sekisho demo $(ARGS)
+
+lint: gen .venv/.dev ## Check style, types, protos and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/buf lint
+	@tag=$$(git describe --tags --abbrev=0 2>/dev/null) || { echo "buf breaking: no tag yet to compare with"; exit 0; }; \
+	echo $(BIN)/buf breaking --against ".git#tag=$$tag"; $(BIN)/buf breaking --against ".git#tag=$$tag"
+	$(BIN)/lint-imports
+
+fmt: .venv/.dev ## Write Python as lint wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when one changed
+
+bench: gen .venv/.dev ## Measure, with the peers in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+campaign: gen .venv/.dev ## Drive the evaluator and the oracle in bulk with seeded worlds
+	@$(BIN)/python -m tests.policy.campaign $(ARGS)
+
+wheel: gen ## Build dist/*.whl
+	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+
+requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and requirements/*.in admit
+	$(COMPILE) requirements/tools.in -o requirements/tools.txt
+	$(COMPILE) pyproject.toml --extra server -o requirements/runtime.txt
+	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
+	$(COMPILE) pyproject.toml --extra server requirements/build.in requirements/dev.in -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+
+clean: ## Remove what was made, the environment included; .data stays
+	rm -rf .venv .tools dist build service/sekisho/api .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.tools/bin/uv: requirements/tools.txt
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+		"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && found=$$python && break; \
+	done; \
+	[ -n "$$found" ] || { echo "Sekisho needs Python 3.11 or newer with the modules venv and ensurepip; name one: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+	rm -rf .tools .venv && "$$found" -m venv .tools
+	@.tools/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/tools.txt
+	@touch $@
+
+.venv/.runtime: .tools/bin/uv requirements/build.txt requirements/runtime.txt
+	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python .tools/bin/python .venv
+	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	@touch $@
+
+.venv/.project: .venv/.runtime pyproject.toml hatch_build.py
+	@$(INSTALL) --no-deps --editable .
+	@touch $@
+
+.venv/.dev: .venv/.project requirements/dev.txt
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+service/sekisho/api/.made: .venv/.project hatch_build.py $(PROTOS)
+	@$(BIN)/python hatch_build.py
+	@touch $@

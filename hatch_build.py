@@ -1,0 +1,73 @@
+"""Compiles `proto/` into `service/sekisho/api/`: a build hook of Hatchling for wheels and editable installs, and a program for `make gen`.
+
+The path of a proto is its package and its Python module: `sekisho/api/iam/v1/users.proto` is `sekisho.api.iam.v1.users_pb2`.
+There are no service stubs: handlers and clients are made by loops over the descriptors.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+PACKAGE = Path("sekisho/api")
+DOCSTRING = '"""Made from proto/ by hatch_build.py; edits are lost."""\n'
+
+
+def compile_protos(root: Path) -> list[Path]:
+    """Bring `service/sekisho/api` in step with `proto/`; returns what it wrote or removed, nothing when all was right already."""
+    from grpc_tools import protoc
+
+    protos = sorted((root / "proto").rglob("*.proto"))
+    include = Path(protoc.__file__).parent / "_proto"
+    with tempfile.TemporaryDirectory(prefix="sekisho-api-") as folder:
+        made = Path(folder)
+        flags = [f"-I{root / 'proto'}", f"-I{_common_protos()}", f"-I{include}", f"--python_out={made}", f"--pyi_out={made}"]
+        arguments = ["protoc", *flags, *(str(proto) for proto in protos)]
+        if protoc.main(arguments) != 0:
+            raise SystemExit("protoc refused the files in proto/")
+        for package in {path.parent for path in made.rglob("*.py")}:
+            while package != made / PACKAGE.parent:
+                (package / "__init__.py").write_text(DOCSTRING)
+                package = package.parent
+        return _copy_changes(made / PACKAGE, root / "service" / PACKAGE)
+
+
+def _common_protos() -> Path:
+    """The folder above `google/rpc/*.proto` of googleapis-common-protos."""
+    from google.rpc import status_pb2
+
+    return Path(status_pb2.__file__).parents[2]
+
+
+def _copy_changes(made: Path, target: Path) -> list[Path]:
+    """Write only what differs, so that caches and running servers see no change where there is none."""
+    wanted = {path.relative_to(made): path.read_bytes() for path in made.rglob("*.py*")}
+    present = {path.relative_to(target) for path in target.rglob("*_pb2.py*")} if target.exists() else set()
+    changed = []
+    for name, content in wanted.items():
+        path = target / name
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            changed.append(path)
+    for name in sorted(present - wanted.keys()):
+        (target / name).unlink()
+        changed.append(target / name)
+    return changed
+
+
+class ProtoHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Runs for every wheel; a standard one also carries the migrations and the protos, an editable one finds them in the checkout."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        compile_protos(Path(self.root))
+        if version == "standard":
+            build_data["force_include"]["migrations"] = "sekisho/migrations"
+            build_data["force_include"]["proto/sekisho/api"] = "sekisho/proto/sekisho/api"
+
+
+if __name__ == "__main__":
+    for changed in compile_protos(Path(__file__).resolve().parent):
+        print(changed.relative_to(Path.cwd()) if changed.is_relative_to(Path.cwd()) else changed, file=sys.stderr)
