@@ -9,13 +9,13 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_gram
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from sekisho.errors import MalformedPolicyDocument
 from sekisho.policy import strict_json
-from sekisho.policy.strict_json import NotStrictJson, Number, Path
+from sekisho.policy.strict_json import JsonError, Number, Path
 
 Effect = Literal["Allow", "Deny"]
 
@@ -25,7 +25,7 @@ NO_RESOURCES = "Policy statement must contain resources."
 
 VERSION = "2012-10-17"
 OLD_VERSION = "2008-10-17"
-_PRINCIPAL_KINDS = {"AWS": "aws", "Service": "service", "Federated": "federated", "CanonicalUser": "canonical"}
+_PRINCIPAL_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
 _DOCUMENT_ELEMENTS = frozenset(("Version", "Id", "Statement"))
 _STATEMENT_ELEMENTS = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
@@ -105,7 +105,7 @@ def read_text(text: str) -> tuple[Policy, tuple[Flaw, ...]]:
     """Read as much as can be read, together with every flaw; raises MalformedPolicyDocument only where the text is no strict JSON."""
     try:
         value = strict_json.decode(text)
-    except NotStrictJson:
+    except JsonError:
         raise MalformedPolicyDocument(SYNTAX) from None
     policy, flaws = read(value)
     return replace(policy, statements=tuple(_with_lines(policy.statements, text))), flaws
@@ -191,8 +191,10 @@ class _Grammar:
         if value == "*":
             return Principals(everyone=True, any=True)
         members = self._members(value, path, _PRINCIPAL_KINDS, issue="INVALID_PRINCIPAL_KEY")
-        named = {field: self._texts(members[kind], (*path, kind)) for kind, field in _PRINCIPAL_KINDS.items() if kind in members}
-        return Principals(everyone="*" in named.get("aws", ()), **named)
+        aws, service, federated, canonical = (
+            self._texts(members[kind], (*path, kind)) if kind in members else () for kind in _PRINCIPAL_KINDS
+        )
+        return Principals(everyone="*" in aws, aws=aws, service=service, federated=federated, canonical=canonical)
 
     def _conditions(self, value: object, path: Path) -> Iterator[Condition]:
         for operator, keys in self._members(value, path).items():
@@ -230,7 +232,7 @@ class _Grammar:
         return value
 
     def _members(
-        self, value: object, path: Path, known: frozenset[str] | Mapping[str, str] | None = None, issue: str = "INVALID_POLICY_ELEMENT"
+        self, value: object, path: Path, known: Collection[str] | None = None, issue: str = "INVALID_POLICY_ELEMENT"
     ) -> dict[str, object]:
         if not isinstance(value, dict):
             self._flaw(path, "DATA_TYPE_MISMATCH", "an object is expected here")

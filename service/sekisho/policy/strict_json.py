@@ -28,7 +28,7 @@ class Number(str):
     __slots__ = ()
 
 
-class NotStrictJson(Exception):
+class JsonError(Exception):
     """The text is not JSON of the permitted kind; `offset` is the character where that shows."""
 
     def __init__(self, message: str, offset: int = 0) -> None:
@@ -38,20 +38,20 @@ class NotStrictJson(Exception):
 
 
 def decode(text: str) -> object:
-    """Turn the text into dicts, lists, strings, Numbers, booleans and None, or raise NotStrictJson."""
+    """Turn the text into dicts, lists, strings, Numbers, booleans and None, or raise JsonError."""
     if len(text) > MAX_TEXT:
-        raise NotStrictJson(f"the document has {len(text)} characters; at most {MAX_TEXT} are allowed")
+        raise JsonError(f"the document has {len(text)} characters; at most {MAX_TEXT} are allowed")
     if foreign := _FOREIGN.search(text):
-        raise NotStrictJson(f"character U+{ord(foreign[0]):04X} is not allowed", foreign.start())
+        raise JsonError(f"character U+{ord(foreign[0]):04X} is not allowed", foreign.start())
     _require_shallow(text)
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise NotStrictJson(error.msg.lower(), error.pos) from None
+        raise JsonError(error.msg.lower(), error.pos) from None
 
 
 def statement_offsets(text: str) -> tuple[int, ...]:
-    """Where the `{` of each statement stands in a text that `decode` accepted: under the key `Statement` of the root, alone or in a list."""
+    """Where the `{` of each statement stands in a text that `decode` accepted: the value of the root's `Statement`, or its items."""
     offsets: list[int] = []
     depth, key, inside = 0, "", False
     for token in _TOKEN.finditer(text):
@@ -84,7 +84,7 @@ def _require_shallow(text: str) -> None:
         if mark in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise NotStrictJson(f"more than {MAX_DEPTH} levels of nesting", token.start())
+                raise JsonError(f"more than {MAX_DEPTH} levels of nesting", token.start())
         elif mark in "]}":
             depth -= 1
 
@@ -95,16 +95,16 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise NotStrictJson(f"key `{key}` stands twice in one object")
+                raise JsonError(f"key `{key}` stands twice in one object")
             seen.add(key)
     return members
 
 
 def _number(literal: str) -> Number:
     if len(literal) > MAX_NUMBER:
-        raise NotStrictJson(f"a number has {len(literal)} characters; at most {MAX_NUMBER} are allowed")
+        raise JsonError(f"a number has {len(literal)} characters; at most {MAX_NUMBER} are allowed")
     return Number(literal)
 
 
 def _refuse_constant(literal: str) -> NoReturn:
-    raise NotStrictJson(f"`{literal}` is not a JSON value")
+    raise JsonError(f"`{literal}` is not a JSON value")
