@@ -1,0 +1,32 @@
+"""What every test may ask for by name."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> postgres.Server:
+    """The PostgreSQL that all processes of this test run share; no PostgreSQL is a failure, never a skip."""
+    base = tmp_path_factory.getbasetemp()
+    return postgres.shared((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "postgres")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
+    """A new, empty database on PostgreSQL."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new, empty database: the test runs once on each kind."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite:///{tmp_path / 'sekisho.db'}"
