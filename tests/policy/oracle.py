@@ -1,0 +1,253 @@
+"""A second, naive evaluator, to hold the first against: decoded JSON in, an answer out.
+
+Written from the AWS documentation and from this project's list of IAM's rules alone; it shares no code with `sekisho.policy`, has no
+index, no compilation and no cleverness. The input is one case of the policy-cases format::
+
+    {"request": {"principal": ARN | service name | null, "principal_type", "action", "resource", "resource_account",
+                 "context": {key: [values]}, "multivalued_keys": [keys], "role_arn"?, "unique_id"?, "provider"?},
+     "identity_policies": [doc], "resource_policy": doc | null, "permission_boundary": [doc] | null, "session_policies": [doc] | null,
+     "scps": [[doc] per level] | null, "rcps": [[doc] per level] | null}
+
+Where AWS's documentation is silent the reading that allows less was taken. The readings, each with its reason where it stands in the code:
+
+- a value that cannot be read (a number that is none, say) equals nothing and compares with nothing; the negated operator negates that;
+- a plain operator on a multivalued key: see `plain_over_many`;
+- a multivalued key with no values counts as absent, for every operator;
+- numbers are plain decimals (no exponent, no NaN), addresses have a prefix length in digits and no scope, dates without a zone are UTC;
+- a default in a variable stands in for an absent key only, and is as literal as a value;
+- `NotPrincipal` with Deny spares a caller only when every form of it is listed: account and user; account, role and session;
+- `NotPrincipal` with Allow excludes a caller when any form of it is listed, and never frees it from boundary or session policies;
+- `"*"` as a grantee is limited by boundary and session policies, unless a positive condition on `aws:PrincipalArn` pins the caller;
+- a federated user without a session policy gets nothing through `"*"` either, for only a statement that names the session is direct.
+
+Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html and the pages
+reference_policies_elements_*, reference_policies_condition-*, reference_policies_variables of the same guide.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.policy import oracle_conditions
+from tests.policy.oracle_patterns import Context, action_matches, resource_matches
+
+Place = tuple[str, int, int, int]  # layer, level, index of the policy in it, index of the statement in the policy
+Doc = dict[str, Any]
+
+ACCOUNTLESS = {"service", "anonymous", "federated"}  # callers with no identity policies: the resource policy alone decides
+SESSIONS = {"assumed-role", "service-linked-role", "role"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The outcome, every statement that matched in a layer that applies, and the Denies among those."""
+
+    outcome: str
+    matched: frozenset[Place]
+    denies: frozenset[Place]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A matching statement; `grant` says how a resource policy reaches the caller (`direct`, `limited`, `account`), `""` elsewhere."""
+
+    place: Place
+    effect: str
+    grant: str
+
+
+def decide(case: Doc) -> Answer:
+    """What AWS would answer; an operator that does not exist makes the whole answer an implicit deny."""
+    try:
+        hits = list(matching(case))
+    except oracle_conditions.UnknownOperatorError:
+        return Answer("ImplicitlyDenied", frozenset(), frozenset())
+    matched = frozenset(hit.place for hit in hits)
+    denies = frozenset(hit.place for hit in hits if hit.effect == "Deny")
+    request = case["request"]
+    # No permission is needed and none can be taken away: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    if request["action"].lower() == "sts:getcalleridentity" and request["principal_type"] != "anonymous":
+        return Answer("Allowed", matched, denies)
+    if denies:
+        return Answer("ExplicitlyDenied", matched, denies)
+    return Answer("Allowed" if granted(case, hits) else "ImplicitlyDenied", matched, denies)
+
+
+def granted(case: Doc, hits: list[Hit]) -> bool:
+    """Whether the Allows suffice, no Deny having matched."""
+    request = case["request"]
+    kind = request["principal_type"]
+    allowed = {(hit.place[0], hit.place[1]) for hit in hits}
+    for layer in ("scp", "rcp"):
+        for level in range(len(levels(case, layer))):
+            if (layer, level) not in allowed:
+                return False
+    grants = {hit.grant for hit in hits if hit.place[0] == "resource"}
+    if kind in ACCOUNTLESS:
+        return bool(grants)
+    if kind == "root" and request["action"].lower() == "sts:assumerole":
+        return False
+    identity = ("identity", 0) in allowed
+    boundary = boundary_of(case) is None or ("boundary", 0) in allowed
+    # "If you do not pass a session policy, the resulting federated user session has no permissions": API_GetFederationToken
+    session = ("session", 0) in allowed if case.get("session_policies") is not None else kind != "federated-user"
+    through_identity = identity and boundary and session
+    if account_of(request["principal"]) != request["resource_account"]:
+        return bool(grants) and through_identity
+    if "direct" in grants or ("limited" in grants and boundary and session):
+        return True
+    return through_identity and (bool(grants) or not must_be_explicit(request))
+
+
+def must_be_explicit(request: Doc) -> bool:
+    """Role trust and KMS keys: without a word of theirs, an identity policy allows nothing, in their own account either."""
+    action, resource = request["action"].lower(), request["resource"]
+    parts = resource.split(":", 5)
+    is_role = len(parts) == 6 and parts[2] == "iam" and parts[5].startswith("role/")
+    is_key = len(parts) == 6 and parts[2] == "kms" and parts[5].startswith("key/")
+    return action.startswith("sts:assumerole") or (action.startswith("sts:") and is_role) or is_key
+
+
+def boundary_of(case: Doc) -> list[Doc] | None:
+    """The boundary's documents; the root user has none whatever is given."""
+    return None if case["request"]["principal_type"] == "root" else case.get("permission_boundary")
+
+
+def levels(case: Doc, layer: str) -> list[list[Doc]]:
+    """The levels of a control policy, none when nothing is attached or the caller is a service-linked role."""
+    if case["request"]["principal_type"] == "service-linked-role":
+        return []
+    return case.get(layer + "s") or []
+
+
+def matching(case: Doc) -> Iterator[Hit]:
+    """Every statement of every applicable layer that matches the request."""
+    context = Context(case["request"])
+    single = [
+        ("resource", [case["resource_policy"]] if case.get("resource_policy") else []),
+        ("identity", case.get("identity_policies") or []),
+        ("boundary", boundary_of(case) or []),
+        ("session", case.get("session_policies") or []),
+    ]
+    every = [(layer, 0, docs) for layer, docs in single]
+    every += [(layer, level, docs) for layer in ("scp", "rcp") for level, docs in enumerate(levels(case, layer))]
+    for layer, level, docs in every:
+        for number, doc in enumerate(docs):
+            for index, statement in enumerate(as_list(doc["Statement"])):
+                grant = ""
+                if layer in ("resource", "rcp"):
+                    found = grantee(statement, case)
+                    if found is None:
+                        continue
+                    grant = found
+                if statement_matches(statement, doc.get("Version") == "2012-10-17", case["request"], context):
+                    yield Hit((layer, level, number, index), statement["Effect"], grant)
+
+
+def statement_matches(statement: Doc, variables: bool, request: Doc, context: Context) -> bool:
+    """Whether action, resource and conditions match; the principal is `grantee`'s.
+
+    A variable that cannot be resolved, anywhere in the statement, undoes it whatever its effect.
+    """
+    if "Action" in statement:
+        if not any(action_matches(pattern, request["action"]) for pattern in as_list(statement["Action"])):
+            return False
+    elif any(action_matches(pattern, request["action"]) for pattern in as_list(statement["NotAction"])):
+        return False
+    for element in ("Resource", "NotResource"):
+        if element in statement:
+            found = [resource_matches(pattern, request["resource"], context, variables) for pattern in as_list(statement[element])]
+            if None in found or any(found) != (element == "Resource"):
+                return False
+    for operator, block in statement.get("Condition", {}).items():
+        for key, wanted in block.items():
+            if not oracle_conditions.holds(operator, key, [text(value) for value in as_list(wanted)], context, variables):
+                return False
+    return True
+
+
+def grantee(statement: Doc, case: Doc) -> str | None:
+    """How the statement reaches the caller (`direct`, `limited`, `account`), or None when it is not about the caller."""
+    request = case["request"]
+    if "NotPrincipal" in statement:
+        listed = {f"{kind}:{value}" for kind, value in named(statement["NotPrincipal"])}
+        if "AWS:*" in listed:
+            return None
+        forms = caller_forms(request)
+        if statement["Effect"] == "Allow":
+            return None if any(form & listed for form in forms) else "limited"
+        # "will always deny any IAM principal that has a permissions boundary": reference_policies_elements_notprincipal
+        if boundary_of(case) is not None:
+            return "limited"
+        return None if forms and all(form & listed for form in forms) else "limited"
+    listed = {f"{kind}:{value}" for kind, value in named(statement["Principal"])}
+    grants = set()
+    if "AWS:*" in listed:
+        grants.add("direct" if oracle_conditions.pins_the_caller(statement.get("Condition", {})) else "limited")
+    kind = request["principal_type"]
+    for form, grant in zip(caller_forms(request), form_grants(kind), strict=True):
+        if form & listed:
+            grants.add(grant)
+    return next((grant for grant in ("direct", "limited", "account") if grant in grants), None)
+
+
+def caller_forms(request: Doc) -> list[set[str]]:
+    """The ways to name the caller, widest first; each is a set of spellings of one thing."""
+    kind, arn = request["principal_type"], request["principal"]
+    if kind == "service":
+        return [{f"Service:{arn}"}]
+    if kind == "federated":
+        return [{f"Federated:{request['provider']}"}]
+    if kind == "anonymous":
+        return []
+    account = account_of(arn)
+    forms = [{f"AWS:{account}", f"AWS:arn:aws:iam::{account}:root"}]
+    ids = {f"AWS:{request['unique_id']}"} if request.get("unique_id") else set()
+    if kind == "root":
+        return forms
+    if kind == "user":
+        return [*forms, {f"AWS:{arn}"} | ids]
+    if kind == "federated-user":
+        return [*forms, {f"AWS:{arn}"}]
+    role = request.get("role_arn") or (arn if kind == "role" else f"arn:aws:iam::{account}:role/{arn.split('/')[1]}")
+    forms.append({f"AWS:{role}"} | ids)
+    return forms if kind == "role" else [*forms, {f"AWS:{arn}"}]
+
+
+def form_grants(kind: str) -> list[str]:
+    """What each of `caller_forms` grants within the account."""
+    if kind in ACCOUNTLESS:
+        return [] if kind == "anonymous" else ["direct"]
+    return {
+        "root": ["account"],
+        "user": ["account", "direct"],
+        "federated-user": ["account", "direct"],
+        "role": ["account", "limited"],
+    }.get(kind, ["account", "limited", "direct"])
+
+
+def named(element: Any) -> Iterator[tuple[str, str]]:
+    """The (kind, value) pairs of a Principal element; the bare star is the star among AWS principals."""
+    if element == "*":
+        yield "AWS", "*"
+        return
+    for kind, values in element.items():
+        for value in as_list(values):
+            yield kind, value
+
+
+def account_of(arn: str) -> str:
+    """The account of an ARN."""
+    return arn.split(":")[4]
+
+
+def as_list(value: Any) -> list[Any]:
+    """A scalar is a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def text(value: Any) -> str:
+    """A condition value as text: JSON numbers and booleans stand for their spelling."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

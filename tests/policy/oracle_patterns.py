@@ -1,0 +1,99 @@
+"""The oracle's patterns and variables: each pattern becomes a list of literal texts and wildcards, then a regular expression.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html and reference_policies_variables.html.
+"""
+
+import functools
+import re
+from typing import Any
+
+ANY, ONE = object(), object()  # `*` and `?`
+Pieces = tuple[object, ...]  # literal texts and the two wildcards
+VARIABLE = re.compile(r"\$\{([^}]*)\}")
+NAME_AND_DEFAULT = re.compile(r"([^,']+)(?:, ?'([^']*)')?")
+
+
+class Context:
+    """The request's keys, lower-cased; an empty list of values is an absent key."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        many = {key.lower() for key in request.get("multivalued_keys") or ()}
+        self.values: dict[str, list[str]] = {key.lower(): values for key, values in request["context"].items() if values}
+        self.many = {key for key, values in self.values.items() if key in many or len(values) > 1}
+        self.listed = many
+
+    def substitute(self, variable: str) -> str | None:
+        """The text for what stands between `${` and `}`; None when there is none."""
+        if variable in ("*", "?", "$"):
+            return variable
+        found = NAME_AND_DEFAULT.fullmatch(variable)
+        if found is None:
+            return None
+        key = found[1].lower()
+        if key in self.many:  # "You cannot use a multivalued context key as a policy variable"
+            return None
+        return self.values[key][0] if key in self.values else found[2]
+
+
+@functools.lru_cache(maxsize=65536)
+def wildcards(plain: str) -> Pieces:
+    """A text without variables as literals and wildcards."""
+    return tuple(ANY if part == "*" else ONE if part == "?" else part for part in re.split(r"([*?])", plain) if part)
+
+
+def read(pattern: str, context: Context, variables: bool) -> Pieces | None:
+    """The pattern with its variables replaced by literal text; None when one of them has no value."""
+    if not variables or "${" not in pattern:
+        return wildcards(pattern)
+    pieces: list[object] = []
+    for index, part in enumerate(VARIABLE.split(pattern)):
+        if index % 2:
+            value = context.substitute(part)
+            if value is None:
+                return None
+            pieces.append(value)
+        else:
+            pieces.extend(wildcards(part))
+    return tuple(pieces)
+
+
+@functools.lru_cache(maxsize=65536)
+def regex(pieces: Pieces, star: str = ".*", one: str = ".") -> re.Pattern[str]:
+    """The pieces as a regular expression."""
+    return re.compile("".join(star if p is ANY else one if p is ONE else re.escape(str(p)) for p in pieces), re.DOTALL)
+
+
+def action_matches(pattern: str, action: str) -> bool:
+    """`*` alone is everything; otherwise service and name are compared apart and without case, so that no star crosses the colon."""
+    if pattern == "*":
+        return True
+    service, colon, name = pattern.lower().partition(":")
+    wanted_service, _, wanted_name = action.lower().partition(":")
+    if not colon:
+        return False
+    return bool(regex(wildcards(service)).fullmatch(wanted_service) and regex(wildcards(name)).fullmatch(wanted_name))
+
+
+def resource_matches(pattern: str, resource: str, context: Context, variables: bool) -> bool | None:
+    """Whether the resource matches; None when a variable has no value.
+
+    "If the * wildcard is the last character of a resource ARN segment, it can expand to match beyond the colon boundaries"; so a star
+    that ends its segment crosses colons, and no other wildcard does.
+    """
+    pieces = read(pattern, context, variables)
+    if pieces is None:
+        return None
+    expression = resource_regex(pieces)
+    return expression.fullmatch(resource) is not None
+
+
+@functools.lru_cache(maxsize=65536)
+def resource_regex(pieces: Pieces) -> re.Pattern[str]:
+    """A resource pattern, where a star is free only at the end of a segment."""
+    out = []
+    for piece, after in zip(pieces, [*pieces[1:], ":"], strict=True):
+        if piece is ANY:
+            out.append(".*" if isinstance(after, str) and after.startswith(":") else "[^:]*")
+        else:
+            out.append("[^:]" if piece is ONE else re.escape(str(piece)))
+    return re.compile("".join(out), re.DOTALL)
