@@ -1,0 +1,174 @@
+"""Our protos of AWS's services beside AWS's own models: the same members with the same rules, but for the differences listed here.
+
+One generic mapper stands on this (a member is called `botocore.xform_name(member)` here), so it is compared member by member, for
+every rpc, down to the last structure. A botocore that knows a member more makes this fail: the proto gets it then, or a reason.
+"""
+
+import pkgutil
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import botocore
+import botocore.session
+import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+
+import sekisho.api
+from sekisho import operations, validation
+from sekisho.api.annotations.v1 import annotations_pb2
+
+Rules = annotations_pb2.Rules
+Difference = tuple[str, str, object, object]
+"""A member's path (`AssumeRole.Tags[].Key`), what differs, ours, AWS's."""
+
+OURS = {"annotations", "authorize"}
+"""Packages that AWS has no service for."""
+
+STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"
+IAM = "https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccessKey.html"
+ANY_XML = r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+"
+
+REASONS: dict[Difference, str] = {
+    ("UpdateAccessKey.Status", "in", ("Active", "Inactive"), ("Active", "Inactive", "Expired")): f"a key is switched on or off; {IAM}",
+    ("AssumeRole.Policy", "max", 2048, None): f"the documented limit of a session policy, which the model leaves out; {STS}",
+    ("AssumeRole.PolicyArns", "max", 10, None): f"ten session policies are documented, the model has no limit; {STS}",
+    ("AssumeRole.SourceIdentity", "max", 64, 256): f"documented as 2 to 64 characters; {STS}",
+    ("AssumeRole.RoleArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "a text that is no ARN is refused before anything is looked up",
+    ("AssumeRole.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as RoleArn",
+    ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as RoleArn",
+}
+
+SCALARS = {
+    "string": FieldDescriptor.TYPE_STRING,
+    "integer": FieldDescriptor.TYPE_INT32,
+    "long": FieldDescriptor.TYPE_INT64,
+    "boolean": FieldDescriptor.TYPE_BOOL,
+    "double": FieldDescriptor.TYPE_DOUBLE,
+    "float": FieldDescriptor.TYPE_FLOAT,
+    "blob": FieldDescriptor.TYPE_BYTES,
+}
+
+PACKAGES = sorted({module.name for module in pkgutil.iter_modules(sekisho.api.__path__)} - OURS)
+RPCS = {f"{package}:{method.name}": method for package in PACKAGES for method in operations.rpcs(package).values()}
+MODELS = {package: botocore.session.get_session().get_service_model(package) for package in PACKAGES}
+
+
+def differences(method: MethodDescriptor, operation: Any) -> set[Difference]:
+    """All that our rpc and AWS's operation disagree about."""
+    asked = _structure(method.name, method.input_type, operation.input_shape, asked=True)
+    answered = _structure(f"{method.name}:", method.output_type, operation.output_shape, asked=False)
+    return {*asked, *answered}
+
+
+def _structure(where: str, message: Descriptor, shape: Any, *, asked: bool) -> Iterator[Difference]:
+    members: Mapping[str, Any] = shape.members if shape is not None else {}
+    names = {botocore.xform_name(member): member for member in members}
+    fields = message.fields_by_name
+    for name in set(fields) - set(names):
+        yield (f"{where}.{name}", "member", name, None)
+    for name, member in names.items():
+        path = f"{where}.{member}"
+        if name not in fields:
+            yield (path, "member", None, name)
+            continue
+        yield from _member(path, fields[name], members[member])
+        yield from _rules(path, fields[name], members[member], asked=asked, required=member in shape.required_members)
+        yield from _inside(path, fields[name], members[member], asked=asked)
+
+
+def _inside(path: str, field: FieldDescriptor, shape: Any, *, asked: bool) -> Iterator[Difference]:
+    item = shape.member if shape.type_name == "list" else shape
+    if item.type_name == "structure" and field.message_type is not None:
+        yield from _structure(path + ("[]" if shape.type_name == "list" else ""), field.message_type, item, asked=asked)
+
+
+def _member(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Difference]:
+    """The kind of one member: list, type, presence, and whether it is a secret."""
+    repeated = shape.type_name == "list"
+    item = shape.member if repeated else shape
+    package = field.full_name.rsplit(".", 2)[0]
+    ours = field.message_type.full_name if field.message_type is not None else field.type
+    messages = {"structure": f"{package}.{item.name}", "timestamp": "google.protobuf.Timestamp"}
+    theirs = messages.get(item.type_name) or SCALARS[item.type_name]
+    if ours != theirs:
+        yield (path, "type", ours, theirs)
+    if field.is_repeated != repeated:
+        yield (path, "list", field.is_repeated, repeated)
+    if field.has_presence == repeated:
+        yield (path, "presence", field.has_presence, not repeated)
+    if item.metadata.get("sensitive") and not field.GetOptions().debug_redact:
+        yield (path, "secret", False, True)
+
+
+def _rules(path: str, field: FieldDescriptor, shape: Any, *, asked: bool, required: bool) -> Iterator[Difference]:
+    """What a request's member must be; what we answer has no rules of its own, and shares only the structures of requests."""
+    if not asked:
+        return
+    extensions: Any = field.GetOptions().Extensions
+    rules: Rules = extensions[annotations_pb2.rules]
+    if rules.required != required:
+        yield (path, "required", rules.required, required)
+    yield from _constraints(path, rules, shape)
+    if shape.type_name == "list":
+        yield from _constraints(f"{path}[]", rules.items, shape.member)
+
+
+def _constraints(path: str, rules: Rules, shape: Any) -> Iterator[Difference]:
+    if shape.type_name == "structure":
+        return
+    least = shape.metadata.get("min")
+    theirs = {
+        # A length of at least nothing is no rule; a number of at least nothing is one.
+        "min": None if least == 0 and shape.type_name in {"string", "list"} else least,
+        "max": shape.metadata.get("max"),
+        "pattern": shape.metadata.get("pattern"),
+        "in": tuple(shape.metadata.get("enum", ())),
+    }
+    ours = {
+        "min": rules.min if rules.HasField("min") else None,
+        "max": rules.max if rules.HasField("max") else None,
+        "pattern": validation.PATTERNS[rules.pattern][1] if rules.pattern else None,
+        "in": tuple(getattr(rules, "in")),
+    }
+    for what, value in ours.items():
+        if value != theirs[what] and not (what == "pattern" and _same_but_for_empty(value, theirs[what])):
+            yield (path, what, value, theirs[what])
+
+
+def _same_but_for_empty(ours: object, theirs: object) -> bool:
+    """Whether two expressions differ at most in taking the empty text, which `min` decides: `[\\w]+` and `[\\w]*`."""
+    return isinstance(ours, str) and isinstance(theirs, str) and ours[:-1] == theirs[:-1] and {ours[-1], theirs[-1]} <= {"+", "*"}
+
+
+def _reasoned(rpc: str) -> set[Difference]:
+    name = rpc.partition(":")[2]
+    return {difference for difference in REASONS if difference[0].split(".")[0].rstrip(":") == name}
+
+
+def test_iam_and_sts_are_compared() -> None:
+    assert {"iam:CreateUser", "iam:ListPolicyTags", "sts:AssumeRole", "sts:GetCallerIdentity"} <= RPCS.keys()
+
+
+@pytest.mark.parametrize("rpc", RPCS)
+def test_rpc_is_aws_operation_but_for_reasoned_differences(rpc: str) -> None:
+    method = RPCS[rpc]
+    model = MODELS[rpc.partition(":")[0]]
+    assert differences(method, model.operation_model(method.name)) == _reasoned(rpc)
+
+
+def test_every_reason_is_of_an_rpc() -> None:
+    assert {reason[0].split(".")[0].rstrip(":") for reason in REASONS} <= {method.name for method in RPCS.values()}
+
+
+@pytest.mark.parametrize("rpc", RPCS)
+def test_request_and_response_are_the_rpcs_own(rpc: str) -> None:
+    name = RPCS[rpc].name
+    assert (RPCS[rpc].input_type.name, RPCS[rpc].output_type.name) == (f"{name}Request", f"{name}Response")
+
+
+@pytest.mark.parametrize("rpc", RPCS)
+def test_access_names_fields_of_the_request(rpc: str) -> None:
+    access = operations.access_of(RPCS[rpc])
+    fields = set(RPCS[rpc].input_type.fields_by_name)
+    assert {name for check in access.check for name in (check.field, check.when_field) if name} <= fields
+    assert all(bool(check.kind) == bool(check.field) for check in access.check)
