@@ -1,0 +1,73 @@
+"""Audit records: what was called, by whom, with what and with what result, in the terms of a CloudTrail record.
+
+Fields marked `debug_redact` never reach a record. Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from sekisho.api.annotations.v1 import annotations_pb2
+from sekisho.authorize.call import Call
+from sekisho.errors import SekishoError
+from sekisho.spool import Entry
+from sekisho.tables import AuditRecord
+
+KIND = "audit"
+REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+Event = dict[str, Any]
+
+
+def event(call: Call, request: Message | None, response: Message | None, error: SekishoError | None = None) -> Event:
+    """The record of a call as a flat dictionary of JSON values; the keys are the columns of AuditRecord."""
+    acting = call.acting
+    return {
+        "id": call.request_id,
+        "account_id": acting.subject.account_id if acting is not None else "",
+        "at": call.now.isoformat(),
+        "event_source": f"{call.operation.service}.amazonaws.com",
+        "event_name": call.operation.name,
+        "read_only": call.operation.access.level in (annotations_pb2.Access.READ, annotations_pb2.Access.DECIDE),
+        "principal_id": acting.user_id if acting is not None else "",
+        "principal_arn": acting.arn if acting is not None else "",
+        "access_key_id": acting.subject.access_key_id if acting is not None else "",
+        "source_ip": call.peer.source_ip,
+        "user_agent": call.peer.user_agent[:256],
+        "request": json.dumps(plain(request)) if request is not None else "{}",
+        "response": json.dumps(plain(response)) if response is not None else "{}",
+        "error_code": error.code if error is not None else None,
+        "error_message": error.message[:2048] if error is not None else None,
+    }
+
+
+def row(record: Event, *, revision: int | None) -> AuditRecord:
+    """The record as a row."""
+    return AuditRecord(**{**record, "at": datetime.fromisoformat(record["at"]), "revision": revision})
+
+
+def entry(record: Event) -> Entry:
+    """The record as an entry of the spool."""
+    return Entry(KIND, json.dumps(record))
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """A message as JSON with AWS's member names, secrets replaced."""
+    return _redacted(MessageToDict(message), message.DESCRIPTOR)
+
+
+def _redacted(value: dict[str, Any], descriptor: Descriptor) -> dict[str, Any]:
+    for field in descriptor.fields:
+        if field.json_name not in value:
+            continue
+        if field.GetOptions().debug_redact:
+            value[field.json_name] = REDACTED
+        elif field.message_type is not None and not field.message_type.GetOptions().map_entry and field.message_type.file.package.startswith("sekisho"):
+            inner = value[field.json_name]
+            for item in inner if field.is_repeated else [inner]:
+                _redacted(item, field.message_type)
+    return value

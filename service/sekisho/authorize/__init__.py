@@ -1,0 +1,1 @@
+"""The data plane: world records in memory, who is calling, and whether it may."""

@@ -1,0 +1,212 @@
+"""The world in memory: records by immutable id, as new as the change log says, bounded in bytes.
+
+A record is loaded once and stays until a revision touches its id. Two rules keep every decision within one world:
+a record loaded from a snapshot older than the cache is not kept, and a composition during which the cache moved is made again.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Self, TypeVar
+
+from sqlalchemy.orm import Session
+
+from sekisho import changes, db
+from sekisho.authorize import records
+from sekisho.changes import ORIGIN, Point
+from sekisho.world import Acting, KeyRecord, PolicyRecord, PrincipalRecord, Record, Subject, acting
+
+BUDGET = 256 * 1024 * 1024
+_FIXED_COST = 2_048  # bytes of a record without documents, measured with tracemalloc, rounded up
+_PER_STATEMENT = 4_096  # bytes of a compiled statement, likewise
+_ARNS = 65_536  # remembered names; forgotten all at once, they cost one query each
+T = TypeVar("T")
+
+
+class Reader:
+    """Finds records for one composition: from memory, and from one snapshot that is opened when the first is not there."""
+
+    def __init__(self, world: "World", database: db.Database) -> None:
+        self._world, self._database = world, database
+        self._stack = ExitStack()
+        self._session: Session | None = None
+
+    def record(self, id_: str) -> Record | None:
+        """The record of an id; None when there is no such thing."""
+        held = self._world.held(id_)
+        if held is not None:
+            return held
+        if self._session is None:
+            self._session = self._stack.enter_context(self._database.read())
+        return self._world.load(id_, self._session)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+
+class _Slot:
+    """A record with its cost, and whether it was asked for since the last sweep."""
+
+    __slots__ = ("cost", "record", "used")
+
+    def __init__(self, record: Record, cost: int) -> None:
+        self.record, self.cost, self.used = record, cost, True
+
+
+class World:
+    """The cache of one worker. `point` is the newest revision that it has applied; `fresh_at` is when that was last confirmed (monotonic)."""
+
+    def __init__(self, database: db.Database, unseal: records.Unseal, *, budget: int = BUDGET) -> None:
+        self._database = database
+        self._unseal = unseal
+        self._budget = budget
+        self._slots: dict[str, _Slot] = {}
+        self._size = 0
+        self._arns: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self.point: Point = ORIGIN
+        self.fresh_at = time.monotonic()
+
+    def sync(self, session: Session) -> Point:
+        """Bring the cache to the newest revision that the session sees, and say which that is."""
+        newest = changes.latest(session)
+        if newest == self.point:
+            return newest
+        with self._lock:
+            if newest.number > self.point.number:
+                self._advance(session, newest)
+        return newest
+
+    def poll(self, deadline: float | None = None) -> Point:
+        """Look at the database now; finds out, too, when its history was replaced by another (a failover, a restored backup)."""
+        before = self.point
+        with self._database.read(deadline=deadline) as session:
+            newest = changes.latest(session)
+            with self._lock:
+                if newest.number < before.number and self.point.number >= before.number:
+                    self._replace(newest)  # the snapshot was taken after `before` was committed, and does not have it
+                elif newest.number > self.point.number or (newest.number == self.point.number and newest != self.point):
+                    self._advance(session, newest)
+        self.fresh_at = time.monotonic()
+        return self.point
+
+    def _advance(self, session: Session, newest: Point) -> None:
+        if changes.at(session, self.point.number) != self.point:
+            self._replace(newest)
+            return
+        for id_ in changes.touched_after(session, self.point.number):
+            self._evict(id_)
+        self.point = newest
+
+    def _replace(self, newest: Point) -> None:
+        self._slots.clear()
+        self._arns.clear()
+        self._size = 0
+        self.point = newest
+
+    def acting(self, subject: Subject, now: datetime) -> tuple[Acting, Point]:
+        """A subject's records, composed, and the revision that they are of or newer than."""
+        return self.consistent(lambda reader: acting(subject, reader.record, now))
+
+    def consistent(self, compose: Callable[["Reader"], T]) -> tuple[T, Point]:
+        """The result of a composition during which the cache did not move; it reads through a snapshot of its own, if it must read at all."""
+        for _ in range(3):
+            before = self.point
+            with Reader(self, self._database) as reader:
+                made = compose(reader)
+            if self.point is before:
+                return made, before
+        with self._lock, Reader(self, self._database) as reader:  # nobody else moves it now
+            made = compose(reader)
+            return made, self.point
+
+    def record(self, id_: str) -> Record | None:
+        """The record of an id, from memory or from the database; None when there is no such thing."""
+        with Reader(self, self._database) as reader:
+            return reader.record(id_)
+
+    def key(self, id_: str) -> KeyRecord | None:
+        """A long-term access key."""
+        record = self.record(id_)
+        return record if isinstance(record, KeyRecord) else None
+
+    def id_of_arn(self, text: str) -> str | None:
+        """The unique id of the principal or policy that an ARN names; a remembered answer is held against the record."""
+        known = self._arns.get(text)
+        record = self.record(known) if known is not None else None
+        if isinstance(record, PrincipalRecord | PolicyRecord) and record.arn == text:
+            return known
+        with self._database.read() as session:
+            found = records.id_of_arn(session, text)
+        with self._lock:
+            self._arns.pop(text, None)
+            if found is not None:
+                if len(self._arns) >= _ARNS:
+                    self._arns.clear()
+                self._arns[text] = found
+        return found
+
+    def role_id(self, account_id: str, name: str) -> str | None:
+        """The unique id of a role by account and name, as role-session ARNs give them."""
+        with self._database.read() as session:
+            return records.role_id(session, account_id, name)
+
+    def load(self, id_: str, session: Session) -> Record | None:
+        """Load a record and keep it, unless the session's snapshot is older than what the cache has applied already."""
+        seen = self.sync(session)
+        record = records.load(session, id_, self._unseal)
+        if record is None:
+            return None
+        cost = _cost(record)
+        with self._lock:
+            if seen.number >= self.point.number and cost <= self._budget:
+                self._evict(id_)
+                self._slots[id_] = _Slot(record, cost)
+                self._size += cost
+                self._shrink()
+        return record
+
+    def held(self, id_: str) -> Record | None:
+        """The record of an id if it is in memory."""
+        slot = self._slots.get(id_)
+        if slot is None:
+            return None
+        slot.used = True
+        return slot.record
+
+    def _shrink(self) -> None:
+        """Second chance: the oldest record goes, unless it was used since it was last looked at."""
+        while self._size > self._budget:
+            id_, slot = next(iter(self._slots.items()))
+            self._evict(id_)
+            if slot.used:
+                slot.used = False
+                self._slots[id_] = slot
+                self._size += slot.cost
+
+    def _evict(self, id_: str) -> None:
+        slot = self._slots.pop(id_, None)
+        if slot is not None:
+            self._size -= slot.cost
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many records are held, and about how many bytes they take."""
+        return len(self._slots), self._size
+
+
+def _cost(record: Record) -> int:
+    programs = []
+    if isinstance(record, PolicyRecord):
+        programs.append(record.attached)
+    elif not isinstance(record, KeyRecord) and hasattr(record, "inline"):
+        programs.extend(record.inline)
+        trust = getattr(record, "trust", None)
+        if trust is not None:
+            programs.append(trust)
+    return _FIXED_COST + _PER_STATEMENT * sum(len(attached.program.policy.statements) for attached in programs)

@@ -1,0 +1,78 @@
+"""One call on its way through the pipeline, and the node that it runs on."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from sekisho import db, secrets, world
+from sekisho.authorize.cache import World
+from sekisho.authorize.feed import Feed
+from sekisho.changes import Point
+from sekisho.errors import Internal
+from sekisho.operations import Operation
+from sekisho.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What one worker process has: its database, keys, world and spool. `audience` is what its callers sign for."""
+
+    database: db.Database
+    ring: secrets.KeyRing
+    world: World
+    feed: Feed
+    spool: Spool
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
+
+    source_ip: str = ""
+    user_agent: str = ""
+    secure: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """A call: who, what, when, until when. Functions of operations get it with their request.
+
+    `deadline` is on the monotonic clock; `now` is the wall clock in UTC, in whole microseconds, once for the whole call.
+    """
+
+    node: Node
+    operation: Operation
+    request_id: str
+    now: datetime
+    deadline: float
+    peer: Peer = field(default_factory=Peer)
+    acting: world.Acting | None = None
+    point: Point | None = None
+    database_session: Session | None = None
+
+    @property
+    def caller(self) -> world.Acting:
+        """Who calls; an operation that anyone may call unsigned has none."""
+        if self.acting is None:
+            raise Internal("the operation needs a caller")
+        return self.acting
+
+    @property
+    def account_id(self) -> str:
+        """The account of the caller's credentials, in which the call happens."""
+        return self.caller.subject.account_id
+
+    @property
+    def session(self) -> Session:
+        """The transaction of a WRITE, the snapshot of a READ."""
+        if self.database_session is None:
+            raise Internal(f"{self.operation.name} runs without a transaction")
+        return self.database_session
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline, at least zero."""
+        return max(0.0, self.deadline - time.monotonic())

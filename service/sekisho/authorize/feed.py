@@ -1,0 +1,100 @@
+"""Keeps a worker's world new: polls the change log, and waits for a revision that a caller insists on."""
+
+import sqlite3
+import threading
+import time
+
+import structlog
+
+from sekisho import changes, db
+from sekisho.authorize.cache import World
+from sekisho.errors import SekishoError, Unavailable
+
+INTERVAL = 0.05
+"""Seconds between two looks; LISTEN does not work on a standby, and a look costs microseconds."""
+
+log = structlog.get_logger(__name__)
+
+
+class NotYet(Unavailable):
+    """The worker did not reach the revision that the caller insists on before the deadline."""
+
+
+class AnotherHistory(Unavailable):
+    """The database was restored or failed over to a state that does not have the revision that the caller insists on."""
+
+
+class Feed:
+    """The thread that polls. On SQLite it asks `data_version` first, which is a look into shared memory."""
+
+    def __init__(self, world: World, database: db.Database) -> None:
+        self._world = world
+        self._database = database
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop polling and wait for the thread."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        version = _DataVersion(self._database) if self._database.sqlite else None
+        failing = False
+        while not self._stop.wait(INTERVAL):
+            try:
+                if version is not None and not version.changed():
+                    self._world.fresh_at = time.monotonic()
+                    continue
+                self._world.poll()
+                failing = False
+            except (SekishoError, sqlite3.Error) as error:
+                if version is not None:
+                    version.forget()
+                if not failing:  # once for each outage, not twenty times a second
+                    log.warning("feed.database_unreachable", error=str(error))
+                failing = True
+
+    def wait_for(self, token: str, deadline: float) -> None:
+        """Return when the world is not older than this revision; NotYet when the deadline (monotonic) comes first."""
+        wanted = changes.parse(token)
+        pause = 0.001
+        while self._world.point.number < wanted.number:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise NotYet("This worker has not reached the revision in `at_least` yet.")
+            self._world.poll(deadline)
+            if self._world.point.number < wanted.number:
+                time.sleep(min(pause, left))
+                pause = min(pause * 2, INTERVAL)
+        if wanted != self._world.point:
+            with self._database.read(deadline=deadline) as session:
+                if changes.at(session, wanted.number) != wanted:
+                    raise AnotherHistory("The revision in `at_least` is not in the history of this database.")
+
+
+class _DataVersion:
+    """Whether another connection has committed since the last look; a connection of its own, since its own writes do not count."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._path = str(database.url.database)
+        self._connection: sqlite3.Connection | None = None
+        self._last = -1
+
+    def changed(self) -> bool:
+        if self._connection is None:
+            self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        changed, self._last = version != self._last, version
+        return bool(changed)
+
+    def forget(self) -> None:
+        """Look again from scratch: the next poll reads the log whatever the version says."""
+        self._last = -1
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,160 @@
+"""What happens to every call, read downward.
+
+    deadline → authenticate → validate → transaction → newest revision → authorize → function → audit and change → commit → reply
+
+A WRITE runs in one transaction that ends with its audit record and its revision; a READ in one snapshot; DECIDE and ISSUE in neither.
+What commits no row (denials, failures, issued credentials) is spooled. An error at any step means that nothing was written.
+"""
+
+import secrets as randomness
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from google.protobuf.message import DecodeError, Message
+
+from sekisho import audit, changes, validation
+from sekisho.api.annotations.v1 import annotations_pb2
+from sekisho.authorize import authenticate, require
+from sekisho.authorize.authenticate import Proof
+from sekisho.authorize.call import Call, Node, Peer
+from sekisho.changes import Point
+from sekisho.db import WriteConflict, remaining
+from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated
+from sekisho.operations import Operation
+
+Access = annotations_pb2.Access
+DEFAULT_SECONDS = 30.0
+"""How long a call may take whose caller set no deadline, and at the most."""
+
+log = structlog.get_logger(__name__)
+
+
+class MalformedRequest(InvalidArgument):
+    """The bytes are not a message of the operation's request type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A call as an edge hands it over: the bytes of the request, or the message itself, and what the caller gave as proof."""
+
+    body: bytes | Message
+    proof: Callable[[], Proof] | None
+    peer: Peer
+    request_id: str
+    seconds: float | None = None  # until the caller's deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer; `revision` is the write's own, or the newest that the answer is not older than."""
+
+    message: Message
+    revision: str
+
+
+def run(node: Node, operation: Operation, arrival: Arrival) -> Reply:
+    """Answer one call, or raise a SekishoError; whatever else went wrong is a ServiceFailure, with its cause in the log."""
+    call = Call(
+        node=node,
+        operation=operation,
+        request_id=arrival.request_id,
+        now=datetime.now(UTC),
+        deadline=time.monotonic() + min(arrival.seconds if arrival.seconds is not None else DEFAULT_SECONDS, DEFAULT_SECONDS),
+        peer=arrival.peer,
+    )
+    request: Message | None = None
+    try:
+        remaining(call.deadline)
+        subject = authenticate.subject(call, arrival.proof) if operation.signed else None
+        request = _parsed(operation, arrival.body)
+        validation.check(request)
+        return _LEVELS[operation.access.level](call, request, subject)
+    except SekishoError as error:
+        _failed(call, request, error)
+        raise
+    except Exception as error:
+        log.exception("pipeline.failure", operation=operation.path, request_id=call.request_id)
+        failure = ServiceFailure(f"The request could not be processed because of an unknown error. Request id: {call.request_id}")
+        _failed(call, request, failure)
+        raise failure from error
+
+
+def _parsed(operation: Operation, body: bytes | Message) -> Message:
+    if isinstance(body, Message):
+        return body
+    try:
+        return operation.request.FromString(body)
+    except DecodeError:
+        raise MalformedRequest(f"The request is not a valid {operation.request.DESCRIPTOR.full_name}.") from None
+
+
+def _write(call: Call, request: Message, subject: Any) -> Reply:
+    """Once more when another write took the same name or row meanwhile: then the function sees it and says what AWS says."""
+    try:
+        return _write_once(call, request, subject)
+    except WriteConflict:
+        return _write_once(replace(call, acting=None, point=None), request, subject)
+
+
+def _write_once(call: Call, request: Message, subject: Any) -> Reply:
+    with call.node.database.write((subject.account_id,), deadline=call.deadline) as session:
+        call.database_session = session
+        touched = changes.Touched(session)
+        _authorized(call, request, subject, newest=True)
+        message = call.operation.function(call, request)
+        point = changes.record(session, touched, call.now, lambda: randomness.token_hex(8))
+        session.add(audit.row(audit.event(call, request, message), revision=point.number))
+    return Reply(message, point.token)
+
+
+def _read(call: Call, request: Message, subject: Any) -> Reply:
+    with call.node.database.read(deadline=call.deadline) as session:
+        call.database_session = session
+        _authorized(call, request, subject, newest=True)
+        return Reply(call.operation.function(call, request), changes.latest(session).token)
+
+
+def _decide(call: Call, request: Message, subject: Any) -> Reply:
+    _authorized(call, request, subject, newest=False)
+    message = call.operation.function(call, request)
+    return Reply(message, (call.point or call.node.world.point).token)
+
+
+def _issue(call: Call, request: Message, subject: Any) -> Reply:
+    """Nothing leaves before its record is on the disk."""
+    reply = _decide(call, request, subject)
+    call.node.spool.append(audit.entry(audit.event(call, request, reply.message)), timeout=call.seconds_left)
+    return reply
+
+
+_LEVELS: dict[int, Callable[[Call, Message, Any], Reply]] = {
+    Access.READ: _read,
+    Access.WRITE: _write,
+    Access.DECIDE: _decide,
+    Access.ISSUE: _issue,
+}
+
+
+def _authorized(call: Call, request: Message, subject: Any, *, newest: bool) -> None:
+    """Compose the caller, from a world that is not older than the call's own transaction, and ask whether it may."""
+    if newest:
+        call.node.world.sync(call.session)
+    if subject is not None:
+        call.acting, call.point = authenticate.acting(call, subject)
+        require.permission(call, request)
+
+
+def _failed(call: Call, request: Message | None, error: SekishoError) -> None:
+    """Spool the record of a call that failed; who could not be authenticated is counted, not recorded: anyone can make such calls."""
+    if isinstance(error, Unauthenticated) or call.acting is None:
+        return
+    call.node.spool.add(audit.entry(audit.event(call, request, None, error)))
+
+
+def point_of(reply: Reply) -> Point:
+    """The point in history that a reply's revision names."""
+    return changes.parse(reply.revision)
