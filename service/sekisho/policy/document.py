@@ -20,6 +20,7 @@ from sekisho.policy.strict_json import JsonError, Number, Path
 Effect = Literal["Allow", "Deny"]
 
 SYNTAX = "Syntax errors in policy."
+LEGACY = "The policy failed legacy parsing"
 NO_ACTIONS = "Policy statement must contain actions."
 NO_RESOURCES = "Policy statement must contain resources."
 
@@ -81,12 +82,13 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """One breach of the grammar: where, AWS's sentence for it, the name that Access Analyzer has for it, and what exactly is wrong."""
+    """Something wrong with a document: where, what Access Analyzer calls it, what exactly it is, and how AWS refuses it."""
 
     path: Path
-    sentence: str
     issue: str
     detail: str
+    sentence: str = ""  # "": AWS takes the document all the same
+    at_key: bool = False  # the key of the member is wrong, not its value
 
 
 def parse(text: str) -> Policy:
@@ -164,7 +166,9 @@ class _Grammar:
         if "Effect" not in members:
             self._flaw(path, "MISSING_EFFECT", "the statement has no Effect")
         elif effect not in ("Allow", "Deny"):
-            self._flaw((*path, "Effect"), "INVALID_EFFECT", "the Effect is neither `Allow` nor `Deny`")
+            # AWS tells the two apart: a wrong case passes its grammar and fails its older parser.
+            sentence = LEGACY if isinstance(effect, str) and effect.lower() in ("allow", "deny") else SYNTAX
+            self._flaw((*path, "Effect"), "INVALID_EFFECT", "the Effect is neither `Allow` nor `Deny`", sentence)
         action = self._one_of(members, path, "Action", "NotAction")
         resource = self._one_of(members, path, "Resource", "NotResource")
         principal = self._one_of(members, path, "Principal", "NotPrincipal")
@@ -241,7 +245,7 @@ class _Grammar:
         for key, member in value.items():
             if not isinstance(key, str) or not strict_json.is_printable(key) or (known is not None and key not in known):
                 shown = str(key)[:64].encode("ascii", "backslashreplace").decode()
-                self._flaw((*path, key) if isinstance(key, str) else path, issue, f"unknown element `{shown}`")
+                self.flaws.append(Flaw((*path, str(key)), issue, f"unknown element `{shown}`", SYNTAX, at_key=True))
             else:
                 members[key] = member
         return members
@@ -252,4 +256,4 @@ class _Grammar:
         return plain if plain in members else negated if negated in members else None
 
     def _flaw(self, path: Path, issue: str, detail: str, sentence: str = SYNTAX) -> None:
-        self.flaws.append(Flaw(path, sentence, issue, detail))
+        self.flaws.append(Flaw(path, issue, detail, sentence))

@@ -19,6 +19,7 @@ Path = tuple[str | int, ...]
 
 _FOREIGN = re.compile(r"[^\t\n\r\x20-\xff]")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_COUNTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^\s"]+', re.DOTALL)
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 
 
@@ -29,9 +30,9 @@ class Number(str):
 
 
 class JsonError(Exception):
-    """The text is not JSON of the permitted kind; `offset` is the character where that shows."""
+    """The text is not JSON of the permitted kind; `offset` is the character where that shows, where it is known."""
 
-    def __init__(self, message: str, offset: int = 0) -> None:
+    def __init__(self, message: str, offset: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
@@ -70,6 +71,11 @@ def statement_offsets(text: str) -> tuple[int, ...]:
         else:
             depth -= 1
     return tuple(offsets)
+
+
+def size(text: str) -> int:
+    """How many characters of a document count for its quota: all but the white space outside strings."""
+    return sum(len(part) for part in _COUNTED.findall(text))
 
 
 def is_printable(text: str) -> bool:
