@@ -23,7 +23,7 @@ def compile_protos(root: Path) -> list[Path]:
     include = Path(protoc.__file__).parent / "_proto"
     with tempfile.TemporaryDirectory(prefix="sekisho-api-") as folder:
         made = Path(folder)
-        flags = [f"-I{root / 'proto'}", f"-I{_common_protos()}", f"-I{include}", f"--python_out={made}", f"--pyi_out={made}"]
+        flags = [f"-I{root / 'proto'}", f"-I{include}", f"--python_out={made}", f"--pyi_out={made}"]
         arguments = ["protoc", *flags, *(str(proto) for proto in protos)]
         if protoc.main(arguments) != 0:
             raise SystemExit("protoc refused the files in proto/")
@@ -32,13 +32,6 @@ def compile_protos(root: Path) -> list[Path]:
                 (package / "__init__.py").write_text(DOCSTRING)
                 package = package.parent
         return _copy_changes(made / PACKAGE, root / "service" / PACKAGE)
-
-
-def _common_protos() -> Path:
-    """The folder above `google/rpc/*.proto` of googleapis-common-protos."""
-    from google.rpc import status_pb2
-
-    return Path(status_pb2.__file__).parents[2]
 
 
 def _copy_changes(made: Path, target: Path) -> list[Path]:

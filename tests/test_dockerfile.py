@@ -1,0 +1,124 @@
+"""The image, without an engine: what its Dockerfile promises, and its steps run in a scratch folder."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import containerfile
+
+ROOT = Path(__file__).parents[1]
+STAGES = containerfile.parse((ROOT / "Dockerfile").read_text())
+FINAL = STAGES[-1]
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> containerfile.Build:
+    """The image built; packages come through the caches of `make`, so that a second build downloads nothing."""
+    caches = {"UV_CACHE_DIR": str(ROOT / ".tools/cache"), "PIP_CACHE_DIR": str(ROOT / ".tools/pip"), "UV_PYTHON_DOWNLOADS": "never"}
+    machine = {
+        name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_")) or name.lower().endswith("_proxy")
+    }
+    build = containerfile.Build(ROOT, tmp_path_factory.mktemp("image"), {**machine, **caches})
+    try:
+        build.run(STAGES)
+    except subprocess.CalledProcessError as error:
+        pytest.fail(f"{error.cmd}\n{error.stderr.decode()}")
+    return build
+
+
+def test_there_is_a_stage_to_build_and_one_to_ship() -> None:
+    assert [stage.name for stage in STAGES] == ["build", "1"]
+    assert {stage.base for stage in STAGES} == {"python:3.13-slim"}
+    assert [step.name for step in FINAL.steps if step.name in {"RUN", "ADD"}] == []
+
+
+def test_what_ships_comes_from_the_build_stage_only() -> None:
+    assert [step.flags.get("from") for step in FINAL.steps if step.name == "COPY"] == ["build", "build"]
+
+
+def test_it_runs_as_nobody_in_particular() -> None:
+    user = FINAL.last("USER")
+    assert user is not None
+    uid, gid = user.text.split(":")
+    assert int(uid) > 1000
+    assert int(gid) > 1000
+
+
+def test_it_writes_only_where_a_volume_is() -> None:
+    volume = FINAL.last("VOLUME")
+    assert volume is not None
+    assert volume.text == FINAL.environment["SEKISHO_DATA_DIR"] == FINAL.environment["HOME"] == "/var/lib/sekisho"
+    assert FINAL.environment["PYTHONDONTWRITEBYTECODE"] == "1"
+    owned = [step for step in FINAL.steps if step.name == "COPY" and step.flags.get("chown") == "10001:10001"]
+    assert [step.words[-1] for step in owned] == ["/var/lib/sekisho"]
+
+
+def test_the_image_does_not_turn_off_transport_security() -> None:
+    start = FINAL.last("CMD")
+    assert start is not None
+    assert start.words == ["serve"]
+    assert not any("INSECURE" in name for name in FINAL.environment)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("service/sekisho/errors.py", False),
+        ("requirements/runtime.txt", False),
+        ("service/sekisho/api/iam/v1/users_pb2.py", True),
+        ("service/sekisho/__pycache__/errors.cpython-311.pyc", True),
+        (".data/credentials", True),
+        (".git/config", True),
+        (".venv/bin/python", True),
+        (".env", True),
+        ("tests/conftest.py", True),
+    ],
+)
+def test_the_engine_gets_what_it_needs_and_no_secret(path: str, expected: bool) -> None:
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert containerfile.ignored(path, lines) is expected
+
+
+def run(image: containerfile.Build, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """What the container would run, its filesystem looked at before and after."""
+    settings = {name: image.inside(value) for name, value in FINAL.environment.items()}
+    settings["PATH"] = ":".join(image.inside(place) for place in FINAL.environment["PATH"].split(":"))
+    return subprocess.run(
+        command, cwd=image.root / "var/lib/sekisho", env={**settings, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def files(image: containerfile.Build) -> set[Path]:
+    return {path for path in image.root.rglob("*") if not path.is_relative_to(image.root / "var/lib/sekisho")}
+
+
+def test_the_entry_point_starts_and_writes_nothing(image: containerfile.Build) -> None:
+    before = files(image)
+    entry = FINAL.last("ENTRYPOINT")
+    assert entry is not None
+    done = run(image, [*entry.words, "--help"])
+    assert done.returncode == 0, done.stderr
+    assert "serve" in done.stdout
+    assert files(image) == before
+
+
+def test_the_image_has_its_own_compiled_protos_and_migrations(image: containerfile.Build) -> None:
+    [package] = image.root.glob("opt/sekisho/lib/python3.*/site-packages/sekisho")
+    assert (package / "api/annotations/v1/annotations_pb2.py").is_file()
+    assert (package / "migrations/env.py").is_file()
+    assert not list(image.root.rglob("grpc_tools"))
+
+
+def test_the_health_check_fails_while_nothing_serves(image: containerfile.Build) -> None:
+    check = FINAL.last("HEALTHCHECK")
+    assert check is not None
+    found = re.search(r"\bCMD (\[.*\])$", check.text)
+    assert found is not None
+    command = containerfile.Step("CMD", {}, found[1]).words
+    done = run(image, command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    assert "No such command" not in done.stderr
