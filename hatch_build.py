@@ -1,9 +1,10 @@
 """Compiles `proto/` into `service/sekisho/api/`: a build hook of Hatchling for wheels and editable installs, and a program for `make gen`.
 
 The path of a proto is its package and its Python module: `sekisho/api/iam/v1/users.proto` is `sekisho.api.iam.v1.users_pb2`.
-There are no service stubs: handlers and clients are made by loops over the descriptors.
+There are no service stubs: handlers are made by a loop over the descriptors, and typed clients are written by `proto/clients.py`.
 """
 
+import runpy
 import sys
 import tempfile
 from pathlib import Path
@@ -24,9 +25,13 @@ def compile_protos(root: Path) -> list[Path]:
     with tempfile.TemporaryDirectory(prefix="sekisho-api-") as folder:
         made = Path(folder)
         flags = [f"-I{root / 'proto'}", f"-I{include}", f"--python_out={made}", f"--pyi_out={made}"]
-        arguments = ["protoc", *flags, *(str(proto) for proto in protos)]
-        if protoc.main(arguments) != 0:
+        described = ["--include_imports", "--include_source_info", f"--descriptor_set_out={made / 'described'}"]
+        if protoc.main(["protoc", *flags, *described, *(str(proto) for proto in protos)]) != 0:
             raise SystemExit("protoc refused the files in proto/")
+        snake = runpy.run_path(str(root / "service/sekisho/naming.py"))["snake"]
+        clients = runpy.run_path(str(root / "proto/clients.py"))["modules"]
+        for name, text in clients((made / "described").read_bytes(), snake):
+            (made / name).write_text(text)
         for package in {path.parent for path in made.rglob("*.py")}:
             while package != made / PACKAGE.parent:
                 (package / "__init__.py").write_text(DOCSTRING)
@@ -37,7 +42,7 @@ def compile_protos(root: Path) -> list[Path]:
 def _copy_changes(made: Path, target: Path) -> list[Path]:
     """Write only what differs, so that caches and running servers see no change where there is none."""
     wanted = {path.relative_to(made): path.read_bytes() for path in made.rglob("*.py*")}
-    present = {path.relative_to(target) for path in target.rglob("*_pb2.py*")} if target.exists() else set()
+    present = {path.relative_to(target) for path in target.rglob("*.py*") if path.suffix in (".py", ".pyi")} if target.exists() else set()
     changed = []
     for name, content in wanted.items():
         path = target / name
