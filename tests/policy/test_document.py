@@ -31,11 +31,11 @@ def test_a_whole_document() -> None:
       "Id": "example",
       "Statement": [
         {
-          "Sid": "Read", "Effect": "Allow", "Principal": {"AWS": ["111122223333", "*"], "Service": "ec2.amazonaws.com"},
+          "Sid": "Read", "Effect": "Allow", "Principal": {"AWS": ["111122223333", "*"], "Service": "a.b"},
           "Action": ["s3:Get*", "S3:list*"], "NotResource": "arn:aws:s3:::secret/*",
-          "Condition": {"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": ["a*", "b"]}, "NumericLessThan": {"s3:max-keys": [10, "20", 1.50]}}
+          "Condition": {"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": ["a*", "b"]}, "NumericLessThan": {"s:max": [10, "20", 1.50]}}
         },
-        {"Effect": "Deny", "NotPrincipal": "*", "NotAction": "iam:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": false}}}
+        {"Effect": "Deny", "NotPrincipal": "*", "NotAction": "iam:*", "Resource": "*", "Condition": {"Bool": {"aws:x": false}}}
       ]
     }"""
     assert document.parse(text) == Policy(
@@ -46,7 +46,7 @@ def test_a_whole_document() -> None:
                 index=0,
                 sid="Read",
                 effect="Allow",
-                principals=Principals(everyone=True, aws=("111122223333", "*"), service=("ec2.amazonaws.com",)),
+                principals=Principals(everyone=True, aws=("111122223333", "*"), service=("a.b",)),
                 not_principal=False,
                 actions=("s3:Get*", "S3:list*"),
                 not_action=False,
@@ -54,7 +54,7 @@ def test_a_whole_document() -> None:
                 not_resource=True,
                 conditions=(
                     Condition("ForAnyValue:StringLikeIfExists", "aws:TagKeys", ("a*", "b")),
-                    Condition("NumericLessThan", "s3:max-keys", ("10", "20", "1.50")),
+                    Condition("NumericLessThan", "s:max", ("10", "20", "1.50")),
                 ),
                 line=5,
             ),
@@ -68,7 +68,7 @@ def test_a_whole_document() -> None:
                 not_action=True,
                 resources=("*",),
                 not_resource=False,
-                conditions=(Condition("Bool", "aws:SecureTransport", ("false",)),),
+                conditions=(Condition("Bool", "aws:x", ("false",)),),
                 line=10,
             ),
         ),
