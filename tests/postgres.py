@@ -67,10 +67,10 @@ class Server:
             connection.execute(statement.encode())
 
     @contextlib.contextmanager
-    def database(self, template: str = "template1") -> Iterator[str]:
-        """A new database, a copy of `template`, by its URL; it goes when the block ends, with whoever is still connected."""
+    def database(self) -> Iterator[str]:
+        """A new, empty database, by its URL; it goes when the block ends, with whoever is still connected."""
         name = f"test_{os.getpid()}_{next(_numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name}")
         try:
             yield self.url(name)
         finally:
