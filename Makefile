@@ -82,6 +82,6 @@ clean: ## Remove what was made, the environment included; .data stays
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-service/sekisho/api/.made: .venv/.project hatch_build.py $(PROTOS)
+service/sekisho/api/.made: .venv/.project hatch_build.py service/sekisho/naming.py $(PROTOS)
 	@$(BIN)/python hatch_build.py
 	@touch $@

@@ -1,10 +1,13 @@
 """The compiler of the protos writes what changed, and nothing else."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import hatch_build
+
+ROOT = Path(__file__).parents[1]
 
 PROTO = """syntax = "proto3";
 package sekisho.api.{name}.v1;
@@ -15,6 +18,9 @@ message {message} {{ optional string user_name = 1; }}
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout with the protos `a` and `b`, both compiled."""
+    for needed in ("service/sekisho/naming.py", "proto/clients.py"):
+        (tmp_path / needed).parent.mkdir(parents=True)
+        shutil.copy(ROOT / needed, tmp_path / needed)
     for name in ("a", "b"):
         write(tmp_path, name, "One")
     hatch_build.compile_protos(tmp_path)
@@ -44,6 +50,7 @@ def test_every_folder_is_a_package(checkout: Path) -> None:
         "b/v1/__init__.py",
         "b/v1/b_pb2.py",
         "b/v1/b_pb2.pyi",
+        "calls.py",
     ]
 
 
@@ -61,8 +68,9 @@ def test_a_changed_proto_changes_its_modules_only(checkout: Path) -> None:
 
 def test_a_removed_proto_takes_its_modules_with_it(checkout: Path) -> None:
     write(checkout, "b", "One").unlink()
-    assert sorted(hatch_build.compile_protos(checkout)) == made(checkout, "b")
-    assert [path for path in made(checkout, "b") if path.exists()] == []
+    gone = [checkout / "service/sekisho/api/b" / name for name in ("__init__.py", "v1/__init__.py")] + made(checkout, "b")
+    assert sorted(hatch_build.compile_protos(checkout)) == gone
+    assert [path for path in gone if path.exists()] == []
 
 
 def test_a_broken_proto_leaves_everything_as_it_was(checkout: Path, capfd: pytest.CaptureFixture[str]) -> None:
