@@ -11,7 +11,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
-from sekisho.api.annotations.v1 import annotations_pb2
+from sekisho.annotations import Access
 from sekisho.authorize.call import Call
 from sekisho.errors import SekishoError
 from sekisho.spool import Entry
@@ -32,7 +32,7 @@ def event(call: Call, request: Message | None, response: Message | None, error: 
         "at": call.now.isoformat(),
         "event_source": f"{call.operation.service}.amazonaws.com",
         "event_name": call.operation.name,
-        "read_only": call.operation.access.level in (annotations_pb2.Access.READ, annotations_pb2.Access.DECIDE),
+        "read_only": call.operation.access.level in (Access.READ, Access.DECIDE),
         "principal_id": acting.user_id if acting is not None else "",
         "principal_arn": acting.arn if acting is not None else "",
         "access_key_id": acting.subject.access_key_id if acting is not None else "",

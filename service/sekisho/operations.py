@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 from google.protobuf import descriptor, message_factory
 from google.protobuf.message import Message
 
-from sekisho.api.annotations.v1 import annotations_pb2
+from sekisho import annotations
+from sekisho.annotations import Access
 from sekisho.naming import snake
 
-Access = annotations_pb2.Access
-Check = annotations_pb2.Access.Check
+Check = Access.Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,6 @@ def rpcs(package: str) -> Mapping[str, descriptor.MethodDescriptor]:
     return {snake(method.name): method for method in service.methods}
 
 
-def access_of(method: descriptor.MethodDescriptor) -> Access:
-    """The `(access)` of an rpc; one without a level is a mistake in the proto."""
-    access = method.GetOptions().Extensions[annotations_pb2.access]
-    if access.level == Access.LEVEL_UNSPECIFIED:
-        raise TypeError(f"{method.full_name} has no (access)")
-    return access
-
-
 def operation(function: F) -> F:
     """Bind a function to the rpc of its package and name."""
     package, name = function.__module__.split(".")[1], function.__name__
@@ -98,7 +90,7 @@ def operation(function: F) -> F:
     path = f"/{service.full_name}/{method.name}"
     if path in OPERATIONS:
         raise TypeError(f"{path} has two functions: {OPERATIONS[path].function.__module__} and {function.__module__}")
-    access = access_of(method)
+    access = annotations.access(method)
     OPERATIONS[path] = Operation(
         service=package,
         name=method.name,

@@ -5,7 +5,6 @@ one from another list, another account or other filters is refused.
 """
 
 import base64
-import hmac
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from sqlalchemy import ColumnElement, Select, tuple_
 from sqlalchemy.orm import Session
 
 from sekisho.errors import InvalidArgument
+from sekisho.secrets import PAGING, KeyRing
 
 PAGE = 100
 MOST = 1000
-_MAC = 16
+_TAG = 20
 T = TypeVar("T")
 
 
@@ -41,15 +41,15 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Makes and opens the markers of one list: `mac` authenticates, `scope` is all that a marker is bound to."""
+    """Makes and opens the markers of one list; `scope` is all that a marker is bound to."""
 
-    mac: Callable[[bytes], bytes]
+    ring: KeyRing
     scope: str
 
     def marker(self, last: Sequence[Any]) -> str:
         """The marker behind the row with this key."""
         body = json.dumps(list(last), separators=(",", ":")).encode()
-        return base64.urlsafe_b64encode(self._tag(body) + body).decode().rstrip("=")
+        return base64.urlsafe_b64encode(self.ring.mac(PAGING, self._bound(body)) + body).decode().rstrip("=")
 
     def open(self, marker: str) -> list[Any]:
         """The key in a marker, or InvalidMarker."""
@@ -57,19 +57,18 @@ class Cursor:
             raw = base64.urlsafe_b64decode(marker + "=" * (-len(marker) % 4))
         except ValueError:
             raw = b""
-        tag, body = raw[:_MAC], raw[_MAC:]
-        if not hmac.compare_digest(tag, self._tag(body)):
+        tag, body = raw[:_TAG], raw[_TAG:]
+        if len(tag) < _TAG or not self.ring.is_mac(PAGING, self._bound(body), tag):
             raise InvalidMarker("Invalid Marker.")
-        opened = json.loads(body)
-        return opened if isinstance(opened, list) else [opened]
+        return list(json.loads(body))
 
-    def _tag(self, body: bytes) -> bytes:
-        return self.mac(self.scope.encode() + b"\0" + body)[:_MAC]
+    def _bound(self, body: bytes) -> bytes:
+        return self.scope.encode() + b"\0" + body
 
 
 def page(
     session: Session,
-    query: Select[tuple[T]],
+    query: Select[T],
     cursor: Cursor,
     *,
     key: Sequence[ColumnElement[Any] | Any],

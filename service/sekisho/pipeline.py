@@ -17,7 +17,7 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 
 from sekisho import audit, changes, validation
-from sekisho.api.annotations.v1 import annotations_pb2
+from sekisho.annotations import Access
 from sekisho.authorize import authenticate, require
 from sekisho.authorize.authenticate import Proof
 from sekisho.authorize.call import Call, Node, Peer
@@ -26,7 +26,6 @@ from sekisho.db import WriteConflict, remaining
 from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated
 from sekisho.operations import Operation
 
-Access = annotations_pb2.Access
 DEFAULT_SECONDS = 30.0
 """How long a call may take whose caller set no deadline, and at the most."""
 

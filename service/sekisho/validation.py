@@ -14,10 +14,10 @@ from typing import Any
 from google.protobuf import descriptor
 from google.protobuf.message import Message
 
-from sekisho.api.annotations.v1 import annotations_pb2
+from sekisho import annotations
+from sekisho.annotations import Rules
 from sekisho.errors import InvalidArgument, ValidationError
 
-Rules = annotations_pb2.Rules
 _SHOWN = 128
 _REPORTED = 10
 
@@ -74,12 +74,11 @@ def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
     """The members of a message type that have something to check."""
     members = []
     for field in message.fields:
-        options = field.GetOptions()
-        rules = options.Extensions[annotations_pb2.rules] if options.HasExtension(annotations_pb2.rules) else None
+        rules = annotations.rules(field)
         if rules is not None and rules.pattern and rules.pattern not in PATTERNS:
             raise TypeError(f"{field.full_name}: no pattern {rules.pattern}")
         inner = field.message_type if field.message_type is not None and not field.message_type.GetOptions().map_entry else None
-        members.append(Member(field.name, field.json_name, rules, field.has_presence, field.is_repeated, options.debug_redact, inner))
+        members.append(Member(field.name, field.json_name, rules, field.has_presence, field.is_repeated, field.GetOptions().debug_redact, inner))
     return tuple(m for m in members if m.rules is not None or m.message is not None)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from sekisho import db, secrets, world
 from sekisho.authorize.cache import World
 from sekisho.authorize.feed import Feed
+from sekisho.authorize.last_use import LastUse
 from sekisho.changes import Point
 from sekisho.errors import Internal
 from sekisho.operations import Operation
@@ -24,6 +25,7 @@ class Node:
     world: World
     feed: Feed
     spool: Spool
+    last_use: LastUse
     audience: str
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from sekisho.api.annotations.v1 import annotations_pb2
+from sekisho import annotations
 from sekisho.authorize.call import Peer
 from sekisho.operations import Resource
 
@@ -37,9 +37,7 @@ def of_environment(now: datetime, peer: Peer) -> Keys:
 def _annotated(message: Descriptor) -> tuple[tuple[str, str, bool], ...]:
     """The fields of a request that are condition keys: field, key in lower case, whether it is a list."""
     return tuple(
-        (field.name, key.lower(), field.is_repeated)
-        for field in message.fields
-        if (key := field.GetOptions().Extensions[annotations_pb2.key])
+        (field.name, key, field.is_repeated) for field in message.fields if (key := annotations.key(field))
     )
 
 

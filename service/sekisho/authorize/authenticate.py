@@ -1,0 +1,119 @@
+"""Who is calling: from a signature or a bearer token to a subject.
+
+A proof is read first and proves nothing; it says whose secret verifies it. Long-term secrets come from the world's key records, the secrets
+of temporary credentials from their own sealed session token. Everything that does not hold is AWS's InvalidClientTokenId or a relative.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import Counter
+
+from sekisho import policy, sigv4
+from sekisho.authorize.call import Call
+from sekisho.authorize.last_use import Use
+from sekisho.changes import Point
+from sekisho.credentials import bearer, session_tokens
+from sekisho.errors import Unauthenticated
+from sekisho.sigv4 import InvalidClientTokenId, Signed
+from sekisho.world import Acting, SessionFacts, Subject, UnknownPrincipal
+
+FAILED = Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a caller gave: a signature, and how it is verified with the secret of its key, now."""
+
+    signed: Signed
+    verify: Callable[[str, datetime], None]
+
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+
+def over_grpc(metadata: Metadata, path: str, body: bytes, audience: str) -> Proof:
+    """The proof in a call's metadata: a signature over the call, or a bearer token."""
+    authorization = [value for name, value in metadata if name == "authorization" and isinstance(value, str)]
+    if len(authorization) == 1 and authorization[0][:7].lower() == "bearer ":
+        return of_bearer(authorization[0][7:].strip(), audience)
+    return of_call(metadata, path, body, audience)
+
+
+def of_call(metadata: Metadata, path: str, body: bytes, audience: str) -> Proof:
+    """A signature over a gRPC call."""
+    signed = sigv4.read_call(metadata)
+    return Proof(signed, lambda secret, now: sigv4.verify_call(signed, secret, path, body, audience, now))
+
+
+def of_bearer(token: str, audience: str) -> Proof:
+    """A bearer token, which is a presigned GetCallerIdentity."""
+    proof = bearer.parse(token)
+    return Proof(proof.signed, lambda secret, now: bearer.verify(proof, secret, audience, now))
+
+
+def subject(call: Call, proof: Callable[[], Proof] | None) -> Subject:
+    """The subject of the caller; failures are counted."""
+    try:
+        if proof is None:
+            raise sigv4.MissingAuthenticationToken
+        return proven(call, proof())
+    except Unauthenticated as error:
+        FAILED.labels(error.code).inc()
+        raise
+
+
+def proven(call: Call, proof: Proof) -> Subject:
+    """The subject that a proof proves, or an Unauthenticated error."""
+    signed = proof.signed
+    if signed.session_token is not None:
+        session = session_tokens.open_token(signed.session_token, call.node.ring, call.now)
+        if session.access_key_id != signed.access_key_id:
+            raise InvalidClientTokenId
+        proof.verify(session.secret_access_key, call.now)
+        found = _of_session(session)
+    else:
+        key = call.node.world.key(signed.access_key_id)
+        if key is None or key.status != "Active":
+            raise InvalidClientTokenId
+        proof.verify(key.secret, call.now)
+        found = Subject(key.owner_id, key.account_id, key.id)
+    used = found.id if found.session is not None and found.session.kind == "assumed-role" else signed.access_key_id
+    if used.startswith(("AROA", "AKIA")):
+        call.node.last_use.note(used, Use(call.now, call.operation.service, signed.scope.region))
+    return found
+
+
+def acting(call: Call, who: Subject) -> tuple[Acting, Point]:
+    """The caller, composed. Its key and its principal are looked at again: between the proof and here the world may have moved on."""
+    if who.session is None and who.access_key_id:
+        key = call.node.world.key(who.access_key_id)
+        if key is None or key.status != "Active":
+            raise InvalidClientTokenId
+    try:
+        return call.node.world.acting(who, call.now)
+    except UnknownPrincipal:
+        raise InvalidClientTokenId from None
+
+
+def _of_session(session: session_tokens.Session) -> Subject:
+    return Subject(
+        session.principal_id,
+        session.account_id,
+        session.access_key_id,
+        SessionFacts(
+            kind=session.kind,
+            name=session.session_name,
+            tags=session.tags,
+            transitive=frozenset(session.transitive_tag_keys),
+            source_identity=session.source_identity,
+            policies=(policy.Attached(policy.compiled(session.policy), name="session"),) if session.policy else (),
+            policy_ids=tuple(session.policy_ids),
+            issued_at=session.issued_at,
+            expires_at=session.expires_at,
+            mfa=session.mfa,
+            mfa_at=session.mfa_at,
+            provider=session.provider,
+        ),
+    )

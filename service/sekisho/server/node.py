@@ -1,0 +1,35 @@
+"""Puts a worker together: database, key ring, world, feed and spool, from its options."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sekisho import db
+from sekisho.authorize.cache import World
+from sekisho.authorize.call import Node
+from sekisho.authorize.feed import Feed
+from sekisho.authorize.last_use import LastUse
+from sekisho.credentials import access_keys
+from sekisho.secrets import KeyRing
+from sekisho.server.drain import Drain
+from sekisho.spool import Spool
+
+
+@contextmanager
+def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: str) -> Iterator[Node]:
+    """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end."""
+    world = World(database, lambda row: access_keys.unseal(ring, row.id, row.secret))
+    spool = Spool(spool_path)
+    node = Node(
+        database=database, ring=ring, world=world, feed=Feed(world, database), spool=spool, last_use=LastUse(spool), audience=audience
+    )
+    world.poll()
+    drain = Drain(spool, node.last_use, database)
+    node.feed.start()
+    drain.start()
+    try:
+        yield node
+    finally:
+        node.feed.stop()
+        drain.stop()
+        spool.close()

@@ -1,0 +1,109 @@
+"""One worker: a node, its gRPC server with health and reflection, and its HTTP listener."""
+
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+import sekisho.iam
+import sekisho.sts
+from sekisho import db
+from sekisho.authorize import rpcs
+from sekisho.authorize.call import Node
+from sekisho.operations import OPERATIONS, unanswered
+from sekisho.secrets import KeyRing
+from sekisho.server import handlers, node
+from sekisho.server.http import Listener
+
+PACKAGES = ("authorize", "iam", "sts")
+_DOMAINS = (rpcs, sekisho.iam, sekisho.sts)  # imported, they have filled the registry
+
+OPTIONS = (
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_send_message_length", 4 * 1024 * 1024),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024),
+    ("grpc.so_reuseport", 1),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+SWITCH_INTERVAL = 2e-4
+"""Seconds that a busy thread keeps the interpreter; at Python's default of 5 ms a cheap call waits long beside busy ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """What a worker is told by the process that started it."""
+
+    grpc: str
+    http: str
+    url: str
+    data_dir: Path
+    audience: str
+    master_key: bytes | None = field(default=None, repr=False)
+    certificate: bytes | None = None
+    key: bytes | None = field(default=None, repr=False)
+    index: int = 0
+
+
+def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, grace: float) -> None:
+    """Serve until `stop` is set; `ready` is called when the ports answer."""
+    missing = unanswered(PACKAGES)
+    if missing:
+        raise TypeError(f"without a function or resolver: {', '.join(missing)}")
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    spool = listen.data_dir / "spool"
+    spool.mkdir(mode=0o700, exist_ok=True)
+    ring = KeyRing.open(listen.data_dir / "keyring.json", listen.master_key)
+    with db.Database(listen.url) as database, node.opened(database, ring, spool / f"{listen.index}.db", audience=listen.audience) as made:
+        with Server(made, listen.grpc, listen.certificate, listen.key, grace=grace):
+            http = Listener(made, _bound(listen.http))
+            http.start()
+            ready()
+            stop.wait()
+            http.stop()
+
+
+class Server:
+    """The gRPC server of one worker; says NOT_SERVING before it stops."""
+
+    def __init__(self, made: Node, listener: str, certificate: bytes | None, key: bytes | None, *, grace: float) -> None:
+        self._lanes = handlers.Lanes()
+        self._grace = grace
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="grpc"), options=OPTIONS)
+        self._server.add_generic_rpc_handlers(tuple(handlers.generic(made, self._lanes)))
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._names = sorted({path.split("/")[1] for path in OPERATIONS})
+        reflection.enable_server_reflection((*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        if certificate is not None and key is not None:
+            self.port = self._server.add_secure_port(listener, grpc.ssl_server_credentials([(key, certificate)]))
+        else:
+            self.port = self._server.add_insecure_port(listener)
+
+    def __enter__(self) -> "Server":
+        self._server.start()
+        for name in ("", *self._names):
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._health.enter_graceful_shutdown()
+        self._server.stop(self._grace).wait()
+        self._lanes.close()
+
+
+def _bound(listener: str) -> socket.socket:
+    host, _, port = listener.rpartition(":")
+    host = host.strip("[]")
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind((host, int(port)))
+    return bound

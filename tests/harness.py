@@ -1,0 +1,79 @@
+"""A house for tests: one node in this process, with an account, called through the whole pipeline but for the network."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sekisho.iam
+import sekisho.sts
+from sekisho import accounts, db, pipeline, schema, sigv4
+from sekisho.authorize import authenticate, rpcs
+from sekisho.authorize.call import Node, Peer
+from sekisho.operations import OPERATIONS, Operation
+from sekisho.secrets import KeyRing
+from sekisho.server import node
+
+LOADED = (rpcs, sekisho.iam, sekisho.sts)
+BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS.values()}
+_numbers = itertools.count(1)
+
+
+class House:
+    """A node with one account; `root` are its root credentials. Every call is signed, verified, authorized, audited."""
+
+    def __init__(self, node: Node, account: accounts.NewAccount) -> None:
+        self.node = node
+        self.account_id = account.account_id
+        self.root = sigv4.Credentials(account.access_key_id, account.secret_access_key)
+        self.revision = ""
+
+    def call(self, name: str, /, _as: sigv4.Credentials | None = None, _peer: Peer | None = None, **fields: Any) -> Any:
+        """Call an operation by AWS's name with the fields of its request; the response message, or a SekishoError."""
+        operation = BY_NAME[name]
+        body = operation.request(**fields).SerializeToString()
+        metadata = sigv4.sign_call(_as or self.root, operation.path, body, self.node.audience, datetime.now(UTC))
+        arrival = pipeline.Arrival(
+            body=body,
+            proof=lambda: authenticate.over_grpc(metadata, operation.path, body, self.node.audience),
+            peer=_peer or Peer(source_ip="127.0.0.1", user_agent="tests"),
+            request_id=f"test-{next(_numbers)}-{random.random()}",
+            seconds=20.0,
+        )
+        reply = pipeline.run(self.node, operation, arrival)
+        self.revision = reply.revision
+        return reply.message
+
+    def account(self) -> sigv4.Credentials:
+        """The root credentials of a further account."""
+        made = accounts.create(self.node.database, self.node.ring)
+        return sigv4.Credentials(made.access_key_id, made.secret_access_key)
+
+    def user(self, name: str, *documents: str, **fields: Any) -> sigv4.Credentials:
+        """A new user with an access key and these inline policies."""
+        self.call("CreateUser", user_name=name, **fields)
+        for number, document in enumerate(documents):
+            self.call("PutUserPolicy", user_name=name, policy_name=f"inline-{number}", policy_document=document)
+        key = self.call("CreateAccessKey", user_name=name).access_key
+        return sigv4.Credentials(key.access_key_id, key.secret_access_key)
+
+    def assume(self, role_arn: str, session: str = "session", _as: sigv4.Credentials | None = None, **fields: Any) -> sigv4.Credentials:
+        """Temporary credentials of a role."""
+        made = self.call("AssumeRole", _as=_as, role_arn=role_arn, role_session_name=session, **fields).credentials
+        return sigv4.Credentials(made.access_key_id, made.secret_access_key, made.session_token)
+
+
+@contextmanager
+def house(url: str, folder: Path) -> Iterator[House]:
+    """A house on an empty database, which it migrates."""
+    with db.Database(url) as database:
+        schema.upgrade(database)
+        ring = KeyRing.create(folder / "keyring.json")
+        account = accounts.create(database, ring)
+        with node.opened(database, ring, folder / "spool.db", audience="sekisho") as made:
+            yield House(made, account)
+
+
