@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests import containerfile
 ROOT = Path(__file__).parents[1]
 STAGES = containerfile.parse((ROOT / "Dockerfile").read_text())
 FINAL = STAGES[-1]
+DATA = "var/lib/sekisho"
 
 
 @pytest.fixture(scope="module")
@@ -82,24 +84,34 @@ def test_the_engine_gets_what_it_needs_and_no_secret(path: str, expected: bool) 
     assert containerfile.ignored(path, lines) is expected
 
 
-def run(image: containerfile.Build, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    """What the container would run, its filesystem looked at before and after."""
-    settings = {name: image.inside(value) for name, value in FINAL.environment.items()}
-    settings["PATH"] = ":".join(image.inside(place) for place in FINAL.environment["PATH"].split(":"))
-    return subprocess.run(
-        command, cwd=image.root / "var/lib/sekisho", env={**settings, **environment}, capture_output=True, text=True, check=False
-    )
+def settings(image: containerfile.Build) -> dict[str, str]:
+    """The environment of the container, on free ports of loopback."""
+    inside = {name: image.inside(value) for name, value in FINAL.environment.items()}
+    path = ":".join(image.inside(place) for place in FINAL.environment["PATH"].split(":"))
+    return {**inside, "PATH": path, "SEKISHO_GRPC": "127.0.0.1:0", "SEKISHO_HTTP": "127.0.0.1:0"}
+
+
+def words(instruction: str) -> list[str]:
+    """The command of an instruction of the last stage, in the form that needs no shell."""
+    step = FINAL.last(instruction)
+    assert step is not None
+    found = re.search(r"\[.*\]$", step.text)
+    assert found is not None
+    return containerfile.Step(instruction, {}, found[0]).words
+
+
+def run(image: containerfile.Build, command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=image.root / DATA, env=settings(image), capture_output=True, text=True, check=False)
 
 
 def files(image: containerfile.Build) -> set[Path]:
-    return {path for path in image.root.rglob("*") if not path.is_relative_to(image.root / "var/lib/sekisho")}
+    """All that is not on the volume."""
+    return {path for path in image.root.rglob("*") if not path.is_relative_to(image.root / DATA)}
 
 
 def test_the_entry_point_starts_and_writes_nothing(image: containerfile.Build) -> None:
     before = files(image)
-    entry = FINAL.last("ENTRYPOINT")
-    assert entry is not None
-    done = run(image, [*entry.words, "--help"])
+    done = run(image, [*words("ENTRYPOINT"), "--help"])
     assert done.returncode == 0, done.stderr
     assert "serve" in done.stdout
     assert files(image) == before
@@ -112,13 +124,24 @@ def test_the_image_has_its_own_compiled_protos_and_migrations(image: containerfi
     assert not list(image.root.rglob("grpc_tools"))
 
 
-def test_the_health_check_fails_while_nothing_serves(image: containerfile.Build) -> None:
-    check = FINAL.last("HEALTHCHECK")
-    assert check is not None
-    found = re.search(r"\bCMD (\[.*\])$", check.text)
-    assert found is not None
-    command = containerfile.Step("CMD", {}, found[1]).words
-    done = run(image, command)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "Traceback" not in done.stderr
-    assert "No such command" not in done.stderr
+def test_it_serves_and_is_healthy_only_then_and_writes_only_to_its_volume(image: containerfile.Build) -> None:
+    before = files(image)
+    check = words("HEALTHCHECK")
+    early = run(image, check)
+    assert early.returncode == 1
+    assert "Traceback" not in early.stderr
+    command = [*words("ENTRYPOINT"), *words("CMD")]
+    server = subprocess.Popen(
+        command, cwd=image.root / DATA, env=settings(image), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        while server.poll() is None and not (image.root / DATA / "endpoints.json").exists():
+            time.sleep(0.05)
+        healthy = run(image, check)
+        assert healthy.returncode == 0, healthy.stderr
+    finally:
+        server.terminate()
+        output = server.communicate(timeout=120)[0]
+    assert server.returncode == 0, output
+    assert run(image, check).returncode == 1
+    assert files(image) == before
