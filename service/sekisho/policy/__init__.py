@@ -1,0 +1,30 @@
+"""The policy language: read a document, compile it, decide, say why. Pure: no clock, no I/O, no network."""
+
+from sekisho.policy.compile import Program, compile_policy, compiled
+from sekisho.policy.decide import Attached, Decision, Layer, Layers, Match, Outcome, Request, decide
+from sekisho.policy.document import Condition, Policy, Principals, Statement, from_json, parse
+from sekisho.policy.keys import Context, context
+from sekisho.policy.principals import Principal
+
+__all__ = [
+    "Policy",
+    "Statement",
+    "Condition",
+    "Principals",
+    "parse",
+    "from_json",
+    "Program",
+    "compile_policy",
+    "compiled",
+    "Context",
+    "context",
+    "Principal",
+    "Request",
+    "Attached",
+    "Layers",
+    "Layer",
+    "decide",
+    "Decision",
+    "Outcome",
+    "Match",
+]
