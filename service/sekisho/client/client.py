@@ -1,0 +1,122 @@
+"""The client: every rpc, typed, and the three questions in Python's own terms."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, Unpack
+
+from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.api.authorize.v1.client import AuthorizeClient
+from sekisho.api.iam.v1.client import IamClient
+from sekisho.api.sts.v1.client import StsClient
+from sekisho.client import bearer, credentials, decisions
+from sekisho.client.decisions import Decision, Explanation, Question
+from sekisho.client.errors import Internal
+from sekisho.client.retries import Retries
+from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport
+
+AUDIENCE = "sekisho"
+TIMEOUT = 10.0
+_AUTHORIZE = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Client:
+    """A connection to Sekisho for one caller; threads may share it, and it is made once, not for each question.
+
+    `endpoint` is HOST:PORT, or https://HOST:PORT for TLS; `audience` is the name that the server goes by; `timeout` is in seconds and
+    holds for a call with all its repetitions. `client.iam` and `client.sts` have a method for each rpc.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: CredentialsSource,
+        *,
+        audience: str = AUDIENCE,
+        tls: TLS | None = None,
+        timeout: float = TIMEOUT,
+        retries: Retries | None = None,
+        interceptors: Interceptors = (),
+    ) -> None:
+        self._transport = Transport(
+            endpoint,
+            credentials,
+            audience=audience,
+            tls=tls,
+            timeout=timeout,
+            retries=Retries() if retries is None else retries,
+            interceptors=interceptors,
+        )
+        self._authorize = AuthorizeClient(self._transport)
+        self.iam = IamClient(self._transport)
+        self.sts = StsClient(self._transport)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ, **options: Any) -> Self:
+        """A client for SEKISHO_ENDPOINT, with SEKISHO_AUDIENCE and SEKISHO_CA where they are set, and the environment's credentials."""
+        options.setdefault("audience", env.get("SEKISHO_AUDIENCE") or AUDIENCE)
+        if ca := env.get("SEKISHO_CA"):
+            options.setdefault("tls", TLS(ca=Path(ca)))
+        return cls(_endpoint(env), credentials.from_env(env), **options)
+
+    @classmethod
+    def from_profile(cls, profile: str, file: Path | str = "~/.aws/credentials", *, endpoint: str | None = None, **options: Any) -> Self:
+        """A client with the credentials of a profile in a file; without an endpoint, for SEKISHO_ENDPOINT."""
+        return cls(endpoint or _endpoint(os.environ), credentials.from_file(Path(file), profile), **options)
+
+    @property
+    def last_revision(self) -> str:
+        """The revision that this thread's last call returned, to be given as `at_least`; `""` before the first."""
+        return self._transport.last_revision
+
+    def authorize(self, *, timeout: float | None = None, **question: Unpack[Question]) -> Decision:
+        """Whether a principal may do an action on a resource; raises Error when that could not be decided, which is not an allow."""
+        request = decisions.request(**question)
+        return decisions.decision(self._transport(_AUTHORIZE, request, pb.AuthorizeResponse, timeout=timeout, repeatable=True))
+
+    def authorize_batch(self, questions: Iterable[Question], *, timeout: float | None = None) -> tuple[Decision, ...]:
+        """The answers of up to 1,000 questions, in their order, all from one revision; a question that fails is a deny with its error."""
+        requests = [decisions.request(**question) for question in questions]
+        answers = tuple(decisions.item(item) for item in self._authorize.authorize_batch(requests=requests, timeout=timeout).items)
+        if len(answers) != len(requests):
+            raise Internal(f"the server answered {len(answers)} of {len(requests)} questions")
+        return answers
+
+    def explain(self, *, timeout: float | None = None, **question: Unpack[Question]) -> Explanation:
+        """The decision that `authorize` gives, and why it is so."""
+        return decisions.explanation(self._authorize.explain(request=decisions.request(**question), timeout=timeout))
+
+    def token(self, *, expires: int = bearer.MAX_EXPIRES) -> str:
+        """A bearer token of the caller, for tools that cannot sign."""
+        return bearer.token(self._transport.credentials(), self._transport.audience, datetime.now(UTC), expires=expires)
+
+    def close(self) -> None:
+        """End what is under way and disconnect."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def pages(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+    """Every page of a list: `for page in pages(client.iam.list_users, path_prefix="/support/"): page.users`."""
+    while True:
+        page: Any = call(*args, **kwargs)
+        yield page
+        if not page.is_truncated:
+            return
+        kwargs["marker"] = page.marker
+
+
+def _endpoint(env: Mapping[str, str]) -> str:
+    endpoint = env.get("SEKISHO_ENDPOINT")
+    if not endpoint:
+        raise ValueError("no endpoint: set SEKISHO_ENDPOINT to HOST:PORT")
+    return endpoint

@@ -1,0 +1,133 @@
+"""One call: serialised once, signed over those bytes, with a deadline, repeated where that can help and cannot harm."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+import sekisho
+from sekisho import sigv4
+from sekisho.client import errors
+from sekisho.client.retries import Budget, Retries, worth_repeating
+
+R = TypeVar("R", bound=Message)
+CredentialsSource = sigv4.Credentials | Callable[[], sigv4.Credentials]
+"""Credentials, or what gives them for each call: a source that renews temporary ones before they end."""
+
+Interceptors = Sequence["grpc.UnaryUnaryClientInterceptor[Any, Any]"]
+
+REVISION = "sekisho-revision"
+_OPTIONS = (
+    ("grpc.primary_user_agent", f"sekisho-python/{sekisho.__version__}"),
+    # A server that starts again is found within seconds; gRPC's own would be up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TLS:
+    """How the server proves itself: files in PEM; without `ca`, the certificates that gRPC brings.
+
+    `certificate` and `key` are the client's own, where the server asks for them; `server_name` is whose certificate to expect.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    server_name: str | None = None
+
+
+def _channel(endpoint: str, tls: TLS | None) -> grpc.Channel:
+    scheme, separator, target = endpoint.partition("://")
+    if not separator:
+        scheme, target = "", endpoint
+    if scheme not in ("", "http", "https") or not target.rstrip("/"):
+        raise ValueError(f"the endpoint `{endpoint}` is not HOST:PORT, http://HOST:PORT or https://HOST:PORT")
+    target = target.rstrip("/")
+    if scheme == "https" and tls is None:
+        tls = TLS()
+    if tls is None:
+        return grpc.insecure_channel(target, options=_OPTIONS)
+    if scheme == "http":
+        raise ValueError(f"the endpoint `{endpoint}` is without TLS")
+    ca, key, certificate = (path.read_bytes() if path is not None else None for path in (tls.ca, tls.key, tls.certificate))
+    options = (*_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name)) if tls.server_name is not None else _OPTIONS
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(ca, key, certificate), options=options)
+
+
+class Transport:
+    """A connection to one endpoint with one source of credentials; threads may share it. It is the `Call` of the generated clients."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: CredentialsSource,
+        *,
+        audience: str,
+        tls: TLS | None,
+        timeout: float,
+        retries: Retries,
+        interceptors: Interceptors,
+    ) -> None:
+        self.endpoint, self.audience = endpoint, audience
+        self._credentials, self._timeout, self._retries, self._budget = credentials, timeout, retries, Budget()
+        self._plain = _channel(endpoint, tls)
+        self._channel = grpc.intercept_channel(self._plain, *interceptors) if interceptors else self._plain
+        self._methods: dict[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+        self._last = threading.local()
+
+    @property
+    def last_revision(self) -> str:
+        """The revision of this thread's last answered call, `""` before the first."""
+        return getattr(self._last, "revision", "")
+
+    def credentials(self) -> sigv4.Credentials:
+        """The credentials of this moment."""
+        return self._credentials if isinstance(self._credentials, sigv4.Credentials) else self._credentials()
+
+    def close(self) -> None:
+        """End what is under way and disconnect."""
+        self._plain.close()
+
+    def __call__(self, path: str, request: Message, response: type[R], /, *, timeout: float | None, repeatable: bool) -> R:
+        body = request.SerializeToString()
+        deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
+        repetition = 0
+        while True:
+            try:
+                reply = self._once(path, body, deadline - time.monotonic())
+                break
+            except grpc.RpcError as raised:
+                error = errors.of(raised, self.endpoint)
+            repetition += 1
+            wait = self._retries.wait(repetition, random.random)
+            late = time.monotonic() + wait >= deadline
+            if repetition >= self._retries.attempts or late or not worth_repeating(error, repeatable=repeatable) or not self._budget.take():
+                raise error from None
+            time.sleep(wait)
+        self._budget.give_back()
+        try:
+            return response.FromString(reply)
+        except DecodeError:
+            raise errors.Internal(f"the server's answer is not a {response.DESCRIPTOR.full_name}") from None
+
+    def _once(self, path: str, body: bytes, timeout: float) -> bytes:
+        method = self._methods.get(path)
+        if method is None:
+            method = self._methods[path] = self._channel.unary_unary(path, None, None)
+        # Signed anew for each try: a signature is good for minutes only.
+        metadata = sigv4.sign_call(self.credentials(), path, body, self.audience, datetime.now(UTC))
+        reply, call = method.with_call(body, timeout=timeout, metadata=metadata)
+        for key, value in call.trailing_metadata() or ():
+            if key == REVISION:
+                self._last.revision = value
+        return reply
