@@ -142,17 +142,27 @@ class KeyRing:
 
     def current(self, purpose: str) -> Key:
         """The key that seals now; looks whether another process has rotated it."""
-        self._reload_if_changed()
+        self.refresh()
         *_, newest = self._of(purpose).values()
         return newest
 
     def key(self, purpose: str, key_id: str) -> Key:
         """A key by its id, from the file again when it is unknown and the file has changed; UnknownKey."""
         if (found := self._of(purpose).get(key_id)) is None:
-            self._reload_if_changed()
+            self.refresh()
             if (found := self._of(purpose).get(key_id)) is None:
                 raise UnknownKey(f"the key ring holds no key {key_id} for {purpose}")
         return found
+
+    def refresh(self) -> None:
+        """Read the file again if it has changed; whoever polls calls this, so that a key forgotten elsewhere opens nothing here."""
+        try:
+            if (stamp := _stamp(self._path)) != self._stamp:
+                self._load()
+        except OSError:
+            pass  # the keys in memory outlive the file
+        except KeyRingUnusable:
+            self._stamp = stamp  # they outlive a file that became unusable, too; it is read again when it changes
 
     def rotate(self, purpose: str) -> str:
         """Add a key that seals from now on, in every process; older ones still open. The id of the new key."""
@@ -185,15 +195,6 @@ class KeyRing:
         if (keys := self._keys.get(purpose)) is None:
             raise UnknownKey(f"the key ring holds no keys for {purpose}")
         return keys
-
-    def _reload_if_changed(self) -> None:
-        try:
-            if (stamp := _stamp(self._path)) != self._stamp:
-                self._load()
-        except OSError:
-            pass  # the keys in memory outlive the file
-        except KeyRingUnusable:
-            self._stamp = stamp  # they outlive a file that became unusable, too; it is read again when it changes
 
     def _load(self) -> None:
         with self._lock:
