@@ -1,0 +1,162 @@
+"""What users, groups, roles and policies have in common: names, paths, unique ids, pages and dependents."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from sqlalchemy import ColumnElement, Select, exists, func, select
+
+from sekisho import arn, paging
+from sekisho.authorize.call import Call
+from sekisho.credentials import key_ids
+from sekisho.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity
+from sekisho.operations import Resource
+from sekisho.tables import Entity, Group, Policy, Role, Tag, User
+
+E = TypeVar("E", User, Group, Role, Policy)
+Owner = User | Group | Role
+"""Who can have policies."""
+
+
+def kind(table: type[Entity]) -> str:
+    """What the table's rows are called in ARNs and messages: `user`."""
+    return str(table.__mapper_args__["polymorphic_identity"])
+
+
+def lookup(call: Call, table: type[E], name: str) -> E | None:
+    """The entity of this name, in any case, in the caller's account."""
+    query = select(table).where(table.account_id == call.account_id, table.kind == kind(table), table.name_key == name.lower())
+    return call.session.scalars(query).one_or_none()
+
+
+def find(call: Call, table: type[E], name: str) -> E:
+    """The entity of this name, or NoSuchEntity in AWS's sentence."""
+    row = lookup(call, table, name)
+    if row is None:
+        raise NoSuchEntity(f"The {kind(table)} with name {name} cannot be found.")
+    return row
+
+
+def owner(call: Call, request: Any) -> Owner:
+    """The user, group or role that a request names as `user_name`, `group_name` or `role_name`."""
+    fields = request.DESCRIPTOR.fields_by_name
+    if "user_name" in fields:
+        return find(call, User, request.user_name)
+    if "group_name" in fields:
+        return find(call, Group, request.group_name)
+    return find(call, Role, request.role_name)
+
+
+def arn_of(row: Entity) -> str:
+    """The entity's ARN, with its path."""
+    return arn.root(row.account_id) if row.kind == "root" else arn.iam(row.account_id, row.kind, row.name, row.path)
+
+
+def identified(call: Call, table: type[E], name: str, path: str) -> dict[str, Any]:
+    """The columns that every new entity has; EntityAlreadyExists when the name is taken."""
+    refuse_taken(call, table, name)
+    return {
+        "id": key_ids.unique_id(kind(table)),
+        "account_id": call.account_id,
+        "name": name,
+        "name_key": name.lower(),
+        "path": path or "/",
+        "created_at": call.now,
+    }
+
+
+def refuse_taken(call: Call, table: type[E], name: str) -> None:
+    """EntityAlreadyExists when there is an entity of this kind and name, in any case."""
+    if lookup(call, table, name) is not None:
+        if kind(table) == "policy":
+            raise EntityAlreadyExists(f"A policy called {name} already exists. Duplicate names are not allowed.")
+        raise EntityAlreadyExists(f"{kind(table).capitalize()} with name {name} already exists.")
+
+
+def rename(call: Call, row: E, name: str, path: str) -> None:
+    """Give an entity another name or path; empty ones stay as they are. The id, and all that refers to it, stays."""
+    if name and name.lower() != row.name_key:
+        refuse_taken(call, type(row), name)
+    if name:
+        row.name, row.name_key = name, name.lower()
+    if path:
+        row.path = path
+
+
+def count(call: Call, table: type[E]) -> int:
+    """How many of a kind the account has."""
+    query = select(func.count()).select_from(Entity).where(Entity.account_id == call.account_id, Entity.kind == kind(table))
+    return call.session.scalar(query) or 0
+
+
+def refuse_dependents(call: Call, dependents: Sequence[tuple[Any, str]]) -> None:
+    """DeleteConflict with the sentence of the first condition that some row meets."""
+    for condition, sentence in dependents:
+        if call.session.scalar(select(exists().where(condition))):
+            raise DeleteConflict(sentence)
+
+
+def listed(call: Call, request: Any, table: type[E], *conditions: ColumnElement[bool]) -> paging.Page[E]:
+    """A page of the account's entities of a kind, by name; a `path_prefix` of the request narrows it."""
+    query = select(table).where(table.account_id == call.account_id, table.kind == kind(table), *conditions)
+    return paged(call, request, under(query, request, table.path), key=[table.name_key], of=lambda row: [row.name_key])
+
+
+def under(query: Select[Any], request: Any, path: Any) -> Select[Any]:
+    """The query, narrowed to paths that begin with the request's `path_prefix`, if it has one."""
+    if "path_prefix" not in request.DESCRIPTOR.fields_by_name or request.path_prefix in ("", "/"):
+        return query
+    # Not LIKE: SQLite's takes no notice of case.
+    return query.where(func.substr(path, 1, len(request.path_prefix)) == request.path_prefix)
+
+
+def paged(call: Call, request: Any, query: Select[Any], *, key: Sequence[Any], of: Callable[[Any], Sequence[Any]]) -> paging.Page[Any]:
+    """A page of any query of the caller's, with a marker that is good for the same request only."""
+    return paging.page(call.session, query, cursor(call, request), key=key, of=of, marker=request.marker, most=request.max_items)
+
+
+def cursor(call: Call, request: Message) -> paging.Cursor:
+    """Makes and opens the markers of a request: they are bound to the list, the account, and the request but for its place and size."""
+    same = type(request)()
+    same.CopyFrom(request)
+    same.ClearField("marker")
+    same.ClearField("max_items")
+    filters = hashlib.sha256(same.SerializeToString(deterministic=True)).hexdigest()
+    scope = f"{call.operation.path} {call.account_id} {filters}"
+    return paging.Cursor(call.node.ring, scope)
+
+
+def resource(call: Call, table: type[E], request: Any, name: str) -> Resource:
+    """What policies see of an entity: its ARN, tags and boundary; for one that does not exist, the ARN without a path.
+
+    A request with a `path` makes a new entity: then it is the ARN to be, and of what has the name already nothing is seen, since
+    what exists must not lend its tags to what is asked for.
+    """
+    if "path" in request.DESCRIPTOR.fields_by_name:
+        return Resource(arn.iam(call.account_id, kind(table), name, request.path or "/"))
+    row = lookup(call, table, name)
+    return seen(call, row) if row is not None else Resource(arn.iam(call.account_id, kind(table), name))
+
+
+def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, new_path: str) -> Resource:
+    """What policies see of an entity under the name and path that it is to have; tags and boundary are those it has."""
+    row = lookup(call, table, name)
+    if row is None:
+        return Resource(arn.iam(call.account_id, kind(table), new_name or name, new_path or "/"))
+    now = seen(call, row)
+    return Resource(arn.iam(call.account_id, kind(table), new_name or row.name, new_path or row.path), now.tags, now.keys)
+
+
+def seen(call: Call, row: Entity) -> Resource:
+    """What policies see of an entity that exists: ARN, tags, and as `iam:PermissionsBoundary` the boundary that it has."""
+    tags = {tag.key: tag.value for tag in call.session.scalars(select(Tag).where(Tag.owner_id == row.id))}
+    boundary_id = getattr(row, "boundary_id", None)
+    boundary = call.session.get(Policy, boundary_id) if boundary_id is not None else None
+    return Resource(arn_of(row), tags, {"iam:PermissionsBoundary": arn_of(boundary)} if boundary is not None else {})
+
+
+def seconds(moment: datetime | None) -> datetime | None:
+    """A moment as the API shows it: in whole seconds."""
+    return moment.replace(microsecond=0) if moment is not None else None

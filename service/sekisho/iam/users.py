@@ -1,0 +1,111 @@
+"""Users."""
+
+from typing import Any
+
+from sekisho.api.iam.v1 import users_pb2 as pb
+from sekisho.authorize.call import Call
+from sekisho.errors import ValidationError
+from sekisho.iam import boundaries, entities, quotas, tags
+from sekisho.operations import Resource, operation, resource
+from sekisho.tables import AccessKey, Attachment, InlinePolicy, Membership, Root, User
+
+
+@resource("user")
+def user(call: Call, request: Any, field: str) -> Resource:
+    """The user that the request names; without a name, the user or root user who calls."""
+    name = getattr(request, field)
+    if not name and call.caller.principal.kind == "root":
+        return Resource(call.caller.arn)
+    return entities.resource(call, User, request, name or _own_name(call))
+
+
+@resource("renamed-user")
+def renamed_user(call: Call, request: pb.UpdateUserRequest, field: str) -> Resource:
+    """The user as it will be afterwards."""
+    return entities.renamed_resource(call, User, getattr(request, field), new_name=request.new_user_name, new_path=request.new_path)
+
+
+def named_or_own(call: Call, name: str) -> User | Root:
+    """The user of this name, or without one the user or root user who calls."""
+    if name or (name := _own_name(call)):
+        return entities.find(call, User, name)
+    root = call.session.get(Root, call.account_id) if call.caller.principal.kind == "root" else None
+    if root is None:
+        raise ValidationError("Must specify userName when calling with non-User credentials")
+    return root
+
+
+@operation
+def create_user(call: Call, request: pb.CreateUserRequest) -> pb.CreateUserResponse:
+    """A user begins without credentials and permissions."""
+    columns = entities.identified(call, User, request.user_name, request.path)
+    quotas.check("UsersQuota", entities.count(call, User) + 1)
+    row = User(**columns, boundary_id=boundaries.policy_id(call, request.permissions_boundary))
+    call.session.add(row)
+    call.session.flush()
+    tags.put(call, row, request.tags)
+    return pb.CreateUserResponse(user=message(call, row, whole=True))
+
+
+@operation
+def get_user(call: Call, request: pb.GetUserRequest) -> pb.GetUserResponse:
+    """With tags and boundary, which ListUsers leaves out. A root user has an id, an ARN and a date."""
+    row = named_or_own(call, request.user_name)
+    if isinstance(row, Root):
+        shown = pb.User(user_id=row.id, arn=entities.arn_of(row), create_date=entities.seconds(row.created_at))
+        return pb.GetUserResponse(user=shown)
+    return pb.GetUserResponse(user=message(call, row, whole=True))
+
+
+@operation
+def update_user(call: Call, request: pb.UpdateUserRequest) -> pb.UpdateUserResponse:
+    """The unique id stays, and with it everything that names the user by it."""
+    entities.rename(call, entities.find(call, User, request.user_name), request.new_user_name, request.new_path)
+    return pb.UpdateUserResponse()
+
+
+@operation
+def delete_user(call: Call, request: pb.DeleteUserRequest) -> pb.DeleteUserResponse:
+    """Nothing may depend on the user any more."""
+    row = entities.find(call, User, request.user_name)
+    entities.refuse_dependents(
+        call,
+        [
+            (AccessKey.owner_id == row.id, "Cannot delete entity, must delete access keys first."),
+            (Membership.user_id == row.id, "Cannot delete entity, must remove users from group first."),
+            (Attachment.owner_id == row.id, "Cannot delete entity, must detach all policies first."),
+            (InlinePolicy.owner_id == row.id, "Cannot delete entity, must delete policies first."),
+        ],
+    )
+    tags.clear(call, row)
+    call.session.delete(row)
+    return pb.DeleteUserResponse()
+
+
+@operation
+def list_users(call: Call, request: pb.ListUsersRequest) -> pb.ListUsersResponse:
+    """By name, without tags and boundaries."""
+    found = entities.listed(call, request, User)
+    return pb.ListUsersResponse(
+        users=[message(call, row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker
+    )
+
+
+def message(call: Call, row: User, *, whole: bool = False) -> pb.User:
+    """A user as the API shows it; `whole` with tags and boundary."""
+    return pb.User(
+        path=row.path,
+        user_name=row.name,
+        user_id=row.id,
+        arn=entities.arn_of(row),
+        create_date=entities.seconds(row.created_at),
+        password_last_used=entities.seconds(row.password_last_used_at),
+        permissions_boundary=boundaries.message(call, row) if whole else None,
+        tags=tags.messages(call, row) if whole else (),
+    )
+
+
+def _own_name(call: Call) -> str:
+    """The name of the user who calls; a root user or a session of a role has none."""
+    name = call.caller.keys.get("aws:username", "")
+    return name if isinstance(name, str) else ""
