@@ -3,14 +3,12 @@
 The sentences are those that IAM answers; each document here is the smallest that earns its sentence.
 """
 
-import json
-from typing import Any
-
 import pytest
 
 from sekisho.errors import MalformedPolicyDocument
 from sekisho.policy import validate
 from sekisho.policy.validate import Kind
+from tests.policy.documents import ROLE, managed, rcp, resource, statements, trust
 
 SYNTAX = "Syntax errors in policy."
 LEGACY = "The policy failed legacy parsing"
@@ -20,36 +18,6 @@ IAM_PATH = (
     'IAM resource path must either be "*" or start with user/, federated-user/, role/, group/, instance-profile/, mfa/, '
     "server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/."
 )
-ROLE = "arn:aws:iam::111122223333:role/reader"
-
-
-def managed(**elements: Any) -> str:
-    """A managed policy of one statement; a value of None leaves an element out, `Version` is the document's."""
-    return document({"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::bucket"}, elements)
-
-
-def trust(**elements: Any) -> str:
-    return document({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}, elements)
-
-
-def resource(**elements: Any) -> str:
-    return document(
-        {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}, elements
-    )
-
-
-def rcp(**elements: Any) -> str:
-    return document({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}, elements)
-
-
-def document(statement: dict[str, Any], elements: dict[str, Any]) -> str:
-    version = elements.pop("Version", "2012-10-17")
-    statement = {name: value for name, value in (statement | elements).items() if value is not None}
-    return json.dumps({"Statement": [statement]} | ({"Version": version} if version else {}))
-
-
-def statements(*listed: dict[str, Any], version: str | None = "2012-10-17") -> str:
-    return json.dumps({"Statement": listed} | ({"Version": version} if version else {}))
 
 
 def date(value: str) -> str:

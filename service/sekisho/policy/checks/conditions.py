@@ -21,7 +21,7 @@ _MISMATCH = {
     "arn": ("TYPE_MISMATCH_ARN", "an ARN of six fields"),
 }
 _KEY = re.compile(r"[^\s:]+:\S.*")
-_VARIABLE = re.compile(r"\$\{[^}]*\}")
+_VARIABLE = re.compile(r"\$\{[^${}]*\}|\$\{\$\}")
 
 
 def condition_operator(subject: Subject) -> Iterator[Flaw]:

@@ -4,10 +4,12 @@ Comparing is quadratic, so each examination has an allowance of steps; a documen
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from contextlib import suppress
+from functools import partial, wraps
 
 from sekisho.policy.checks.coverage import covers, is_wild
 from sekisho.policy.checks.subject import (
+    Check,
     Subject,
     action_element,
     at,
@@ -17,21 +19,27 @@ from sekisho.policy.checks.subject import (
 from sekisho.policy.document import Flaw, Statement
 from sekisho.policy.strict_json import Path
 
-_ALLOWANCE = 2_000_000  # characters matched; a tenth of a second or so
+_ALLOWANCE = 1_000_000
+_COMPARISON = 16  # what a comparison costs beside the characters that it reads
+
+
+class _SpentError(Exception):
+    """The allowance is used up."""
 
 
 class _Allowance:
     def __init__(self) -> None:
         self.left = _ALLOWANCE
 
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise _SpentError
+
     def covers(self, general: str, special: str, *, resource: bool) -> bool:
         """As `coverage.covers`, while the allowance lasts."""
-        if general == special:
-            return True
-        if not is_wild(general):
-            return False
-        self.left -= len(special) + 16
-        return self.left > 0 and covers(general, special, resource=resource)
+        self.spend(len(special) + _COMPARISON)
+        return covers(general, special, resource=resource)
 
     def covers_all(self, general: Sequence[str], special: Sequence[str], *, resource: bool) -> bool:
         exact = set(general)
@@ -39,25 +47,36 @@ class _Allowance:
         return all(other in exact or any(self.covers(one, other, resource=resource) for one in wild) for other in special)
 
 
-def redundant_actions(subject: Subject) -> Iterator[Flaw]:
-    allowance = _Allowance()
+def _economical(check: Callable[[Subject, _Allowance], Iterator[Flaw]]) -> Check:
+    """The check with an allowance of its own, ending where that ends."""
+
+    @wraps(check)
+    def examine(subject: Subject) -> Iterator[Flaw]:
+        with suppress(_SpentError):
+            yield from check(subject, _Allowance())
+
+    return examine
+
+
+@_economical
+def redundant_actions(subject: Subject, allowance: _Allowance) -> Iterator[Flaw]:
     for statement in subject.statements:
         path = at(statement, action_element(statement))
         lowered = tuple(action.lower() for action in statement.actions)
         yield from _redundant(lowered, statement.actions, path, "REDUNDANT_ACTION", partial(allowance.covers, resource=False))
 
 
-def redundant_resources(subject: Subject) -> Iterator[Flaw]:
-    allowance = _Allowance()
+@_economical
+def redundant_resources(subject: Subject, allowance: _Allowance) -> Iterator[Flaw]:
     for statement in subject.statements:
         path = at(statement, resource_element(statement))
         listed = statement.resources or ()
         yield from _redundant(listed, listed, path, "REDUNDANT_RESOURCE", partial(allowance.covers, resource=True))
 
 
-def redundant_statements(subject: Subject) -> Iterator[Flaw]:
+@_economical
+def redundant_statements(subject: Subject, allowance: _Allowance) -> Iterator[Flaw]:
     """A statement that another of the same effect covers, under the same conditions or none."""
-    allowance = _Allowance()
     for statement in subject.statements:
         for other in subject.statements:
             if other is statement or other.effect != statement.effect or not _within(statement, other, allowance):
@@ -70,9 +89,9 @@ def redundant_statements(subject: Subject) -> Iterator[Flaw]:
             break
 
 
-def unreachable_statements(subject: Subject) -> Iterator[Flaw]:
+@_economical
+def unreachable_statements(subject: Subject, allowance: _Allowance) -> Iterator[Flaw]:
     """An Allow all of which an unconditional Deny of the same document takes back."""
-    allowance = _Allowance()
     denies = [statement for statement in subject.statements if statement.effect == "Deny" and not statement.conditions]
     for statement in subject.statements:
         if statement.effect == "Deny":
@@ -101,10 +120,13 @@ def _redundant(
 
 def _within(inner: Statement, outer: Statement, allowance: _Allowance) -> bool:
     """Whether `outer` certainly applies to every request that `inner` applies to."""
+    allowance.spend(_COMPARISON)
     same_principals = (inner.principals, inner.not_principal) == (outer.principals, outer.not_principal)
     outer_everyone = outer.principals is not None and outer.principals.everyone and not outer.not_principal
     if not (same_principals or outer_everyone) or not set(outer.conditions) <= set(inner.conditions):
         return False
+    sides = (inner.actions, outer.actions, inner.resources or (), outer.resources or ())
+    allowance.spend(sum(len(side) for side in sides))
     inner_actions = [action.lower() for action in inner.actions]
     outer_actions = [action.lower() for action in outer.actions]
     covered = partial(_patterns_within, allowance=allowance)

@@ -29,7 +29,7 @@ IAM_PATHS = (
 )
 PARTITIONS = frozenset(("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc", "*"))
 
-_VARIABLE = re.compile(r"\$\{[^}]*\}")
+_VARIABLE = re.compile(r"\$\{[^${}]*\}|\$\{\$\}")
 _REGION = re.compile(r"[a-z][a-z0-9-]*[0-9]")
 _ACCOUNT_WORDS = frozenset(("", "aws", "aws-managed"))
 _NO_REGION = {
