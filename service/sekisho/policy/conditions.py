@@ -6,7 +6,7 @@ A row compares one value of the request with the listed ones; a negated row is t
     single value        the row
     ForAllValues        every value of the request satisfies the row (none: true)
     ForAnyValue         some value satisfies the row
-    several values      without a quantifier AWS promises nothing: an Allow needs every one, a Deny any one
+    several values      without a quantifier AWS promises nothing: an Allow does not match, a Deny does where any of them satisfies the row
 
 Doubt allows less. An operator that is not in the table, a listed value that cannot be read, a value of the request that cannot be read:
 where such a comparison would have decided, it comes out so that an Allow does not match and a Deny does, negated or not. A comparison that
@@ -211,13 +211,13 @@ def _null(key: str, listed: Sequence[str], deny: bool) -> Test:
 def _around(key: str, made: Form, fits: Fits, deny: bool) -> Test:
     """Quantifiers, IfExists and negation around one row; chosen once, so that a test is one call and one comparison."""
     missing, negated = made.missing, made.row is not None and made.row.negated
-    every = made.quantifier == FOR_ALL or (not made.quantifier and not deny)
+    quantified = all if made.quantifier == FOR_ALL else any
+    senseless = not made.quantifier and not deny
 
     def several(values: tuple[str, ...]) -> bool:
         if not values:
             return missing
-        outcomes = (fits(value) is not negated for value in values)
-        return all(outcomes) if every else any(outcomes)
+        return not senseless and quantified(fits(value) is not negated for value in values)
 
     def positive(context: Values) -> bool:
         value = context.get(key)

@@ -19,7 +19,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 import enum
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sekisho import arn
@@ -176,6 +176,14 @@ def _owner(request: Request) -> str:
     return request.resource_account or arn.account_of(request.resource)
 
 
+_SHAPED = {
+    "root": lambda layers: layers if layers.boundary is None else replace(layers, boundary=None),  # no boundary applies to it
+    # Without a session policy only a resource policy that names the session gives it anything:
+    # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
+    "federated-user": lambda layers: layers if layers.session is not None else replace(layers, session=()),
+}
+
+
 def places(request: Request, layers: Layers) -> Iterator[Place]:
     """Every policy that applies, in the order in which the layers are asked."""
     if request.principal.kind != "service-linked-role":
@@ -204,8 +212,10 @@ _OF_RESOURCES = frozenset((Layer.RCP, Layer.RESOURCE, Layer.TRUST))
 def _decide(request: Request, layers: Layers) -> Decision:
     principal, action = request.principal, request.action
     lowered = action.lower()
-    if lowered == "sts:getcalleridentity":
+    if lowered == "sts:getcalleridentity" and principal.kind != "anonymous":
         return Decision(Outcome.ALLOWED, None)  # needs no permission and cannot be denied
+    if principal.kind in _SHAPED:
+        layers = _SHAPED[principal.kind](layers)
     context = implied_context(request)
     denier: Layer | None = None
     if principal.kind != "service-linked-role":
@@ -233,9 +243,6 @@ def _decide(request: Request, layers: Layers) -> Decision:
         session = _of_identity(layers.session, request, layers, context)
     if identity is _DENIED or boundary is _DENIED or session is _DENIED:
         return _explicit(request, layers, context)
-    if principal.kind == "federated-user" and not layers.session:
-        identity = None  # without a session policy it has none of the user's permissions
-
     outsider = principal.kind in OUTSIDERS or not principal.account
     same = not outsider and (_owner(request) or principal.account) == principal.account
     by_identity = not outsider and not (same and worth >= LIMITED)
