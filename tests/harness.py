@@ -15,8 +15,9 @@ from sekisho.authorize import authenticate, rpcs
 from sekisho.authorize.call import Node, Peer
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.secrets import KeyRing
-from sekisho.server import node
+from sekisho.server import logs, node
 
+logs.configure()
 LOADED = (rpcs, sekisho.iam, sekisho.sts)
 BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS.values()}
 _numbers = itertools.count(1)
@@ -75,5 +76,3 @@ def house(url: str, folder: Path) -> Iterator[House]:
         account = accounts.create(database, ring)
         with node.opened(database, ring, folder / "spool.db", audience="sekisho") as made:
             yield House(made, account)
-
-

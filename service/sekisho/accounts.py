@@ -16,6 +16,7 @@ from sekisho.credentials import access_keys
 from sekisho.durable import write_file
 from sekisho.errors import InvalidArgument
 from sekisho.secrets import KeyRing
+from sekisho.sigv4 import Credentials
 from sekisho.tables import AccessKey, Account, AuditRecord, Root
 
 AWS = "aws"
@@ -40,7 +41,7 @@ class NewAccount:
 
 def create(database: db.Database, ring: KeyRing, *, name: str = "") -> NewAccount:
     """A new, empty account, with a root user and an access key for it."""
-    new = _new(ring, None, None, None)
+    new = _new(None, None, None)
     with database.write(("accounts",)) as session:
         _write(session, ring, new, name or new.account_id)
     return new
@@ -55,11 +56,11 @@ def bootstrap(
     access_key_id: str | None = None,
     secret_access_key: str | None = None,
 ) -> NewAccount | None:
-    """The first account of an empty database; its root credentials go into a file in the format of the AWS CLI. None when there is one already."""
+    """The first account of an empty database, with its root credentials in a file of the AWS CLI's format; None when there is one already."""
     with database.write(("accounts",)) as session:
         if session.scalar(select(Account.id).where(Account.id != AWS).limit(1)) is not None:
             return None
-        new = _new(ring, account_id, access_key_id, secret_access_key)
+        new = _new(account_id, access_key_id, secret_access_key)
         _write(session, ring, new, "root")
         # Before the commit: if we stop between the two, the next start makes another account and another file.
         write_file(credentials, _profile(new), mode=0o600)
@@ -72,16 +73,15 @@ def exist(database: db.Database) -> bool:
         return session.scalar(select(Account.id).limit(1)) is not None
 
 
-def _new(ring: KeyRing, account_id: str | None, access_key_id: str | None, secret_access_key: str | None) -> NewAccount:
+def _new(account_id: str | None, access_key_id: str | None, secret_access_key: str | None) -> NewAccount:
     account = account_id or f"{secrets.randbelow(9 * 10**11) + 10**11}"
     if not arn.is_account_id(account):
         raise InvalidArgument(f"`{account}` is not an account id of twelve digits")
     if bool(access_key_id) != bool(secret_access_key):
         raise InvalidArgument("a root access key id and its secret are given together")
     if access_key_id and secret_access_key:
-        access_keys.refuse_malformed(access_key_id, secret_access_key)
         return NewAccount(account, access_key_id, secret_access_key)
-    key = access_keys.new(account)
+    key = access_keys.new_access_key(account)
     return NewAccount(account, key.access_key_id, key.secret_access_key)
 
 
@@ -94,7 +94,7 @@ def _write(session: Session, ring: KeyRing, new: NewAccount, name: str) -> None:
     session.flush()
     session.add(Root(id=new.account_id, account_id=new.account_id, name="root", name_key="root", created_at=now))
     session.flush()
-    sealed = access_keys.seal(ring, new.access_key_id, new.secret_access_key)
+    sealed = access_keys.seal(Credentials(new.access_key_id, new.secret_access_key), ring)
     session.add(AccessKey(id=new.access_key_id, account_id=new.account_id, owner_id=new.account_id, secret=sealed, created_at=now))
     point = changes.record(session, touched, now, lambda: secrets.token_hex(8))
     session.add(

@@ -66,7 +66,11 @@ def _redacted(value: dict[str, Any], descriptor: Descriptor) -> dict[str, Any]:
             continue
         if field.GetOptions().debug_redact:
             value[field.json_name] = REDACTED
-        elif field.message_type is not None and not field.message_type.GetOptions().map_entry and field.message_type.file.package.startswith("sekisho"):
+        elif (
+            field.message_type is not None
+            and not field.message_type.GetOptions().map_entry
+            and field.message_type.file.package.startswith("sekisho")
+        ):
             inner = value[field.json_name]
             for item in inner if field.is_repeated else [inner]:
                 _redacted(item, field.message_type)

@@ -115,7 +115,9 @@ class Database:
     def _session(self, deadline: float, mode: str) -> Iterator[Session]:
         left = remaining(deadline)
         with translated(), Session(self.engine, expire_on_commit=False, autoflush=True) as session:
-            options = {"sekisho_begin": mode} if self.sqlite else {"isolation_level": mode, "postgresql_readonly": mode == "REPEATABLE READ"}
+            options = (
+                {"sekisho_begin": mode} if self.sqlite else {"isolation_level": mode, "postgresql_readonly": mode == "REPEATABLE READ"}
+            )
             connection = session.connection(execution_options=options)
             if not self.sqlite:
                 connection.execute(text(f"SET LOCAL statement_timeout = {int(left * 1000) + 1}"))
@@ -159,7 +161,9 @@ def translated() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise WriteConflict("The request was rejected because another request changed the same entity at the same time. Try again.") from error
+        raise WriteConflict(
+            "The request was rejected because another request changed the same entity at the same time. Try again."
+        ) from error
     except PoolTimeout as error:
         raise ServiceUnavailable("No database connection became free in time.") from error
     except (OperationalError, DBAPIError) as error:

@@ -71,7 +71,9 @@ def refuse_mismatch(database: db.Database) -> None:
     """Raise SchemaMismatch unless the database has just the version of this program."""
     version = current(database)
     if version != head():
-        raise SchemaMismatch(f"the database has schema version {version or 'none'}, this program works with {head()}; run `sekisho db upgrade`")
+        raise SchemaMismatch(
+            f"the database has schema version {version or 'none'}, this program works with {head()}; run `sekisho db upgrade`"
+        )
 
 
 OPTIONS: dict[str, Any] = {"compare_type": True, "render_as_batch": True}

@@ -46,7 +46,9 @@ class Spool:
         self._pending = 0
         self._count = threading.Lock()
         with self._open() as connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL)")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL)"
+            )
             (self._pending,) = connection.execute("SELECT count(*) FROM entries").fetchone()
         connection.close()
         self._thread = threading.Thread(target=self._write, name="spool", daemon=True)

@@ -78,7 +78,9 @@ def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
         if rules is not None and rules.pattern and rules.pattern not in PATTERNS:
             raise TypeError(f"{field.full_name}: no pattern {rules.pattern}")
         inner = field.message_type if field.message_type is not None and not field.message_type.GetOptions().map_entry else None
-        members.append(Member(field.name, field.json_name, rules, field.has_presence, field.is_repeated, field.GetOptions().debug_redact, inner))
+        members.append(
+            Member(field.name, field.json_name, rules, field.has_presence, field.is_repeated, field.GetOptions().debug_redact, inner)
+        )
     return tuple(m for m in members if m.rules is not None or m.message is not None)
 
 

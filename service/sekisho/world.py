@@ -79,7 +79,7 @@ Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecor
 class SessionFacts:
     """What a temporary credential says of its session; `policies` and `policy_ids` are its session policies, `None` when it has none."""
 
-    kind: str  # "assumed-role", "session-token" or "federated-user"
+    kind: str  # "assumed-role", "session-token" or "federation"
     name: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive: frozenset[str] = frozenset()
@@ -159,7 +159,7 @@ def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
 
 def _principal(subject: Subject, record: PrincipalRecord | AccountRecord) -> policy.Principal:
     session = subject.session
-    if session is not None and session.kind == "federated-user":
+    if session is not None and session.kind == "federation":
         return policy.Principal("federated-user", arn.federated_user(record_account(record), session.name), record_account(record))
     if isinstance(record, AccountRecord):
         return policy.Principal("root", arn.root(record.id), record.id, unique_id=record.id)
@@ -194,7 +194,7 @@ def _keys(subject: Subject, record: PrincipalRecord | AccountRecord, now: dateti
     if session is not None:
         keys |= _session_keys(session, now)
         tags |= _folded(session.tags)
-        if session.kind == "federated-user":
+        if session.kind == "federation":
             keys["aws:principaltype"] = "FederatedUser"
             keys["aws:principalarn"] = arn.federated_user(record_account(record), session.name)
             keys["aws:userid"] = f"{record_account(record)}:{session.name}"
@@ -224,7 +224,7 @@ def _session_keys(session: SessionFacts, now: datetime) -> dict[str, str]:
 
 
 def _identity(record: PrincipalRecord | AccountRecord, session: SessionFacts | None, lookup: Lookup) -> tuple[policy.Attached, ...]:
-    if session is not None and session.kind == "federated-user" and not (session.policies or session.policy_ids):
+    if session is not None and session.kind == "federation" and not (session.policies or session.policy_ids):
         return ()
     if isinstance(record, AccountRecord):
         return (ALLOW_ALL,)

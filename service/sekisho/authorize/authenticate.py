@@ -14,7 +14,8 @@ from sekisho import policy, sigv4
 from sekisho.authorize.call import Call
 from sekisho.authorize.last_use import Use
 from sekisho.changes import Point
-from sekisho.credentials import bearer, session_tokens
+from sekisho.credentials import bearer
+from sekisho.credentials.sessions import Session
 from sekisho.errors import Unauthenticated
 from sekisho.sigv4 import InvalidClientTokenId, Signed
 from sekisho.world import Acting, SessionFacts, Subject, UnknownPrincipal
@@ -68,11 +69,9 @@ def proven(call: Call, proof: Proof) -> Subject:
     """The subject that a proof proves, or an Unauthenticated error."""
     signed = proof.signed
     if signed.session_token is not None:
-        session = session_tokens.open_token(signed.session_token, call.node.ring, call.now)
-        if session.access_key_id != signed.access_key_id:
-            raise InvalidClientTokenId
-        proof.verify(session.secret_access_key, call.now)
-        found = _of_session(session)
+        opened = call.node.tokens.open(signed.session_token, signed.access_key_id, call.now)
+        proof.verify(opened.credentials.secret_access_key, call.now)
+        found = _of_session(opened.session, signed.access_key_id)
     else:
         key = call.node.world.key(signed.access_key_id)
         if key is None or key.status != "Active":
@@ -97,19 +96,19 @@ def acting(call: Call, who: Subject) -> tuple[Acting, Point]:
         raise InvalidClientTokenId from None
 
 
-def _of_session(session: session_tokens.Session) -> Subject:
+def _of_session(session: Session, access_key_id: str) -> Subject:
     return Subject(
         session.principal_id,
-        session.account_id,
-        session.access_key_id,
+        session.account,
+        access_key_id,
         SessionFacts(
             kind=session.kind,
             name=session.session_name,
-            tags=session.tags,
-            transitive=frozenset(session.transitive_tag_keys),
+            tags=dict(session.tags),
+            transitive=frozenset(session.transitive_keys),
             source_identity=session.source_identity,
-            policies=(policy.Attached(policy.compiled(session.policy), name="session"),) if session.policy else (),
-            policy_ids=tuple(session.policy_ids),
+            policies=(policy.Attached(policy.compiled(session.policy), name="session policy"),) if session.policy else (),
+            policy_ids=session.policy_arns,
             issued_at=session.issued_at,
             expires_at=session.expires_at,
             mfa=session.mfa,

@@ -59,7 +59,7 @@ class _Slot:
 
 
 class World:
-    """The cache of one worker. `point` is the newest revision that it has applied; `fresh_at` is when that was last confirmed (monotonic)."""
+    """The cache of one worker; `point` is the newest revision that it has applied, `fresh_at` when that was last confirmed (monotonic)."""
 
     def __init__(self, database: db.Database, unseal: records.Unseal, *, budget: int = BUDGET) -> None:
         self._database = database
@@ -114,7 +114,7 @@ class World:
         return self.consistent(lambda reader: acting(subject, reader.record, now))
 
     def consistent(self, compose: Callable[["Reader"], T]) -> tuple[T, Point]:
-        """The result of a composition during which the cache did not move; it reads through a snapshot of its own, if it must read at all."""
+        """The result of a composition during which the cache did not move; what it must read, it reads in one snapshot of its own."""
         for _ in range(3):
             before = self.point
             with Reader(self, self._database) as reader:

@@ -11,6 +11,7 @@ from sekisho.authorize.cache import World
 from sekisho.authorize.feed import Feed
 from sekisho.authorize.last_use import LastUse
 from sekisho.changes import Point
+from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal
 from sekisho.operations import Operation
 from sekisho.spool import Spool
@@ -26,6 +27,7 @@ class Node:
     feed: Feed
     spool: Spool
     last_use: LastUse
+    tokens: OpenedTokens
     audience: str
 
 

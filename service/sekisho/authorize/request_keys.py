@@ -36,9 +36,7 @@ def of_environment(now: datetime, peer: Peer) -> Keys:
 @cache
 def _annotated(message: Descriptor) -> tuple[tuple[str, str, bool], ...]:
     """The fields of a request that are condition keys: field, key in lower case, whether it is a list."""
-    return tuple(
-        (field.name, key, field.is_repeated) for field in message.fields if (key := annotations.key(field))
-    )
+    return tuple((field.name, key, field.is_repeated) for field in message.fields if (key := annotations.key(field)))
 
 
 def of_request(request: Message) -> Keys:

@@ -63,7 +63,7 @@ def refuse_restricted_session(call: Call, service: str) -> None:
 
 _STS_OF_SESSIONS = {
     "session-token": frozenset(("AssumeRole", "GetCallerIdentity", "GetWebIdentityToken")),
-    "federated-user": frozenset(("GetCallerIdentity",)),
+    "federation": frozenset(("GetCallerIdentity",)),
 }
 
 

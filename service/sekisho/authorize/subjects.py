@@ -55,4 +55,3 @@ def _named(call: Call, text: str) -> Subject:
     else:
         raise InvalidPrincipal(f"`{text}` is not the ARN of a user, a role, a role session or a root user")
     raise NoSuchPrincipal(f"There is no principal `{text}`.")
-

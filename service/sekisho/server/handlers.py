@@ -75,7 +75,7 @@ def request_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def generic(node: Node, lanes: Lanes) -> list[grpc.GenericRpcHandler]:
+def generic(node: Node, lanes: Lanes) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
     """A generic handler for each service of the registry."""
     services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
     for path, operation in OPERATIONS.items():
@@ -121,4 +121,8 @@ def peer(context: Any, metadata: Any) -> Peer:
     host = rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]") if kind in ("ipv4", "ipv6") else ""
     agent: Mapping[str, Any] = dict(metadata)
     user_agent = agent.get("user-agent", "")
-    return Peer(source_ip=host, user_agent=user_agent if isinstance(user_agent, str) else "", secure="transport_security_type" in context.auth_context())
+    return Peer(
+        source_ip=host,
+        user_agent=user_agent if isinstance(user_agent, str) else "",
+        secure="transport_security_type" in context.auth_context(),
+    )

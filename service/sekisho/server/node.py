@@ -10,6 +10,7 @@ from sekisho.authorize.call import Node
 from sekisho.authorize.feed import Feed
 from sekisho.authorize.last_use import LastUse
 from sekisho.credentials import access_keys
+from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.secrets import KeyRing
 from sekisho.server.drain import Drain
 from sekisho.spool import Spool
@@ -18,10 +19,17 @@ from sekisho.spool import Spool
 @contextmanager
 def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: str) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end."""
-    world = World(database, lambda row: access_keys.unseal(ring, row.id, row.secret))
+    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring))
     spool = Spool(spool_path)
     node = Node(
-        database=database, ring=ring, world=world, feed=Feed(world, database), spool=spool, last_use=LastUse(spool), audience=audience
+        database=database,
+        ring=ring,
+        world=world,
+        feed=Feed(world, database),
+        spool=spool,
+        last_use=LastUse(spool),
+        tokens=OpenedTokens(ring),
+        audience=audience,
     )
     world.poll()
     drain = Drain(spool, node.last_use, database)

@@ -23,6 +23,7 @@ from sekisho import accounts, db, schema
 from sekisho.durable import write_file
 from sekisho.errors import FailedPrecondition, InvalidArgument
 from sekisho.secrets import KeyRing
+from sekisho.server import logs
 from sekisho.server.worker import Listen, worker
 
 GRACE = 5.0
@@ -35,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `sekisho serve` is told; an empty `database` is SQLite in the data directory. Addresses are HOST:PORT, port 0 picks a free one."""
+    """What `sekisho serve` is told; addresses are HOST:PORT, port 0 picks a free one. No `database`: SQLite in the data directory."""
 
     data_dir: Path
     database: str = ""
@@ -79,6 +80,7 @@ class WorkerFailed(FailedPrecondition):
 
 def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: None) -> int:
     """Serve until SIGINT or SIGTERM; the exit code. `on_ready` is called once, when every worker answers."""
+    logs.configure()
     prepare(options)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -118,6 +120,7 @@ def prepare(options: Options) -> None:
         refuse_plaintext(name, listener, options)
     if options.workers < 1:
         raise InvalidArgument("--workers must be at least 1")
+    os.umask(0o077)  # databases, spools and keys are for this user alone
     options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with db.Database(options.url) as database:
         if database.sqlite or schema.current(database) is None:
@@ -152,7 +155,9 @@ def refuse_plaintext(name: str, listener: str, options: Options) -> None:
     if bool(options.tls_cert) != bool(options.tls_key):
         raise InvalidArgument("--tls-cert and --tls-key go together")
     if not (encrypted or options.insecure or _loopback(host)):
-        raise UnsafeListener(f"{name} {listener} would carry credentials in the clear; give --tls-cert and --tls-key, or --insecure if you mean it")
+        raise UnsafeListener(
+            f"{name} {listener} would carry credentials in the clear; give --tls-cert and --tls-key, or --insecure if you mean it"
+        )
 
 
 def split(listener: str) -> tuple[str, int]:
@@ -239,6 +244,7 @@ def spawned(listen: Listen, ready: ProcessEvent, stop: ProcessEvent, parent: int
     """The body of a worker process; it ends with its parent."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the parent tells when to stop
+    logs.configure()
     ended = threading.Event()
 
     def watch() -> None:

@@ -62,13 +62,16 @@ def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, 
     spool = listen.data_dir / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
     ring = KeyRing.open(listen.data_dir / "keyring.json", listen.master_key)
-    with db.Database(listen.url) as database, node.opened(database, ring, spool / f"{listen.index}.db", audience=listen.audience) as made:
-        with Server(made, listen.grpc, listen.certificate, listen.key, grace=grace):
-            http = Listener(made, _bound(listen.http))
-            http.start()
-            ready()
-            stop.wait()
-            http.stop()
+    with (
+        db.Database(listen.url) as database,
+        node.opened(database, ring, spool / f"{listen.index}.db", audience=listen.audience) as made,
+        Server(made, listen.grpc, listen.certificate, listen.key, grace=grace),
+    ):
+        http = Listener(made, _bound(listen.http))
+        http.start()
+        ready()
+        stop.wait()
+        http.stop()
 
 
 class Server:

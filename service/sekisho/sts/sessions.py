@@ -12,9 +12,10 @@ from sekisho.api.sts.v1 import sessions_pb2 as pb
 from sekisho.authorize import request_keys, require
 from sekisho.authorize.call import Call
 from sekisho.credentials import session_tokens
+from sekisho.credentials.sessions import Session
 from sekisho.errors import AccessDenied, ValidationError
 from sekisho.operations import Resource, operation
-from sekisho.policy import validate
+from sekisho.policy import kinds, validate
 from sekisho.world import PolicyRecord, PrincipalRecord, SessionFacts
 
 DEFAULT_SECONDS = 3600
@@ -32,16 +33,18 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
     seconds = _seconds(request, role, chained=before.kind == "assumed-role")
     source_identity = _source_identity(request, before)
     inline, policy_ids = _session_policies(call, request, role)
-    session = session_tokens.Session(
+    session = Session(
         kind="assumed-role",
-        account_id=role.account_id,
+        account=role.account_id,
+        principal_kind="role",
         principal_id=role.id,
+        principal_arn=role.arn,
         session_name=request.role_session_name,
-        tags=tags,
-        transitive_tag_keys=tuple(sorted(transitive)),
+        tags=tuple(tags.items()),
+        transitive_keys=tuple(sorted(transitive)),
         source_identity=source_identity,
         policy=inline,
-        policy_ids=policy_ids,
+        policy_arns=policy_ids,
         issued_at=call.now.replace(microsecond=0),
         expires_at=call.now.replace(microsecond=0) + timedelta(seconds=seconds),
         chained=before.kind == "assumed-role",
@@ -122,7 +125,9 @@ def _tags(request: pb.AssumeRoleRequest, before: SessionFacts) -> tuple[Mapping[
     inherited = {key: value for key, value in before.tags.items() if key.lower() in {kept.lower() for kept in before.transitive}}
     again = [folded[key.lower()] for key in inherited if key.lower() in folded]
     if again:
-        raise ValidationError("One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
+        raise ValidationError(
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session."
+        )
     unknown = [key for key in request.transitive_tag_keys if key.lower() not in folded]
     if unknown:
         raise ValidationError("One of the specified transitive tag keys does not have a matching tag key.")
@@ -139,7 +144,7 @@ def _source_identity(request: pb.AssumeRoleRequest, before: SessionFacts) -> str
 def _session_policies(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord) -> tuple[str, tuple[str, ...]]:
     """The inline session policy, checked, and the unique ids of the managed ones, which belong to the role's account or to AWS."""
     if request.policy:
-        validate.check(request.policy, validate.Kind.SESSION)
+        validate.check(request.policy, kinds.Kind.SESSION)
     ids = []
     for descriptor in request.policy_arns:
         id_ = call.node.world.id_of_arn(descriptor.arn)
@@ -148,5 +153,3 @@ def _session_policies(call: Call, request: pb.AssumeRoleRequest, role: Principal
             raise ValidationError(f"The policy {descriptor.arn} does not exist in the account of the role.")
         ids.append(record.id)
     return request.policy, tuple(dict.fromkeys(ids))
-
-

@@ -9,8 +9,10 @@ from sekisho.db import Base
 
 
 class AuditRecord(Base):
-    """One call, in the terms of a CloudTrail record. A write's record stands in its own transaction and has its revision;
-    what commits no row (issued credentials, denials, failures) arrives from the spool and has none. `request` and `response` are JSON without secrets.
+    """One call, in the terms of a CloudTrail record; `request` and `response` are JSON without secrets.
+
+    A write's record stands in its own transaction and has its revision. What commits no row (issued credentials, denials, failures)
+    arrives from the spool and has none.
     """
 
     __tablename__ = "audit_records"
