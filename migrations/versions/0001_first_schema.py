@@ -162,6 +162,7 @@ def upgrade() -> None:
         sa.Column("description", KEY, nullable=True),
         sa.Column("trust_policy", KEY, nullable=False),
         sa.Column("max_session_seconds", sa.Integer(), nullable=False),
+        sa.Column("max_signin_session_seconds", sa.Integer(), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_region", KEY, nullable=True),
         sa.ForeignKeyConstraint(["boundary_id"], ["policies.id"], name=op.f("fk_roles_boundary_id")),

@@ -11,6 +11,7 @@ from sekisho.authorize import request_keys
 from sekisho.authorize.call import Call
 from sekisho.authorize.request_keys import Keys
 from sekisho.errors import AccessDenied
+from sekisho.accounts import AWS
 from sekisho.operations import RESOURCES, Check, Resource
 
 ANYTHING = Resource("*")
@@ -40,7 +41,9 @@ def decide(
     caller = call.caller
     service = action.partition(":")[0]
     context = request_keys.of_environment(call.now, call.peer) | request_keys.of_resource(resource, service) | keys | dict(caller.keys)
-    owner = arn.account_of(resource.arn) or call.account_id
+    owner = arn.account_of(resource.arn)
+    if not owner or owner == AWS:
+        owner = call.account_id  # what belongs to AWS is everybody's to read; iam refuses every change of it
     context["aws:resourceaccount"] = owner
     asked = policy.Request(
         principal=caller.principal, action=action, resource=resource.arn, resource_account=owner, context=policy.context(context)

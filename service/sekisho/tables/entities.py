@@ -71,6 +71,7 @@ class Role(Entity):
     description: Mapped[str | None]
     trust_policy: Mapped[str]
     max_session_seconds: Mapped[int] = mapped_column(default=3600)
+    max_signin_session_seconds: Mapped[int | None]
     last_used_at: Mapped[datetime | None]
     last_used_region: Mapped[str | None]
 
