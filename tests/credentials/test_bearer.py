@@ -49,6 +49,7 @@ def test_a_token_verifies(credentials: sigv4.Credentials) -> None:
     assert (proof.access_key_id, proof.session_token, proof.audience) == (credentials.access_key_id, credentials.session_token, "prod")
     verify(token)
     verify(token, now=NOW + timedelta(seconds=900))
+    verify(token.removeprefix("Bearer "))
 
 
 def test_a_session_token_of_full_length_fits() -> None:
@@ -135,6 +136,18 @@ def test_a_presigned_call_for_the_gateway_is_no_bearer_token() -> None:
     request = sigv4.presign_http(KEYS, sigv4.HttpRequest("GET", "/", query, (("Host", "h"),)), "local", "sts", NOW, expires=900)
     with pytest.raises(sigv4.IncompleteSignature, match="with the parameter X-Sekisho-Audience and no others"):
         bearer.parse(token_of(f"https://h/?{request.query}"))
+
+
+@pytest.mark.parametrize(
+    ("service", "headers"),
+    [("iam", (("Host", "h"),)), ("sts", (("Host", "h"), ("Accept", "x")))],
+    ids=["another_service", "further_header"],
+)
+def test_a_proof_has_one_scope_and_one_header(service: str, headers: tuple[tuple[str, str], ...]) -> None:
+    query = "Action=GetCallerIdentity&Version=2011-06-15&X-Sekisho-Audience=prod"
+    request = sigv4.presign_http(KEYS, sigv4.HttpRequest("GET", "/", query, headers), "local", service, NOW, expires=900)
+    with pytest.raises(sigv4.SignatureDoesNotMatch, match="is scoped to the service `sts` and signs the header `host` alone"):
+        verify(token_of(f"https://h/?{request.query}"))
 
 
 def test_no_character_may_change() -> None:

@@ -69,6 +69,11 @@ def test_swapped_neighbours_are_noticed() -> None:
     assert [text for text in swapped if key_ids.account_of_key_id(text)] == []
 
 
+def test_an_account_of_thirteen_digits_is_none() -> None:
+    assert key_ids.account_of_key_id(key_ids.long_term("999999999999")) == "999999999999"
+    assert key_ids.account_of_key_id(key_ids.long_term("1000000000000")) is None
+
+
 def test_what_is_no_key_id() -> None:
     made = key_ids.long_term("111122223333")
     for text in (

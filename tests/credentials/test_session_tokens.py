@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sekisho.credentials import key_ids
 from sekisho.credentials.session_tokens import OpenedTokens, PackedPolicyTooLarge, issue, open_token, packed_size_percent
-from sekisho.credentials.sessions import KINDS, Session
+from sekisho.credentials.sessions import KINDS, Session, pack
 from sekisho.secrets import KeyRing
 from sekisho.sigv4 import Credentials, ExpiredToken, InvalidClientTokenId
 
@@ -265,10 +265,34 @@ def test_only_the_one_header_is_taken(known: OneKey) -> None:
             open_token(sealed_by_hand(known, header, packed), credentials.access_key_id, known, NOW)
 
 
+def test_an_encrypted_key_is_not_overlooked(ring: KeyRing) -> None:
+    credentials = issue(ROLE, ring)
+    with pytest.raises(InvalidClientTokenId):
+        open_token(token_of(credentials).replace("..", ".AAAA."), credentials.access_key_id, ring, NOW)
+
+
+def test_a_longer_token_is_not_read(known: OneKey) -> None:
+    header = b'{"alg":"dir","enc":"A256GCM","kid":"%b","zip":"DEF"}' % known.raw.id.encode()
+    for policy, fits in ((noise(Random(1), 5000), True), (noise(Random(1), 9000), False)):
+        content = json.dumps([1, "ASIAEXAMPLE", "secret", *pack(replace(ROLE, policy=policy))]).encode()
+        token = sealed_by_hand(known, header, raw_deflate(content))
+        assert (len(token) <= 6144) == fits
+        if fits:
+            assert open_token(token, "ASIAEXAMPLE", known, NOW).session.policy == policy
+        else:
+            with pytest.raises(InvalidClientTokenId):
+                open_token(token, "ASIAEXAMPLE", known, NOW)
+
+
 def test_a_later_format_is_not_guessed_at(known: OneKey) -> None:
     header = b'{"alg":"dir","enc":"A256GCM","kid":"%b","zip":"DEF"}' % known.raw.id.encode()
     with pytest.raises(InvalidClientTokenId):
-        open_token(sealed_by_hand(known, header, raw_deflate(b'[2,"ASIAEXAMPLE","secret","more"]')), "ASIAEXAMPLE", known, NOW)
+        open_token(
+            sealed_by_hand(known, header, raw_deflate(json.dumps([2, "ASIAEXAMPLE", "secret", *pack(ROLE)]).encode())),
+            "ASIAEXAMPLE",
+            known,
+            NOW,
+        )
 
 
 def noise(rng: Random, length: int) -> str:

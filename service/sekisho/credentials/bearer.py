@@ -66,10 +66,10 @@ def make(credentials: Credentials, audience: str, now: datetime, *, expires: int
 
 
 def parse(token: str) -> PresignedProof:
-    """The proof in an `authorization` header, `Bearer ` included, or IncompleteSignature."""
+    """The proof in a token, with or without the `Bearer ` that stands before it in a header, or IncompleteSignature."""
     encoded = token.removeprefix(SCHEME).strip().rstrip("=")
-    if not token.startswith(SCHEME) or len(encoded) > MAX_LENGTH:
-        raise _malformed(f"it begins with `{SCHEME}` and has at most {MAX_LENGTH} characters")
+    if len(encoded) > MAX_LENGTH:
+        raise _malformed(f"it has at most {MAX_LENGTH} characters")
     try:
         decoded = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
         url = urlsplit(decoded.decode("ascii"))
