@@ -14,7 +14,7 @@ from sekisho import policy, sigv4
 from sekisho.authorize.call import Call
 from sekisho.authorize.last_use import Use
 from sekisho.changes import Point
-from sekisho.credentials import bearer
+from sekisho.sigv4 import bearer
 from sekisho.credentials.sessions import Session
 from sekisho.errors import Unauthenticated
 from sekisho.sigv4 import InvalidClientTokenId, Signed

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekisho import errors, sigv4
-from sekisho.credentials import bearer
+from sekisho.sigv4 import bearer
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 KEYS = sigv4.Credentials("AKIAEXAMPLE", "secret")
