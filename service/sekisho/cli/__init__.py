@@ -1,0 +1,78 @@
+"""The command line: `sekisho --help` lists what there is. The server is loaded only by the commands that are of it.
+
+Exit codes: 0 done, or allowed; 1 it failed, with one line on standard error that says why; 2 the command was written wrongly;
+3 `authorize` was answered with a deny.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import sekisho
+from sekisho.cli import account, authorize, db, demo, health, load, policy, serve, token
+
+FAILED = 1
+
+# Without rich, which would double the time of --help
+app = typer.Typer(name="sekisho", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"sekisho {sekisho.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False) -> None:
+    """Sekisho: who may do what, with the semantics of AWS IAM."""
+
+
+app.command()(serve.serve)
+app.command()(demo.demo)
+app.command()(load.load)
+app.command()(authorize.authorize)
+app.command()(token.token)
+app.command()(health.health)
+app.add_typer(account.app)
+app.add_typer(db.app)
+app.add_typer(policy.app)
+
+
+def main() -> None:
+    """Run the command that the arguments name; whatever goes wrong is one line on standard error."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell says it: 128 + SIGINT
+    except BrokenPipeError:
+        # The reader has gone, as after `| head`; the interpreter would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except Exception as error:
+        if os.environ.get("SEKISHO_DEBUG"):
+            raise
+        print(f"sekisho: {_sentence(error)}", file=sys.stderr)
+        sys.exit(FAILED)
+
+
+def _sentence(error: Exception) -> str:
+    """One line that says what was wrong."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("sekisho"):
+        return f"this command needs the server, which is not installed ({error.name} is missing): pip install 'sekisho[server]'"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    if _expected(error) and text:
+        return text
+    return f"unexpected {type(error).__name__}: {text} (SEKISHO_DEBUG=1 shows where)"
+
+
+def _expected(error: Exception) -> bool:
+    """Whether the error's own words are meant for whoever typed the command."""
+    from sekisho.client import Error, NoCredentialsError
+    from sekisho.errors import SekishoError
+
+    return isinstance(error, Error | NoCredentialsError | SekishoError | ValueError)

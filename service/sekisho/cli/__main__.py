@@ -1,0 +1,5 @@
+"""`python -m sekisho.cli` is `sekisho`."""
+
+from sekisho.cli import main
+
+main()

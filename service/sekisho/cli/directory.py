@@ -1,0 +1,158 @@
+"""An account as files: what `sekisho load` reads.
+
+    DIR/account.yaml           names, paths, tags, memberships, attachments, boundaries
+    DIR/policies/NAME.json     the managed and inline policies that account.yaml names
+    DIR/trust/NAME.json        the trust policy of the role NAME
+
+ACCOUNT_ID in any of them becomes the number of the account that is loaded into; `define` in account.yaml adds words like it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ACCOUNT = "ACCOUNT_ID"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A managed policy."""
+
+    name: str
+    document: str
+    path: str = "/"
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def arn(self, account: str) -> str:
+        """Its ARN in an account."""
+        return f"arn:aws:iam::{account}:policy{self.path}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A user, group or role; which members it has depends on which it is."""
+
+    name: str
+    path: str = "/"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    policies: tuple[str, ...] = ()
+    inline: Mapping[str, str] = field(default_factory=dict)
+    boundary: str | None = None
+    groups: tuple[str, ...] = ()
+    trust: str = ""
+    description: str | None = None
+    max_session: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an account shall hold."""
+
+    policies: Mapping[str, Policy]
+    groups: tuple[Identity, ...]
+    users: tuple[Identity, ...]
+    roles: tuple[Identity, ...]
+
+
+_MEMBERS = {
+    "policies": {"path", "description", "tags"},
+    "groups": {"path", "policies", "inline"},
+    "users": {"path", "tags", "policies", "inline", "boundary", "groups"},
+    "roles": {"path", "tags", "policies", "inline", "boundary", "description", "max_session"},
+}
+
+
+class Words:
+    """Puts values in place of the words that stand for them in the files."""
+
+    def __init__(self, account_id: str, own: Mapping[str, str], given: Mapping[str, str]) -> None:
+        if unknown := given.keys() - own.keys():
+            raise ValueError(f"account.yaml defines no `{min(unknown)}`")
+        self._values = {ACCOUNT: account_id}
+        for word, value in {**own, **given}.items():
+            self._values[word] = self._values.get(value, value)
+        self._pattern = re.compile(rf"\b({'|'.join(map(re.escape, self._values))})\b")
+
+    def fill(self, text: str) -> str:
+        """The text with every word replaced."""
+        return self._pattern.sub(lambda match: self._values[match[1]], text)
+
+
+def read(folder: Path, account_id: str, definitions: Mapping[str, str]) -> Account:
+    """The account that a folder describes; ValueError names the file and what is wrong in it."""
+    if not (folder / "account.yaml").is_file():
+        raise ValueError(f"`{folder}` has no account.yaml")
+    plain = _mapping(parsed(folder / "account.yaml", str), "account.yaml")
+    words = Words(account_id, {str(k): str(v) for k, v in _mapping(plain.get("define"), "define").items()}, definitions)
+    content = _mapping(parsed(folder / "account.yaml", words.fill), "account.yaml")
+    if unknown := content.keys() - _MEMBERS.keys() - {"define"}:
+        raise ValueError(f"account.yaml: `{min(unknown)}` is none of {', '.join(_MEMBERS)}")
+    sections = {kind: _section(content, kind) for kind in _MEMBERS}
+
+    def document(kind: str, name: str) -> str:
+        path = folder / kind / f"{name}.json"
+        try:
+            return json.dumps(json.loads(words.fill(path.read_text())))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    policies = {name: Policy(name, document("policies", name), **members) for name, members in sections["policies"].items()}
+
+    def identities(kind: str) -> tuple[Identity, ...]:
+        found = []
+        for name, members in sections[kind].items():
+            inline = {inlined: document("policies", inlined) for inlined in members.pop("inline", ())}
+            trust = document("trust", name) if kind == "roles" else ""
+            attached, joined = (tuple(members.pop(key, ())) for key in ("policies", "groups"))
+            found.append(Identity(name, inline=inline, trust=trust, policies=attached, groups=joined, **members))
+        return tuple(found)
+
+    account = Account(policies, identities("groups"), identities("users"), identities("roles"))
+    _refuse_loose_ends(account)
+    return account
+
+
+def parsed(path: Path, fill: Any) -> Any:
+    """A YAML file with its words replaced."""
+    try:
+        return yaml.safe_load(fill(path.read_text()))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+
+
+def _mapping(value: object, what: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"`{what}` is no mapping")
+    return dict(value)
+
+
+def _section(content: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    section = {str(name): _mapping(members, f"{kind}.{name}") for name, members in _mapping(content.get(kind), kind).items()}
+    for name, members in section.items():
+        if unknown := members.keys() - _MEMBERS[kind]:
+            raise ValueError(
+                f"account.yaml: `{kind}.{name}` has no member `{min(unknown)}`; it may have {', '.join(sorted(_MEMBERS[kind]))}"
+            )
+        if "tags" in members:
+            members["tags"] = {str(key): str(value) for key, value in _mapping(members["tags"], f"{kind}.{name}.tags").items()}
+    return section
+
+
+def _refuse_loose_ends(account: Account) -> None:
+    """Everything that is named must be there."""
+    policies, groups = set(account.policies), {group.name for group in account.groups}
+    for identity in (*account.groups, *account.users, *account.roles):
+        wanted = [(name, "policy", policies) for name in identity.policies]
+        wanted += [(name, "group", groups) for name in identity.groups]
+        wanted += [(identity.boundary, "policy", policies)] if identity.boundary else []
+        for name, kind, known in wanted:
+            if name not in known and not name.startswith("arn:"):
+                raise ValueError(f"account.yaml: `{identity.name}` names the {kind} `{name}`, which is not there")

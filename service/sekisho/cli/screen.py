@@ -1,0 +1,82 @@
+"""What people see: decisions in words and colours, and a bar for what takes over a second. Programs that read the output get neither."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from sekisho.client import Decision, Matched
+
+T = TypeVar("T")
+PATIENCE = 1.0
+"""Seconds before a bar appears."""
+
+
+def console() -> "Console":
+    """Standard output, with colours where it is a terminal; lines are never broken for other readers."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def tracked(items: Sequence[T], what: str) -> Iterator[T]:
+    """The items, with a bar on standard error when they take over a second and somebody is looking."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    started = time.monotonic()
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=len(items), visible=False)
+        for item in items:
+            progress.update(task, visible=time.monotonic() - started > PATIENCE)
+            yield item
+            progress.advance(task)
+
+
+def verdict(decision: "Decision") -> "Text":
+    """The answer in a word or two."""
+    from rich.text import Text
+
+    from sekisho.client import Outcome
+
+    words = {
+        Outcome.ALLOWED: ("✔ allowed", "bold green"),
+        Outcome.EXPLICITLY_DENIED: ("✘ denied", "bold red"),
+        Outcome.IMPLICITLY_DENIED: ("✘ not allowed", "bold yellow"),
+    }
+    return Text(*words[decision.outcome])
+
+
+def reason(decision: "Decision", *, short: bool = False) -> str:
+    """Why, in one line: the statements that decided, or what was missing. The short form names policies without their ARNs."""
+    if decision.error_code:
+        return f"{decision.error_code}: {decision.error_message}"
+    if decision.matched:
+        statements = "; ".join(_statement(match, short=short) for match in decision.matched)
+        return f"{statements} {'allows' if decision.allowed else 'denies'} it"
+    return _LAYERS[decision.layer][1] if decision.layer is not None else "no policy allows it"
+
+
+def _statement(match: "Matched", *, short: bool) -> str:
+    place = match.policy_name or match.policy_arn.rpartition("/")[2] if short else str(match)
+    statement = f", statement {f'`{match.sid}`' if match.sid else match.index + 1}" if short else ""
+    return f"{_LAYERS[match.layer][0] if match.layer is not None else 'policy'} {place}{statement}"
+
+
+_LAYERS = {
+    "rcp": ("resource control policy", "no resource control policy allows it"),
+    "scp": ("service control policy", "the service control policies do not allow it"),
+    "resource": ("resource policy", "the resource policy does not allow it"),
+    "trust": ("trust policy", "the trust policy does not allow it"),
+    "identity": ("identity policy", "no identity policy allows it"),
+    "boundary": ("permissions boundary", "the permissions boundary does not allow it"),
+    "session": ("session policy", "the session policies do not allow it"),
+}
+"""What a layer is called, and what is said when it is silent."""

@@ -1,0 +1,95 @@
+"""`sekisho serve`: starts the server and stays."""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sekisho.cli import connection
+from sekisho.cli.connection import Audience, DataDir
+from sekisho.cli.examples import example
+
+if TYPE_CHECKING:
+    from sekisho.server.run import Endpoints
+
+Database = Annotated[
+    str,
+    typer.Option(envvar="SEKISHO_DATABASE", help="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME; else SQLite in DATA_DIR."),
+]
+
+
+def serve(
+    database: Database = "",
+    grpc: Annotated[str, typer.Option(envvar="SEKISHO_GRPC", help="Where gRPC listens; port 0 picks a free one.")] = "127.0.0.1:50051",
+    http: Annotated[str, typer.Option(envvar="SEKISHO_HTTP", help="Where HTTP listens; port 0 picks a free one.")] = "127.0.0.1:8080",
+    workers: Annotated[int, typer.Option(envvar="SEKISHO_WORKERS", min=1, help="Processes that answer.")] = 1,
+    data_dir: DataDir = connection.DATA_DIR,
+    audience: Audience = "sekisho",
+    tls_cert: Annotated[Path | None, typer.Option(envvar="SEKISHO_TLS_CERT", help="The certificate with its chain (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(envvar="SEKISHO_TLS_KEY", help="Its private key (PEM).")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", envvar="SEKISHO_INSECURE", help="Listen without TLS on more than loopback.")
+    ] = False,
+    account_id: Annotated[
+        str | None, typer.Option(envvar="SEKISHO_ACCOUNT_ID", help="The account that the first start makes; random without it.")
+    ] = None,
+) -> None:
+    """Serve, and stay until it is told to stop.
+
+    The first start on an empty database makes an account with a root access key, written to DATA_DIR/credentials
+    (SEKISHO_ROOT_ACCESS_KEY_ID and SEKISHO_ROOT_SECRET_ACCESS_KEY choose it).
+    """
+    from sekisho.server import run
+
+    options = run.Options(
+        data_dir=data_dir,
+        database=database,
+        grpc=grpc,
+        http=http,
+        workers=workers,
+        audience=audience,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        insecure=insecure,
+        account_id=account_id,
+        # from the environment alone: arguments are seen by every user of the machine
+        root_access_key_id=os.environ.get("SEKISHO_ROOT_ACCESS_KEY_ID"),
+        root_secret_access_key=os.environ.get("SEKISHO_ROOT_SECRET_ACCESS_KEY"),
+    )
+    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir)))
+
+
+def _welcome(endpoints: "Endpoints", data_dir: Path) -> None:
+    """Say where it listens, where the credentials are, and three commands to paste."""
+    where = connection.reachable(endpoints.grpc)
+    lines = [f"gRPC         {where}", f"HTTP         http://{connection.reachable(endpoints.http)}/readyz"]
+    if (credentials := data_dir / "credentials").exists():
+        lines.append(f"credentials  {credentials} (profile `root`)")
+    sekisho, shop = _program(data_dir), _from_here(example("shop"))
+    tries = [
+        f"{sekisho} load {shop}",
+        f"{sekisho} authorize --principal user/support/amara --action orders:GetOrder --resource '*' --explain",
+        f'grpcurl -plaintext -H "authorization: Bearer $({sekisho} token)" {where} sekisho.api.sts.v1.StsService/GetCallerIdentity',
+    ]
+    said = ["Sekisho serves.", *(f"  {line}" for line in lines), "", "Try in another terminal:", *(f"  {line}" for line in tries)]
+    print(*said, sep="\n", flush=True)
+
+
+def _program(data_dir: Path) -> str:
+    """How this program is called from here, with the data directory where it is not the usual one."""
+    found = shutil.which("sekisho")
+    here = Path(sys.argv[0])
+    if here.name != "sekisho" or (found is not None and Path(found).resolve() == here.resolve()):
+        name = "sekisho"
+    else:
+        name = shlex.quote(_from_here(here))
+    return name if data_dir == connection.DATA_DIR else f"SEKISHO_DATA_DIR={shlex.quote(str(data_dir))} {name}"
+
+
+def _from_here(path: Path) -> str:
+    """The path as it is shortest to type."""
+    return os.path.relpath(path) if path.resolve().is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,21 @@
+"""`sekisho token`: a bearer token for tools that cannot sign."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from sekisho.cli import connection
+from sekisho.cli.connection import Audience, DataDir, Profile
+
+
+def token(
+    expires: Annotated[int, typer.Option(min=1, max=900, help="Seconds that it is good for.")] = 900,
+    profile: Profile = None,
+    data_dir: DataDir = connection.DATA_DIR,
+    audience: Audience = "sekisho",
+) -> None:
+    """Print a bearer token of the caller, made without asking the server: grpcurl -H "authorization: Bearer $(sekisho token)" …"""
+    from sekisho.client import token as made
+
+    print(made(connection.credentials(profile, data_dir), audience, datetime.now(UTC), expires=expires))
