@@ -25,6 +25,7 @@ _ASSUMING_BY_PRINCIPAL = {  # the one way in for each kind of principal; the oth
 
 
 def action_format(subject: Subject) -> Iterator[Flaw]:
+    """`*`, or a service prefix, one colon and a name."""
     for action, path in actions(subject):
         vendor, colon, name = action.partition(":")
         if action in ("*", "*:*"):
@@ -69,6 +70,7 @@ def action_for_principal(subject: Subject) -> Iterator[Flaw]:
 
 
 def repeated_wildcards(subject: Subject) -> Iterator[Flaw]:
+    """`**` says no more than `*`."""
     for action, path in actions(subject):
         if "**" in action:
             yield Flaw(path, "REDUNDANT_WILDCARD", f"{short(action)}: one `*` already matches everything")

@@ -25,6 +25,7 @@ _VARIABLE = re.compile(r"\$\{[^${}]*\}|\$\{\$\}")
 
 
 def condition_operator(subject: Subject) -> Iterator[Flaw]:
+    """Operators are a closed set, case included; Null stands without affixes."""
     for statement, condition, _ in conditions_of(subject):
         if form(condition.operator) is not None:
             continue
@@ -53,6 +54,7 @@ def condition_values(subject: Subject) -> Iterator[Flaw]:
 
 
 def key_format(subject: Subject) -> Iterator[Flaw]:
+    """A key has a service prefix; AWS stores one without, and no request has it."""
     for _, condition, path in conditions_of(subject):
         if not _KEY.fullmatch(condition.key):
             detail = f"{short(condition.key)} has no service prefix: `service:key`"
@@ -70,6 +72,7 @@ def duplicate_keys(subject: Subject) -> Iterator[Flaw]:
 
 
 def value_counts(subject: Subject) -> Iterator[Flaw]:
+    """Several values that say no more than one, or than nothing."""
     for _, condition, path in conditions_of(subject):
         made = form(condition.operator)
         if made is None or len(condition.values) < 2 or made.quantifier:
@@ -82,6 +85,7 @@ def value_counts(subject: Subject) -> Iterator[Flaw]:
 
 
 def wildcards_without_like(subject: Subject) -> Iterator[Flaw]:
+    """A star in an operator that compares to the letter."""
     for _, condition, path in conditions_of(subject):
         made = form(condition.operator)
         if made is None or made.row is None or made.row.wildcards or type_of(condition) != "string":

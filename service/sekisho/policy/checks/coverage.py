@@ -22,4 +22,5 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def is_wild(pattern: str) -> bool:
+    """Whether the pattern has a wildcard."""
     return "*" in pattern or "?" in pattern

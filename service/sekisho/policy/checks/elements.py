@@ -22,6 +22,7 @@ _SID = re.compile(r"[0-9A-Za-z]*")
 
 
 def version(subject: Subject) -> Iterator[Flaw]:
+    """A document without the present version: some kinds are refused, the others have no variables."""
     if subject.policy.version != OLD_VERSION:
         return
     if ("Version",) not in subject.positions.values:
@@ -31,6 +32,7 @@ def version(subject: Subject) -> Iterator[Flaw]:
 
 
 def statement_ids(subject: Subject) -> Iterator[Flaw]:
+    """An id stands once in a document; the empty one is none."""
     foreign = subject.kind is Kind.RESOURCE  # each service has its own rules for these; S3 for one takes spaces
     seen: set[str] = set()
     for statement in subject.statements:
@@ -46,12 +48,14 @@ def statement_ids(subject: Subject) -> Iterator[Flaw]:
 
 
 def statement_id_characters(subject: Subject) -> Iterator[Flaw]:
+    """Ids are letters and digits, but for resource policies, where each service has its own rule."""
     for statement in subject.statements:
         if subject.kind is not Kind.RESOURCE and statement.sid is not None and not _SID.fullmatch(statement.sid):
             yield Flaw(at(statement, "Sid"), "UNSUPPORTED_SID", f"Sid {short(statement.sid)}: letters and digits only", ALPHANUMERIC_SIDS)
 
 
 def principal(subject: Subject) -> Iterator[Flaw]:
+    """Who is named where nobody may be, or nobody where somebody must."""
     demands = subject.demands
     for statement in subject.statements:
         named = statement.principals
@@ -71,6 +75,7 @@ def principal(subject: Subject) -> Iterator[Flaw]:
 
 
 def resource(subject: Subject) -> Iterator[Flaw]:
+    """A statement without a resource, where the kind demands one."""
     demands = subject.demands
     for statement in subject.statements:
         if statement.resources is None and demands.no_resource:
@@ -78,6 +83,7 @@ def resource(subject: Subject) -> Iterator[Flaw]:
 
 
 def prohibited_resource(subject: Subject) -> Iterator[Flaw]:
+    """A resource in a trust policy."""
     demands = subject.demands
     for statement in subject.statements:
         if statement.resources is not None and demands.resource:
@@ -108,6 +114,7 @@ def resource_control(subject: Subject) -> Iterator[Flaw]:
 
 
 def empty_conditions(subject: Subject) -> Iterator[Flaw]:
+    """A Condition without conditions, a condition without values."""
     known = subject.positions.values
     for statement in subject.statements:
         path = at(statement, "Condition")
@@ -119,6 +126,7 @@ def empty_conditions(subject: Subject) -> Iterator[Flaw]:
 
 
 def policy_size(subject: Subject) -> Iterator[Flaw]:
+    """More characters than the quota of the kind."""
     counted = strict_json.size(subject.text)
     if counted > subject.demands.quota:
         yield Flaw((), subject.demands.quota_issue, f"{counted} characters without white space; {subject.demands.quota} are allowed")

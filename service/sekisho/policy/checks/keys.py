@@ -32,12 +32,14 @@ def global_keys(subject: Subject) -> Iterator[Flaw]:
 
 
 def deprecated_keys(subject: Subject) -> Iterator[Flaw]:
+    """Keys that have a newer name."""
     for _, condition, path in conditions(subject):
         if newer := _REPLACED.get(condition.key.lower()):
             yield Flaw(path, "DEPRECATED_GLOBAL_CONDITION_KEY", f"{short(condition.key)} has become `{newer}`", at_key=True)
 
 
 def operator_for_key(subject: Subject) -> Iterator[Flaw]:
+    """The operator compares what the key holds."""
     for _, condition, path in conditions(subject):
         key, kind = keys.find(condition.key), type_of(condition)
         if key is None or kind in ("", "null"):
@@ -51,6 +53,7 @@ def operator_for_key(subject: Subject) -> Iterator[Flaw]:
 
 
 def set_operators(subject: Subject) -> Iterator[Flaw]:
+    """ForAllValues and ForAnyValue belong to keys of many values, and only to them."""
     for _, condition, path in conditions(subject):
         key, made = keys.find(condition.key), form(condition.operator)
         if key is None or made is None or made.row is None:
@@ -68,6 +71,7 @@ def set_operators(subject: Subject) -> Iterator[Flaw]:
 
 
 def tag_keys(subject: Subject) -> Iterator[Flaw]:
+    """A key about a tag names one, and one that a request can have."""
     for _, condition, path in conditions(subject):
         stem, _, tag = condition.key.partition("/")
         if stem.lower() in _TAGS and not tag:
@@ -78,6 +82,7 @@ def tag_keys(subject: Subject) -> Iterator[Flaw]:
 
 
 def keys_of_variables(subject: Subject) -> Iterator[Flaw]:
+    """A variable stands for a key that exists and has one value."""
     for name, path in keys_in_variables(subject):
         key = keys.find(name)
         if _unknown(name):

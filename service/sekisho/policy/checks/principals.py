@@ -26,6 +26,7 @@ _SHOWN = {"Service": "SERVICE", "Federated": "FEDERATED", "CanonicalUser": "Cano
 
 
 def principal_format(subject: Subject) -> Iterator[Flaw]:
+    """Each kind of principal has its own form, and no form has a wildcard, but for the lone `*`."""
     for statement in subject.statements:
         for kind, value, path in principals(statement):
             if not (issue := _fault(kind, value)):
@@ -35,6 +36,7 @@ def principal_format(subject: Subject) -> Iterator[Flaw]:
 
 
 def repeated_principal(subject: Subject) -> Iterator[Flaw]:
+    """A principal that stands twice, or beside everyone."""
     for statement in subject.statements:
         seen: set[tuple[str, str]] = set()
         for kind, value, path in principals(statement):

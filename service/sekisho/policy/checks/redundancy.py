@@ -32,6 +32,7 @@ class _Allowance:
         self.left = _ALLOWANCE
 
     def spend(self, steps: int) -> None:
+        """Take steps from what is left, or end the examination."""
         self.left -= steps
         if self.left < 0:
             raise _SpentError
@@ -42,6 +43,7 @@ class _Allowance:
         return covers(general, special, resource=resource)
 
     def covers_all(self, general: Sequence[str], special: Sequence[str], *, resource: bool) -> bool:
+        """Whether each of the special patterns is covered by one of the general ones."""
         exact = set(general)
         wild = [one for one in general if is_wild(one)]
         return all(other in exact or any(self.covers(one, other, resource=resource) for one in wild) for other in special)
@@ -60,6 +62,7 @@ def _economical(check: Callable[[Subject, _Allowance], Iterator[Flaw]]) -> Check
 
 @_economical
 def redundant_actions(subject: Subject, allowance: _Allowance) -> Iterator[Flaw]:
+    """An action that stands twice in a list, or that another of the list covers."""
     for statement in subject.statements:
         path = at(statement, action_element(statement))
         lowered = tuple(action.lower() for action in statement.actions)
@@ -68,6 +71,7 @@ def redundant_actions(subject: Subject, allowance: _Allowance) -> Iterator[Flaw]
 
 @_economical
 def redundant_resources(subject: Subject, allowance: _Allowance) -> Iterator[Flaw]:
+    """A resource that stands twice in a list, or that another of the list covers."""
     for statement in subject.statements:
         path = at(statement, resource_element(statement))
         listed = statement.resources or ()

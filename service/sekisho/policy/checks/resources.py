@@ -47,6 +47,7 @@ def legacy_format(subject: Subject) -> Iterator[Flaw]:
 
 
 def resource_format(subject: Subject) -> Iterator[Flaw]:
+    """`*`, or an ARN of a known partition and a service that is written out; the order of the faults is AWS's."""
     for resource, path in resources(subject):
         if resource == "*":
             continue

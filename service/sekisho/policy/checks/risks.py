@@ -19,6 +19,7 @@ def pass_role(subject: Subject) -> Iterator[Flaw]:
 
 
 def create_service_linked_role(subject: Subject) -> Iterator[Flaw]:
+    """Whoever may create a role for any service lets that service into the account."""
     detail = "iam:CreateServiceLinkedRole for any service"
     yield from _broad(subject, "iam:createservicelinkedrole", "CREATE_SLR", _ANY_SERVICE_ROLE, "iam:awsservicename", detail)
 

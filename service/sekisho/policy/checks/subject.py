@@ -26,6 +26,7 @@ class Subject:
 
     @property
     def statements(self) -> tuple[Statement, ...]:
+        """The statements of the policy."""
         return self.policy.statements
 
     @property
@@ -43,14 +44,17 @@ def at(statement: Statement, *steps: str | int) -> Path:
 
 
 def action_element(statement: Statement) -> str:
+    """`Action` or `NotAction`, whichever the statement has."""
     return "NotAction" if statement.not_action else "Action"
 
 
 def resource_element(statement: Statement) -> str:
+    """`Resource` or `NotResource`, whichever the statement has."""
     return "NotResource" if statement.not_resource else "Resource"
 
 
 def principal_element(statement: Statement) -> str:
+    """`Principal` or `NotPrincipal`, whichever the statement has."""
     return "NotPrincipal" if statement.not_principal else "Principal"
 
 

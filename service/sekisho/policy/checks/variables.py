@@ -37,6 +37,7 @@ def variable_form(subject: Subject) -> Iterator[Flaw]:
 
 
 def variable_spaces(subject: Subject) -> Iterator[Flaw]:
+    """A name with a space at its ends, or before the key of a tag, is the name of no key."""
     if not subject.has_variables:
         return
     for text, path in _readable(subject):
@@ -47,6 +48,7 @@ def variable_spaces(subject: Subject) -> Iterator[Flaw]:
 
 
 def variable_version(subject: Subject) -> Iterator[Flaw]:
+    """What looks like a variable in a document of the older version."""
     if subject.has_variables:
         return
     for text, path in _readable(subject):
