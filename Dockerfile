@@ -16,6 +16,7 @@ RUN /opt/tools/bin/uv venv --quiet --python "$(command -v python)" /opt/build \
 RUN /opt/tools/bin/uv venv --quiet --python "$(command -v python)" /opt/sekisho \
     && /opt/tools/bin/uv pip install --quiet --python /opt/sekisho/bin/python --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml hatch_build.py LICENSE README.md ./
+COPY docs/examples ./docs/examples
 COPY migrations ./migrations
 COPY proto ./proto
 COPY service ./service

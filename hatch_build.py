@@ -13,6 +13,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = Path("sekisho/api")
+CARRIED = {"migrations": "sekisho/migrations", "docs/examples": "sekisho/examples", "proto/sekisho/api": "sekisho/proto/sekisho/api"}
 DOCSTRING = '"""Made from proto/ by hatch_build.py; edits are lost."""\n'
 
 
@@ -57,13 +58,12 @@ def _copy_changes(made: Path, target: Path) -> list[Path]:
 
 
 class ProtoHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Runs for every wheel; a standard one also carries the migrations and the protos, an editable one finds them in the checkout."""
+    """Runs for every wheel; a standard one also carries migrations, examples and protos, an editable one finds them in the checkout."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         compile_protos(Path(self.root))
         if version == "standard":
-            build_data["force_include"]["migrations"] = "sekisho/migrations"
-            build_data["force_include"]["proto/sekisho/api"] = "sekisho/proto/sekisho/api"
+            build_data["force_include"] |= CARRIED
 
 
 if __name__ == "__main__":

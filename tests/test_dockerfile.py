@@ -70,6 +70,8 @@ def test_the_image_does_not_turn_off_transport_security() -> None:
     [
         ("service/sekisho/errors.py", False),
         ("requirements/runtime.txt", False),
+        ("docs/examples/shop/account.yaml", False),
+        ("docs/decisions/README.md", True),
         ("service/sekisho/api/iam/v1/users_pb2.py", True),
         ("service/sekisho/__pycache__/errors.cpython-311.pyc", True),
         (".data/credentials", True),
@@ -137,6 +139,7 @@ def test_it_serves_and_is_healthy_only_then_and_writes_only_to_its_volume(image:
     try:
         while server.poll() is None and not (image.root / DATA / "endpoints.json").exists():
             time.sleep(0.05)
+        assert server.poll() is None, server.communicate()[0]
         healthy = run(image, check)
         assert healthy.returncode == 0, healthy.stderr
     finally:

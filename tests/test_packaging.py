@@ -65,6 +65,12 @@ def test_the_wheel_carries_the_migrations(contents: set[str]) -> None:
     assert {"sekisho/migrations/env.py", *(f"sekisho/migrations/versions/{name}" for name in versions)} <= contents
 
 
+def test_the_wheel_carries_the_examples(contents: set[str]) -> None:
+    files = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs/examples").rglob("*") if path.is_file()}
+    assert files
+    assert {f"sekisho/{name}" for name in files} <= contents
+
+
 def test_the_wheel_has_no_leftovers(contents: set[str]) -> None:
     assert [name for name in contents if name.endswith((".pyc", "/.made")) or "__pycache__" in name] == []
 
