@@ -9,11 +9,12 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A condition key: what its values are, and whether a request may carry several."""
+    """A condition key: what its values are, whether a request may carry several, and whether it has the key without saying so."""
 
     name: str
     kind: str
     many: bool = False
+    implied: bool = False
 
 
 KEYS = (
@@ -25,7 +26,7 @@ KEYS = (
     Key("sts:ExternalId", "text"),
     Key("aws:TagKeys", "text", many=True),
     Key("aws:CalledVia", "name", many=True),
-    Key("aws:PrincipalArn", "arn"),
+    Key("aws:PrincipalArn", "arn", implied=True),
     Key("aws:SourceArn", "arn"),
     Key("orders:Approvers", "arn", many=True),
     Key("aws:SourceIp", "ip"),
@@ -38,6 +39,9 @@ KEYS = (
     Key("aws:MultiFactorAuthPresent", "bool"),
     Key("aws:SecureTransport", "bool"),
     Key("orders:Digest", "binary"),
+    Key("aws:PrincipalAccount", "account", implied=True),
+    Key("aws:ResourceAccount", "account", implied=True),
+    Key("aws:PrincipalType", "type", implied=True),
 )
 
 STRING = (
@@ -64,11 +68,15 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     ),
     "bool": ("Bool",),
     "binary": ("BinaryEquals",),
+    "account": STRING,
+    "type": STRING,
 }
 ALL_OPERATORS = tuple(sorted({operator for group in OPERATORS.values() for operator in group}))
 
 # What a request carries; the last few of some pools cannot be read as their type.
 VALUES: dict[str, tuple[str, ...]] = {
+    "account": ("111122223333", "444455556666"),
+    "type": ("User", "AssumedRole", "Account"),
     "name": ("alice", "bob", "Alice", "red", "blue", "a*b", "al?ce", "${aws:username}"),
     "text": ("alice", "dev", "Dev", "prod", "home/alice/f", "a*b", "axb", "a$b", "été", "ÉTÉ", "x:y", ""),
     "arn": (
@@ -107,6 +115,8 @@ VALUES: dict[str, tuple[str, ...]] = {
 }
 # What a policy asks for.
 WANTED: dict[str, tuple[Json, ...]] = {
+    "account": ("111122223333", "444455556666", "1111*", "${aws:ResourceAccount}", "${aws:PrincipalAccount}", "anonymous"),
+    "type": ("User", "AssumedRole", "Account", "FederatedUser", "A*", "anonymous"),
     "name": (
         "alice",
         "bob",
@@ -191,7 +201,7 @@ def context(rng: Random, keys: tuple[Key, ...]) -> tuple[dict[str, list[str]], l
     values: dict[str, list[str]] = {}
     many: list[str] = []
     for key in keys:
-        if rng.random() < 0.3:
+        if rng.random() < (0.7 if key.implied else 0.3):
             continue
         pool = VALUES[key.kind]
         if key.many:

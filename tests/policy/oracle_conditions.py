@@ -8,7 +8,7 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,52 +27,80 @@ NEGATED = {
 }
 
 
-class UnknownOperatorError(Exception):
-    """The policy names an operator that does not exist."""
+Truth = bool | None  # None: cannot be told
 
 
-def holds(operator: str, key: str, wanted: list[str], context: Context, variables: bool) -> bool:
+def met(condition: dict[str, Any], context: Context, variables: bool) -> Truth:
+    """Whether a Condition element is satisfied; false when a variable in it has no value, whatever the rest says."""
+    found: list[Truth] = []
+    for operator, block in condition.items():
+        for key, wanted in block.items():
+            values = [text(value) for value in as_list(wanted)]
+            if takes_variables(operator) and any(read(value, context, variables) is None for value in values):
+                return False
+            found.append(holds(operator, key, values, context, variables))
+    return conjunction(found)
+
+
+def conjunction(parts: Iterable[Truth]) -> Truth:
+    """False if any part is false, else unknown if any is unknown, else true."""
+    seen = set(parts)
+    return False if False in seen else None if None in seen else True
+
+
+def negation(truth: Truth) -> Truth:
+    """What cannot be told cannot be told negated."""
+    return None if truth is None else not truth
+
+
+def disjunction(parts: Iterable[Truth]) -> Truth:
+    """True if any part is true, else unknown if any is unknown, else false."""
+    return negation(conjunction(negation(part) for part in parts))
+
+
+def split(operator: str) -> tuple[str, str, bool]:
+    """Set operator, bare operator, and whether it is an IfExists."""
+    quantifier, _, name = operator.rpartition(":")
+    return quantifier, name.removesuffix("IfExists"), name.endswith("IfExists")
+
+
+def takes_variables(operator: str) -> bool:
+    """ "You can't use a policy variable with other operators, such as Numeric, Date, Boolean, Binary, IP Address, or Null"."""
+    return split(operator)[1].startswith(("String", "Arn"))
+
+
+def holds(operator: str, key: str, wanted: list[str], context: Context, variables: bool) -> Truth:
     """Whether one operator over one key is satisfied.
 
     Absent keys: `…IfExists` and ForAllValues true, ForAnyValue false, otherwise a positive operator false and a negated one true.
     Several wanted values: any of them for a positive operator, none of them for a negated one.
     """
-    quantifier, colon, name = operator.rpartition(":")
-    if_exists = name.endswith("IfExists")
-    name = name.removesuffix("IfExists")
-    if colon and quantifier not in ("ForAllValues", "ForAnyValue"):
-        raise UnknownOperatorError(operator)
+    quantifier, name, if_exists = split(operator)
     negated = name in NEGATED
     positive = NEGATED.get(name, name)
     values = context.values.get(key.lower(), [])
-    if positive == "Null":
-        return any(want == ("false" if values else "true") for want in map(str.lower, wanted))
-    if positive not in POSITIVE:
-        raise UnknownOperatorError(operator)
+    if name == "Null" and not if_exists and not quantifier:
+        return disjunction({"true": not values, "false": bool(values)}.get(want.lower()) for want in wanted)
+    if positive not in POSITIVE or quantifier not in ("", "ForAllValues", "ForAnyValue"):
+        return None
     compare = POSITIVE[positive]
-    patterns: list[Pieces] = []
-    for want in wanted:
-        # "You can't use a policy variable with other operators, such as Numeric, Date, Boolean, Binary, IP Address, or Null"
-        pieces = read(want, context, variables) if positive.startswith(("String", "Arn")) else (want,)
-        if pieces is None:
-            return False  # the whole statement does not match
-        patterns.append(pieces)
+    patterns = [read(want, context, variables) or () if takes_variables(operator) else (want,) for want in wanted]
 
-    def test(value: str) -> bool:
-        return any(compare(value, pattern) for pattern in patterns) != negated
+    def test(value: str) -> Truth:
+        found = disjunction(compare(value, pattern) for pattern in patterns)
+        return negation(found) if negated else found
 
     if not values:
         return if_exists or quantifier == "ForAllValues" or (negated and not quantifier)
+    each = [test(value) for value in values]
     if quantifier == "ForAllValues":
-        return all(test(value) for value in values)
+        return conjunction(each)
     if quantifier == "ForAnyValue":
-        return any(test(value) for value in values)
-    return plain_over_many() if key.lower() in context.many else test(values[0])
-
-
-def plain_over_many() -> bool:
-    """A plain operator over a multivalued key: such keys "require a condition set operator", so the statement does not match."""
-    return False
+        return disjunction(each)
+    if key.lower() in context.many:
+        # "Multivalued context keys require a condition set operator": one that is missing cannot make true what it could not have made so.
+        return False if disjunction(each) is False else None
+    return each[0]
 
 
 def pins_the_caller(condition: dict[str, Any]) -> bool:
@@ -94,8 +122,8 @@ def string_like(value: str, pattern: Pieces) -> bool:
     return regex(pattern).fullmatch(value) is not None
 
 
-def arn_like(value: str, pattern: Pieces) -> bool:
-    """Six parts, each compared by itself; a pattern or a value of fewer parts matches nothing."""
+def arn_like(value: str, pattern: Pieces) -> Truth:
+    """Six parts, each compared by itself; a pattern or a value of fewer parts is no ARN and cannot be compared."""
     parts: list[list[object]] = [[]]
     for piece in pattern:
         if isinstance(piece, str):
@@ -105,27 +133,32 @@ def arn_like(value: str, pattern: Pieces) -> bool:
         else:
             parts[-1].append(piece)
     segments = value.split(":", 5)
-    return len(parts) == 6 == len(segments) and all(string_like(s, tuple(p)) for s, p in zip(segments, parts, strict=True))
+    if len(parts) != 6 or len(segments) != 6:
+        return None
+    return all(string_like(segment, tuple(part)) for segment, part in zip(segments, parts, strict=True))
+
+
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
 def number(text: str) -> Decimal | None:
-    """An integer or a decimal in ASCII digits."""
-    return Decimal(text) if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text) else None
+    """An integer or a decimal in ASCII digits, exactly; no more than 64 characters of it."""
+    return Decimal(text) if len(text) <= 64 and NUMBER.fullmatch(text) else None
 
 
-DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
+DATE = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
 
 
 def date(text: str) -> Decimal | None:
-    """Seconds since 1970 of an ISO 8601 date (W3C profile) or of epoch seconds."""
-    if number(text) is not None:
-        return number(text)
+    """Seconds since 1970 of an ISO 8601 date (W3C profile) or of epoch seconds, of which four digits may be a year and sixteen no time."""
+    if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", text) and not re.fullmatch(r"[0-9]{4}", text):
+        return Decimal(text)
     found = DATE.fullmatch(text)
     if found is None:
         return None
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     try:
-        moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC)
+        moment = datetime(int(year), int(month), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC)
     except ValueError:
         return None
     seconds = Decimal((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)) + Decimal(fraction or 0)
@@ -150,28 +183,28 @@ def binary(text: str) -> bytes | None:
         return None
 
 
-def in_network(value: str, pattern: Pieces) -> bool:
+def in_network(value: str, pattern: Pieces) -> Truth:
     """Whether the address lies in the range; host bits of the range are ignored, a bare address is a range of one."""
     wanted, slash, prefix = literal(pattern).partition("/")
     if "%" in value + wanted or (slash and not re.fullmatch(r"[0-9]{1,3}", prefix)):
-        return False
+        return None
     try:
         return ipaddress.ip_address(value) in ipaddress.ip_network(wanted + slash + prefix, strict=False)
     except ValueError:
-        return False
+        return None
 
 
-def ordered(parse: Callable[[str], Any], compare: Callable[[Any, Any], bool]) -> Callable[[str, Pieces], bool]:
-    """A comparison of parsed values; false when either side cannot be parsed."""
+def ordered(parse: Callable[[str], Any], compare: Callable[[Any, Any], bool]) -> Callable[[str, Pieces], Truth]:
+    """A comparison of parsed values; unknown when either side cannot be parsed."""
 
-    def test(value: str, pattern: Pieces) -> bool:
+    def test(value: str, pattern: Pieces) -> Truth:
         left, right = parse(value), parse(literal(pattern))
-        return left is not None and right is not None and compare(left, right)
+        return None if left is None or right is None else compare(left, right)
 
     return test
 
 
-POSITIVE: dict[str, Callable[[str, Pieces], bool]] = {
+POSITIVE: dict[str, Callable[[str, Pieces], Truth]] = {
     "StringEquals": lambda value, pattern: value == literal(pattern),
     "StringEqualsIgnoreCase": lambda value, pattern: value.lower() == literal(pattern).lower(),
     "StringLike": string_like,
@@ -191,3 +224,15 @@ POSITIVE: dict[str, Callable[[str, Pieces], bool]] = {
     "DateGreaterThan": ordered(date, lambda a, b: a > b),
     "DateGreaterThanEquals": ordered(date, lambda a, b: a >= b),
 }
+
+
+def as_list(value: Any) -> list[Any]:
+    """A scalar is a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def text(value: Any) -> str:
+    """A condition value as text: JSON numbers and booleans stand for their spelling."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

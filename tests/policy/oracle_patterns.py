@@ -10,17 +10,22 @@ from typing import Any
 ANY, ONE = object(), object()  # `*` and `?`
 Pieces = tuple[object, ...]  # literal texts and the two wildcards
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
-NAME_AND_DEFAULT = re.compile(r"([^,']+)(?:, ?'([^']*)')?")
+TYPES = {"user": "User", "root": "Account", "federated-user": "FederatedUser"}
+NAME_AND_DEFAULT = re.compile(r" *([^,']+?) *(?:, *'([^']*)')? *")
 
 
 class Context:
-    """The request's keys, lower-cased; an empty list of values is an absent key."""
+    """The request's keys, lower-cased; an empty list of values is an absent key; what the request implies stands in for absent keys.
+
+    Every request tells the owner of its resource, and every principal its ARN (for a session, the ARN of the role), account and type:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html.
+    """
 
     def __init__(self, request: dict[str, Any]) -> None:
         many = {key.lower() for key in request.get("multivalued_keys") or ()}
-        self.values: dict[str, list[str]] = {key.lower(): values for key, values in request["context"].items() if values}
+        self.values: dict[str, list[str]] = {key: [value] for key, value in implied(request).items() if value}
+        self.values |= {key.lower(): values for key, values in request["context"].items() if values}
         self.many = {key for key, values in self.values.items() if key in many or len(values) > 1}
-        self.listed = many
 
     def substitute(self, variable: str) -> str | None:
         """The text for what stands between `${` and `}`; None when there is none."""
@@ -33,6 +38,28 @@ class Context:
         if key in self.many:  # "You cannot use a multivalued context key as a policy variable"
             return None
         return self.values[key][0] if key in self.values else found[2]
+
+
+def implied(request: dict[str, Any]) -> dict[str, str]:
+    """The keys that principal and resource imply."""
+    kind, arn = request["principal_type"], request["principal"]
+    found = {"aws:resourceaccount": request["resource_account"]}
+    if kind == "anonymous":
+        found |= {"aws:principalaccount": "anonymous", "aws:principaltype": "Anonymous"}
+    if kind in ("service", "anonymous", "federated"):
+        return found
+    found["aws:principalaccount"] = arn.split(":")[4]
+    found["aws:principaltype"] = TYPES.get(kind, "AssumedRole")
+    found["aws:principalarn"] = role_of(request) if TYPES.get(kind) is None else arn
+    return found
+
+
+def role_of(request: dict[str, Any]) -> str:
+    """The ARN of the role of a session, from the session's ARN where it is not given; a role is its own."""
+    arn = str(request["principal"])
+    if request["principal_type"] == "role":
+        return arn
+    return request.get("role_arn") or f"arn:aws:iam::{arn.split(':')[4]}:role/{arn.split('/')[1]}"
 
 
 @functools.lru_cache(maxsize=65536)
