@@ -1,9 +1,10 @@
 """The policy language: read a document, compile it, decide, say why. Pure: no clock, no I/O, no network."""
 
 from sekisho.policy.compile import Program, compile_policy, compiled
-from sekisho.policy.decide import Attached, Decision, Layer, Layers, Match, Outcome, Request, decide
+from sekisho.policy.decide import decide
 from sekisho.policy.document import Condition, Policy, Principals, Statement, from_json, parse
 from sekisho.policy.keys import Context, context
+from sekisho.policy.layers import Attached, Decision, Layer, Layers, Match, Outcome, Request
 from sekisho.policy.principals import Principal
 
 __all__ = [

@@ -6,7 +6,8 @@
      "scps": [[doc] for each level] | null, "rcps": [[doc] for each level] | null}
 
 null or nothing: none attached, so that the layer does not limit. Levels are root first. A value of the context may stand without its list.
-The request may also say what an ARN does not: "role_arn", "unique_id", "provider", "canonical". "expected", "notes" and the like are ignored.
+The request may also say what an ARN does not: "role_arn", "unique_id", "provider", "canonical". "expected", "notes" and their like are
+ignored.
 """
 
 import json
@@ -18,7 +19,7 @@ from sekisho import arn
 from sekisho.errors import MalformedPolicyDocument, ValidationError
 from sekisho.policy import document, keys
 from sekisho.policy.compile import compile_policy
-from sekisho.policy.decide import Attached, Decision, Layers, Request
+from sekisho.policy.layers import Attached, Decision, Layers, Request
 from sekisho.policy.principals import SESSIONS, Principal
 
 MAX_LINE = 4 * 1024 * 1024
@@ -26,10 +27,8 @@ MAX_LINE = 4 * 1024 * 1024
 KINDS = ("user", "root", "role", "assumed-role", "service-linked-role", "federated-user", "service", "anonymous", "federated")
 
 _COMMENTS = frozenset(("source", "origin", "expected", "tags", "notes"))
-_REQUEST = frozenset(
-    ("principal", "principal_type", "action", "resource", "resource_account", "context", "multivalued_keys")
-    + ("role_arn", "unique_id", "provider", "canonical")
-)
+_DETAILS = ("role_arn", "unique_id", "provider", "canonical")
+_REQUEST = frozenset(("principal", "principal_type", "action", "resource", "resource_account", "context", "multivalued_keys", *_DETAILS))
 _LAYERS = frozenset(("identity_policies", "resource_policy", "permission_boundary", "session_policies", "scps", "rcps"))
 _T = TypeVar("_T")
 
@@ -79,7 +78,9 @@ def _case(value: object, name: str) -> Case:
 
 def _request(members: dict[str, object]) -> Request:
     _known(members, _REQUEST, "`request`")
-    context = {name: _strings(values, f"`context` key `{name}`") for name, values in _object(members.get("context", {}), "`context`").items()}
+    context = {
+        name: _strings(values, f"`context` key `{name}`") for name, values in _object(members.get("context", {}), "`context`").items()
+    }
     kind = _text(members, "principal_type")
     if kind not in KINDS:
         raise ValidationError(f"unknown principal_type `{kind[:64]}`; it is one of {', '.join(KINDS)}")
@@ -97,9 +98,7 @@ def _request(members: dict[str, object]) -> Request:
         arn=named,
         account=account,
         role_arn=_optional(members, "role_arn") or known_role,
-        unique_id=_optional(members, "unique_id"),
-        provider=_optional(members, "provider"),
-        canonical=_optional(members, "canonical"),
+        **{name: _optional(members, name) for name in _DETAILS[1:]},
     )
     return Request(principal, _text(members, "action"), _text(members, "resource"), _optional(members, "resource_account") or None, built)
 

@@ -85,6 +85,14 @@ def _address(listed: Sequence[tuple[Token, ...]], doubt: bool) -> Fits:
     networks = [item for item in made if item is not None]
     otherwise = doubt and None in made
     read = operands.address
+    if len(networks) == 1 and not otherwise:
+        ((only, only_mask),) = networks
+
+        def fits_one(value: str) -> bool:
+            actual = read(value)
+            return doubt if actual is None else actual & only_mask == only
+
+        return fits_one
 
     def fits(value: str) -> bool:
         actual = read(value)
@@ -152,6 +160,11 @@ class Form:
     if_exists: bool
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the key must be there and fit: no affixes, not negated."""
+        return self.row is not None and not (self.row.negated or self.quantifier or self.if_exists)
+
+    @property
     def missing(self) -> bool:
         """The outcome when the request lacks the key."""
         if self.if_exists or self.quantifier == FOR_ALL:
@@ -189,14 +202,43 @@ def compiled(condition: Condition, *, deny: bool, dynamic: bool) -> tuple[Test, 
     doubt = deny is not row.negated  # the row's own outcome is turned round after
     if not listed:
         return _around(key, made, _always(False), deny), ()
+    if referred and row.make is _exact and len(listed) == 1 and made.is_plain:
+        return _is_resolved(key, listed[0], deny), referred
     if referred:
         return _resolving(key, made, listed, deny), referred
     static = [tuple(part for part in parts if not isinstance(part, variables.Variable)) for parts in listed]
+    if row.make is _exact and len(listed) == 1 and made.is_plain:
+        return _is(key, patterns.text_of(static[0]), deny), ()
     return _around(key, made, row.make(static, doubt), deny), ()
 
 
 def _always(outcome: bool) -> Callable[[object], bool]:
     return lambda _: outcome
+
+
+def _is(key: str, text: str, deny: bool) -> Test:
+    """What `_around` makes of one text that a key must be, in fewer steps: the commonest of all conditions."""
+
+    def allow_test(context: Values) -> bool:
+        return context.get(key) == text
+
+    def deny_test(context: Values) -> bool:
+        value = context.get(key)
+        return value == text or (isinstance(value, tuple) and text in value)
+
+    return deny_test if deny else allow_test
+
+
+def _is_resolved(key: str, parts: tuple[variables.Part, ...], deny: bool) -> Test:
+    """The same for a text that depends on the request: a tag that must be the principal's own."""
+
+    def test(context: Values) -> bool:
+        value, text = context.get(key), variables.join(parts, context)
+        if text is None:
+            return False
+        return value == text or (deny and isinstance(value, tuple) and text in value)
+
+    return test
 
 
 def _null(key: str, listed: Sequence[str], deny: bool) -> Test:
@@ -218,6 +260,13 @@ def _around(key: str, made: Form, fits: Fits, deny: bool) -> Test:
         if not values:
             return missing
         return not senseless and quantified(fits(value) is not negated for value in values)
+
+    def present(context: Values) -> bool:
+        value = context.get(key)
+        return isinstance(value, str) and fits(value)
+
+    if made.is_plain and not deny:
+        return present
 
     def positive(context: Values) -> bool:
         value = context.get(key)
@@ -246,3 +295,23 @@ def _resolving(key: str, made: Form, listed: Sequence[tuple[variables.Part, ...]
         return len(known) == len(resolved) and _around(key, made, row.make(known, doubt), deny)(context)
 
     return test
+
+
+Anchor = tuple[tuple[str, int | None, str | int], ...]  # key, mask of an address, the value that is wanted
+
+
+def anchor(condition: Condition, *, dynamic: bool) -> Anchor:
+    """What a key must be, one way or another, for a condition to hold; empty for conditions that cannot be looked up by a value."""
+    made = form(condition.operator)
+    if made is None or not made.is_plain or made.row is None:
+        return ()
+    key = condition.key.lower()
+    if made.row.make is _exact:
+        if dynamic and any("${" in value for value in condition.values):
+            return ()
+        return tuple((key, None, value) for value in condition.values)
+    if made.row.make is _address:
+        networks = [operands.network(value) for value in condition.values]
+        known = [network for network in networks if network is not None]
+        return tuple((key, mask, first) for first, mask in known) if len(known) == len(networks) else ()
+    return ()

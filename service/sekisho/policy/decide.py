@@ -16,107 +16,35 @@ Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_eva
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 """
 
-import enum
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 
-from sekisho import arn
 from sekisho.policy import evaluate, keys
-from sekisho.policy.compile import Bucket, Program, Rule
-from sekisho.policy.document import Statement
 from sekisho.policy.keys import Values
-from sekisho.policy.principals import DIRECT, LIMITED, NONE, OUTSIDERS, Principal
-
-
-class Layer(enum.StrEnum):
-    """The kinds of policies, in the order in which they are asked."""
-
-    RCP = "rcp"
-    SCP = "scp"
-    RESOURCE = "resource"
-    TRUST = "trust"  # the resource policy of a role
-    IDENTITY = "identity"
-    BOUNDARY = "boundary"
-    SESSION = "session"
-
-
-class Outcome(enum.Enum):
-    """What a decision comes to."""
-
-    ALLOWED = "Allowed"
-    IMPLICITLY_DENIED = "ImplicitlyDenied"
-    EXPLICITLY_DENIED = "ExplicitlyDenied"
-
-
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """A program where it is attached: a managed policy's ARN and version, or an inline policy's name."""
-
-    program: Program
-    arn: str = ""
-    version: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """May this principal do this action on this resource, now?"""
-
-    principal: Principal
-    action: str
-    resource: str
-    resource_account: str | None
-    context: Values
-
-
-@dataclass(frozen=True, slots=True)
-class Layers:
-    """The policies that decide. SCPs and RCPs are by level, the root of the organization first."""
-
-    identity: tuple[Attached, ...] = ()
-    resource: Attached | None = None
-    boundary: tuple[Attached, ...] | None = None
-    session: tuple[Attached, ...] | None = None
-    scps: tuple[tuple[Attached, ...], ...] | None = None
-    rcps: tuple[tuple[Attached, ...], ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A statement that determined a decision, and where it stands; `level` is that of an SCP or RCP, 0 elsewhere."""
-
-    layer: Layer
-    level: int
-    attached: Attached
-    statement: Statement
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The outcome and its reasons.
-
-    `layer` denied or granted. `matched` are all Denies that matched, or an Allow of each layer that granted. `missing_keys` are condition
-    keys that the request lacked and that statements of the denying layer asked for. `error` says why nothing could be decided.
-    """
-
-    outcome: Outcome
-    layer: Layer | None
-    matched: tuple[Match, ...] = ()
-    missing_keys: tuple[str, ...] = ()
-    error: str = ""
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the principal may."""
-        return self.outcome is Outcome.ALLOWED
-
+from sekisho.policy.layers import (
+    Attached,
+    Decision,
+    Layer,
+    Layers,
+    Match,
+    Outcome,
+    Place,
+    Request,
+    needs_resource_policy,
+    places,
+    resource_layer,
+)
+from sekisho.policy.principals import DIRECT, LIMITED, NONE, OUTSIDERS
+from sekisho.policy.rules import Rule
 
 Hit = tuple[Attached, Rule]
-Place = tuple[Layer, int, Attached]
 
-_DENIED: Final = "denied"
+
+class _Denied(Exception):  # noqa: N818  # leaves the layers at once, as `StopIteration` leaves a loop
+    """A Deny matches."""
+
+
 _MAX_EXAMINED = 256  # rules of a layer that are searched for missing keys
 
 _TYPES = {
@@ -142,144 +70,108 @@ def implied_context(request: Request) -> Values:
     """The request's context with what the request itself says of principal and resource, where the context does not."""
     context, principal = request.context, request.principal
     if "aws:principalarn" in context and "aws:principaltype" in context and "aws:principalaccount" in context:
-        if "aws:resourceaccount" in context or not (owner := _owner(request)):
+        if "aws:resourceaccount" in context or not (owner := request.owner):
             return context
         return {**context, "aws:resourceaccount": owner}
-    implied: dict[str, keys.Value] = {}
-    if principal.kind not in OUTSIDERS:
-        implied["aws:principalarn"] = principal.entity_arn
-    account = "anonymous" if principal.kind == "anonymous" else principal.account
-    for key, value in (
-        ("aws:principalaccount", account),
-        ("aws:principaltype", _TYPES.get(principal.kind, "")),
-        ("aws:resourceaccount", _owner(request)),
-    ):
-        if value:
-            implied[key] = value
-    return {**implied, **context}
+    implied = {
+        "aws:principalarn": "" if principal.kind in OUTSIDERS else principal.entity_arn,
+        "aws:principalaccount": "anonymous" if principal.kind == "anonymous" else principal.account,
+        "aws:principaltype": _TYPES.get(principal.kind, ""),
+        "aws:resourceaccount": request.owner,
+    }
+    return {**{key: value for key, value in implied.items() if value}, **context}
 
 
-def needs_resource_policy(action: str, resource: str) -> bool:
-    """Whether the policy of the resource must allow, also within the account: trust policies of roles, key policies of KMS keys."""
-    lowered = action.lower()
-    if lowered.startswith("sts:"):
-        return lowered.startswith("sts:assumerole") or is_trust(action, resource)
-    return lowered.startswith("kms:") and ":kms:" in resource and resource.split(":", 5)[-1].startswith("key/")
-
-
-def is_trust(action: str, resource: str) -> bool:
-    """Whether the resource policy that an action asks is a role's trust policy."""
-    return action[:4].lower() == "sts:" and ":iam:" in resource and resource.split(":", 5)[-1].startswith("role/")
-
-
-def _owner(request: Request) -> str:
-    return request.resource_account or arn.account_of(request.resource)
-
-
-_SHAPED = {
-    "root": lambda layers: layers if layers.boundary is None else replace(layers, boundary=None),  # no boundary applies to it
-    # Without a session policy only a resource policy that names the session gives it anything:
-    # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
-    "federated-user": lambda layers: layers if layers.session is not None else replace(layers, session=()),
-}
-
-
-def places(request: Request, layers: Layers) -> Iterator[Place]:
-    """Every policy that applies, in the order in which the layers are asked."""
-    if request.principal.kind != "service-linked-role":
-        for layer, levels in ((Layer.RCP, layers.rcps), (Layer.SCP, layers.scps)):
-            yield from ((layer, i, attached) for i, level in enumerate(levels or ()) for attached in level)
-    if layers.resource is not None:
-        yield resource_layer(request), 0, layers.resource
-    for layer, group in ((Layer.IDENTITY, layers.identity), (Layer.BOUNDARY, layers.boundary), (Layer.SESSION, layers.session)):
-        yield from ((layer, 0, attached) for attached in group or ())
-
-
-def resource_layer(request: Request) -> Layer:
-    """What to call the resource policy of a request."""
-    return Layer.TRUST if is_trust(request.action, request.resource) else Layer.RESOURCE
-
-
-def bucket_at(place: Place, action: str) -> Bucket:
-    """What the policy at a place says about an action, by the face of it that counts there."""
-    program = place[2].program
-    return program.resource_bucket(action) if place[0] in _OF_RESOURCES else program.identity_bucket(action)
-
-
-_OF_RESOURCES = frozenset((Layer.RCP, Layer.RESOURCE, Layer.TRUST))
+def applying(request: Request, layers: Layers) -> Layers:
+    """The layers as they apply to the kind of principal."""
+    kind = request.principal.kind
+    if kind == "root" and layers.boundary is not None:
+        return replace(layers, boundary=None)
+    if kind == "federated-user" and layers.session is None:
+        # Without a session policy only a resource policy that names the session gives it anything:
+        # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
+        return replace(layers, session=())
+    return layers
 
 
 def _decide(request: Request, layers: Layers) -> Decision:
-    principal, action = request.principal, request.action
-    lowered = action.lower()
-    if lowered == "sts:getcalleridentity" and principal.kind != "anonymous":
+    if request.action.lower() == "sts:getcalleridentity" and request.principal.kind != "anonymous":
         return Decision(Outcome.ALLOWED, None)  # needs no permission and cannot be denied
-    if principal.kind in _SHAPED:
-        layers = _SHAPED[principal.kind](layers)
+    layers = applying(request, layers)
     context = implied_context(request)
-    denier: Layer | None = None
-    if principal.kind != "service-linked-role":
-        for level in layers.rcps or ():
-            for attached in level:
-                if _of_resource(attached, request, layers, context) is None:
-                    return _explicit(request, layers, context)
-        for level in layers.scps or ():
-            hit = _of_identity(level, request, layers, context)
-            if hit is None:
-                denier = Layer.SCP
-            elif hit is _DENIED:
-                return _explicit(request, layers, context)
+    try:
+        return _undenied(request, layers, context)
+    except _Denied:
+        return _explicit(request, layers, context)
+
+
+def _undenied(request: Request, layers: Layers, context: Values) -> Decision:
+    """The decision where no Deny matches; _Denied where one does."""
+    permitted = _organization(request, layers, context)
     worth, grant = NONE, None
     if layers.resource is not None:
-        found = _of_resource(layers.resource, request, layers, context)
-        if found is None:
-            return _explicit(request, layers, context)
-        worth, grant = found
+        worth, grant = _of_resource(layers.resource, request, layers, context)
     identity = _of_identity(layers.identity, request, layers, context)
-    boundary = session = None
-    if layers.boundary is not None:
-        boundary = _of_identity(layers.boundary, request, layers, context)
-    if layers.session is not None:
-        session = _of_identity(layers.session, request, layers, context)
-    if identity is _DENIED or boundary is _DENIED or session is _DENIED:
-        return _explicit(request, layers, context)
+    within_boundary = layers.boundary is None or _of_identity(layers.boundary, request, layers, context) is not None
+    within_session = layers.session is None or _of_identity(layers.session, request, layers, context) is not None
+
+    principal = request.principal
     outsider = principal.kind in OUTSIDERS or not principal.account
-    same = not outsider and (_owner(request) or principal.account) == principal.account
-    by_identity = not outsider and not (same and worth >= LIMITED)
-    if denier is None:
-        if worth == NONE and (not same or needs_resource_policy(lowered, request.resource)):
-            denier = resource_layer(request)
-        elif by_identity and identity is None:
-            denier = Layer.IDENTITY
-        elif lowered == "sts:assumerole" and principal.kind == "root":
-            denier = Layer.TRUST  # root credentials cannot assume a role
-        elif not (same and worth == DIRECT):
-            if layers.boundary is not None and boundary is None:
-                denier = Layer.BOUNDARY
-            elif layers.session is not None and session is None:
-                denier = Layer.SESSION
+    same = not outsider and (request.owner or principal.account) == principal.account
+    asks_identity = not outsider and not (same and worth >= LIMITED)
+    unlimited = same and worth == DIRECT
+    denier: Layer | None = None
+    if not permitted:
+        denier = Layer.SCP
+    elif worth == NONE and (not same or needs_resource_policy(request.action, request.resource)):
+        denier = resource_layer(request)
+    elif asks_identity and identity is None:
+        denier = Layer.IDENTITY
+    elif principal.kind == "root" and request.action.lower() == "sts:assumerole":
+        denier = Layer.TRUST  # root credentials cannot assume a role
+    elif not (unlimited or within_boundary):
+        denier = Layer.BOUNDARY
+    elif not (unlimited or within_session):
+        denier = Layer.SESSION
     if denier is not None:
         return Decision(Outcome.IMPLICITLY_DENIED, denier, (), _wanted(denier, request, layers, context))
+    return _allowed(request, layers, grant, identity if asks_identity else None)
+
+
+def _allowed(request: Request, layers: Layers, grant: Rule | None, identity: Hit | None) -> Decision:
     matched: tuple[Match, ...] = ()
     if grant is not None and layers.resource is not None:
         matched = (Match(resource_layer(request), 0, layers.resource, grant.statement),)
-    if by_identity and isinstance(identity, tuple):
-        matched += (Match(Layer.IDENTITY, 0, identity[0], identity[1].statement),)
+    if identity is not None:
+        matched = (*matched, Match(Layer.IDENTITY, 0, identity[0], identity[1].statement))
     return Decision(Outcome.ALLOWED, matched[-1].layer, matched)
 
 
-def _of_identity(group: tuple[Attached, ...], request: Request, layers: Layers, context: Values) -> Hit | str | None:
-    """An Allow of the group that matches, None without one, _DENIED when a Deny matches."""
+def _organization(request: Request, layers: Layers, context: Values) -> bool:
+    """Whether every level of SCPs allows; _Denied also where an RCP denies."""
+    if request.principal.kind == "service-linked-role":
+        return True
+    for level in layers.rcps or ():
+        for attached in level:
+            _of_resource(attached, request, layers, context)
+    permitted = True
+    for level in layers.scps or ():
+        if _of_identity(level, request, layers, context) is None:
+            permitted = False
+    return permitted
+
+
+def _of_identity(group: tuple[Attached, ...], request: Request, layers: Layers, context: Values) -> Hit | None:
+    """An Allow of the group that matches; _Denied where a Deny does."""
     action, resource = request.action, request.resource
     hit: Hit | None = None
     for attached in group:
         program = attached.program
-        bucket = program.identity.get(action) or program.identity_bucket(action)
-        deny, allow, heavy = bucket
+        deny, allow, heavy = program.identity.get(action) or program.identity_bucket(action)
         if heavy is not None:
             _afford(request, layers, context)
         if deny is not None and evaluate.first(deny, resource, context) is not None:
-            return _DENIED
+            raise _Denied
         if hit is None and allow is not None:
             rule = evaluate.first(allow, resource, context)
             if rule is not None:
@@ -287,52 +179,52 @@ def _of_identity(group: tuple[Attached, ...], request: Request, layers: Layers, 
     return hit
 
 
-def _of_resource(attached: Attached, request: Request, layers: Layers, context: Values) -> tuple[int, Rule | None] | None:
-    """What the policy of a resource grants, None when a Deny matches."""
+def _of_resource(attached: Attached, request: Request, layers: Layers, context: Values) -> tuple[int, Rule | None]:
+    """What the policy of a resource is worth to the principal; _Denied where a Deny matches."""
     program = attached.program
     deny, allow, heavy = program.resource.get(request.action) or program.resource_bucket(request.action)
     if heavy is not None:
         _afford(request, layers, context)
     if deny is not None:
         for _ in evaluate.denying(deny, request.resource, context, request.principal, bounded=layers.boundary is not None):
-            return None
+            raise _Denied
     return evaluate.granting(allow, request.resource, context, request.principal) if allow is not None else (NONE, None)
 
 
 def _afford(request: Request, layers: Layers, context: Values) -> None:
-    needed = sum(evaluate.steps(bucket_at(place, request.action), request.resource, context) for place in places(request, layers))
+    needed = sum(evaluate.steps(place.bucket(request.action), request.resource, context) for place in places(request, layers))
     if needed > evaluate.MAX_STEPS:
         raise evaluate.TooMuchWork(f"the policies could take {needed} steps for this request; at most {evaluate.MAX_STEPS} are allowed")
 
 
-def denials(place: Place, request: Request, layers: Layers, context: Values) -> Iterator[Rule]:
-    """The Denies at one place that match."""
-    deny = bucket_at(place, request.action)[0]
-    if deny is None:
-        return iter(())
-    if place[0] in _OF_RESOURCES:
-        return evaluate.denying(deny, request.resource, context, request.principal, bounded=layers.boundary is not None)
-    return evaluate.matching(deny, request.resource, context)
-
-
 def _explicit(request: Request, layers: Layers, context: Values) -> Decision:
     found = [(place, rule) for place in places(request, layers) for rule in denials(place, request, layers, context)]
-    matched = tuple(Match(*place, rule.statement) for place, rule in found)
+    matched = tuple(Match(place.layer, place.level, place.attached, rule.statement) for place, rule in found)
     missing = dict.fromkeys(key for _, rule in found for key in lacking(rule, context))
     return Decision(Outcome.EXPLICITLY_DENIED, matched[0].layer, matched, tuple(missing))
 
 
 def _wanted(denier: Layer, request: Request, layers: Layers, context: Values) -> tuple[str, ...]:
     """The keys that Allows of the denying layer asked for in vain."""
-    found = (rule for place in places(request, layers) if place[0] is denier for rule in nearly(place, request, context))
+    found = (rule for place in places(request, layers) if place.layer is denier for rule in nearly(place, request, context))
     return tuple(dict.fromkeys(key for rule in itertools.islice(found, _MAX_EXAMINED) for key in lacking(rule, context)))
+
+
+def denials(place: Place, request: Request, layers: Layers, context: Values) -> Iterator[Rule]:
+    """The Denies at one place that match."""
+    deny = place.bucket(request.action)[0]
+    if deny is None:
+        return iter(())
+    if place.of_resource:
+        return evaluate.denying(deny, request.resource, context, request.principal, bounded=layers.boundary is not None)
+    return evaluate.matching(deny, request.resource, context)
 
 
 def nearly(place: Place, request: Request, context: Values) -> Iterator[Rule]:
     """The Allows at one place that fail by their conditions alone."""
-    allow = bucket_at(place, request.action)[1]
+    allow = place.bucket(request.action)[1]
     for rule in evaluate.covering(allow, request.resource, context) if allow is not None else ():
-        named = place[0] not in _OF_RESOURCES or (rule.grantees is not None and rule.grantees.grant(request.principal) > NONE)
+        named = not place.of_resource or (rule.grantees is not None and rule.grantees.grant(request.principal) > NONE)
         if named and rule.test is not None and not rule.test(context):
             yield rule
 

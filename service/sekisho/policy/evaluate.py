@@ -6,9 +6,12 @@ by an index that has settled it, an entry without a condition test has no condit
 
 from collections.abc import Iterator
 
-from sekisho.policy.compile import Bucket, Entry, Rule, Side
+from sekisho.policy.compile import Bucket
+from sekisho.policy.index import Entries, Entry, Pivot, Side
 from sekisho.policy.keys import Values
+from sekisho.policy.operands import address
 from sekisho.policy.principals import DIRECT, NONE, Principal
+from sekisho.policy.rules import Rule
 
 MAX_STEPS = 1_000_000
 """Comparisons, and steps of slow patterns, that one decision may take at the worst."""
@@ -20,7 +23,7 @@ class TooMuchWork(Exception):  # noqa: N818  # says what happened, as `StopItera
 
 def first(side: Side, resource: str, context: Values) -> Rule | None:
     """Some rule of the side that matches."""
-    rest, exact, prefixes = side
+    exact, prefixes, pivots, rest = side
     entries = exact(resource)
     if entries is not None:
         for _, test, rule in entries:
@@ -32,6 +35,9 @@ def first(side: Side, resource: str, context: Values) -> Rule | None:
             for covers, test, rule in entries:
                 if (covers is None or covers(resource, context)) and (test is None or test(context)):
                     return rule
+    if pivots:
+        for rule in _at_pivots(pivots, resource, context):
+            return rule
     for covers, test, rule in rest:
         if (covers is None or covers(resource, context)) and (test is None or test(context)):
             return rule
@@ -39,14 +45,22 @@ def first(side: Side, resource: str, context: Values) -> Rule | None:
 
 
 def covering(side: Side, resource: str, context: Values) -> Iterator[Rule]:
-    """The rules about the resource, each once, in the order of the document, whatever their conditions."""
-    found = {rule.statement.index: rule for covers, _, rule in _entries(side, resource) if covers is None or covers(resource, context)}
-    return iter([found[index] for index in sorted(found)])
+    """The rules about the resource, each once, whatever their conditions."""
+    seen: set[int] = set()
+    for covers, _, rule in _entries(side, resource, None):
+        if rule.statement.index not in seen and (covers is None or covers(resource, context)):
+            seen.add(rule.statement.index)
+            yield rule
 
 
 def matching(side: Side, resource: str, context: Values) -> Iterator[Rule]:
-    """All rules that match, in the order of the document."""
-    return (rule for rule in covering(side, resource, context) if rule.test is None or rule.test(context))
+    """All rules that match, each once, in the order of the document."""
+    found = {
+        rule.statement.index: rule
+        for covers, test, rule in _entries(side, resource, context)
+        if (covers is None or covers(resource, context)) and (test is None or test(context))
+    }
+    return iter([found[index] for index in sorted(found)])
 
 
 def denying(side: Side, resource: str, context: Values, principal: Principal, *, bounded: bool) -> Iterator[Rule]:
@@ -59,7 +73,7 @@ def denying(side: Side, resource: str, context: Values, principal: Principal, *,
 def granting(side: Side, resource: str, context: Values, principal: Principal) -> tuple[int, Rule | None]:
     """The most that an Allow of a resource's side is worth to the principal, and the rule."""
     best, chosen = NONE, None
-    for covers, test, rule in _entries(side, resource):
+    for covers, test, rule in _entries(side, resource, context):
         grantees = rule.grantees
         if grantees is not None and (covers is None or covers(resource, context)):
             worth = grantees.grant(principal)
@@ -80,9 +94,33 @@ def steps(bucket: Bucket, resource: str, context: Values) -> int:
     return weight * max(several, default=1) + slow * characters
 
 
-def _entries(side: Side, resource: str) -> Iterator[Entry]:
-    rest, exact, prefixes = side
+def _at_pivots(pivots: tuple[Pivot, ...], resource: str, context: Values) -> Iterator[Rule]:
+    for pivot in pivots:
+        for covers, test, rule in _turned(pivot, context):
+            if (covers is None or covers(resource, context)) and (test is None or test(context)):
+                yield rule
+
+
+def _turned(pivot: Pivot, context: Values) -> Entries:
+    """The entries that the value of a pivot's key leaves: none without a value, all where it is no single value that can be read."""
+    key, mask, find, every = pivot
+    value = context.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, str):
+        return every
+    if mask is None:
+        return find(value) or ()
+    number = address(value)
+    return every if number is None else find(number & mask) or ()
+
+
+def _entries(side: Side, resource: str, context: Values | None) -> Iterator[Entry]:
+    """The entries that the indexes leave; without a context, also those that a condition would rule out."""
+    exact, prefixes, pivots, rest = side
     yield from exact(resource) or ()
     for length, find in prefixes:
         yield from find(resource[:length]) or ()
+    for pivot in pivots:
+        yield from pivot[3] if context is None else _turned(pivot, context)
     yield from rest

@@ -57,7 +57,11 @@ GLOBAL: Mapping[str, Key] = {
     key.name.lower(): key
     for key in (
         *_rows(Source.PRINCIPAL, Type.ARN, "PrincipalArn"),
-        *_rows(Source.PRINCIPAL, Type.STRING, "PrincipalAccount PrincipalOrgID PrincipalType PrincipalServiceName PrincipalTag/ userid username"),
+        *_rows(
+            Source.PRINCIPAL,
+            Type.STRING,
+            "PrincipalAccount PrincipalOrgID PrincipalType PrincipalServiceName PrincipalTag/ userid username",
+        ),
         *_rows(Source.PRINCIPAL, Type.STRING, "PrincipalOrgPaths PrincipalServiceNamesList", multivalued=True),
         *_rows(Source.PRINCIPAL, Type.BOOL, "PrincipalIsAWSService"),
         *_rows(Source.SESSION, Type.STRING, "SourceIdentity FederatedProvider AssumedRoot Ec2InstanceSourceVpc"),
@@ -92,7 +96,7 @@ class Context(dict[str, Value]):
     def _refuse(self, *_args: object, **_named: object) -> NoReturn:
         raise TypeError("a context cannot be changed")
 
-    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
 
 
 def context(values: Mapping[str, str | Sequence[str]], multivalued: Collection[str] = ()) -> Context:

@@ -55,7 +55,9 @@ def date(text: str) -> Decimal | None:
         return None
     year, month, day, hour, minute, second, fraction, offset = found.groups()
     try:
-        local = datetime(int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=_zone(offset))
+        local = datetime(
+            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=_zone(offset)
+        )
     except ValueError:
         return None
     whole = local - _UNIX
@@ -111,7 +113,7 @@ def network(text: str) -> tuple[int, int] | None:
 
 
 def arn_matcher(pattern: Sequence[Token]) -> Callable[[str], bool | None] | None:
-    """What tells whether an ARN matches segment by segment (None: the text is no ARN); None when the pattern has fewer than six segments."""
+    """What tells whether an ARN matches, segment by segment (None: the text is no ARN); None when the pattern has not six segments."""
     segments = _segments(pattern)
     if segments is None:
         return None

@@ -85,7 +85,7 @@ def is_flat(pattern: tuple[Token, ...]) -> bool:
 
 def is_slow(pattern: tuple[Token, ...]) -> bool:
     """Whether matching takes a step of the automaton for each character of the text (true a little too often)."""
-    return ONE in pattern and ANY in pattern or len(pattern) > 4 and not is_flat(normal(pattern))
+    return (ONE in pattern and ANY in pattern) or (len(pattern) > 4 and not is_flat(normal(pattern)))
 
 
 def literal_prefix(pattern: tuple[Token, ...]) -> str:
@@ -160,7 +160,7 @@ def _within_segment(first: str, inner: Matcher, *, open_end: bool) -> Matcher:
 
 
 def _automaton(pattern: tuple[Token, ...], *, segmented: bool) -> Matcher:
-    """Shift-and with self-loops: bit i is set while the first i characters of the pattern match what was read (Baeza-Yates and Gonnet, 1992)."""
+    """Shift-and with self-loops (Baeza-Yates and Gonnet, 1992): bit i is set while the first i characters match what was read."""
     first = literal_prefix(pattern)
     masks: dict[str, int] = {}
     ones = loops = crossing = size = 0

@@ -75,11 +75,28 @@ def resolve(parts: Iterable[Part], context: Values) -> tuple[patterns.Token, ...
     return tuple(resolved)
 
 
+def join(parts: Iterable[Part], context: Values) -> str | None:
+    """The same for parts without wildcards, as one text."""
+    text = ""
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+        elif isinstance(part, Variable):
+            value = context.get(part.key, part.default)
+            if not isinstance(value, str):
+                return None
+            text += value
+    return text
+
+
 def guard(variables: Iterable[Variable]) -> Callable[[Values], bool] | None:
     """What tells whether all of the variables have values; None when there are none."""
     wanted = tuple(dict.fromkeys((variable.key, variable.default) for variable in variables))
     if not wanted:
         return None
+    if len(wanted) == 1:
+        ((only, otherwise),) = wanted
+        return lambda context: isinstance(context.get(only, otherwise), str)
 
     def resolvable(context: Values) -> bool:
         for key, default in wanted:

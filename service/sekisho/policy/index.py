@@ -1,0 +1,101 @@
+"""The rules of one effect about one action, found by what a request has: its resource, or the value of a key that they ask for.
+
+    exact       by the whole text of a resource
+    prefixes    by the literal beginning of a resource pattern, cut to one of a few lengths
+    pivots      for any resource: by the text, or the range of addresses, that a condition demands of a key
+    rest        all others, one after another
+
+An index only leaves out what cannot match. What it finds is still asked, but for a resource that its key has settled.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from sekisho.policy import conditions, variables
+from sekisho.policy.patterns import ANY
+from sekisho.policy.rules import ResourceTest, Rule
+
+Entry = tuple[ResourceTest | None, conditions.Test | None, Rule]  # None: holds already
+Entries = tuple[Entry, ...]
+Pivot = tuple[str, int | None, Callable[[str | int], Entries | None], Entries]  # key, mask of an address, find, all
+Side = tuple[Callable[[str], Entries | None], tuple[tuple[int, Callable[[str], Entries | None]], ...], tuple[Pivot, ...], Entries]
+
+_K = TypeVar("_K")
+
+MAX_PREFIX_LENGTHS = 4  # look-ups of one side
+MAX_PIVOTS = 8
+_MANY = 8  # fewer entries than this are sooner asked than looked up
+
+
+def side(rules: Sequence[Rule], *, indexed: bool) -> Side | None:
+    """Index rules of one effect; None when there are none. Without `indexed` all of them are the rest."""
+    if not rules:
+        return None
+    rest: list[Entry] = []
+    exact: dict[str, list[Entry]] = {}
+    prefixed: list[tuple[str, Entry]] = []
+    for rule in rules:
+        if rule.statement.resources is None or ((ANY,) in rule.resources and not rule.statement.not_resource):
+            rest.append((None, rule.test, rule))
+        elif rule.statement.not_resource or not indexed:
+            rest.append((rule.covers_resource, rule.test, rule))
+        else:
+            for parts, covers in zip(rule.resources, rule.covers, strict=True):
+                _place((covers, rule.test, rule), parts, rest, exact, prefixed)
+    pivots, rest = _pivots(rest) if indexed and len(rest) >= _MANY else ((), rest)
+    return _frozen(exact).get, _by_prefix(prefixed), pivots, tuple(rest)
+
+
+def _place(
+    entry: Entry, parts: tuple[variables.Part, ...], rest: list[Entry], exact: dict[str, list[Entry]], prefixed: list[tuple[str, Entry]]
+) -> None:
+    first = parts[0] if parts and isinstance(parts[0], str) else ""
+    if first and len(parts) == 1:
+        exact.setdefault(first, []).append((None, *entry[1:]))
+    elif first:
+        prefixed.append((first, (None, *entry[1:]) if parts[1:] == (ANY,) else entry))
+    else:
+        rest.append(entry)
+
+
+def _by_prefix(prefixed: Iterable[tuple[str, Entry]]) -> tuple[tuple[int, Callable[[str], Entries | None]], ...]:
+    prefixed = list(prefixed)
+    lengths = sorted({len(prefix) for prefix, _ in prefixed})
+    while len(lengths) > MAX_PREFIX_LENGTHS:  # thin out, keeping the shortest, so that every prefix has a length to be cut to
+        lengths = lengths[:1] + lengths[2::2]
+    tables: dict[int, dict[str, list[Entry]]] = {length: {} for length in lengths}
+    for prefix, (covers, test, rule) in prefixed:
+        length = max(length for length in lengths if length <= len(prefix))
+        if covers is None and length < len(prefix):
+            covers = _starting_with(prefix)
+        tables[length].setdefault(prefix[:length], []).append((covers, test, rule))
+    return tuple((length, _frozen(table).get) for length, table in tables.items())
+
+
+def _starting_with(prefix: str) -> ResourceTest:
+    return lambda resource, _context: resource.startswith(prefix)
+
+
+def _pivots(rest: Sequence[Entry]) -> tuple[tuple[Pivot, ...], list[Entry]]:
+    """Turn each entry on its rarest anchor; a pivot stands for one key, or for one key and length of address ranges."""
+    sizes = Counter(anchor for _, _, rule in rest for anchor in rule.anchors)
+    tables: dict[tuple[str, int | None], dict[str | int, list[Entry]]] = {}
+    left: list[Entry] = []
+    for entry in rest:
+        anchor = min(entry[2].anchors, key=sizes.__getitem__, default=())
+        kinds = {(key, mask) for key, mask, _ in anchor}
+        if not anchor or sizes[anchor] == len(rest) or len(kinds | tables.keys()) > MAX_PIVOTS:
+            left.append(entry)
+            continue
+        for key, mask, value in anchor:
+            tables.setdefault((key, mask), {}).setdefault(value, []).append(entry)
+    pivots = tuple(
+        (key, mask, _frozen(table).get, tuple(entry for entries in table.values() for entry in entries))
+        for (key, mask), table in tables.items()
+    )
+    return pivots, left
+
+
+def _frozen(table: dict[_K, list[Entry]]) -> dict[_K, Entries]:
+    return {key: tuple(entries) for key, entries in table.items()}
