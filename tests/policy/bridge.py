@@ -75,6 +75,7 @@ def request(case: Case) -> policy.Request:
             role_arn=asked.get("role_arn", ""),
             unique_id=asked.get("unique_id", ""),
             provider=asked.get("provider", ""),
+            canonical=asked.get("canonical", ""),
         ),
         action=asked["action"],
         resource=asked["resource"],

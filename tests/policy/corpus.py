@@ -3,7 +3,7 @@
 A file is one topic::
 
     source: URL                      where AWS states it, unless a case has its own
-    callers: {name: {principal, principal_type, role_arn?, unique_id?, provider?}}
+    callers: {name: {principal, principal_type, role_arn?, unique_id?, provider?, canonical?}}
     request: {...}                   what the cases have in common
     policies: {name: document}
     cases:

@@ -71,9 +71,10 @@ def spellings(caller: Caller) -> list[tuple[str, str]]:
     account = arn.split(":")[4]
     found = [account, f"arn:aws:iam::{account}:root", arn, arn.replace(account, "999999999999"), arn[:-1] + "*", arn[:-1] + "X"]
     found += [caller[field] for field in ("role_arn", "unique_id") if field in caller]
+    canonical = [("CanonicalUser", caller["canonical"])] if "canonical" in caller else []
     if kind in ("assumed-role", "service-linked-role"):
         found.append(f"arn:aws:iam::{account}:role/{arn.split('/')[1]}")
-    return [("AWS", value) for value in found]
+    return [("AWS", value) for value in found] + canonical
 
 
 NAMES = tuple(spellings(caller) for caller in CALLERS)

@@ -228,7 +228,8 @@ def case(made: Scene, pools: tuple[list[Doc], ...]) -> Case:
     if kind in ("assumed-role", "federated-user", "service-linked-role") and rng.random() < 0.4:
         found["session_policies"] = rng.sample(limits, rng.choice((1, 1, 2)))
     if rng.random() < 0.2:
-        found["rcps"] = [[RCP_FULL_ACCESS, *rng.sample(rcps, rng.choice((0, 1)))] for _ in range(rng.choice((1, 2)))]
+        full = [RCP_FULL_ACCESS] if rng.random() < 0.8 else []  # it cannot be detached, so it need not be spelled out
+        found["rcps"] = [[*full, *rng.sample(rcps, rng.choice((0, 1)))] for _ in range(rng.choice((1, 2)))]
     if kind in ("service", "anonymous", "federated"):
         found |= {"identity_policies": [], "permission_boundary": None}
     elif rng.random() < 0.25:

@@ -4,7 +4,7 @@ Written from the AWS documentation and from this project's list of IAM's rules a
 index, no compilation and no cleverness. The input is one case of the policy-cases format::
 
     {"request": {"principal": ARN | service name | null, "principal_type", "action", "resource", "resource_account",
-                 "context": {key: [values]}, "multivalued_keys": [keys], "role_arn"?, "unique_id"?, "provider"?},
+                 "context": {key: [values]}, "multivalued_keys": [keys], "role_arn"?, "unique_id"?, "provider"?, "canonical"?},
      "identity_policies": [doc], "resource_policy": doc | null, "permission_boundary": [doc] | null, "session_policies": [doc] | null,
      "scps": [[doc] per level] | null, "rcps": [[doc] per level] | null}
 
@@ -75,10 +75,9 @@ def granted(case: Doc, hits: list[Hit]) -> bool:
     request = case["request"]
     kind = request["principal_type"]
     allowed = {(hit.place[0], hit.place[1]) for hit in hits}
-    for layer in ("scp", "rcp"):
-        for level in range(len(levels(case, layer))):
-            if (layer, level) not in allowed:
-                return False
+    if any(("scp", level) not in allowed for level in range(len(levels(case, "scp")))):
+        return False
+    # An RCP only denies: "RCPFullAWSAccess is automatically attached to every entity" and "can't be detached", so every level allows.
     grants = {hit.grant for hit in hits if hit.place[0] == "resource"}
     if kind in ACCOUNTLESS:
         return bool(grants)
@@ -102,7 +101,7 @@ def must_be_explicit(request: Doc) -> bool:
     parts = resource.split(":", 5)
     is_role = len(parts) == 6 and parts[2] == "iam" and parts[5].startswith("role/")
     is_key = len(parts) == 6 and parts[2] == "kms" and parts[5].startswith("key/")
-    return action.startswith("sts:assumerole") or (action.startswith("sts:") and is_role) or is_key
+    return action.startswith("sts:assumerole") or (action.startswith("sts:") and is_role) or (action.startswith("kms:") and is_key)
 
 
 def boundary_of(case: Doc) -> list[Doc] | None:
@@ -193,7 +192,9 @@ def caller_forms(request: Doc) -> list[set[str]]:
     if kind == "anonymous":
         return []
     account = account_of(arn)
-    forms = [{f"AWS:{account}", f"AWS:arn:aws:iam::{account}:root"}]
+    # "some services support additional options for specifying an account principal": the canonical user id is the account
+    canonical = {f"CanonicalUser:{request['canonical']}"} if request.get("canonical") else set()
+    forms = [{f"AWS:{account}", f"AWS:arn:aws:iam::{account}:root"} | canonical]
     ids = {f"AWS:{request['unique_id']}"} if request.get("unique_id") else set()
     if kind == "root":
         return forms
