@@ -123,7 +123,7 @@ def string_like(value: str, pattern: Pieces) -> bool:
 
 
 def arn_like(value: str, pattern: Pieces) -> Truth:
-    """Six parts, each compared by itself; a pattern or a value of fewer parts is no ARN and cannot be compared."""
+    """Six parts, each compared by itself; a pattern of fewer parts, or a value that is no ARN, cannot be compared."""
     parts: list[list[object]] = [[]]
     for piece in pattern:
         if isinstance(piece, str):
@@ -133,7 +133,7 @@ def arn_like(value: str, pattern: Pieces) -> Truth:
         else:
             parts[-1].append(piece)
     segments = value.split(":", 5)
-    if len(parts) != 6 or len(segments) != 6:
+    if len(parts) != 6 or len(segments) != 6 or segments[0] != "arn":
         return None
     return all(string_like(segment, tuple(part)) for segment, part in zip(segments, parts, strict=True))
 
