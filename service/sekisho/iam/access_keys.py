@@ -51,7 +51,7 @@ def create_access_key(call: Call, request: pb.CreateAccessKeyRequest) -> pb.Crea
 
 @operation
 def list_access_keys(call: Call, request: pb.ListAccessKeysRequest) -> pb.ListAccessKeysResponse:
-    """The oldest first, without secrets."""
+    """By id, without secrets."""
     owner = users.named_or_own(call, request.user_name)
     query = select(AccessKey).where(AccessKey.owner_id == owner.id)
     found = entities.paged(call, request, query, key=[AccessKey.id], of=lambda row: [row.id])

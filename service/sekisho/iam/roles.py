@@ -10,7 +10,7 @@ from sekisho.operations import Resource, operation, resource
 from sekisho.tables import Attachment, InlinePolicy, Role
 
 _SERVICE_LINKED = "/aws-service-role/"
-"""Roles under this path are exempt from service control policies, so nobody makes one there."""
+"""Roles under this path are exempt from service control policies, so nobody makes one with such a path, or with a part like it."""
 
 
 @resource("role")
@@ -23,7 +23,7 @@ def role(call: Call, request: Any, field: str) -> Resource:
 def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleResponse:
     """A role begins without permissions. The answer leaves out what only GetRole and ListRoles tell."""
     _refuse_signin_duration(request)
-    if request.path.startswith(_SERVICE_LINKED):
+    if _SERVICE_LINKED in request.path:
         raise InvalidInput(f"The path {_SERVICE_LINKED} is reserved for service-linked roles.")
     document = trust.stored(call.session, request.assume_role_policy_document)
     columns = entities.identified(call, Role, request.role_name, request.path)
@@ -31,7 +31,7 @@ def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleRespo
     row = Role(
         **columns,
         boundary_id=boundaries.policy_id(call, request.permissions_boundary),
-        description=request.description if request.HasField("description") else None,
+        description=request.description or None,
         trust_policy=document,
         max_session_seconds=request.max_session_duration or 3600,
     )

@@ -19,7 +19,7 @@ from sekisho.iam import entities, quotas
 from sekisho.policy import positions, validate
 from sekisho.tables import Account, Entity
 
-_PRINCIPALS = (("Statement", "Principal", "AWS"), ("Statement", "NotPrincipal", "AWS"))
+_PRINCIPALS = ("Statement", "Principal", "AWS")
 _TRUSTED = ("user", "role")
 _ID = re.compile(r"A(?:ID|RO)A[A-Z2-7]{17}")
 
@@ -64,10 +64,10 @@ def _named(session: Session, principal: str) -> str:
 
 
 def _replaced(text: str, replacement: Callable[[str], str]) -> str:
-    """The text with other strings for those that Principal and NotPrincipal name under `AWS`."""
+    """The text with other strings for those that Principal names under `AWS`; a trust policy has no NotPrincipal."""
     parts, end = [], 0
     for path, offset in sorted(positions.locate(text).values.items(), key=lambda item: item[1]):
-        if text[offset] != '"' or tuple(step for step in path if isinstance(step, str)) not in _PRINCIPALS:
+        if text[offset] != '"' or tuple(step for step in path if isinstance(step, str)) != _PRINCIPALS:
             continue
         principal, stop = json.JSONDecoder().raw_decode(text, offset)
         other = replacement(principal)
