@@ -42,14 +42,18 @@ class Lane(ThreadPoolExecutor):
         """Queue a call; grpcio calls this."""
         with self._count:
             self._waiting += 1
-        return super().submit(fn, *args, **kwargs)
+        return super().submit(self._begin, fn, args, kwargs)
 
-    def enter(self) -> None:
-        """A call leaves the queue; Throttling when too many are behind it."""
+    def _begin(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        # Counted here and not in `enter`: a call whose message never comes or is too large reaches no handler.
         with self._count:
             self._waiting -= 1
-            if self._waiting > self._most:
-                raise Throttling("Rate exceeded")
+        return fn(*args, **kwargs)
+
+    def enter(self) -> None:
+        """A call has left the queue; Throttling when too many are behind it."""
+        if self._waiting > self._most:
+            raise Throttling("Rate exceeded")
 
 
 class Lanes:
