@@ -44,7 +44,7 @@ app.add_typer(policy.app)
 def main() -> None:
     """Run the command that the arguments name; whatever goes wrong is one line on standard error."""
     try:
-        app()
+        app(prog_name="sekisho")
     except KeyboardInterrupt:
         sys.exit(130)  # as a shell says it: 128 + SIGINT
     except BrokenPipeError:
@@ -75,4 +75,4 @@ def _expected(error: Exception) -> bool:
     from sekisho.client import Error, NoCredentialsError
     from sekisho.errors import SekishoError
 
-    return isinstance(error, Error | NoCredentialsError | SekishoError | ValueError)
+    return isinstance(error, Error | NoCredentialsError | SekishoError | ValueError) or type(error).__module__ == "sqlalchemy.exc"

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +17,7 @@ DATA_DIR = Path(".data")
 DataDir = Annotated[Path, typer.Option(envvar="SEKISHO_DATA_DIR", help="The server's data directory.", show_envvar=True)]
 Endpoint = Annotated[
     str | None,
-    typer.Option(envvar="SEKISHO_ENDPOINT", help="HOST:PORT or https://HOST:PORT; else DATA_DIR/endpoints.json says."),
+    typer.Option(envvar="SEKISHO_ENDPOINT", help="HOST:PORT or https://HOST:PORT; else as DATA_DIR/endpoints.json says."),
 ]
 Profile = Annotated[
     str | None,
@@ -55,9 +57,17 @@ def credentials(profile: str | None, data_dir: Path) -> "Credentials":
     return client.from_file(file, "root")
 
 
-def connect(endpoint: str | None, data_dir: Path, profile: str | None, audience: str, ca: Path | None) -> "Client":
-    """A client for what the options say."""
-    from sekisho.client import TLS, Client
+@contextmanager
+def connect(endpoint: str | None, data_dir: Path, profile: str | None, audience: str, ca: Path | None) -> "Iterator[Client]":
+    """A client for what the options say; when the server does not know the caller, the error says whose key signed."""
+    from sekisho.client import TLS, Client, Unauthenticated
 
+    signer = credentials(profile, data_dir)
     tls = TLS(ca=ca) if ca is not None else None
-    return Client(endpoint or endpoints(data_dir)["grpc"], credentials(profile, data_dir), audience=audience, tls=tls)
+    with Client(endpoint or endpoints(data_dir)["grpc"], signer, audience=audience, tls=tls) as client:
+        try:
+            yield client
+        except Unauthenticated as error:
+            where = "AWS_ACCESS_KEY_ID" if profile is None and os.environ.get("AWS_ACCESS_KEY_ID") else "the credentials file"
+            said = f"{error.message} (signed with {signer.access_key_id}, from {where})"
+            raise Unauthenticated(said, code=error.code, request_id=error.request_id, answered=error.answered) from None
