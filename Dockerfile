@@ -6,7 +6,7 @@
 # The listeners are on all addresses, so `serve` refuses to start without a certificate or an explicit --insecure.
 
 FROM python:3.13-slim AS build
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true UV_COMPILE_BYTECODE=1
 WORKDIR /src
 COPY requirements ./requirements
 RUN python -m venv /opt/tools \

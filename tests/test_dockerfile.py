@@ -19,7 +19,7 @@ DATA = "var/lib/sekisho"
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> containerfile.Build:
     """The image built; packages come through the caches of `make`, so that a second build downloads nothing."""
-    caches = {"UV_CACHE_DIR": str(ROOT / ".tools/cache"), "PIP_CACHE_DIR": str(ROOT / ".tools/pip"), "UV_PYTHON_DOWNLOADS": "never"}
+    caches = {"UV_CACHE_DIR": str(ROOT / ".tools/cache"), "PIP_CACHE_DIR": str(ROOT / ".tools/pip"), "UV_SYSTEM_CERTS": "true"}
     machine = {
         name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_")) or name.lower().endswith("_proxy")
     }
