@@ -167,7 +167,8 @@ def _principal(subject: Subject, record: PrincipalRecord | AccountRecord) -> pol
         return policy.Principal("user", record.arn, record.account_id, unique_id=record.id)
     if session is None:
         return policy.Principal("role", record.arn, record.account_id, role_arn=record.arn, unique_id=record.id)
-    kind = "service-linked-role" if ":role/aws-service-role/" in record.arn else "assumed-role"
+    linked = arn.parse(record.arn).resource.startswith("role/aws-service-role/")  # by the path's beginning: a path may hold colons
+    kind = "service-linked-role" if linked else "assumed-role"
     named = arn.assumed_role(record.account_id, record.name, session.name)
     return policy.Principal(kind, named, record.account_id, role_arn=record.arn, unique_id=record.id, provider=session.provider)
 

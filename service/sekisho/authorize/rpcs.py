@@ -1,6 +1,7 @@
 """Authorize, AuthorizeBatch and Explain."""
 
 import json
+from functools import lru_cache
 
 from sekisho import arn, policy
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
@@ -11,6 +12,7 @@ from sekisho.changes import Point
 from sekisho.errors import InvalidArgument, SekishoError
 from sekisho.operations import operation
 from sekisho.policy import keys as condition_keys
+from sekisho.policy import validate
 from sekisho.world import Acting, Subject, acting
 
 
@@ -92,13 +94,18 @@ def question(call: Call, request: pb.AuthorizeRequest, who: Acting) -> tuple[pol
     if not arn.is_account_id(owner):
         raise InvalidContext(f"`{owner}` is not an account id")
     context["aws:resourceaccount"] = owner
-    resource_policy = None
-    if request.resource_policy:
-        resource_policy = policy.Attached(policy.compiled(request.resource_policy), name="resource policy")
+    resource_policy = _resource_policy(request.resource_policy) if request.resource_policy else None
     asked = policy.Request(
         principal=who.principal, action=request.action, resource=request.resource, resource_account=owner, context=policy.context(context)
     )
     return asked, who.layers(resource_policy)
+
+
+@lru_cache(maxsize=256)  # the services that ask keep one policy for many requests; a document has at most 131,072 characters
+def _resource_policy(text: str) -> policy.Attached:
+    """The resource's own policy, held to what resource policies may say."""
+    validate.check(text, validate.Kind.RESOURCE)
+    return policy.Attached(policy.compiled(text), name="resource policy")
 
 
 def _given(request: pb.AuthorizeRequest) -> request_keys.Keys:

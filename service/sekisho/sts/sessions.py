@@ -15,7 +15,7 @@ from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
 from sekisho.errors import AccessDenied, ValidationError
 from sekisho.operations import Resource, operation
-from sekisho.policy import kinds, validate
+from sekisho.policy import validate
 from sekisho.world import PolicyRecord, PrincipalRecord, SessionFacts
 
 DEFAULT_SECONDS = 3600
@@ -144,7 +144,7 @@ def _source_identity(request: pb.AssumeRoleRequest, before: SessionFacts) -> str
 def _session_policies(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord) -> tuple[str, tuple[str, ...]]:
     """The inline session policy, checked, and the unique ids of the managed ones, which belong to the role's account or to AWS."""
     if request.policy:
-        validate.check(request.policy, kinds.Kind.SESSION)
+        validate.check(request.policy, validate.Kind.SESSION)
     ids = []
     for descriptor in request.policy_arns:
         id_ = call.node.world.id_of_arn(descriptor.arn)
