@@ -17,11 +17,11 @@ from sekisho.policy import document, index
 from sekisho.policy.document import Policy
 from sekisho.policy.rules import ActionTest, Rule
 
-Bucket = tuple[index.Side | None, index.Side | None, tuple[int, int] | None]  # Deny, Allow, (weight, slow) where they are worth counting
+Bucket = tuple[index.Side | None, index.Side | None, tuple[int, int, int] | None]  # Deny, Allow, costs (see rules) where they count
 
 MAX_ACTIONS = 1024  # remembered actions of one face of a program
 MAX_ACTION_LENGTH = 256  # longer ones are not remembered
-MAX_CACHED_CHARACTERS = 32 * 1024 * 1024  # of the texts of cached programs
+MAX_CACHED_CHARACTERS = 8 * 1024 * 1024  # of the texts of cached programs, each of which takes about 30 bytes once compiled
 
 _LIGHT, _QUICK = 4096, 16  # a bucket below these weighs nothing in a decision's budget
 _K = TypeVar("_K")
@@ -96,8 +96,8 @@ def _fits(rule: Rule, of_resource: bool) -> bool:
 
 def _bucket(rules: list[Rule], *, indexed: bool) -> Bucket:
     denies, allows = ([rule for rule in rules if rule.deny is deny] for deny in (True, False))
-    weight, slow = sum(rule.weight for rule in rules), sum(rule.slow for rule in rules)
-    counted = (weight, slow) if weight > _LIGHT or slow > _QUICK else None
+    asked, listed, slow = (sum(rule.cost[i] for rule in rules) for i in range(3))
+    counted = (asked, listed, slow) if asked + listed > _LIGHT or slow > _QUICK else None
     return index.side(denies, indexed=indexed), index.side(allows, indexed=indexed), counted
 
 

@@ -297,6 +297,12 @@ def _resolving(key: str, made: Form, listed: Sequence[tuple[variables.Part, ...]
     return test
 
 
+def is_exact(condition: Condition) -> bool:
+    """Whether listed values are looked up, however many they are."""
+    made = form(condition.operator)
+    return made is None or made.row is None or made.row.make in (_exact, _ignoring_case)
+
+
 Anchor = tuple[tuple[str, int | None, str | int], ...]  # key, mask of an address, the value that is wanted
 
 

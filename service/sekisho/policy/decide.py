@@ -45,6 +45,8 @@ class _Denied(Exception):  # noqa: N818  # leaves the layers at once, as `StopIt
     """A Deny matches."""
 
 
+MAX_RESOURCE = 8192  # characters; AWS's ARNs have at most 2,048
+
 _MAX_EXAMINED = 256  # rules of a layer that are searched for missing keys
 
 _TYPES = {
@@ -97,6 +99,8 @@ def applying(request: Request, layers: Layers) -> Layers:
 def _decide(request: Request, layers: Layers) -> Decision:
     if request.action.lower() == "sts:getcalleridentity" and request.principal.kind != "anonymous":
         return Decision(Outcome.ALLOWED, None)  # needs no permission and cannot be denied
+    if len(request.resource) > MAX_RESOURCE:
+        raise evaluate.TooMuchWork(f"the resource has {len(request.resource)} characters; at most {MAX_RESOURCE} are allowed")
     layers = applying(request, layers)
     context = implied_context(request)
     try:
@@ -116,8 +120,8 @@ def _undenied(request: Request, layers: Layers, context: Values) -> Decision:
     within_session = layers.session is None or _of_identity(layers.session, request, layers, context) is not None
 
     principal = request.principal
-    outsider = principal.kind in OUTSIDERS or not principal.account
-    same = not outsider and (request.owner or principal.account) == principal.account
+    outsider = principal.kind in OUTSIDERS
+    same = not outsider and principal.account != "" and (request.owner or principal.account) == principal.account
     asks_identity = not outsider and not (same and worth >= LIMITED)
     unlimited = same and worth == DIRECT
     denier: Layer | None = None
@@ -206,7 +210,7 @@ def _explicit(request: Request, layers: Layers, context: Values) -> Decision:
 
 def _wanted(denier: Layer, request: Request, layers: Layers, context: Values) -> tuple[str, ...]:
     """The keys that Allows of the denying layer asked for in vain."""
-    found = (rule for place in places(request, layers) if place.layer is denier for rule in nearly(place, request, context))
+    found = (rule for place in withholding(denier, request, layers, context) for rule in nearly(place, request, context))
     return tuple(dict.fromkeys(key for rule in itertools.islice(found, _MAX_EXAMINED) for key in lacking(rule, context)))
 
 
@@ -218,6 +222,16 @@ def denials(place: Place, request: Request, layers: Layers, context: Values) -> 
     if place.of_resource:
         return evaluate.denying(deny, request.resource, context, request.principal, bounded=layers.boundary is not None)
     return evaluate.matching(deny, request.resource, context)
+
+
+def withholding(denier: Layer, request: Request, layers: Layers, context: Values) -> Iterator[Place]:
+    """The policies of the layer that denied; of SCPs those at levels that let nothing through."""
+    for place in places(request, layers):
+        if place.layer is not denier:
+            continue
+        level = layers.scps[place.level] if denier is Layer.SCP and layers.scps is not None else ()
+        if not level or _of_identity(level, request, layers, context) is None:
+            yield place
 
 
 def nearly(place: Place, request: Request, context: Values) -> Iterator[Rule]:

@@ -45,10 +45,11 @@ def first(side: Side, resource: str, context: Values) -> Rule | None:
 
 
 def covering(side: Side, resource: str, context: Values) -> Iterator[Rule]:
-    """The rules about the resource, each once, whatever their conditions."""
+    """The rules about the resource, each once, whatever their conditions, and those of which a missing variable keeps that open."""
     seen: set[int] = set()
     for covers, _, rule in _entries(side, resource, None):
-        if rule.statement.index not in seen and (covers is None or covers(resource, context)):
+        about = covers is None or covers(resource, context) or (rule.guard is not None and not rule.guard(context))
+        if about and rule.statement.index not in seen:
             seen.add(rule.statement.index)
             yield rule
 
@@ -88,10 +89,10 @@ def steps(bucket: Bucket, resource: str, context: Values) -> int:
     """The most steps that a bucket may take for a request; 0 for all but the heaviest."""
     if bucket[2] is None:
         return 0
-    weight, slow = bucket[2]
+    asked, listed, slow = bucket[2]
     several = [len(value) for value in context.values() if isinstance(value, tuple)]
     characters = len(resource) + sum(len(value) if isinstance(value, str) else sum(map(len, value)) for value in context.values())
-    return weight * max(several, default=1) + slow * characters
+    return asked + listed * max(several, default=1) + 2 * slow * characters
 
 
 def _at_pivots(pivots: tuple[Pivot, ...], resource: str, context: Values) -> Iterator[Rule]:

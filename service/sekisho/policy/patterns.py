@@ -20,6 +20,8 @@ class Wildcard(enum.Enum):
     ONE = "?"
 
 
+MAX_TEXT = 16_384  # characters that the automaton reads; AWS's ARNs have at most 2,048, tags 256
+
 ANY, ONE = Wildcard.ANY, Wildcard.ONE
 Token = str | Wildcard
 Matcher = Callable[[str], bool]
@@ -53,7 +55,7 @@ def normal(pattern: Sequence[Token]) -> tuple[Token, ...]:
     return tuple(joined)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def matcher(pattern: tuple[Token, ...]) -> Matcher:
     """What tells whether a whole text matches a pattern whose wildcards match any character."""
     pattern = normal(pattern)
@@ -66,7 +68,7 @@ def matcher(pattern: tuple[Token, ...]) -> Matcher:
     return _fixed(pattern) if ANY not in pattern else _automaton(pattern, segmented=False)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def resource_matcher(pattern: tuple[Token, ...]) -> Matcher:
     """The same for the Resource element: a star crosses colons only where it ends a colon-separated segment, and `?` never is a colon."""
     pattern = normal(pattern)
@@ -182,6 +184,8 @@ def _automaton(pattern: tuple[Token, ...], *, segmented: bool) -> Matcher:
     done = accept & crossing  # a star at the very end: nothing after can undo the match
 
     def match(text: str) -> bool:
+        if len(text) > MAX_TEXT:
+            raise ValueError(f"a text of {len(text)} characters is too long for the pattern; at most {MAX_TEXT} are allowed")
         if not text.startswith(first):
             return False
         live = 1

@@ -21,16 +21,16 @@ class Rule:
     __slots__ = (
         "actions",
         "anchors",
+        "cost",
         "covers",
         "deny",
         "grantees",
+        "guard",
         "referred",
         "resources",
-        "slow",
         "statement",
         "test",
         "tests",
-        "weight",
     )
 
     def __init__(self, statement: Statement, *, dynamic: bool) -> None:
@@ -44,14 +44,11 @@ class Rule:
             zip(statement.conditions, [test for test, _ in made], strict=True)
         )
         self.referred = _referred(*self.resources, *(referred for _, referred in made)) if dynamic else ()
-        guard = variables.guard(self.referred)
-        self.test = _all([*([guard] if guard else ()), *(test for test, _ in made)])
+        self.guard = variables.guard(self.referred)
+        self.test = _all([*([self.guard] if self.guard else ()), *(test for test, _ in made)])
         self.anchors = tuple(filter(None, (conditions.anchor(condition, dynamic=dynamic) for condition in statement.conditions)))
         self.grantees = Grantees(statement) if statement.principals is not None else None
-        self.weight = 1 + len(self.resources) + sum(len(condition.values) for condition in statement.conditions)
-        self.slow = sum(map(_is_slow, statement.resources or ())) + sum(
-            sum(map(_is_slow, condition.values)) for condition in statement.conditions
-        )
+        self.cost = _cost(statement)
 
     def covers_action(self, action: str) -> bool:
         """Whether the statement is about the action, which is given in lower case."""
@@ -124,6 +121,13 @@ def _all(tests: list[conditions.Test]) -> conditions.Test | None:
         return True
 
     return every
+
+
+def _cost(statement: Statement) -> tuple[int, int, int]:
+    """How many comparisons a statement may take whatever is asked, how many for each value of a key, how many for each character."""
+    resources = statement.resources or ()
+    listed = [value for condition in statement.conditions if not conditions.is_exact(condition) for value in condition.values]
+    return 1 + len(resources) + len(statement.conditions), len(listed), sum(map(_is_slow, (*resources, *listed)))
 
 
 def _is_slow(text: str) -> bool:

@@ -1,0 +1,267 @@
+"""Words for a decision: AWS's sentence, a short answer for a terminal, and a trace of every statement: what was wanted, what was there.
+
+Source of the sentences: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sekisho.policy import conditions, keys, variables
+from sekisho.policy.decide import applying, implied_context, lacking, nearly, withholding
+from sekisho.policy.document import VERSION, Condition
+from sekisho.policy.keys import Values
+from sekisho.policy.layers import Decision, Layer, Layers, Match, Outcome, Place, Request, places
+from sekisho.policy.principals import ACCOUNT, DIRECT, LIMITED, NONE
+from sekisho.policy.rules import Rule
+
+MAX_STATEMENTS = 2000  # of one trace
+MAX_ADVICE = 16  # lines of what_would_allow
+MAX_VALUES = 64  # listed values of one condition
+
+_NOUNS: Mapping[Layer, tuple[str, str]] = {  # after "because no", and after "with an explicit deny in"
+    Layer.RCP: ("resource control policy", "a resource control policy"),
+    Layer.SCP: ("service control policy", "a service control policy"),
+    Layer.RESOURCE: ("resource-based policy", "a resource-based policy"),
+    Layer.TRUST: ("role trust policy", "the role trust policy"),
+    Layer.IDENTITY: ("identity-based policy", "an identity-based policy"),
+    Layer.BOUNDARY: ("permissions boundary", "a permissions boundary"),
+    Layer.SESSION: ("session policy", "a session policy"),
+}
+_GRANTS = {NONE: "none", ACCOUNT: "account", LIMITED: "limited", DIRECT: "direct"}
+
+_PHRASES: Mapping[str, tuple[str, str]] = {  # of an operator's row: how a condition is met, and how it is not
+    "StringEquals": ("=", "other than"),
+    "StringNotEquals": ("other than", "="),
+    "StringEqualsIgnoreCase": ("in any case =", "other than"),
+    "StringNotEqualsIgnoreCase": ("other than", "in any case ="),
+    "StringLike": ("like", "unlike"),
+    "StringNotLike": ("unlike", "like"),
+    "NumericEquals": ("=", "other than"),
+    "NumericNotEquals": ("other than", "="),
+    "NumericLessThan": ("<", ">="),
+    "NumericLessThanEquals": ("<=", ">"),
+    "NumericGreaterThan": (">", "<="),
+    "NumericGreaterThanEquals": (">=", "<"),
+    "DateEquals": ("at", "not at"),
+    "DateNotEquals": ("not at", "at"),
+    "DateLessThan": ("before", "not before"),
+    "DateLessThanEquals": ("not after", "after"),
+    "DateGreaterThan": ("after", "not after"),
+    "DateGreaterThanEquals": ("not before", "before"),
+    "Bool": ("=", "other than"),
+    "BinaryEquals": ("=", "other than"),
+    "IpAddress": ("in", "outside"),
+    "NotIpAddress": ("outside", "in"),
+    "ArnEquals": ("like", "unlike"),
+    "ArnNotEquals": ("unlike", "like"),
+    "ArnLike": ("like", "unlike"),
+    "ArnNotLike": ("unlike", "like"),
+}
+
+
+def sentence(request: Request, decision: Decision) -> str:
+    """AWS's AccessDenied sentence, without a reason where no layer is one; of an allowed request it says that it is authorized."""
+    subject = request.principal.arn or request.principal.provider or "anonymous"
+    allowed = "" if decision.allowed else "not "
+    stem = f"User: {subject} is {allowed}authorized to perform: {request.action} on resource: {request.resource}"
+    if decision.allowed or decision.layer is None:
+        return stem
+    kind, with_article = _NOUNS[decision.layer]
+    if decision.outcome is Outcome.EXPLICITLY_DENIED:
+        return f"{stem} with an explicit deny in {with_article}"
+    return f"{stem} because no {kind} allows the {request.action} action"
+
+
+def short(request: Request, layers: Layers, decision: Decision) -> str:
+    """A few lines for a terminal: the decision, the statements that made it, what was missing and what would change it."""
+    verdict = {
+        Outcome.ALLOWED: "allowed",
+        Outcome.IMPLICITLY_DENIED: "denied, because nothing allows it",
+        Outcome.EXPLICITLY_DENIED: "denied explicitly",
+    }[decision.outcome]
+    if decision.error:
+        verdict = f"denied, because it could not be decided: {decision.error}"
+    subject = request.principal.arn or request.principal.provider or "anonymous"
+    lines = [f"{subject} {request.action} {request.resource}: {verdict}"]
+    lines += [f"  {match.statement.effect} {_match_name(match)}" for match in decision.matched]
+    if decision.missing_keys:
+        lines.append(f"  not in the request: {', '.join(decision.missing_keys)}")
+    lines += [f"  {advice}" for advice in what_would_allow(request, layers, decision)]
+    return "\n".join(lines)
+
+
+def trace(request: Request, layers: Layers, decision: Decision) -> dict[str, Any]:
+    """Everything that was asked and how it came out, as JSON values: layers in order, in each its policies, in each its statements."""
+    traced: dict[str, Any] = {
+        "decision": decision.outcome.value,
+        "layer": decision.layer.value if decision.layer is not None else None,
+        "sentence": sentence(request, decision),
+        "matched": [
+            {"layer": match.layer.value, "level": match.level, **_policy_name(match), **_statement_name(match)}
+            for match in decision.matched
+        ],
+        "missing_keys": list(decision.missing_keys),
+        "what_would_allow": what_would_allow(request, layers, decision),
+        "layers": [],
+        "truncated": False,
+    }
+    if decision.error:
+        traced["error"] = decision.error
+        return traced
+    layers = applying(request, layers)
+    context = implied_context(request)
+    left = MAX_STATEMENTS
+    for place in places(request, layers):
+        rules = place.attached.program.rules
+        traced["truncated"] = traced["truncated"] or len(rules) > left
+        statements = [_statement(rule, place, request, layers, context) for rule in rules[:left]]
+        left -= len(statements)
+        if not traced["layers"] or traced["layers"][-1]["layer"] != place.layer.value or traced["layers"][-1]["level"] != place.level:
+            traced["layers"].append({"layer": place.layer.value, "level": place.level, "policies": []})
+        traced["layers"][-1]["policies"].append({**_policy_name(place), "statements": statements})
+    return traced
+
+
+def what_would_allow(request: Request, layers: Layers, decision: Decision) -> list[str]:
+    """What stands between the request and an allow, at the layer that denied: `needs aws:MultiFactorAuthPresent = true (…)`."""
+    if decision.allowed or decision.error or decision.layer is None:
+        return []
+    layers = applying(request, layers)
+    context = implied_context(request)
+    if decision.outcome is Outcome.EXPLICITLY_DENIED:
+        return [_escape(match, context) for match in decision.matched][:MAX_ADVICE]
+    if decision.layer is Layer.TRUST and request.principal.kind == "root":
+        return ["root credentials cannot assume a role"]
+    close = [
+        f"needs {' and '.join(_unmet(rule, place, context))} ({_rule_name(rule, place)})"
+        for place in withholding(decision.layer, request, layers, context)
+        for rule in nearly(place, request, context)
+    ]
+    level = "" if decision.layer is not Layer.SCP else " at every level of the organization"
+    nothing = f"no {_NOUNS[decision.layer][0]} allows {request.action} on {request.resource}{level}"
+    return close[:MAX_ADVICE] or [nothing]
+
+
+def _statement(rule: Rule, place: Place, request: Request, layers: Layers, context: Values) -> dict[str, Any]:
+    action = rule.covers_action(request.action.lower())
+    resource = rule.covers_resource(request.resource, context)
+    principal, grant = _principal(rule, place, request, layers)
+    unresolved = [keys.canonical(variable.key) for variable in rule.referred if variables.resolve((variable,), context) is None]
+    dynamic = place.attached.program.policy.version == VERSION
+    traced = [_condition(condition, test, context, dynamic=dynamic) for condition, test in rule.tests]
+    met = rule.test is None or rule.test(context)
+    why = [
+        *([] if action else ["the action is not covered"]),
+        *([] if resource else ["the resource is not covered"]),
+        *([] if principal else ["the principal is not named"]),
+        *(f"variable {name} has no single value" for name in unresolved),
+        *(
+            f"not {_phrase(condition, row['wanted'], met=True)}"
+            for (condition, _), row in zip(rule.tests, traced, strict=True)
+            if not row["met"]
+        ),
+    ]
+    return {
+        "index": rule.statement.index,
+        "sid": rule.statement.sid,
+        "line": rule.statement.line,
+        "effect": rule.statement.effect,
+        "matched": action and resource and principal and met,
+        "action": action,
+        "resource": resource,
+        "principal": principal,
+        **({"grant": grant} if grant else {}),
+        "conditions": traced,
+        "missing_keys": list(dict.fromkeys(lacking(rule, context))),
+        "why_not": why,
+    }
+
+
+def _principal(rule: Rule, place: Place, request: Request, layers: Layers) -> tuple[bool, str]:
+    """Whether the statement means the principal, and what an Allow of a resource is worth to it."""
+    if not place.of_resource:
+        return rule.deny or (rule.grantees is None and rule.statement.resources is not None), ""
+    if rule.grantees is None:
+        return rule.deny, ""
+    if rule.deny:
+        return rule.grantees.denies(request.principal, bounded=layers.boundary is not None), ""
+    worth = rule.grantees.grant(request.principal)
+    return worth > NONE, _GRANTS[worth]
+
+
+def _condition(condition: Condition, test: conditions.Test, context: Values, *, dynamic: bool) -> dict[str, Any]:
+    actual = context.get(condition.key.lower())
+    return {
+        "operator": condition.operator,
+        "key": condition.key,
+        "wanted": _listed(condition, context, dynamic=dynamic),
+        "actual": None if actual is None else [actual] if isinstance(actual, str) else list(actual[:MAX_VALUES]),
+        "met": test(context),
+    }
+
+
+def _listed(condition: Condition, context: Values, *, dynamic: bool) -> list[str]:
+    """The listed values, with the values of variables put in where they have some."""
+    form, values = conditions.form(condition.operator), condition.values[:MAX_VALUES]
+    if not dynamic or form is None or form.row is None or not form.row.variables:
+        return list(values)
+    return [variables.join(variables.parse(value, variables=True, wildcards=False), context) or value for value in values]
+
+
+def _unmet(rule: Rule, place: Place, context: Values) -> Iterator[str]:
+    dynamic = place.attached.program.policy.version == VERSION
+    for variable in rule.referred:
+        if variables.resolve((variable,), context) is None:
+            yield f"a single value of {keys.canonical(variable.key)}"
+    for condition, test in rule.tests:
+        if not test(context):
+            yield _phrase(condition, _listed(condition, context, dynamic=dynamic), met=True)
+
+
+def _phrase(condition: Condition, values: list[str], *, met: bool) -> str:
+    """A condition in words: how it is met, or how it is not."""
+    form, name = conditions.form(condition.operator), keys.canonical(condition.key)
+    if form is None:
+        return f"another operator than `{condition.operator}`, which does not exist"
+    if form.name == conditions.NULL:
+        absent = any(value.lower() == "true" for value in condition.values) is met
+        return f"no {name}" if absent else f"some {name}"
+    scope = {conditions.FOR_ALL: "every ", conditions.FOR_ANY: "some ", "": ""}[form.quantifier]
+    if not met and scope:
+        scope = "some " if form.quantifier == conditions.FOR_ALL else "every "
+    listed = " or ".join(values) or "nothing"
+    return f"{scope}{name} {_PHRASES[form.name][0 if met else 1]} {listed}"
+
+
+def _escape(match: Match, context: Values) -> str:
+    """How a Deny would not match."""
+    dynamic = match.attached.program.policy.version == VERSION
+    ways = " or ".join(
+        _phrase(condition, _listed(condition, context, dynamic=dynamic), met=False) for condition in match.statement.conditions
+    )
+    name = _match_name(match)
+    return f"denied unless {ways} ({name})" if ways else f"denied whatever the conditions ({name})"
+
+
+def _match_name(match: Match) -> str:
+    return _name(match.statement.sid, match.statement.index, match)
+
+
+def _rule_name(rule: Rule, place: Place) -> str:
+    return _name(rule.statement.sid, rule.statement.index, place)
+
+
+def _name(sid: str | None, index: int, place: Match | Place) -> str:
+    attached = place.attached
+    policy = " ".join(filter(None, (attached.arn or attached.name, attached.version)))
+    statement = f"statement `{sid}`" if sid else f"statement {index + 1}"
+    return " ".join(filter(None, (statement, f"of the {_NOUNS[place.layer][0]}", policy)))
+
+
+def _policy_name(place: Match | Place) -> dict[str, str]:
+    return {"arn": place.attached.arn, "name": place.attached.name, "version": place.attached.version}
+
+
+def _statement_name(match: Match) -> dict[str, Any]:
+    statement = match.statement
+    return {"index": statement.index, "sid": statement.sid, "line": statement.line, "effect": statement.effect}
