@@ -7,7 +7,6 @@ import json
 from datetime import datetime
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
@@ -60,7 +59,7 @@ def plain(message: Message) -> dict[str, Any]:
     return _redacted(MessageToDict(message), message.DESCRIPTOR)
 
 
-def _redacted(value: dict[str, Any], descriptor: Descriptor) -> dict[str, Any]:
+def _redacted(value: dict[str, Any], descriptor: Any) -> dict[str, Any]:
     for field in descriptor.fields:
         if field.json_name not in value:
             continue
