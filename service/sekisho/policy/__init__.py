@@ -3,6 +3,7 @@
 from sekisho.policy.compile import Program, compile_policy, compiled
 from sekisho.policy.decide import decide
 from sekisho.policy.document import Condition, Policy, Principals, Statement, from_json, parse
+from sekisho.policy.explain import sentence, short, trace, what_would_allow
 from sekisho.policy.keys import Context, context
 from sekisho.policy.layers import Attached, Decision, Layer, Layers, Match, Outcome, Request
 from sekisho.policy.principals import Principal
@@ -28,4 +29,8 @@ __all__ = [
     "Decision",
     "Outcome",
     "Match",
+    "sentence",
+    "short",
+    "trace",
+    "what_would_allow",
 ]
