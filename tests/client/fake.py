@@ -64,7 +64,7 @@ def plain(code: str, message: str = "no") -> grpc.Status:
     return _Plain(getattr(grpc.StatusCode, code), message)
 
 
-class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio's stubs leave it untyped
+class _Handler(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the class takes no argument at run time
     def __init__(self, fake: Fake) -> None:
         self._fake = fake
 

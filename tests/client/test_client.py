@@ -94,7 +94,7 @@ def test_the_revision_of_a_write_is_its_threads_own(client: Client, fake: Fake) 
 def test_interceptors_see_every_call(fake: Fake) -> None:
     seen: list[str] = []
 
-    class Watch(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc,type-arg]  # grpcio's class takes no argument at run time
+    class Watch(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]  # grpcio's class takes no argument at run time
         def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
             seen.append(client_call_details.method)
             return continuation(client_call_details, request)

@@ -39,26 +39,27 @@ def test_a_profile_of_a_session(file: Path) -> None:
 
 
 def test_an_unknown_profile_names_those_that_there_are(file: Path) -> None:
-    with pytest.raises(NoCredentialsError, match="no profile `bob`.*`root`, `session`, `half`"):
+    with pytest.raises(NoCredentialsError, match=r"no profile `bob`.*`root`, `session`, `half`"):
         from_file(file, "bob")
 
 
 def test_half_a_profile(file: Path) -> None:
-    with pytest.raises(NoCredentialsError, match="profile `half` of .* has no aws_secret_access_key"):
+    with pytest.raises(NoCredentialsError, match=r"profile `half` of .* has no aws_secret_access_key"):
         from_file(file, "half")
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(NoCredentialsError, match="cannot read .*: No such file"):
+    with pytest.raises(NoCredentialsError, match=r"cannot read .*: No such file"):
         from_file(tmp_path / "none", "root")
 
 
-@pytest.mark.parametrize(
-    "content", [b"AKIALOOSE secret-on-a-loose-line\n", b"[root\nx", b"\xff\xfe"], ids=["no_section", "open_bracket", "no_text"]
-)
-def test_a_file_that_is_none_does_not_quote_itself(tmp_path: Path, content: bytes) -> None:
+NO_FILES = {"no_section": b"AKIALOOSE secret-on-a-loose-line\n", "open_bracket": b"[root\nx", "no_text": b"\xff\xfe"}
+
+
+@pytest.mark.parametrize("case", NO_FILES)
+def test_a_file_that_is_none_does_not_quote_itself(tmp_path: Path, case: str) -> None:
     path = tmp_path / "credentials"
-    path.write_bytes(content)
+    path.write_bytes(NO_FILES[case])
     with pytest.raises(NoCredentialsError, match="is not a credentials file") as raised:
         from_file(path, "root")
     assert "secret-on-a-loose-line" not in str(raised.value)

@@ -60,15 +60,15 @@ def test_an_info_without_a_code_names_the_kind(client: Client, fake: Fake) -> No
 
 
 def test_nobody_listens() -> None:
-    with Client("127.0.0.1:1", Credentials("AKIAALICE", "secret"), retries=Retries(attempts=1)) as lonely:
-        with pytest.raises(sekisho.Unavailable, match=r"127\.0\.0\.1:1 does not answer") as raised:
-            lonely.authorize(action="orders:GetOrder", resource="*")
+    lonely = Client("127.0.0.1:1", Credentials("AKIAALICE", "secret"), retries=Retries(attempts=1))
+    with lonely, pytest.raises(sekisho.Unavailable, match=r"127\.0\.0\.1:1 does not answer") as raised:
+        lonely.authorize(action="orders:GetOrder", resource="*")
     assert raised.value.code == "Unavailable"
 
 
 def test_an_answer_that_is_no_message_is_an_error(client: Client, fake: Fake) -> None:
     fake.replies = [b"\xff\xff"]
-    with pytest.raises(sekisho.Internal, match="is not a sekisho.api.iam.v1.GetUserResponse"):
+    with pytest.raises(sekisho.Internal, match=r"is not a sekisho.api.iam.v1.GetUserResponse"):
         client.iam.get_user(user_name="alice")
 
 
