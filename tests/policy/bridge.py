@@ -14,9 +14,10 @@ ACCOUNTLESS = ("service", "anonymous", "federated")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The evaluator's outcome, the places of the statements that it says determined it, and its error if there was one."""
+    """The evaluator's outcome and deciding layer, the places of the statements that it says determined it, and its error if any."""
 
     outcome: str
+    layer: str
     determining: frozenset[Place]
     allows: bool  # whether every determining statement is an Allow
     error: str
@@ -98,6 +99,7 @@ def read(decision: policy.Decision) -> Reply:
     """A decision in the oracle's terms."""
     return Reply(
         decision.outcome.value,
+        str(decision.layer.value) if decision.layer else "",
         frozenset(place(match) for match in decision.matched),
         all(match.statement.effect == "Allow" for match in decision.matched),
         decision.error,

@@ -21,14 +21,19 @@ WORLDS_A_TASK = 40
 def difference(case: Any, programs: bridge.Programs | None = None) -> str:
     """What the two disagree on, `""` for nothing.
 
-    The outcome must be the same. The statements that the evaluator calls determining must match in the oracle's eyes too: all Denies and
-    no others for an explicit deny, Allows only for an allow.
+    Outcome and deciding layer must be the same. The statements that the evaluator calls determining must match in the oracle's eyes too:
+    all Denies and no others for an explicit deny, Allows only for an allow.
     """
     reply, answer = bridge.reply(case, programs), oracle.decide(case)
     if reply.error:
         return f"the evaluator failed: {reply.error}"
     if reply.outcome != answer.outcome:
         return f"evaluator {reply.outcome} by {sorted(reply.determining)}; oracle {answer.outcome}, matching {sorted(answer.matched)}"
+    # The resource policy of a role is called trust where it is asked about becoming the role.
+    request = case["request"]
+    trust = answer.layer == "resource" and request["action"].lower().startswith("sts:") and ":role/" in request["resource"]
+    if reply.layer != ("trust" if trust else answer.layer):
+        return f"{reply.outcome} by layer `{reply.layer}` for the evaluator, by `{answer.layer}` for the oracle"
     if not reply.determining <= answer.matched:
         return f"the evaluator names {sorted(reply.determining - answer.matched)}, which the oracle does not match"
     if reply.outcome == "ExplicitlyDenied" and reply.determining != answer.denies:

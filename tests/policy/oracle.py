@@ -38,11 +38,17 @@ Doc = dict[str, Any]
 ACCOUNTLESS = {"service", "anonymous", "federated"}  # callers with no identity policies: the resource policy alone decides
 
 
+ORDER = ("rcp", "scp", "resource", "identity", "boundary", "session")  # in which layers are blamed
+
+
 @dataclass(frozen=True)
 class Answer:
-    """The outcome, every statement that matched in a layer that applies, and the Denies among those."""
+    """The outcome, the layer that denied or granted (`""` when none had a say), every statement that matched in a layer that applies, and
+    the Denies among those.
+    """
 
     outcome: str
+    layer: str
     matched: frozenset[Place]
     denies: frozenset[Place]
 
@@ -64,35 +70,38 @@ def decide(case: Doc) -> Answer:
     request = case["request"]
     # No permission is needed and none can be taken away: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     if request["action"].lower() == "sts:getcalleridentity" and request["principal_type"] != "anonymous":
-        return Answer("Allowed", matched, denies)
+        return Answer("Allowed", "", matched, denies)
     if denies:
-        return Answer("ExplicitlyDenied", matched, denies)
-    return Answer("Allowed" if granted(case, hits) else "ImplicitlyDenied", matched, denies)
+        return Answer("ExplicitlyDenied", next(layer for layer in ORDER if layer in {place[0] for place in denies}), matched, denies)
+    outcome, layer = weighed(case, hits)
+    return Answer(outcome, layer, matched, denies)
 
 
-def granted(case: Doc, hits: list[Hit]) -> bool:
-    """Whether the Allows suffice, no Deny having matched."""
+def weighed(case: Doc, hits: list[Hit]) -> tuple[str, str]:
+    """Whether the Allows suffice, no Deny having matched, and the layer that granted or was the first to withhold."""
     request = case["request"]
     kind = request["principal_type"]
     allowed = {(hit.place[0], hit.place[1]) for hit in hits}
     if any(("scp", level) not in allowed for level in range(len(levels(case, "scp")))):
-        return False
+        return "ImplicitlyDenied", "scp"
     # An RCP only denies: "RCPFullAWSAccess is automatically attached to every entity" and "can't be detached", so every level allows.
     grants = {hit.grant for hit in hits if hit.place[0] == "resource"}
     if kind in ACCOUNTLESS:
-        return bool(grants)
+        return "Allowed" if grants else "ImplicitlyDenied", "resource"
     if kind == "root" and request["action"].lower() == "sts:assumerole":
-        return False
-    identity = ("identity", 0) in allowed
+        return "ImplicitlyDenied", "resource"
+    cross = account_of(request["principal"]) != request["resource_account"]
     boundary = boundary_of(case) is None or ("boundary", 0) in allowed
     # "If you do not pass a session policy, the resulting federated user session has no permissions": API_GetFederationToken
     session = ("session", 0) in allowed if case.get("session_policies") is not None else kind != "federated-user"
-    through_identity = identity and boundary and session
-    if account_of(request["principal"]) != request["resource_account"]:
-        return bool(grants) and through_identity
-    if "direct" in grants or ("limited" in grants and boundary and session):
-        return True
-    return through_identity and (bool(grants) or not must_be_explicit(request))
+    limit = "boundary" if not boundary else "session" if not session else ""
+    if not grants and (cross or must_be_explicit(request)):
+        return "ImplicitlyDenied", "resource"
+    if not cross and ("direct" in grants or ("limited" in grants and not limit)):
+        return "Allowed", "resource"
+    if ("identity", 0) not in allowed and (cross or "limited" not in grants):
+        return "ImplicitlyDenied", "identity"
+    return ("ImplicitlyDenied", limit) if limit else ("Allowed", "identity")
 
 
 def must_be_explicit(request: Doc) -> bool:
