@@ -10,10 +10,16 @@ from tests import postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> postgres.Server:
-    """The PostgreSQL that all processes of this test run share; no PostgreSQL is a failure, never a skip."""
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that all processes of this test run have in common."""
     base = tmp_path_factory.getbasetemp()
-    return postgres.shared((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "postgres")
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def postgres_server(run_folder: Path) -> postgres.Server:
+    """The PostgreSQL that all processes of this test run share; no PostgreSQL is a failure, never a skip."""
+    return postgres.shared(run_folder / "postgres")
 
 
 @pytest.fixture

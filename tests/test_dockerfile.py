@@ -1,7 +1,9 @@
 """The image, without an engine: what its Dockerfile promises, and its steps run in a scratch folder."""
 
+import fcntl
 import os
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -16,18 +18,23 @@ FINAL = STAGES[-1]
 DATA = "var/lib/sekisho"
 
 
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> containerfile.Build:
-    """The image built; packages come through the caches of `make`, so that a second build downloads nothing."""
+@pytest.fixture(scope="session")
+def image(run_folder: Path) -> containerfile.Build:
+    """The image, built once in a test run; packages come through the caches of `make`, so that the next run downloads nothing."""
     caches = {"UV_CACHE_DIR": str(ROOT / ".tools/cache"), "PIP_CACHE_DIR": str(ROOT / ".tools/pip"), "UV_SYSTEM_CERTS": "true"}
-    machine = {
-        name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_")) or name.lower().endswith("_proxy")
-    }
-    build = containerfile.Build(ROOT, tmp_path_factory.mktemp("image"), {**machine, **caches})
-    try:
-        build.run(STAGES)
-    except subprocess.CalledProcessError as error:
-        pytest.fail(f"{error.cmd}\n{error.stderr.decode()}")
+    machine = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_")) or name.endswith("_proxy")}
+    folder = run_folder / "image"
+    folder.mkdir(exist_ok=True)
+    build = containerfile.Build(ROOT, folder / "scratch", {**machine, **caches})
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            shutil.rmtree(folder / "scratch", ignore_errors=True)
+            try:
+                build.run(STAGES)
+            except subprocess.CalledProcessError as error:
+                pytest.fail(f"{error.cmd}\n{error.stderr.decode()}")
+            (folder / "done").touch()
     return build
 
 
@@ -87,10 +94,16 @@ def test_the_engine_gets_what_it_needs_and_no_secret(path: str, expected: bool) 
 
 
 def settings(image: containerfile.Build) -> dict[str, str]:
-    """The environment of the container, on free ports of loopback."""
-    inside = {name: image.inside(value) for name, value in FINAL.environment.items()}
+    """The environment of the container, on free ports of loopback; bytecode, which the image has from its build, is kept beside it."""
+    inside = {name: image.inside(value) for name, value in FINAL.environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     path = ":".join(image.inside(place) for place in FINAL.environment["PATH"].split(":"))
-    return {**inside, "PATH": path, "SEKISHO_GRPC": "127.0.0.1:0", "SEKISHO_HTTP": "127.0.0.1:0"}
+    return {
+        **inside,
+        "PATH": path,
+        "SEKISHO_GRPC": "127.0.0.1:0",
+        "SEKISHO_HTTP": "127.0.0.1:0",
+        "PYTHONPYCACHEPREFIX": str(image.scratch / "bytecode"),
+    }
 
 
 def words(instruction: str) -> list[str]:
