@@ -32,7 +32,7 @@ Test = Callable[[Values], bool]
 
 def _exact(listed: Sequence[tuple[Token, ...]], _doubt: bool) -> Fits:
     texts = frozenset(patterns.text_of(tokens) for tokens in listed)
-    return next(iter(texts)).__eq__ if len(texts) == 1 else texts.__contains__
+    return texts.__contains__
 
 
 def _ignoring_case(listed: Sequence[tuple[Token, ...]], _doubt: bool) -> Fits:
@@ -224,7 +224,7 @@ def _is(key: str, text: str, deny: bool) -> Test:
 
     def deny_test(context: Values) -> bool:
         value = context.get(key)
-        return value == text or (isinstance(value, tuple) and text in value)
+        return value == text or (not (value is None or isinstance(value, str)) and text in value)
 
     return deny_test if deny else allow_test
 
@@ -236,7 +236,7 @@ def _is_resolved(key: str, parts: tuple[variables.Part, ...], deny: bool) -> Tes
         value, text = context.get(key), variables.join(parts, context)
         if text is None:
             return False
-        return value == text or (deny and isinstance(value, tuple) and text in value)
+        return value == text or (deny and not (value is None or isinstance(value, str)) and text in value)
 
     return test
 
@@ -272,13 +272,13 @@ def _around(key: str, made: Form, fits: Fits, deny: bool) -> Test:
         value = context.get(key)
         if value is None:
             return missing
-        return several(value) if isinstance(value, tuple) else fits(value)
+        return fits(value) if isinstance(value, str) else several(value)
 
     def negative(context: Values) -> bool:
         value = context.get(key)
         if value is None:
             return missing
-        return several(value) if isinstance(value, tuple) else not fits(value)
+        return not fits(value) if isinstance(value, str) else several(value)
 
     return negative if negated else positive
 

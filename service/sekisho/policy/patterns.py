@@ -110,8 +110,8 @@ def _surrounded(first: str, last: str) -> Matcher:
 
 
 _SHAPES: dict[tuple[object, ...], Callable[..., Matcher]] = {
-    (): lambda: "".__eq__,
-    (str,): lambda text: text.__eq__,
+    (): lambda: frozenset(("",)).__contains__,
+    (str,): lambda text: frozenset((text,)).__contains__,  # not `text.__eq__`, which answers NotImplemented for what is no text
     (ANY,): lambda: _anything,
     (str, ANY): lambda first: lambda text: text.startswith(first),
     (ANY, str): lambda last: lambda text: text.endswith(last),

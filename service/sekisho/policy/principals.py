@@ -62,7 +62,7 @@ class Grantees:
         self.negated = statement.not_principal
         self._everyone = (DIRECT if by_principal_arn(statement.conditions) else LIMITED) if element.everyone else NONE
         self._accounts = frozenset(filter(None, map(_account, element.aws)))
-        self._names = frozenset(name for name in element.aws if name != "*" and not _account(name))
+        self._names = frozenset(name for name in element.aws if name not in ("", "*") and not _account(name))
         self._roles = frozenset(filter(None, map(_role, self._names)))
         self._services = frozenset(element.service)
         self._federated = frozenset(element.federated)
