@@ -180,4 +180,4 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_constant(literal: str) -> NoReturn:
-    raise ValidationError(f"`{literal}` is not a JSON value")
+    raise ValidationError(f"a case is not JSON: `{literal}` is no value")
