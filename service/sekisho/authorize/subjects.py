@@ -23,7 +23,7 @@ def subject(call: Call, request: pb.AuthorizeRequest) -> Subject:
     if kind is None:
         return call.caller.subject
     if kind == "bearer_token":
-        return authenticate.proven(call, authenticate.of_bearer(request.bearer_token, call.node.audience))
+        return authenticate.proven(call, authenticate.of_bearer(request.bearer_token, request.audience or call.node.audience))
     if kind == "signed_request":
         return authenticate.proven(call, _signed(request.signed_request))
     return _named(call, request.principal_arn)
@@ -39,6 +39,8 @@ def _named(call: Call, text: str) -> Subject:
     consent to it, a principal of another account cannot be named at all.
     """
     parsed = arn.parse(text)
+    if "\0" in text:  # PostgreSQL has no such character, and could not even be asked
+        raise InvalidPrincipal("the ARN holds a character that no ARN has")
     if parsed.account != call.account_id:
         raise AccessDenied(f"The account {parsed.account} has not consented that account {call.account_id} asserts its principals.")
     require.demand(call, "authorize:AssertPrincipal", Resource(text), {})
