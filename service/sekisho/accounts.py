@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from sekisho import arn, changes, db
 from sekisho.credentials import access_keys
 from sekisho.durable import write_file
-from sekisho.errors import InvalidArgument
+from sekisho.errors import FailedPrecondition, InvalidArgument, SekishoError
 from sekisho.secrets import KeyRing
 from sekisho.sigv4 import Credentials
 from sekisho.tables import AccessKey, Account, AuditRecord, Root
@@ -28,6 +28,10 @@ OPERATOR = "local-operator"
 
 class AccountExists(InvalidArgument):
     """The account id is taken."""
+
+
+class WrongKeyRing(FailedPrecondition):
+    """The key ring is another than the one that sealed the database's secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,17 @@ def exist(database: db.Database) -> bool:
     """Whether the database has any account, whose secrets only its own key ring opens."""
     with database.read() as session:
         return session.scalar(select(Account.id).limit(1)) is not None
+
+
+def refuse_other_ring(database: db.Database, ring: KeyRing) -> None:
+    """Raise WrongKeyRing when the ring does not open what the database holds: else a server would start, and fail each call alone."""
+    with database.read() as session:
+        key = session.scalars(select(AccessKey).order_by(AccessKey.created_at.desc(), AccessKey.id).limit(1)).one_or_none()
+    if key is not None:
+        try:
+            access_keys.unseal(key.id, key.secret, ring)
+        except SekishoError as error:
+            raise WrongKeyRing("the key ring is not the one that sealed this database's secrets; put that one in its place") from error
 
 
 def _new(account_id: str | None, access_key_id: str | None, secret_access_key: str | None) -> NewAccount:

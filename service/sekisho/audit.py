@@ -17,6 +17,8 @@ from sekisho.spool import Entry
 from sekisho.tables import AuditRecord
 
 KIND = "audit"
+LIMIT = 102_400
+"""Bytes of a request or response that a record shows; CloudTrail leaves out what is over 100 KB, too."""
 REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 Event = dict[str, Any]
@@ -37,11 +39,17 @@ def event(call: Call, request: Message | None, response: Message | None, error: 
         "access_key_id": acting.subject.access_key_id if acting is not None else "",
         "source_ip": call.peer.source_ip,
         "user_agent": call.peer.user_agent[:256],
-        "request": json.dumps(plain(request)) if request is not None else "{}",
-        "response": json.dumps(plain(response)) if response is not None else "{}",
+        "request": _shown(request),
+        "response": _shown(response),
         "error_code": error.code if error is not None else None,
-        "error_message": error.message[:2048] if error is not None else None,
+        "error_message": error.message[:2048].replace("\0", "\ufffd") if error is not None else None,
     }
+
+
+def _shown(message: Message | None) -> str:
+    if message is None:
+        return "{}"
+    return json.dumps(plain(message)) if message.ByteSize() <= LIMIT else '{"omitted": "over 100 KB"}'
 
 
 def row(record: Event, *, revision: int | None) -> AuditRecord:

@@ -6,6 +6,7 @@ and then BEGIN IMMEDIATE, because SQLite's own lock starves writers of other pro
 """
 
 import hashlib
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,12 +21,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from sekisho.errors import RequestTimeout, ServiceUnavailable
+from sekisho.errors import Internal, RequestTimeout, ServiceUnavailable
 from sekisho.file_lock import FileLock
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds that a call may take when its caller set no deadline."""
 
+_BUSY = 5.0  # seconds at the most that SQLite waits for a program that does not know our lock file
 _LOCK_CLASS = 0x5EC1  # the first key of our two-key advisory locks, so that they are told from those of other programs
 _TRANSIENT = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 
@@ -66,6 +68,10 @@ class Base(DeclarativeBase):
 
 class UnsafeDatabase(ServiceUnavailable):
     """The database would lose a committed write, or is none that we know."""
+
+
+class CommitUnknown(Internal):
+    """The database broke off during the commit: the write is there or it is not. Not to be repeated blindly, hence not Unavailable."""
 
 
 class WriteConflict(ServiceUnavailable):
@@ -115,8 +121,10 @@ class Database:
     def _session(self, deadline: float, mode: str) -> Iterator[Session]:
         left = remaining(deadline)
         with translated(), Session(self.engine, expire_on_commit=False, autoflush=True) as session:
-            options = (
-                {"sekisho_begin": mode} if self.sqlite else {"isolation_level": mode, "postgresql_readonly": mode == "REPEATABLE READ"}
+            options: dict[str, Any] = (
+                {"sekisho_begin": mode, "sekisho_wait": min(_BUSY, left)}
+                if self.sqlite
+                else {"isolation_level": mode, "postgresql_readonly": mode == "REPEATABLE READ"}
             )
             connection = session.connection(execution_options=options)
             if not self.sqlite:
@@ -152,7 +160,20 @@ def lock(session: Session, name: str) -> None:
 def _commit(session: Session, deadline: float) -> None:
     session.flush()
     remaining(deadline)
-    session.commit()
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if _undecided(error.orig):
+            raise CommitUnknown("The database broke off during the commit; whether the write took place is not known.") from error
+        raise
+
+
+def _undecided(error: BaseException | None) -> bool:
+    """Whether a failed commit may have taken place: the connection went, or the disk failed after it had the pages."""
+    if isinstance(error, sqlite3.Error):
+        return "disk I/O error" in str(error)
+    state = getattr(error, "sqlstate", None)
+    return state is None or state[:2] in ("08", "57")  # connection exceptions; the server was stopped or cancelled us
 
 
 @contextmanager
@@ -167,13 +188,15 @@ def translated() -> Iterator[None]:
     except PoolTimeout as error:
         raise ServiceUnavailable("No database connection became free in time.") from error
     except (OperationalError, DBAPIError) as error:
+        raise _said(error.orig) from error
+    except sqlite3.Error as error:  # from a new connection's pragmas, which SQLAlchemy does not wrap
         raise _said(error) from error
 
 
-def _said(error: DBAPIError) -> ServiceUnavailable | RequestTimeout:
+def _said(error: BaseException | None) -> ServiceUnavailable | RequestTimeout:
     """The error of a database in our words."""
-    state = getattr(error.orig, "sqlstate", None)
-    words = str(error.orig)
+    state = getattr(error, "sqlstate", None)
+    words = str(error)
     if state in _TRANSIENT:
         return WriteConflict("The request was rejected because it collided with another request. Try again.")
     if state == "57014":
@@ -190,7 +213,7 @@ def _said(error: DBAPIError) -> ServiceUnavailable | RequestTimeout:
 def _sqlite(url: URL, pool_size: int) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise UnsafeDatabase("an in-memory database would lose every write; name a file")
-    engine = create_engine(url, connect_args={"timeout": 5.0, "check_same_thread": False}, pool_size=pool_size, max_overflow=pool_size)
+    engine = create_engine(url, connect_args={"timeout": _BUSY, "check_same_thread": False}, pool_size=pool_size, max_overflow=pool_size)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -202,7 +225,9 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sekisho_begin', 'DEFERRED')}")
+        options = connection.get_execution_options()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(options.get('sekisho_wait', _BUSY) * 1000)}")
+        connection.exec_driver_sql(f"BEGIN {options.get('sekisho_begin', 'DEFERRED')}")
 
     return engine
 
@@ -211,9 +236,17 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     # The pool checks a connection before it lends it: after a failover the first call does not pay with an error.
-    return create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=10, connect_args={"connect_timeout": 5}
-    )
+    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=10, connect_args=_PATIENCE)
+
+
+# A server whose machine is gone says nothing: without these a call would wait for the kernel's own quarter of an hour.
+_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds
+}
 
 
 def refuse_unsafe(database: Database) -> None:

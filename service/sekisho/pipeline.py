@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError, Message
 
 from sekisho import audit, changes, validation
 from sekisho.annotations import Access
-from sekisho.authorize import authenticate, require
+from sekisho.authorize import authenticate, freshness, require
 from sekisho.authorize.authenticate import Proof
 from sekisho.authorize.call import Call, Node, Peer
 from sekisho.changes import Point
@@ -118,6 +118,7 @@ def _read(call: Call, request: Message, subject: Any) -> Reply:
 
 
 def _decide(call: Call, request: Message, subject: Any) -> Reply:
+    freshness.wait(call, request)
     _authorized(call, request, subject, newest=False)
     message = call.operation.function(call, request)
     return Reply(message, (call.point or call.node.world.point).token)

@@ -1,8 +1,8 @@
 """The schema's versions: Alembic's migrations, found in the installed package or, for an editable install, in the checkout."""
 
-from collections.abc import Callable
+import time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -16,7 +16,8 @@ from sekisho import db
 from sekisho.errors import FailedPrecondition
 from sekisho.tables import Base
 
-T = TypeVar("T")
+PATIENCE = 3600.0
+"""Seconds that a migration may take, or wait for another process that migrates."""
 
 
 class SchemaMismatch(FailedPrecondition):
@@ -39,32 +40,31 @@ def head() -> str:
 
 def current(database: db.Database) -> str | None:
     """The version that the database has; None when it is empty."""
-    return _connected(database, _version)
+    with database.read() as session:
+        return _version(session.connection())
 
 
 def upgrade(database: db.Database) -> str:
     """Bring the database to the newest version, one process at a time; what is there already is left alone."""
 
-    def run(connection: Connection) -> str:
+    with database.write(("schema",), deadline=time.monotonic() + PATIENCE) as session:
+        connection = session.connection()
         if _version(connection) != head():
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-        return head()
-
-    return _connected(database, run)
+    return head()
 
 
 def check(database: db.Database) -> list[str]:
     """How the database differs from the schema of this program, a line a difference; none when it fits."""
 
-    def run(connection: Connection) -> list[str]:
+    with database.read() as session:
+        connection = session.connection()
         version = _version(connection)
         if version != head():
             return [f"the database has schema version {version or 'none'}, this program works with {head()}"]
         return [str(difference) for difference in compare_metadata(MigrationContext.configure(connection, opts=OPTIONS), Base.metadata)]
-
-    return _connected(database, run)
 
 
 def refuse_mismatch(database: db.Database) -> None:
@@ -95,9 +95,3 @@ def _config() -> Config:
 
 def _version(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def _connected(database: db.Database, run: Callable[[Connection], T]) -> T:
-    """Run with the database to ourselves: two processes that start at once do not both migrate."""
-    with database.write(("schema",)) as session:
-        return run(session.connection())

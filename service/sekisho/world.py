@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sekisho import arn, policy
-from sekisho.errors import Unavailable
+from sekisho.errors import NotFound, Unavailable
 
 ALLOW_ALL = policy.Attached(
     program=policy.compiled('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'), name="root"
@@ -130,7 +130,7 @@ class Acting:
         return policy.Layers(identity=self.identity, resource=resource, boundary=self.boundary, session=self.session)
 
 
-class UnknownPrincipal(Unavailable):
+class UnknownPrincipal(NotFound):
     """The principal of a credential is gone; the edge says it as AWS does."""
 
 

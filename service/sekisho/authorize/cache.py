@@ -142,7 +142,19 @@ class World:
         if isinstance(record, PrincipalRecord | PolicyRecord) and record.arn == text:
             return known
         with self._database.read() as session:
-            found = records.id_of_arn(session, text)
+            return self._remembered(text, records.id_of_arn(session, text))
+
+    def role_id(self, account_id: str, name: str) -> str | None:
+        """The unique id of a role by account and name, as role-session ARNs give them; remembered likewise."""
+        text = f"{account_id}/{name}"
+        known = self._arns.get(text)
+        record = self.record(known) if known is not None else None
+        if isinstance(record, PrincipalRecord) and (record.kind, record.account_id, record.name) == ("role", account_id, name):
+            return known
+        with self._database.read() as session:
+            return self._remembered(text, records.role_id(session, account_id, name))
+
+    def _remembered(self, text: str, found: str | None) -> str | None:
         with self._lock:
             self._arns.pop(text, None)
             if found is not None:
@@ -150,11 +162,6 @@ class World:
                     self._arns.clear()
                 self._arns[text] = found
         return found
-
-    def role_id(self, account_id: str, name: str) -> str | None:
-        """The unique id of a role by account and name, as role-session ARNs give them."""
-        with self._database.read() as session:
-            return records.role_id(session, account_id, name)
 
     def load(self, id_: str, session: Session) -> Record | None:
         """Load a record and keep it, unless the session's snapshot is older than what the cache has applied already."""

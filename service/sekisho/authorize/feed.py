@@ -52,11 +52,13 @@ class Feed:
                     continue
                 self._world.poll()
                 failing = False
-            except (SekishoError, sqlite3.Error) as error:
+            except Exception as error:  # whatever it is, the thread goes on: without it the world would stand still
                 if version is not None:
                     version.forget()
                 if not failing:  # once for each outage, not twenty times a second
-                    log.warning("feed.database_unreachable", error=str(error))
+                    log.warning(
+                        "feed.database_unreachable", error=error.message if isinstance(error, SekishoError) else type(error).__name__
+                    )
                 failing = True
 
     def wait_for(self, token: str, deadline: float) -> None:

@@ -39,7 +39,6 @@ LAYERS = {
 @operation
 def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
-    _wait(call, request)
     who, point = call.node.world.acting(subjects.subject(call, request), call.now)
     asked, layers = question(call, request, who)
     return _answer(call, who, policy.decide(asked, layers), point, call.request_id)
@@ -48,8 +47,6 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
 @operation
 def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.AuthorizeBatchResponse:
     """All questions are answered from one revision; one that fails does not fail the others."""
-    for item in request.requests:
-        _wait(call, item)
     found: list[Subject | SekishoError] = [_subject_or_error(call, item) for item in request.requests]
 
     def compose(reader: Reader) -> list[Acting | SekishoError]:
@@ -70,7 +67,6 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
 @operation
 def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     """The same decision as Authorize, with the whole way to it."""
-    _wait(call, request.request)
     who, point = call.node.world.acting(subjects.subject(call, request.request), call.now)
     asked, layers = question(call, request.request, who)
     decision = policy.decide(asked, layers)
@@ -87,8 +83,10 @@ def question(call: Call, request: pb.AuthorizeRequest, who: Acting) -> tuple[pol
     context = request_keys.of_environment(call.now, call.peer)
     for key in ("aws:sourceip", "aws:useragent", "aws:securetransport"):
         context.pop(key, None)  # these are of the calling service's own connection, and say nothing of its client's
-    context |= _given(request)
-    context |= request_keys.tags_of_resource(request.resource_tags, "aws")
+    given, tags = _given(request), request_keys.tags_of_resource(request.resource_tags, "aws")
+    if len(tags) != len(request.resource_tags) or tags.keys() & given.keys():
+        raise InvalidContext("a tag of the resource is given twice; the case of its key makes no difference")
+    context |= given | tags
     context |= who.keys
     owner = request.resource_account or arn.account_of(request.resource) or call.account_id
     if not arn.is_account_id(owner):
@@ -124,11 +122,6 @@ def _given(request: pb.AuthorizeRequest) -> request_keys.Keys:
 
 
 _SERVERS_OWN = frozenset(("aws:currenttime", "aws:epochtime", "aws:resourceaccount"))
-
-
-def _wait(call: Call, request: pb.AuthorizeRequest) -> None:
-    if request.at_least:
-        call.node.feed.wait_for(request.at_least, call.deadline)
 
 
 def _subject_or_error(call: Call, request: pb.AuthorizeRequest) -> Subject | SekishoError:

@@ -53,6 +53,10 @@ class Drain:
                 if not failing:
                     log.warning("drain.waiting", error=error.message)
                 failing = True
+            except Exception as error:  # whatever it is, the thread goes on: what it carries must arrive in the end
+                if not failing:
+                    log.error("drain.failing", error=type(error).__name__)
+                failing = True
             if last_round:
                 return
 

@@ -8,7 +8,7 @@ from grpc_status import rpc_status
 from sekisho.errors import SekishoError
 
 DOMAIN = "sekisho"
-_MESSAGE = 4096  # characters; a status travels in HTTP/2 trailers, whose size clients bound
+_ROOM = 6_500  # bytes of a status in HTTP/2 trailers; clients of grpcio drop trailers over 8 KiB at random, with status and all
 
 
 def of(error: SekishoError, request_id: str) -> grpc.Status:
@@ -16,5 +16,18 @@ def of(error: SekishoError, request_id: str) -> grpc.Status:
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"code": error.code, "request_id": request_id})
     detail = any_pb2.Any()
     detail.Pack(info)
+    message = _fitting(error.message or error.code)
     code = getattr(grpc.StatusCode, error.grpc).value[0]
-    return rpc_status.to_status(status_pb2.Status(code=code, message=error.message[:_MESSAGE] or error.code, details=[detail]))
+    return rpc_status.to_status(status_pb2.Status(code=code, message=message, details=[detail]))
+
+
+def _fitting(message: str) -> str:
+    """The message, cut so that it fits into trailers, where it stands twice: percent-encoded, and in base64 within the details."""
+    while (size := _size(message)) > _ROOM:
+        message = message[: len(message) * _ROOM // size - 1] + "…"
+    return message
+
+
+def _size(message: str) -> int:
+    data = message.encode()
+    return sum(1 if 32 <= byte < 127 and byte != 37 else 3 for byte in data) + len(data) * 4 // 3

@@ -13,7 +13,7 @@ from sekisho.authorize import request_keys, require
 from sekisho.authorize.call import Call
 from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
-from sekisho.errors import AccessDenied, ValidationError
+from sekisho.errors import AccessDenied, Unimplemented, ValidationError
 from sekisho.operations import Resource, operation
 from sekisho.policy import validate
 from sekisho.world import PolicyRecord, PrincipalRecord, SessionFacts
@@ -27,8 +27,9 @@ _NO_SESSION = SessionFacts(kind="")
 def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleResponse:
     """Temporary credentials of a role. Who may not assume it does not learn whether it exists."""
     before = call.caller.subject.session or _NO_SESSION
-    role = _role(call, request.role_arn)
+    _possible(call, request)
     tags, transitive = _tags(request, before)
+    role = _role(call, request.role_arn)
     _permitted(call, request, role, before)
     seconds = _seconds(request, role, chained=before.kind == "assumed-role")
     source_identity = _source_identity(request, before)
@@ -69,6 +70,16 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
     return response
 
 
+def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
+    """What is refused for every role; asked first, so that the answer does not tell whether there is such a role."""
+    if call.caller.principal.kind == "root":
+        raise AccessDenied("Roles may not be assumed by root accounts.")
+    if request.token_code or request.serial_number:
+        raise AccessDenied("MultiFactorAuthentication failed with invalid MFA one time pass code.")
+    if request.provided_contexts or request.minimum_session_token_size:  # to leave them out in silence could leave out a restriction
+        raise Unimplemented("ProvidedContexts and MinimumSessionTokenSize are not supported.")
+
+
 def _role(call: Call, text: str) -> PrincipalRecord:
     parsed = arn.parse(text)
     id_ = call.node.world.id_of_arn(text) if parsed.service == "iam" and parsed.resource.startswith("role/") else None
@@ -83,10 +94,6 @@ def _permitted(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord,
 
     What the calling session passes on (transitive tags, source identity) takes the same permission as what the request gives.
     """
-    if call.caller.principal.kind == "root":
-        raise AccessDenied("Roles may not be assumed by root accounts.")
-    if request.token_code or request.serial_number:
-        raise AccessDenied("MultiFactorAuthentication failed with invalid MFA one time pass code.")
     actions = ["sts:AssumeRole"]
     if request.tags or before.transitive:
         actions.append("sts:TagSession")
