@@ -136,6 +136,7 @@ def prepare(options: Options) -> None:
             access_key_id=options.root_access_key_id,
             secret_access_key=options.root_secret_access_key,
         )
+        accounts.refuse_other_ring(database, ring)
 
 
 def key_ring(database: db.Database, options: Options) -> KeyRing:
