@@ -60,7 +60,7 @@ def bootstrap(
     access_key_id: str | None = None,
     secret_access_key: str | None = None,
 ) -> NewAccount | None:
-    """The first account of an empty database, with its root credentials in a file of the AWS CLI's format; None when there is one already."""
+    """The first account of an empty database, its root credentials in a file of the AWS CLI's format; None when there is one already."""
     with database.write(("accounts",)) as session:
         if session.scalar(select(Account.id).where(Account.id != AWS).limit(1)) is not None:
             return None
