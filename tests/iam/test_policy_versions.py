@@ -1,7 +1,10 @@
 """The versions of a managed policy, over the whole pipeline."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from sekisho.tables import Policy
 from tests.harness import House
 from tests.iam.conftest import Refused
 from tests.iam.documents import LIST_BUCKETS, allow
@@ -28,6 +31,16 @@ def test_a_version_has_its_text_only_where_it_is_asked_for(house: House, policy_
     assert house.call("GetPolicyVersion", policy_arn=policy_arn, version_id="v1").policy_version.document == LIST_BUCKETS
     assert not any(version.HasField("document") for version in house.call("ListPolicyVersions", policy_arn=policy_arn).versions)
     assert versions(house, policy_arn) == [("v2", False), ("v1", True)]
+
+
+def test_a_policy_was_updated_when_its_newest_version_was_made(house: House, policy_arn: str) -> None:
+    id_ = house.call("GetPolicy", policy_arn=policy_arn).policy.policy_id
+    with house.node.database.write((house.account_id,)) as session:
+        row = session.get_one(Policy, id_)
+        row.created_at = row.updated_at = datetime(2026, 1, 1, tzinfo=UTC)
+    made = house.call("CreatePolicyVersion", policy_arn=policy_arn, policy_document=LIST_BUCKETS).policy_version
+    seen = house.call("GetPolicy", policy_arn=policy_arn).policy
+    assert (seen.create_date.ToDatetime(UTC), seen.update_date) == (datetime(2026, 1, 1, tzinfo=UTC), made.create_date)
 
 
 def test_one_version_is_in_force(house: House, policy_arn: str) -> None:
