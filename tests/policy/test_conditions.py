@@ -66,6 +66,7 @@ ROWS: dict[str, tuple[str, list[str], str, bool]] = {
     "ip_six_is_not_four": ("IpAddress", ["0.0.0.0/0"], "2001:db8::1", False),
     "ip_mapped_is_four": ("IpAddress", ["10.0.0.0/8"], "::ffff:10.1.1.1", True),
     "ip_mapped_range": ("IpAddress", ["::ffff:10.0.0.0/104"], "10.1.1.1", True),
+    "ip_mapped_range_wider_than_four": ("IpAddress", ["::ffff:10.0.0.0/90"], "10.1.1.1", False),
     "not_ip": ("NotIpAddress", ["10.0.0.0/8", "2001:db8::/32"], "192.0.2.1", True),
     "not_ip_inside": ("NotIpAddress", ["2001:db8::/32", "10.0.0.0/8"], "10.0.0.1", False),
     "arn_equals_has_wildcards": ("ArnEquals", ["arn:aws:sns:*:1:t-*"], "arn:aws:sns:us-east-1:1:t-1", True),

@@ -128,7 +128,7 @@ def _pieces(pattern: tuple[Token, ...]) -> Matcher:
 
     def match(text: str) -> bool:
         at, end = start, len(text) - ending
-        if end < at or not text.startswith(first) or not text.endswith(last):
+        if not text.startswith(first) or not text.endswith(last):
             return False
         for piece in middle:
             at = text.find(piece, at, end)
