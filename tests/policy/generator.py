@@ -146,8 +146,9 @@ class Scene:
         return document
 
     def identity(self) -> Doc:
-        """An identity, boundary or session policy."""
-        return self.document([self.statement(0.15) for _ in range(self.rng.choice((1, 2, 3)))])
+        """An identity policy, now and then a long one, in which statements are found by an index."""
+        count = self.rng.randrange(20, 60) if self.maybe(0.03) else self.rng.choice((1, 2, 3))
+        return self.document([self.statement(0.15 if count < 4 else 0.03) for _ in range(count)])
 
     def limit(self) -> Doc:
         """A boundary, a session policy or an SCP: mostly wide."""
@@ -156,8 +157,9 @@ class Scene:
     def resource(self, *, trust: bool) -> Doc:
         """A resource policy, or a role's trust policy, which has no Resource."""
         statements = []
-        for _ in range(self.rng.choice((1, 2, 3))):
-            statement = self.statement(0.15, 0.2)
+        count = self.rng.randrange(20, 40) if self.maybe(0.02) else self.rng.choice((1, 2, 3))
+        for _ in range(count):
+            statement = self.statement(0.15 if count < 4 else 0.03, 0.2 if count < 4 else 0.0)
             if trust:
                 statement = {key: value for key, value in statement.items() if not key.endswith("Resource")}
             if self.maybe(0.35 if statement["Effect"] == "Deny" else 0.03):
