@@ -41,7 +41,7 @@ fmt: .venv/.dev ## Write Python as lint wants it
 
 gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when one changed
 
-bench: gen .venv/.dev ## Measure, with the peers in the same run
+bench: gen .venv/.bench ## Measure, with the peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
 campaign: gen .venv/.dev ## Drive the evaluator and the oracle in bulk with seeded worlds
@@ -55,6 +55,7 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) pyproject.toml --extra server -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra server requirements/build.in requirements/dev.in -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## Remove what was made, the environment included; .data stays
 	rm -rf .venv .tools dist build service/sekisho/api .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -80,6 +81,13 @@ clean: ## Remove what was made, the environment included; .data stays
 
 .venv/.dev: .venv/.project requirements/dev.txt
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# One by one, by the pins and hashes: a peer that cannot be had on a machine is reported as absent, the others are still measured.
+.venv/.bench: .venv/.dev requirements/bench.txt bench/peers/node/package-lock.json
+	@for peer in $$(sed 's/ *#.*//' requirements/bench.in); do $(INSTALL) --constraint requirements/bench.txt $$peer || true; done
+	@mkdir -p .venv/node && cp bench/peers/node/package.json bench/peers/node/package-lock.json .venv/node
+	@! command -v npm >/dev/null || npm ci --silent --prefix .venv/node --cache .tools/cache/npm || true
 	@touch $@
 
 service/sekisho/api/.made: .venv/.project hatch_build.py service/sekisho/naming.py $(PROTOS)
