@@ -66,9 +66,9 @@ def test_a_budget_ends_the_repetitions_of_a_client(client: Client, fake: Fake) -
 def test_no_repetition_past_the_deadline(fake: Fake) -> None:
     fake.replies = [said("UNAVAILABLE"), ALLOWED]
     # the wait before a repetition is random; of 60 to 6,000,000 seconds hardly any is less than the 30 of the deadline
-    with Client(fake.endpoint, CREDENTIALS, retries=Retries(first=6e6, longest=6e6), timeout=30.0) as patient:
-        with pytest.raises(sekisho.Unavailable):
-            patient.authorize(action="orders:GetOrder", resource="*")
+    patient = Client(fake.endpoint, CREDENTIALS, retries=Retries(first=6e6, longest=6e6), timeout=30.0)
+    with patient, pytest.raises(sekisho.Unavailable):
+        patient.authorize(action="orders:GetOrder", resource="*")
     assert len(fake.arrived) == 1
 
 

@@ -19,10 +19,19 @@ MAX_VERSIONS = 5
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to bring about; running it says what had to be done."""
+    """One thing to bring about."""
 
     what: str
-    run: Callable[[], Result]
+    work: Callable[[], Result]
+
+    def run(self) -> Result:
+        """Bring it about, and say what had to be done; an error says in what it was."""
+        from sekisho.client import Error
+
+        try:
+            return self.work()
+        except Error as error:
+            raise ValueError(f"{self.what}: {error}") from error
 
 
 def steps(client: "Client", account_id: str, account: Account) -> list[Step]:

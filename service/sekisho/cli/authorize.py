@@ -105,7 +105,7 @@ def _members(decision: "Decision", explanation: "Explanation | None") -> dict[st
 
 def _show(decision: "Decision", explanation: "Explanation | None", action: str, resource: str) -> None:
     out = screen.console()
-    out.print(screen.verdict(decision), f"  {decision.principal_arn}", markup=False)
+    out.print(screen.verdict(decision), f" {decision.principal_arn}", markup=False)
     lines = [("action", action), ("resource", resource), ("because", screen.reason(decision))]
     if decision.missing_keys:
         lines.append(("missing", f"{', '.join(decision.missing_keys)}: asked for by a condition, given by nobody"))

@@ -56,7 +56,7 @@ def output(name: str, data_dir: Path, *arguments: str) -> str:
     """What one of our own commands prints."""
     done = subprocess.run(command(name, data_dir, *arguments), capture_output=True, text=True, env=_environment(), check=False)  # noqa: S603  # ourselves
     if done.returncode != 0:
-        raise ValueError(done.stderr.strip())
+        raise ValueError(done.stderr.strip().removeprefix("sekisho: "))
     return done.stdout
 
 
@@ -69,7 +69,7 @@ def _started(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> s
     limit = time.monotonic() + START
     while not (data_dir / "endpoints.json").exists():
         if process.poll() is not None or time.monotonic() > limit:
-            said = log.read_text().strip().splitlines()
-            raise DidNotStart(f"the server did not start: {said[-1] if said else 'it said nothing'}")
+            said = log.read_text().strip().splitlines() or ["it said nothing"]
+            raise DidNotStart(f"the server did not start: {said[-1].removeprefix('sekisho: ')}")
         time.sleep(0.02)
     return connection.endpoints(data_dir)["grpc"]

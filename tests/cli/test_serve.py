@@ -1,0 +1,89 @@
+"""`sekisho serve`, `db` and `account`: the commands beside the server."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sekisho.client import Client, Credentials
+from tests.cli.command import environment, one_line, sekisho
+from tests.cli.conftest import Shop
+
+
+def test_serve_says_where_it_listens_and_stops_when_told(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    env = environment(
+        SEKISHO_GRPC="127.0.0.1:0", SEKISHO_HTTP="127.0.0.1:0", SEKISHO_DATA_DIR=str(data_dir), SEKISHO_ACCOUNT_ID="111122223333"
+    )
+    with subprocess.Popen([sys.executable, "-m", "sekisho.cli", "serve"], stdout=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(9)]
+        endpoints = json.loads((data_dir / "endpoints.json").read_text())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert said[0] == "Sekisho serves.\n"
+    assert said[1].split() == ["gRPC", endpoints["grpc"]]
+    assert said[2].split() == ["HTTP", f"http://{endpoints['http']}/readyz"]
+    assert f"{data_dir}/credentials (profile `root`)" in said[3]
+    commands = "".join(said[6:])
+    for part in (" load ", " authorize --principal user/support/amara ", " token)", f"SEKISHO_DATA_DIR={data_dir} ", endpoints["grpc"]):
+        assert part in commands
+    assert not (data_dir / "endpoints.json").exists()
+    assert (data_dir / "credentials").stat().st_mode & 0o777 == 0o600
+    assert "secret" not in "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--grpc", "0.0.0.0:0"], "would carry credentials in the clear"),
+        (["--grpc", "127.0.0.1"], "is not HOST:PORT"),
+        (["--tls-cert", "cert.pem"], "--tls-cert and --tls-key go together"),
+        (["--database", "nonsense"], "Could not parse SQLAlchemy URL"),
+        (["--account-id", "12"], "`12` is not an account id of twelve digits"),
+    ],
+    ids=lambda option: option[0] if isinstance(option, list) else "",
+)
+def test_serve_refuses_in_one_line(tmp_path: Path, option: list[str], said: str) -> None:
+    done = sekisho("serve", "--data-dir", tmp_path / "data", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", *option)
+    assert said in one_line(done)
+
+
+def test_db_from_nothing_to_now(database_url: str) -> None:
+    assert sekisho("db", "current", "--database", database_url).stdout == "none\n"
+    missing = sekisho("db", "check", "--database", database_url)
+    assert (missing.returncode, "schema version none" in missing.stderr) == (1, True)
+    version = sekisho("db", "upgrade", "--database", database_url).stdout
+    assert version.strip().isdigit()
+    assert sekisho("db", "upgrade", "--database", database_url).stdout == version
+    assert sekisho("db", "current", env={"SEKISHO_DATABASE": database_url}).stdout == version
+    fits = sekisho("db", "check", "--database", database_url)
+    assert (fits.returncode, fits.stdout) == (0, "the database fits\n")
+
+
+def test_an_account_beside_the_running_server(shop: Shop) -> None:
+    done = sekisho("account", "create", "--name", "branch", "--data-dir", shop.data_dir)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert list(made) == ["account_id", "access_key_id", "secret_access_key"]
+    with Client(shop.grpc, Credentials(made["access_key_id"], made["secret_access_key"])) as client:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                assert client.sts.get_caller_identity().arn == f"arn:aws:iam::{made['account_id']}:root"
+                break
+            except Exception:
+                # another process wrote it: the server's look at the change log may be still to come
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        assert list(client.iam.list_users().users) == []
+
+
+def test_an_account_needs_a_server_that_was_started_once(tmp_path: Path) -> None:
+    assert "start the server once" in one_line(sekisho("account", "create", "--data-dir", tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
