@@ -107,6 +107,7 @@ def _write_once(call: Call, request: Message, subject: Any) -> Reply:
         message = call.operation.function(call, request)
         point = changes.record(session, touched, call.now, lambda: randomness.token_hex(8))
         session.add(audit.row(audit.event(call, request, message), revision=point.number))
+    call.node.world.committed(point, touched.ids)
     return Reply(message, point.token)
 
 

@@ -6,7 +6,7 @@ a record loaded from a snapshot older than the cache is not kept, and a composit
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Self, TypeVar
@@ -94,6 +94,14 @@ class World:
                     self._advance(session, newest)
         self.fresh_at = time.monotonic()
         return self.point
+
+    def committed(self, point: Point, ids: Iterable[str]) -> None:
+        """A write of this worker's own: what it touched is stale here at once, not only when the log is looked at."""
+        with self._lock:
+            for id_ in ids:
+                self._evict(id_)
+            if point.number == self.point.number + 1:
+                self.point = point
 
     def _advance(self, session: Session, newest: Point) -> None:
         if changes.at(session, self.point.number) != self.point:
