@@ -48,7 +48,7 @@ SCALARS = {
     "blob": FieldDescriptor.TYPE_BYTES,
 }
 
-PACKAGES = sorted({module.name for module in pkgutil.iter_modules(sekisho.api.__path__)} - OURS)
+PACKAGES = sorted({module.name for module in pkgutil.iter_modules(sekisho.api.__path__) if module.ispkg} - OURS)
 RPCS = {f"{package}:{method.name}": method for package in PACKAGES for method in operations.rpcs(package).values()}
 MODELS = {package: botocore.session.get_session().get_service_model(package) for package in PACKAGES}
 
@@ -168,7 +168,7 @@ def test_request_and_response_are_the_rpcs_own(rpc: str) -> None:
 
 @pytest.mark.parametrize("rpc", RPCS)
 def test_access_names_fields_of_the_request(rpc: str) -> None:
-    access = operations.access_of(RPCS[rpc])
+    access = annotations.access(RPCS[rpc])
     fields = set(RPCS[rpc].input_type.fields_by_name)
     assert {name for check in access.check for name in (check.field, check.when_field) if name} <= fields
     assert all(bool(check.kind) == bool(check.field) for check in access.check)
