@@ -6,7 +6,7 @@ of temporary credentials from their own sealed session token. Everything that do
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prometheus_client import Counter
 
@@ -52,6 +52,14 @@ def of_bearer(token: str, audience: str) -> Proof:
     """A bearer token, which is a presigned GetCallerIdentity."""
     proof = bearer.parse(token)
     return Proof(proof.signed, lambda secret, now: bearer.verify(proof, secret, audience, now))
+
+
+def over_http(request: sigv4.HttpRequest, service: str, skew: timedelta) -> Proof:
+    """The proof in an HTTP request: a signature in its header or in its query string, scoped to this service."""
+    signed = sigv4.read_http(request)
+    if signed.scope.service != service:
+        raise sigv4.SignatureDoesNotMatch(f"Credential should be scoped to correct service: '{service}'. ")
+    return Proof(signed, lambda secret, now: sigv4.verify_http(signed, secret, request, now, skew=skew))
 
 
 def subject(call: Call, proof: Callable[[], Proof] | None) -> Subject:

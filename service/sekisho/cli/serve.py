@@ -29,6 +29,12 @@ def serve(
     workers: Annotated[int, typer.Option(envvar="SEKISHO_WORKERS", min=1, help="Processes that answer.")] = 1,
     data_dir: DataDir = connection.DATA_DIR,
     audience: Audience = "sekisho",
+    clock_skew: Annotated[
+        int, typer.Option(envvar="SEKISHO_CLOCK_SKEW", min=5, max=15, help="Minutes that a caller's clock may be off, over HTTP.")
+    ] = 5,
+    metrics: Annotated[
+        str, typer.Option(envvar="SEKISHO_METRICS", help="Where /metrics is, if not beside /healthz; each worker takes the next port.")
+    ] = "",
     tls_cert: Annotated[Path | None, typer.Option(envvar="SEKISHO_TLS_CERT", help="The certificate with its chain (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(envvar="SEKISHO_TLS_KEY", help="Its private key (PEM).")] = None,
     insecure: Annotated[
@@ -43,6 +49,7 @@ def serve(
     The first start on an empty database makes an account with a root access key, written to DATA_DIR/credentials
     (SEKISHO_ROOT_ACCESS_KEY_ID and SEKISHO_ROOT_SECRET_ACCESS_KEY choose it).
     """
+    from sekisho import gateway
     from sekisho.server import run
 
     options = run.Options(
@@ -52,6 +59,8 @@ def serve(
         http=http,
         workers=workers,
         audience=audience,
+        clock_skew=clock_skew,
+        metrics=metrics,
         tls_cert=tls_cert,
         tls_key=tls_key,
         insecure=insecure,
@@ -60,7 +69,7 @@ def serve(
         root_access_key_id=os.environ.get("SEKISHO_ROOT_ACCESS_KEY_ID"),
         root_secret_access_key=os.environ.get("SEKISHO_ROOT_SECRET_ACCESS_KEY"),
     )
-    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir)))
+    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir), edge=gateway.application))
 
 
 def _welcome(endpoints: "Endpoints", data_dir: Path) -> None:

@@ -1,82 +1,20 @@
 """gRPC handlers, made by a loop over the registry: bytes in, bytes out, everything between is the pipeline's."""
 
-import itertools
-import secrets
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import grpc
 
-from sekisho import pipeline
-from sekisho.annotations import Access
+from sekisho import pipeline, request_ids
 from sekisho.authorize import authenticate
 from sekisho.authorize.call import Node, Peer
-from sekisho.errors import ResourceExhausted, SekishoError
+from sekisho.errors import SekishoError
+from sekisho.lanes import Lane, Lanes
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.server import status
 
 REVISION = "sekisho-revision"
 REQUEST_ID = "sekisho-request-id"
-
-_prefix = secrets.token_hex(10)
-_numbers = itertools.count(1)
-
-
-class Throttling(ResourceExhausted):
-    """The worker has as many calls of this class as it can answer in time; nothing was done."""
-
-
-class Lane(ThreadPoolExecutor):
-    """The threads of one class of calls. When more than `waiting` calls queue for them, the oldest are refused at once:
-    their callers have waited the longest, and will not wait for the answer."""
-
-    def __init__(self, name: str, *, threads: int, waiting: int) -> None:
-        super().__init__(max_workers=threads, thread_name_prefix=name)
-        self._most = waiting
-        self._waiting = 0
-        self._count = threading.Lock()
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Queue a call; grpcio calls this."""
-        with self._count:
-            self._waiting += 1
-        return super().submit(self._begin, fn, args, kwargs)
-
-    def _begin(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        # Counted here and not in `enter`: a call whose message never comes or is too large reaches no handler.
-        with self._count:
-            self._waiting -= 1
-        return fn(*args, **kwargs)
-
-    def enter(self) -> None:
-        """A call has left the queue; Throttling when too many are behind it."""
-        if self._waiting > self._most:
-            raise Throttling("Rate exceeded")
-
-
-class Lanes:
-    """Decisions have threads of their own: a slow write never stands before one."""
-
-    def __init__(self) -> None:
-        self.decide = Lane("decide", threads=4, waiting=2000)
-        self.control = Lane("control", threads=12, waiting=500)
-
-    def of(self, operation: Operation) -> Lane:
-        """The lane of an operation."""
-        return self.decide if operation.access.level == Access.DECIDE else self.control
-
-    def close(self) -> None:
-        """Let the threads end."""
-        for lane in (self.decide, self.control):
-            lane.shutdown(wait=False, cancel_futures=True)
-
-
-def request_id() -> str:
-    """Unique over all workers and restarts, in the shape of a UUID; a random prefix and a counter cost less than uuid4."""
-    text = f"{_prefix}{next(_numbers):012x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def generic(node: Node, lanes: Lanes) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
@@ -91,7 +29,7 @@ def generic(node: Node, lanes: Lanes) -> "list[grpc.GenericRpcHandler[bytes, byt
 
 def _behaviour(node: Node, operation: Operation, lane: Lane) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def answer(body: bytes, context: grpc.ServicerContext) -> bytes:
-        id_ = request_id()
+        id_ = request_ids.new()
         metadata = context.invocation_metadata()
         arrival = pipeline.Arrival(
             body=body,

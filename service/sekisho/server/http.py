@@ -1,40 +1,96 @@
-"""The HTTP listener: `/healthz` (the process lives) and `/readyz` (it can answer)."""
+"""The HTTP listener: `/healthz` (the process lives), `/readyz` (it can answer), `/metrics` (Prometheus); all else is the edge's.
 
+The edge is an ASGI application that is made by who starts the server: this package knows none.
+"""
+
+import json
 import socket
 import threading
 import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import timedelta
+from typing import Any
 
+import prometheus_client
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
+from sekisho import request_ids
 from sekisho.authorize.call import Node
+from sekisho.lanes import Lanes
+from sekisho.server.connections import CONNECTIONS, PATIENCE, Connection
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+Application = Callable[[Event, Receive, Send], Awaitable[None]]
+Edge = Callable[[Node, Lanes, timedelta], Application]
+"""Makes the application of a node, whose calls run in these lanes; the time is how far a caller's clock may be off."""
 
 STALE = 5.0
 """Seconds without a look at the database after which a worker says that it is not ready."""
 
+Answer = tuple[int, str, bytes]
+"""Status, content type, body."""
 
-def app(node: Node) -> Starlette:
-    """The application."""
 
-    def healthz(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
+def health(node: Node) -> dict[str, Callable[[], Answer]]:
+    """`/healthz` and `/readyz`."""
 
-    def readyz(_: Request) -> JSONResponse:
+    def readyz() -> Answer:
         age = time.monotonic() - node.world.fresh_at
         ready = age < STALE
-        return JSONResponse({"status": "ok" if ready else "stale", "staleness_seconds": round(age, 3)}, status_code=200 if ready else 503)
+        return _json(200 if ready else 503, {"status": "ok" if ready else "stale", "staleness_seconds": round(age, 3)})
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    return {"/healthz": lambda: _json(200, {"status": "ok"}), "/readyz": readyz}
+
+
+def metrics() -> dict[str, Callable[[], Answer]]:
+    """`/metrics`: the counters of this process."""
+    return {"/metrics": lambda: (200, prometheus_client.CONTENT_TYPE_LATEST, prometheus_client.generate_latest())}
+
+
+def _json(status: int, value: dict[str, Any]) -> Answer:
+    return status, "application/json", json.dumps(value).encode()
+
+
+def application(pages: dict[str, Callable[[], Answer]], edge: Application | None) -> Application:
+    """The pages, and everything else to the edge; without one, nothing else is there."""
+
+    async def answer(scope: Event, receive: Receive, send: Send) -> None:
+        page = pages.get(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
+        if page is None and edge is not None:
+            await edge(scope, receive, send)
+            return
+        status, kind, body = page() if page is not None else _json(404, {"status": "not found"})
+        headers = [
+            (b"content-type", kind.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-amzn-requestid", request_ids.new().encode()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return answer
 
 
 class Listener:
     """uvicorn in a thread, on a socket that is bound already."""
 
-    def __init__(self, node: Node, bound: socket.socket) -> None:
-        config = uvicorn.Config(app(node), log_config=None, access_log=False, lifespan="off", http="httptools", timeout_keep_alive=10)
+    def __init__(self, app: Application, bound: socket.socket, *, patience: float = PATIENCE) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http=type("Connection", (Connection,), {"patience": patience}),
+            timeout_keep_alive=int(PATIENCE),
+            timeout_graceful_shutdown=int(PATIENCE),
+            limit_concurrency=CONNECTIONS,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,  # a header that any caller can write would choose aws:SourceIp
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [bound]}, name="http", daemon=True)
 
@@ -47,4 +103,4 @@ class Listener:
     def stop(self) -> None:
         """Finish what is under way, then stop."""
         self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=PATIENCE + 5)

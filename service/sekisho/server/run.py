@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
@@ -24,6 +25,7 @@ from sekisho.durable import write_file
 from sekisho.errors import FailedPrecondition, InvalidArgument
 from sekisho.secrets import KeyRing
 from sekisho.server import logs
+from sekisho.server.http import Edge
 from sekisho.server.worker import Listen, worker
 
 GRACE = 5.0
@@ -44,6 +46,8 @@ class Options:
     http: str = "127.0.0.1:8080"
     workers: int = 1
     audience: str = "sekisho"
+    clock_skew: int = 5  # minutes
+    metrics: str = ""  # with several workers, each takes the next port; none: /metrics is beside /healthz
     tls_cert: Path | None = None
     tls_key: Path | None = None
     insecure: bool = False
@@ -78,8 +82,11 @@ class WorkerFailed(FailedPrecondition):
     """A worker did not start."""
 
 
-def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: None) -> int:
-    """Serve until SIGINT or SIGTERM; the exit code. `on_ready` is called once, when every worker answers."""
+def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: None, *, edge: Edge | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code. `on_ready` is called once, when every worker answers.
+
+    `edge` answers over HTTP what is not about health; it is a function of a module, for the workers' processes import it.
+    """
     logs.configure()
     prepare(options)
     stop = threading.Event()
@@ -95,6 +102,9 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
         master_key=options.master_key,
         certificate=options.tls_cert.read_bytes() if options.tls_cert is not None else None,
         key=options.tls_key.read_bytes() if options.tls_key is not None else None,
+        edge=edge,
+        skew=timedelta(minutes=options.clock_skew),
+        metrics=options.metrics,
     )
 
     def ready() -> None:
@@ -120,6 +130,10 @@ def prepare(options: Options) -> None:
         refuse_plaintext(name, listener, options)
     if options.workers < 1:
         raise InvalidArgument("--workers must be at least 1")
+    if not 5 <= options.clock_skew <= 15:
+        raise InvalidArgument("--clock-skew must be 5 to 15 minutes")
+    if options.metrics:
+        split(options.metrics)
     os.umask(0o077)  # databases, spools and keys are for this user alone
     options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with db.Database(options.url) as database:
@@ -167,6 +181,14 @@ def split(listener: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65535:
         raise InvalidArgument(f"`{listener}` is not HOST:PORT")
     return host.strip("[]"), int(port)
+
+
+def beside(listener: str, index: int) -> str:
+    """The listener that many ports further on; none is none, and a port that the system picks is another one anyway."""
+    if not listener:
+        return ""
+    host, port = split(listener)
+    return f"{f'[{host}]' if ':' in host else host}:{port + index if port else 0}"
 
 
 def _loopback(host: str) -> bool:
@@ -226,7 +248,7 @@ class _Workers:
 
     def _start(self, index: int) -> ProcessEvent:
         event = self._context.Event()
-        listen = replace(self._listen, index=index)
+        listen = replace(self._listen, index=index, metrics=beside(self._listen.metrics, index))
         process = self._context.Process(target=spawned, args=(listen, event, self._stop, os.getpid()), name=f"sekisho-worker-{index}")
         process.start()
         self._processes[index] = (process, time.monotonic())

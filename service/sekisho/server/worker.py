@@ -3,9 +3,11 @@
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -14,13 +16,14 @@ from grpc_reflection.v1alpha import reflection
 
 import sekisho.iam
 import sekisho.sts
-from sekisho import db
+from sekisho import db, sigv4
 from sekisho.authorize import rpcs
 from sekisho.authorize.call import Node
+from sekisho.lanes import Lanes
 from sekisho.operations import OPERATIONS, unanswered
 from sekisho.secrets import KeyRing
-from sekisho.server import handlers, node
-from sekisho.server.http import Listener
+from sekisho.server import handlers, http, node
+from sekisho.server.http import Edge, Listener
 
 PACKAGES = ("authorize", "iam", "sts")
 _DOMAINS = (rpcs, sekisho.iam, sekisho.sts)  # imported, they have filled the registry
@@ -51,6 +54,9 @@ class Listen:
     certificate: bytes | None = None
     key: bytes | None = field(default=None, repr=False)
     index: int = 0
+    edge: Edge | None = None
+    skew: timedelta = sigv4.SKEW
+    metrics: str = ""  # empty: with everything else
 
 
 def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, grace: float) -> None:
@@ -66,19 +72,17 @@ def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, 
         db.Database(listen.url) as database,
         node.opened(database, ring, spool / f"{listen.index}.db", audience=listen.audience) as made,
         Server(made, listen.grpc, listen.certificate, listen.key, grace=grace),
+        _over_http(made, listen),
     ):
-        http = Listener(made, _bound(listen.http))
-        http.start()
         ready()
         stop.wait()
-        http.stop()
 
 
 class Server:
     """The gRPC server of one worker; says NOT_SERVING before it stops."""
 
     def __init__(self, made: Node, listener: str, certificate: bytes | None, key: bytes | None, *, grace: float) -> None:
-        self._lanes = handlers.Lanes()
+        self._lanes = Lanes("grpc", decide=4, control=12)
         self._grace = grace
         self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="grpc"), options=OPTIONS)
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(made, self._lanes)))
@@ -101,6 +105,25 @@ class Server:
         self._health.enter_graceful_shutdown()
         self._server.stop(self._grace).wait()
         self._lanes.close()
+
+
+@contextmanager
+def _over_http(made: Node, listen: Listen) -> Iterator[None]:
+    """The HTTP listeners, while the block runs."""
+    lanes = Lanes("http", decide=2, control=2)
+    edge = listen.edge(made, lanes, listen.skew) if listen.edge is not None else None
+    apart = bool(listen.metrics)
+    listeners = [Listener(http.application(http.health(made) | ({} if apart else http.metrics()), edge), _bound(listen.http))]
+    if apart:
+        listeners.append(Listener(http.application(http.metrics(), None), _bound(listen.metrics)))
+    for listener in listeners:
+        listener.start()
+    try:
+        yield
+    finally:
+        for listener in listeners:
+            listener.stop()
+        lanes.close()
 
 
 def _bound(listener: str) -> socket.socket:
