@@ -78,7 +78,7 @@ class World:
         if newest == self.point:
             return newest
         with self._lock:
-            if newest.number > self.point.number:
+            if newest.number >= self.point.number and newest != self.point:  # the same number with another nonce is another history
                 self._advance(session, newest)
         return newest
 

@@ -10,11 +10,16 @@ from functools import cache
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from sekisho import annotations
+from sekisho import annotations, policy
 from sekisho.authorize.call import Peer
 from sekisho.operations import Resource
 
 Keys = dict[str, str | tuple[str, ...]]
+
+
+def context(keys: Keys) -> policy.Context:
+    """The keys as the evaluator takes them: what is a list here is one there, also with one value or none."""
+    return policy.context(keys, multivalued=[name for name, value in keys.items() if isinstance(value, tuple)])
 
 
 def of_environment(now: datetime, peer: Peer) -> Keys:

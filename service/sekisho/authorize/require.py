@@ -46,7 +46,7 @@ def decide(
         owner = call.account_id  # what belongs to AWS is everybody's to read; iam refuses every change of it
     context["aws:resourceaccount"] = owner
     asked = policy.Request(
-        principal=caller.principal, action=action, resource=resource.arn, resource_account=owner, context=policy.context(context)
+        principal=caller.principal, action=action, resource=resource.arn, resource_account=owner, context=request_keys.context(context)
     )
     return asked, policy.decide(asked, caller.layers(resource_policy))
 

@@ -94,7 +94,7 @@ def question(call: Call, request: pb.AuthorizeRequest, who: Acting) -> tuple[pol
     context["aws:resourceaccount"] = owner
     resource_policy = _resource_policy(request.resource_policy) if request.resource_policy else None
     asked = policy.Request(
-        principal=who.principal, action=request.action, resource=request.resource, resource_account=owner, context=policy.context(context)
+        principal=who.principal, action=request.action, resource=request.resource, resource_account=owner, context=request_keys.context(context)
     )
     return asked, who.layers(resource_policy)
 
