@@ -123,7 +123,10 @@ def race(houses: Sequence[House], number: int) -> list[tuple[str, str]]:
     tasks = [
         *(("AddUserToGroup", {"user_name": "ann", "group_name": f"group-{index}"}) for index in mine),
         *(("CreateAccessKey", {"user_name": "ann"}) for _ in mine),
-        *(("CreatePolicyVersion", {"policy_arn": f"arn:aws:iam::{house.account_id}:policy/p", "policy_document": LIST_BUCKETS}) for _ in mine),
+        *(
+            ("CreatePolicyVersion", {"policy_arn": f"arn:aws:iam::{house.account_id}:policy/p", "policy_document": LIST_BUCKETS})
+            for _ in mine
+        ),
         *(("CreateUser", {"user_name": ("Bob", "bob", "BOB")[index % 3]}) for index in mine),
         *(("TagUser", {"user_name": "ann", "tags": [{"key": f"{number}-{index}-{n}", "value": "x"} for n in range(20)]}) for index in mine),
     ]

@@ -62,9 +62,7 @@ class Served:
     log: Path
     channel: grpc.Channel
 
-    def send(
-        self, path: str, body: bytes, metadata: Sequence[tuple[str, str | bytes]] = (), *, timeout: float | None = 20.0
-    ) -> Answer:
+    def send(self, path: str, body: bytes, metadata: Sequence[tuple[str, str | bytes]] = (), *, timeout: float | None = 20.0) -> Answer:
         """Send these bytes with this metadata, and nothing else."""
         method = self.channel.unary_unary(path)
         try:
