@@ -2,15 +2,21 @@
 
 from sekisho.db import Base
 from sekisho.tables.access_keys import AccessKey
+from sekisho.tables.accesses import Access, AccessReport
 from sekisho.tables.accounts import Account
+from sekisho.tables.certificates import ServerCertificate, SigningCertificate
 from sekisho.tables.changes import Change, Revision
 from sekisho.tables.entities import Entity, Group, Membership, Role, Root, User
-from sekisho.tables.policies import Attachment, InlinePolicy, Policy, PolicyVersion
+from sekisho.tables.policies import Attachment, InlinePolicy, Policy, PolicyOrigin, PolicyVersion
+from sekisho.tables.providers import OpenIdConnectProvider, SamlPrivateKey, SamlProvider
 from sekisho.tables.tags import Tag
 from sekisho.tables.trail import AuditRecord
+from sekisho.tables.user_credentials import ServiceCredential, SshPublicKey
 
 __all__ = [
+    "Access",
     "AccessKey",
+    "AccessReport",
     "Account",
     "Attachment",
     "AuditRecord",
@@ -20,11 +26,19 @@ __all__ = [
     "Group",
     "InlinePolicy",
     "Membership",
+    "OpenIdConnectProvider",
     "Policy",
+    "PolicyOrigin",
     "PolicyVersion",
     "Revision",
     "Role",
     "Root",
+    "SamlPrivateKey",
+    "SamlProvider",
+    "ServerCertificate",
+    "ServiceCredential",
+    "SigningCertificate",
+    "SshPublicKey",
     "Tag",
     "User",
 ]

@@ -56,3 +56,13 @@ class Attachment(Base):
     owner_id: Mapped[str] = mapped_column(ForeignKey("entities.id"), primary_key=True)
     policy_id: Mapped[str] = mapped_column(ForeignKey("policies.id"), primary_key=True, index=True)
     created_at: Mapped[datetime]
+
+
+class PolicyOrigin(Base):
+    """Where an AWS-managed policy comes from: with this program, which keeps it up to date, or from an operator's file."""
+
+    __tablename__ = "policy_origins"
+    touches = ()
+
+    policy_id: Mapped[str] = mapped_column(ForeignKey("policies.id"), primary_key=True)
+    imported: Mapped[bool]
