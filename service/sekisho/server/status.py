@@ -1,5 +1,7 @@
 """Errors as gRPC says them: a status with google.rpc.ErrorInfo, the reason in UPPER_SNAKE and the AWS code in its metadata."""
 
+from typing import Any
+
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
@@ -8,6 +10,7 @@ from grpc_status import rpc_status
 from sekisho.errors import SekishoError
 
 DOMAIN = "sekisho"
+REQUEST_ID = "sekisho-request-id"
 _ROOM = 6_500  # bytes of a status in HTTP/2 trailers; clients of grpcio drop trailers over 8 KiB at random, with status and all
 
 
@@ -18,7 +21,10 @@ def of(error: SekishoError, request_id: str) -> grpc.Status:
     detail.Pack(info)
     message = _fitting(error.message or error.code)
     code = getattr(grpc.StatusCode, error.grpc).value[0]
-    return rpc_status.to_status(status_pb2.Status(code=code, message=message, details=[detail]))
+    made: Any = rpc_status.to_status(status_pb2.Status(code=code, message=message, details=[detail]))
+    # What the context was told of trailing metadata is replaced by the status's own.
+    found: grpc.Status = made._replace(trailing_metadata=(*made.trailing_metadata, (REQUEST_ID, request_id)))
+    return found
 
 
 def _fitting(message: str) -> str:
