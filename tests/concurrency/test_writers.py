@@ -92,7 +92,7 @@ def test_no_write_is_lost_and_revisions_rise_as_commits_do(world: World) -> None
     assert numbers == list(range(3, 3 + PROCESSES * EACH))  # the two accounts were revisions 1 and 2
     assert all(of_process == sorted(of_process) for of_process in points)
     with world.database.read() as session:
-        users = {name: id_ for name, id_ in session.execute(select(User.name, User.id))}
+        users = dict(session.execute(select(User.name, User.id)).all())
         revisions = dict(session.execute(select(Revision.number, Revision.nonce)).all())
         audited = Counter(session.scalars(select(AuditRecord.revision).where(AuditRecord.event_name == "CreateUser")))
         touched = set(session.execute(select(Change.number, Change.id)).all())

@@ -24,7 +24,7 @@ FORBIDDEN = re.compile(r"Traceback|File \"|\.py\b|SELECT|INSERT|UPDATE |sqlite|p
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left_and_nothing_leaks(served: Served, monkeypatch: pytest.MonkeyPatch) -> Any:
+def nothing_is_left_and_nothing_leaks(served: Served, once: dict[str, sigv4.Credentials], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Around every test: no table gained a row but the audit's, and neither answers nor the log hold a secret or our inside."""
     answers: list[Answer] = []
     send = Served.send
@@ -64,10 +64,6 @@ def field(number: int, data: bytes) -> bytes:
             break
     return bytes([(number << 3 | 2) & 0x7F | 0x80, (number << 3 | 2) >> 7]) + bytes(encoded) + data
 
-
-TAG_WITH_MORE = (
-    CREATE.request(user_name="alice").SerializeToString() + b"\x22" + bytes([10]) + b"\x0a\x01k\x12\x01v" + field(99, b"")[:4][:4]
-)
 
 BODIES: dict[str, tuple[str, bytes, Status, str]] = {
     "no protobuf": ("CreateUser", b"\xff\xff\xff\xff", Status.INVALID_ARGUMENT, "MALFORMED_REQUEST"),
@@ -246,10 +242,9 @@ def test_a_signature_does_not_carry_other_bytes(served: Served) -> None:
 
 def test_a_good_bearer_token_is_good(served: Served) -> None:
     path = BY_NAME["GetCallerIdentity"].path
-    assert served.send(path, b"", (("authorization", bearer.make(served.root, "sekisho", datetime.now(UTC))),)).status is Status.OK
-    assert served.send(
-        path, b"", (("authorization", bearer.make(served.root, "sekisho", datetime.now(UTC)).lower()[:7] + "x"),)
-    ).reason == ("INCOMPLETE_SIGNATURE")
+    good = bearer.make(served.root, "sekisho", datetime.now(UTC))
+    assert served.send(path, b"", (("authorization", good),)).status is Status.OK
+    assert served.send(path, b"", (("authorization", good[:-3]),)).status is Status.UNAUTHENTICATED
 
 
 def test_a_message_that_is_too_large(served: Served) -> None:
@@ -294,62 +289,56 @@ def test_calls_without_a_message_do_not_use_up_the_queue(served: Served) -> None
     assert served.send(path, body, signed(served.root, path, body)).reason == "NO_SUCH_ENTITY"
 
 
-class TestCredentialsThatHaveEnded:
-    """Users, roles, keys and sessions that were good once; they are made outside the table of what must not change."""
-
-    @pytest.fixture(scope="class")
-    def once(self, served: Served) -> dict[str, sigv4.Credentials]:
-        """Credentials by what is wrong with them."""
-        made: dict[str, sigv4.Credentials] = {}
-        account = served.call("GetCallerIdentity").account
-        for name in ("inactive", "deleted", "gone", "assumer"):
-            served.call("CreateUser", user_name=name)
-            key = served.call("CreateAccessKey", user_name=name).access_key
-            made[name] = sigv4.Credentials(key.access_key_id, key.secret_access_key)
-        role = served.call("CreateRole", role_name="r", assume_role_policy_document=trust(f"arn:aws:iam::{account}:user/assumer")).role
-        for session in ("session", "other"):
-            found = served.call("AssumeRole", _as=made["assumer"], role_arn=role.arn, role_session_name=session).credentials
-            made[session] = sigv4.Credentials(found.access_key_id, found.secret_access_key, found.session_token)
-        made["session of another key"] = sigv4.Credentials(
-            made["session"].access_key_id, made["session"].secret_access_key, made["other"].session_token
-        )
-        now = datetime.now(UTC).replace(microsecond=0)
-        ended = Session(
-            "assumed-role", account, "role", role.role_id, role.arn, now - timedelta(hours=2), now - timedelta(hours=1), session_name="x"
-        )
-        made["expired session"] = session_tokens.issue(ended, KeyRing.open(served.folder / "data" / "keyring.json"))
-        other_ring = KeyRing.create(served.folder / "other.json")
-        lasting = Session("assumed-role", account, "role", role.role_id, role.arn, now, now + timedelta(hours=1), session_name="x")
-        made["session of another server"] = session_tokens.issue(lasting, other_ring)
-        served.call("UpdateAccessKey", user_name="inactive", access_key_id=made["inactive"].access_key_id, status="Inactive")
-        served.call("DeleteAccessKey", user_name="deleted", access_key_id=made["deleted"].access_key_id)
-        served.call("DeleteAccessKey", user_name="gone", access_key_id=made["gone"].access_key_id)
-        served.call("DeleteUser", user_name="gone")
-        served.call("DeleteRole", role_name="r")
-        return made
-
-    @pytest.fixture(autouse=True)
-    def nothing_is_left_and_nothing_leaks(self, once: dict[str, sigv4.Credentials]) -> None:
-        """The module's, with the credentials made before it counts."""
-
-    @pytest.mark.parametrize(
-        ("who", "reason"),
-        [
-            ("inactive", "INVALID_CLIENT_TOKEN_ID"),
-            ("deleted", "INVALID_CLIENT_TOKEN_ID"),
-            ("gone", "INVALID_CLIENT_TOKEN_ID"),
-            ("session", "INVALID_CLIENT_TOKEN_ID"),
-            ("session of another key", "INVALID_CLIENT_TOKEN_ID"),
-            ("session of another server", "INVALID_CLIENT_TOKEN_ID"),
-            ("expired session", "EXPIRED_TOKEN"),
-        ],
+@pytest.fixture(scope="module")
+def once(served: Served) -> dict[str, sigv4.Credentials]:
+    """Credentials by what is wrong with them."""
+    made: dict[str, sigv4.Credentials] = {}
+    account = served.call("GetCallerIdentity").account
+    for name in ("inactive", "deleted", "gone", "assumer"):
+        served.call("CreateUser", user_name=name)
+        key = served.call("CreateAccessKey", user_name=name).access_key
+        made[name] = sigv4.Credentials(key.access_key_id, key.secret_access_key)
+    role = served.call("CreateRole", role_name="r", assume_role_policy_document=trust(f"arn:aws:iam::{account}:user/assumer")).role
+    for session in ("session", "other"):
+        found = served.call("AssumeRole", _as=made["assumer"], role_arn=role.arn, role_session_name=session).credentials
+        made[session] = sigv4.Credentials(found.access_key_id, found.secret_access_key, found.session_token)
+    made["session of another key"] = sigv4.Credentials(
+        made["session"].access_key_id, made["session"].secret_access_key, made["other"].session_token
     )
-    def test_they_are_refused(self, served: Served, once: dict[str, sigv4.Credentials], who: str, reason: str) -> None:
-        for name, body in (("CreateUser", ALICE), ("GetCallerIdentity", b"")):
-            answer = served.refused(name, body, credentials=once[who])
-            assert (answer.status, answer.reason) == (Status.UNAUTHENTICATED, reason)
-            assert once[who].secret_access_key not in answer.seen
-            assert (once[who].session_token or "no token") not in answer.seen
-        log = served.log.read_text()
-        assert all(known.secret_access_key not in log for known in once.values())
-        assert all((known.session_token or "no token") not in log for known in once.values())
+    now = datetime.now(UTC).replace(microsecond=0)
+    ended = Session(
+        "assumed-role", account, "role", role.role_id, role.arn, now - timedelta(hours=2), now - timedelta(hours=1), session_name="x"
+    )
+    made["expired session"] = session_tokens.issue(ended, KeyRing.open(served.folder / "data" / "keyring.json"))
+    other_ring = KeyRing.create(served.folder / "other.json")
+    lasting = Session("assumed-role", account, "role", role.role_id, role.arn, now, now + timedelta(hours=1), session_name="x")
+    made["session of another server"] = session_tokens.issue(lasting, other_ring)
+    served.call("UpdateAccessKey", user_name="inactive", access_key_id=made["inactive"].access_key_id, status="Inactive")
+    served.call("DeleteAccessKey", user_name="deleted", access_key_id=made["deleted"].access_key_id)
+    served.call("DeleteAccessKey", user_name="gone", access_key_id=made["gone"].access_key_id)
+    served.call("DeleteUser", user_name="gone")
+    served.call("DeleteRole", role_name="r")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("who", "reason"),
+    [
+        ("inactive", "INVALID_CLIENT_TOKEN_ID"),
+        ("deleted", "INVALID_CLIENT_TOKEN_ID"),
+        ("gone", "INVALID_CLIENT_TOKEN_ID"),
+        ("session", "INVALID_CLIENT_TOKEN_ID"),
+        ("session of another key", "INVALID_CLIENT_TOKEN_ID"),
+        ("session of another server", "INVALID_CLIENT_TOKEN_ID"),
+        ("expired session", "EXPIRED_TOKEN"),
+    ],
+)
+def test_credentials_that_have_ended_are_refused(served: Served, once: dict[str, sigv4.Credentials], who: str, reason: str) -> None:
+    for name, body in (("CreateUser", ALICE), ("GetCallerIdentity", b"")):
+        answer = served.refused(name, body, credentials=once[who])
+        assert (answer.status, answer.reason) == (Status.UNAUTHENTICATED, reason)
+        assert once[who].secret_access_key not in answer.seen
+        assert (once[who].session_token or "no token") not in answer.seen
+    log = served.log.read_text()
+    assert all(known.secret_access_key not in log for known in once.values())
+    assert all((known.session_token or "no token") not in log for known in once.values())
