@@ -129,6 +129,8 @@ def random_statement(rnd: random.Random, i: int) -> dict[str, Any]:
         {"IpAddress": {"aws:SourceIp": rnd.choice(["10.0.0.0/8", "10.1.0.0/16", ["10.2.0.0/16", "11.0.0.0/8"], "x"])}},
         {"StringNotEquals": {"aws:PrincipalTag/team": "red"}, "IpAddress": {"aws:SourceIp": "10.0.0.0/9"}},
         {"StringLike": {"aws:PrincipalTag/team": "r*"}},
+        {"StringLike": {"aws:PrincipalTag/team": rnd.choice(["*ed", "b*e", "*", "*e*", ["gr*", "red"], "?ed"])}},
+        {"StringLike": {"aws:PrincipalTag/team": "*d"}, "StringEquals": {"aws:username": "al"}},
         {"Null": {"aws:SourceIp": "true"}},
     ]
     return {
@@ -187,6 +189,19 @@ def test_conditions_are_looked_up() -> None:
     assert found(made, "s3:GetObject", "x", {"k:i": "10.3.0.1", "k:s": "x"}) == [53]
     assert found(made, "s3:GetObject", "x", {"k:i": "nonsense", "k:s": "x"}) == []
     assert found(made, "s3:GetObject", "x", {}) == []
+
+
+def test_patterns_of_conditions_are_looked_up() -> None:
+    made = program(
+        *({"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"StringLike": {"k:e": f"*-{i}"}}} for i in range(50))
+    )
+    side = made.identity_bucket("s3:GetObject")[1]
+    assert side is not None
+    assert len(side[2]) == 2
+    assert side[3] == ()
+    assert found(made, "s3:GetObject", "x", {"k:e": "team-17"}) == [17]
+    assert found(made, "s3:GetObject", "x", {"k:e": "team-1"}) == [1]
+    assert found(made, "s3:GetObject", "x", {"k:e": "7"}) == []
 
 
 def test_actions_are_remembered_up_to_a_limit() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sekisho.policy import conditions, keys
+from sekisho.policy import anchors, conditions, keys
 from sekisho.policy.document import Condition
 
 
@@ -273,18 +273,33 @@ def test_older_documents_compare_the_text_of_variables() -> None:
     assert not test(keys.context({"k:e": "x", "k:f": "x"}))
 
 
+def found(operator: str, *values: str) -> list[anchors.Anchor]:
+    return list(anchors.anchors(Condition(operator, "K:E", values), dynamic=True))
+
+
 def test_anchors() -> None:
-    text = conditions.anchor(Condition("StringEquals", "K:E", ("a", "b")), dynamic=True)
-    assert text == (("k:e", None, "a"), ("k:e", None, "b"))
-    assert len(conditions.anchor(Condition("IpAddress", "k:e", ("10.0.0.0/8", "::1")), dynamic=True)) == 2
-    for operator, value in (
+    assert found("StringEquals", "a", "b") == [((("k:e", "text", 0), "a"), (("k:e", "text", 0), "b"))]
+    assert found("StringLike", "ab*cde") == [((("k:e", "start", 2), "ab"),), ((("k:e", "end", 3), "cde"),)]
+    assert found("StringLike", "ab*", "c") == [((("k:e", "start", 2), "ab"), (("k:e", "start", 1), "c"))]
+    assert found("StringLike", "*ab") == [((("k:e", "end", 2), "ab"),)]
+    assert [[kind[1] for kind, _ in anchor] for anchor in found("IpAddress", "10.0.0.0/8", "::1")] == [["address", "address"]]
+
+
+@pytest.mark.parametrize(
+    ("operator", "value"),
+    [
         ("StringEquals", "${k:f}"),
+        ("StringLike", "a${k:f}"),
         ("StringNotEquals", "a"),
         ("StringEqualsIfExists", "a"),
         ("ForAnyValue:StringEquals", "a"),
-        ("StringLike", "a"),
+        ("StringLike", "*a*"),
+        ("StringEqualsIgnoreCase", "a"),
+        ("ArnLike", "arn:aws:s3:::a"),
         ("IpAddress", "nonsense"),
         ("Null", "true"),
         ("Nonsense", "a"),
-    ):
-        assert conditions.anchor(Condition(operator, "k:e", (value,)), dynamic=True) == ()
+    ],
+)
+def test_no_anchor(operator: str, value: str) -> None:
+    assert found(operator, value) == []

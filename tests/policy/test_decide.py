@@ -337,6 +337,13 @@ def test_too_much_work_is_a_denial() -> None:
     assert decision.error.startswith("TooMuchWork: ")
 
 
+def test_endless_values_are_denied() -> None:
+    layers = policy.Layers(identity=(allow(Condition={"ForAllValues:StringLike": {"aws:TagKeys": "*"}}),))
+    for count, allowed in ((1024, True), (1025, False)):
+        context = keys.context({"aws:TagKeys": ["a"] * count})
+        assert policy.decide(policy.Request(ALICE, "orders:Ship", THING, HOME, context), layers).allowed is allowed
+
+
 def test_endless_resources_are_denied() -> None:
     request = policy.Request(ALICE, "orders:Ship", "x" * 8193, HOME, keys.context({}))
     assert policy.decide(request, policy.Layers(identity=(ALL,))).error.startswith("TooMuchWork: ")

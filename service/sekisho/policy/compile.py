@@ -23,7 +23,7 @@ MAX_ACTIONS = 1024  # remembered actions of one face of a program
 MAX_ACTION_LENGTH = 256  # longer ones are not remembered
 MAX_CACHED_CHARACTERS = 8 * 1024 * 1024  # of the texts of cached programs, each of which takes about 30 bytes once compiled
 
-_LIGHT, _QUICK = 4096, 16  # a bucket below these weighs nothing in a decision's budget
+_LIGHT, _QUICK = 1024, 16  # listed values and slow patterns: a bucket with fewer weighs nothing in a decision's budget
 _K = TypeVar("_K")
 
 
@@ -97,7 +97,7 @@ def _fits(rule: Rule, of_resource: bool) -> bool:
 def _bucket(rules: list[Rule], *, indexed: bool) -> Bucket:
     denies, allows = ([rule for rule in rules if rule.deny is deny] for deny in (True, False))
     asked, listed, slow = (sum(rule.cost[i] for rule in rules) for i in range(3))
-    counted = (asked, listed, slow) if asked + listed > _LIGHT or slow > _QUICK else None
+    counted = (asked, listed, slow) if listed > _LIGHT or slow > _QUICK else None
     return index.side(denies, indexed=indexed), index.side(allows, indexed=indexed), counted
 
 

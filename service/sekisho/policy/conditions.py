@@ -146,6 +146,8 @@ OPERATORS: dict[str, Operator] = {
     "ArnNotLike": Operator(_arn, negated=True, variables=True, wildcards=True),
 }
 
+MAX_VALUES = 1024  # of one key in a request
+
 NULL = "Null"  # asks for the presence of a key, not for its value: stands beside the table, and takes no affixes
 FOR_ALL, FOR_ANY, IF_EXISTS = "ForAllValues", "ForAnyValue", "IfExists"
 
@@ -259,6 +261,8 @@ def _around(key: str, made: Form, fits: Fits, deny: bool) -> Test:
     def several(values: tuple[str, ...]) -> bool:
         if not values:
             return missing
+        if len(values) > MAX_VALUES:
+            raise ValueError(f"condition key `{key[:64]}` has {len(values)} values; at most {MAX_VALUES} are allowed")
         return not senseless and quantified(fits(value) is not negated for value in values)
 
     def present(context: Values) -> bool:
@@ -301,23 +305,3 @@ def is_exact(condition: Condition) -> bool:
     """Whether listed values are looked up, however many they are."""
     made = form(condition.operator)
     return made is None or made.row is None or made.row.make in (_exact, _ignoring_case)
-
-
-Anchor = tuple[tuple[str, int | None, str | int], ...]  # key, mask of an address, the value that is wanted
-
-
-def anchor(condition: Condition, *, dynamic: bool) -> Anchor:
-    """What a key must be, one way or another, for a condition to hold; empty for conditions that cannot be looked up by a value."""
-    made = form(condition.operator)
-    if made is None or not made.is_plain or made.row is None:
-        return ()
-    key = condition.key.lower()
-    if made.row.make is _exact:
-        if dynamic and any("${" in value for value in condition.values):
-            return ()
-        return tuple((key, None, value) for value in condition.values)
-    if made.row.make is _address:
-        networks = [operands.network(value) for value in condition.values]
-        known = [network for network in networks if network is not None]
-        return tuple((key, mask, first) for first, mask in known) if len(known) == len(networks) else ()
-    return ()

@@ -47,7 +47,7 @@ class _Denied(Exception):  # noqa: N818  # leaves the layers at once, as `StopIt
 
 MAX_RESOURCE = 8192  # characters; AWS's ARNs have at most 2,048
 
-_MAX_EXAMINED = 256  # rules of a layer that are searched for missing keys
+_MAX_EXAMINED = 64  # rules of a policy that are asked whether they lack a certain key
 
 _TYPES = {
     "root": "Account",
@@ -210,8 +210,21 @@ def _explicit(request: Request, layers: Layers, context: Values) -> Decision:
 
 def _wanted(denier: Layer, request: Request, layers: Layers, context: Values) -> tuple[str, ...]:
     """The keys that Allows of the denying layer asked for in vain."""
-    found = (rule for place in withholding(denier, request, layers, context) for rule in nearly(place, request, context))
-    return tuple(dict.fromkeys(key for rule in itertools.islice(found, _MAX_EXAMINED) for key in lacking(rule, context)))
+    wanted: dict[str, None] = {}
+    for place in withholding(denier, request, layers, context):
+        side = place.bucket(request.action)[1]
+        for key, rules in side[4].items() if side is not None else ():
+            if key not in context:
+                asking = (rule for rule in rules[:_MAX_EXAMINED] if _concerns(rule, place, request, context))
+                names = (name for rule in asking for name in lacking(rule, context) if name.lower() == key)
+                wanted.update(dict.fromkeys(itertools.islice(names, 1)))
+    return tuple(wanted)
+
+
+def _concerns(rule: Rule, place: Place, request: Request, context: Values) -> bool:
+    """Whether an Allow is about the resource, as far as its variables have values, and about the principal."""
+    about = rule.covers_resource(request.resource, context) or (rule.guard is not None and not rule.guard(context))
+    return about and (not place.of_resource or (rule.grantees is not None and rule.grantees.grant(request.principal) > NONE))
 
 
 def denials(place: Place, request: Request, layers: Layers, context: Values) -> Iterator[Rule]:
@@ -238,8 +251,7 @@ def nearly(place: Place, request: Request, context: Values) -> Iterator[Rule]:
     """The Allows at one place that fail by their conditions alone."""
     allow = place.bucket(request.action)[1]
     for rule in evaluate.covering(allow, request.resource, context) if allow is not None else ():
-        named = not place.of_resource or (rule.grantees is not None and rule.grantees.grant(request.principal) > NONE)
-        if named and rule.test is not None and not rule.test(context):
+        if rule.test is not None and not rule.test(context) and _concerns(rule, place, request, context):
             yield rule
 
 

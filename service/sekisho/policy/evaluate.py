@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from sekisho.policy.compile import Bucket
 from sekisho.policy.index import Entries, Entry, Pivot, Side
 from sekisho.policy.keys import Values
-from sekisho.policy.operands import address
 from sekisho.policy.principals import DIRECT, NONE, Principal
 from sekisho.policy.rules import Rule
 
@@ -23,7 +22,7 @@ class TooMuchWork(Exception):  # noqa: N818  # says what happened, as `StopItera
 
 def first(side: Side, resource: str, context: Values) -> Rule | None:
     """Some rule of the side that matches."""
-    exact, prefixes, pivots, rest = side
+    exact, prefixes, pivots, rest, _ = side
     entries = exact(resource)
     if entries is not None:
         for _, test, rule in entries:
@@ -104,21 +103,19 @@ def _at_pivots(pivots: tuple[Pivot, ...], resource: str, context: Values) -> Ite
 
 def _turned(pivot: Pivot, context: Values) -> Entries:
     """The entries that the value of a pivot's key leaves: none without a value, all where it is no single value that can be read."""
-    key, mask, find, every = pivot
+    key, read, find, every = pivot
     value = context.get(key)
     if value is None:
         return ()
     if not isinstance(value, str):
         return every
-    if mask is None:
-        return find(value) or ()
-    number = address(value)
-    return every if number is None else find(number & mask) or ()
+    wanted = value if read is None else read(value)
+    return every if wanted is None else find(wanted) or ()
 
 
 def _entries(side: Side, resource: str, context: Values | None) -> Iterator[Entry]:
     """The entries that the indexes leave; without a context, also those that a condition would rule out."""
-    exact, prefixes, pivots, rest = side
+    exact, prefixes, pivots, rest, _ = side
     yield from exact(resource) or ()
     for length, find in prefixes:
         yield from find(resource[:length]) or ()

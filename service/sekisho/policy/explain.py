@@ -3,6 +3,7 @@
 Source of the sentences: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 """
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -132,14 +133,14 @@ def what_would_allow(request: Request, layers: Layers, decision: Decision) -> li
         return [_escape(match, context) for match in decision.matched][:MAX_ADVICE]
     if decision.layer is Layer.TRUST and request.principal.kind == "root":
         return ["root credentials cannot assume a role"]
-    close = [
+    close = (
         f"needs {' and '.join(_unmet(rule, place, context))} ({_rule_name(rule, place)})"
         for place in withholding(decision.layer, request, layers, context)
         for rule in nearly(place, request, context)
-    ]
+    )
     level = "" if decision.layer is not Layer.SCP else " at every level of the organization"
     nothing = f"no {_NOUNS[decision.layer][0]} allows {request.action} on {request.resource}{level}"
-    return close[:MAX_ADVICE] or [nothing]
+    return list(itertools.islice(close, MAX_ADVICE)) or [nothing]
 
 
 def _statement(rule: Rule, place: Place, request: Request, layers: Layers, context: Values) -> dict[str, Any]:

@@ -2,24 +2,27 @@
 
     exact       by the whole text of a resource
     prefixes    by the literal beginning of a resource pattern, cut to one of a few lengths
-    pivots      for any resource: by the text, or the range of addresses, that a condition demands of a key
+    pivots      for any resource: by what a condition demands of a key (`anchors`)
     rest        all others, one after another
 
-An index only leaves out what cannot match. What it finds is still asked, but for a resource that its key has settled.
+An index only leaves out what cannot match. What it finds is still asked, but for a resource that its key has settled. Beside it stand the
+rules by the keys that they ask for: a denial looks there for the keys that the request lacked.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from sekisho.policy import conditions, variables
+from sekisho.policy import anchors, conditions, variables
 from sekisho.policy.patterns import ANY
 from sekisho.policy.rules import ResourceTest, Rule
 
 Entry = tuple[ResourceTest | None, conditions.Test | None, Rule]  # None: holds already
 Entries = tuple[Entry, ...]
-Pivot = tuple[str, int | None, Callable[[str | int], Entries | None], Entries]  # key, mask of an address, find, all
-Side = tuple[Callable[[str], Entries | None], tuple[tuple[int, Callable[[str], Entries | None]], ...], tuple[Pivot, ...], Entries]
+Pivot = tuple[str, anchors.Reader | None, Callable[[str | int], Entries | None], Entries]  # key, how to read it, find, all
+Prefixes = tuple[tuple[int, Callable[[str], Entries | None]], ...]
+Asked = Mapping[str, tuple[Rule, ...]]
+Side = tuple[Callable[[str], Entries | None], Prefixes, tuple[Pivot, ...], Entries, Asked]
 
 _K = TypeVar("_K")
 
@@ -44,7 +47,16 @@ def side(rules: Sequence[Rule], *, indexed: bool) -> Side | None:
             for parts, covers in zip(rule.resources, rule.covers, strict=True):
                 _place((covers, rule.test, rule), parts, rest, exact, prefixed)
     pivots, rest = _pivots(rest) if indexed and len(rest) >= _MANY else ((), rest)
-    return _frozen(exact).get, _by_prefix(prefixed), pivots, tuple(rest)
+    return _frozen(exact).get, _by_prefix(prefixed), pivots, tuple(rest), _asked(rules)
+
+
+def _asked(rules: Sequence[Rule]) -> Asked:
+    asked: dict[str, list[Rule]] = {}
+    for rule in rules:
+        wanted = [variable.key for variable in rule.referred if variable.default is None]
+        for key in dict.fromkeys([*wanted, *(condition.key.lower() for condition in rule.statement.conditions)]):
+            asked.setdefault(key, []).append(rule)
+    return {key: tuple(asking) for key, asking in asked.items()}
 
 
 def _place(
@@ -59,7 +71,7 @@ def _place(
         rest.append(entry)
 
 
-def _by_prefix(prefixed: Iterable[tuple[str, Entry]]) -> tuple[tuple[int, Callable[[str], Entries | None]], ...]:
+def _by_prefix(prefixed: Iterable[tuple[str, Entry]]) -> Prefixes:
     prefixed = list(prefixed)
     lengths = sorted({len(prefix) for prefix, _ in prefixed})
     while len(lengths) > MAX_PREFIX_LENGTHS:  # thin out, keeping the shortest, so that every prefix has a length to be cut to
@@ -78,23 +90,28 @@ def _starting_with(prefix: str) -> ResourceTest:
 
 
 def _pivots(rest: Sequence[Entry]) -> tuple[tuple[Pivot, ...], list[Entry]]:
-    """Turn each entry on its rarest anchor; a pivot stands for one key, or for one key and length of address ranges."""
-    sizes = Counter(anchor for _, _, rule in rest for anchor in rule.anchors)
-    tables: dict[tuple[str, int | None], dict[str | int, list[Entry]]] = {}
+    """Turn each entry on its rarest anchor; a pivot stands for all anchors of one kind."""
+    known = {rule: tuple(_anchors(rule)) for _, _, rule in rest}
+    sizes = Counter(anchor for _, _, rule in rest for anchor in known[rule])
+    tables: dict[anchors.Kind, dict[str | int, list[Entry]]] = {}
     left: list[Entry] = []
     for entry in rest:
-        anchor = min(entry[2].anchors, key=sizes.__getitem__, default=())
-        kinds = {(key, mask) for key, mask, _ in anchor}
-        if not anchor or sizes[anchor] == len(rest) or len(kinds | tables.keys()) > MAX_PIVOTS:
+        anchor = min(known[entry[2]], key=sizes.__getitem__, default=())
+        if not anchor or sizes[anchor] == len(rest) or len({kind for kind, _ in anchor} | tables.keys()) > MAX_PIVOTS:
             left.append(entry)
             continue
-        for key, mask, value in anchor:
-            tables.setdefault((key, mask), {}).setdefault(value, []).append(entry)
+        for kind, value in anchor:
+            tables.setdefault(kind, {}).setdefault(value, []).append(entry)
     pivots = tuple(
-        (key, mask, _frozen(table).get, tuple(entry for entries in table.values() for entry in entries))
-        for (key, mask), table in tables.items()
+        (kind[0], anchors.reader(kind), _frozen(table).get, tuple(entry for entries in table.values() for entry in entries))
+        for kind, table in tables.items()
     )
     return pivots, left
+
+
+def _anchors(rule: Rule) -> Iterator[anchors.Anchor]:
+    for condition in rule.statement.conditions:
+        yield from anchors.anchors(condition, dynamic=rule.dynamic)
 
 
 def _frozen(table: dict[_K, list[Entry]]) -> dict[_K, Entries]:

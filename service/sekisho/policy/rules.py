@@ -20,10 +20,10 @@ class Rule:
 
     __slots__ = (
         "actions",
-        "anchors",
         "cost",
         "covers",
         "deny",
+        "dynamic",
         "grantees",
         "guard",
         "referred",
@@ -36,6 +36,7 @@ class Rule:
     def __init__(self, statement: Statement, *, dynamic: bool) -> None:
         self.statement = statement
         self.deny = statement.effect == "Deny"
+        self.dynamic = dynamic
         self.actions = tuple(_action(pattern) for pattern in statement.actions)
         self.resources = tuple(variables.parse(text, variables=dynamic, wildcards=True) for text in statement.resources or ())
         self.covers = tuple(_resource_test(parts) for parts in self.resources)
@@ -46,7 +47,6 @@ class Rule:
         self.referred = _referred(*self.resources, *(referred for _, referred in made)) if dynamic else ()
         self.guard = variables.guard(self.referred)
         self.test = _all([*([self.guard] if self.guard else ()), *(test for test, _ in made)])
-        self.anchors = tuple(filter(None, (conditions.anchor(condition, dynamic=dynamic) for condition in statement.conditions)))
         self.grantees = Grantees(statement) if statement.principals is not None else None
         self.cost = _cost(statement)
 
