@@ -14,7 +14,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 
 import sekisho.api
-from sekisho import operations, validation
+from sekisho import annotations, operations, validation
 from sekisho.api.annotations.v1 import annotations_pb2
 
 Rules = annotations_pb2.Rules
