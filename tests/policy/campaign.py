@@ -29,11 +29,8 @@ def difference(case: Any, programs: bridge.Programs | None = None) -> str:
         return f"the evaluator failed: {reply.error}"
     if reply.outcome != answer.outcome:
         return f"evaluator {reply.outcome} by {sorted(reply.determining)}; oracle {answer.outcome}, matching {sorted(answer.matched)}"
-    # The resource policy of a role is called trust where it is asked about becoming the role.
-    request = case["request"]
-    trust = answer.layer == "resource" and request["action"].lower().startswith("sts:") and ":role/" in request["resource"]
-    if reply.layer != ("trust" if trust else answer.layer):
-        return f"{reply.outcome} by layer `{reply.layer}` for the evaluator, by `{answer.layer}` for the oracle"
+    if reply.layer != blamed(case, answer.layer):
+        return f"{reply.outcome} by layer `{reply.layer}` for the evaluator, by `{blamed(case, answer.layer)}` for the oracle"
     if not reply.determining <= answer.matched:
         return f"the evaluator names {sorted(reply.determining - answer.matched)}, which the oracle does not match"
     if reply.outcome == "ExplicitlyDenied" and reply.determining != answer.denies:
@@ -41,6 +38,15 @@ def difference(case: Any, programs: bridge.Programs | None = None) -> str:
     if reply.outcome == "Allowed" and not reply.allows:
         return f"an allow determined by a deny: {sorted(reply.determining)}"
     return ""
+
+
+def blamed(case: Any, layer: str) -> str:
+    """The layer as the evaluator names it: where a call would become a role, its resource policy is the trust policy."""
+    request = case["request"]
+    action = request["action"].lower()
+    as_root = action == "sts:assumerole" and request["principal_type"] == "root"  # whatever the resource, no trust suffices
+    becoming = action.startswith("sts:") and ":role/" in request["resource"]
+    return "trust" if layer == "resource" and (becoming or as_root) else layer
 
 
 def disagreements(seed: int, size: int = CASES_A_WORLD) -> Iterator[str]:
