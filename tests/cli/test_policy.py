@@ -1,8 +1,12 @@
 """`sekisho policy`: the language without a server."""
 
 import json
+from pathlib import Path
 
+from sekisho.cli.examples import example
 from tests.cli.command import sekisho
+
+SHOP = example("shop")
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Sid": "Read", "Effect": "Allow", "Action": "orders:Get*", "Resource": "*"}]}
 
@@ -45,3 +49,40 @@ def test_a_line_that_is_no_case_does_not_stop_the_others() -> None:
     assert second == {"line": 2, "error": "case `x`: `request` is no JSON object"}
     assert third == {"id": "b", "decision": "Allowed"}
     assert done.stderr.splitlines()[1] == "sekisho: line 2: case `x`: `request` is no JSON object"
+
+
+def test_explain_says_what_would_change_it() -> None:
+    lines = f"{case('a', 'orders:GetOrder')}\n{case('b', 'orders:ShipOrder')}\n".encode()
+    done = sekisho("policy", "explain", stdin=lines)
+    assert done.returncode == 0, done.stderr
+    assert "a: arn:aws:iam::111122223333:user/alice orders:GetOrder " in done.stdout
+    assert "no identity-based policy allows orders:ShipOrder" in done.stdout
+    first, second = (json.loads(line) for line in sekisho("policy", "explain", "--json", stdin=lines).stdout.splitlines())
+    assert (first["id"], first["decision"], first["layers"][0]["policies"][0]["statements"][0]["matched"]) == ("a", "Allowed", True)
+    assert (second["id"], second["decision"]) == ("b", "ImplicitlyDenied")
+
+
+def test_validate_points_at_what_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text('{\n  "Version": "2012-10-17",\n  "Statement": {"Effect": "Maybe", "Action": "orders:Get*", "Resource": "*"}\n}\n')
+    done = sekisho("policy", "validate", file)
+    assert done.returncode == 1
+    first, *_, last = done.stdout.splitlines()
+    assert first.startswith(f"{file}:3:27: ERROR INVALID_EFFECT: ")
+    assert last == "1 ERROR"
+    found = json.loads(sekisho("policy", "validate", "--json", file).stdout)
+    assert (found["file"], found["severity"], found["line"], found["column"]) == (str(file), "ERROR", 3, 27)
+
+
+def test_validate_has_nothing_to_say_of_the_shop() -> None:
+    words = ("--define", "ACCOUNT_ID=111122223333", "--define", "CARRIER_ID=444455556666")
+    policies = sekisho("policy", "validate", *sorted((SHOP / "policies").glob("*.json")), *words)
+    assert (policies.returncode, policies.stdout) == (0, "nothing to say\n")
+    trusts = sekisho("policy", "validate", "--kind", "trust", *sorted((SHOP / "trust").glob("*.json")), *words)
+    assert (trusts.returncode, trusts.stdout) == (0, "nothing to say\n")
+
+
+def test_validate_knows_the_kinds(tmp_path: Path) -> None:
+    done = sekisho("policy", "validate", "--kind", "bucket", tmp_path)
+    assert done.returncode == 2
+    assert "`bucket` is none of identity, managed" in done.stderr

@@ -55,8 +55,8 @@ class Tour:
         from sekisho.cli.directory import parsed
 
         self._stack, self._server, self._shop = stack, server, shop
-        script = parsed(shop / "questions.yaml", str)
-        self._questions, self._sessions = script["questions"], script["sessions"]
+        script = parsed(shop / "questions.test.yaml", str)
+        self._questions, self._sessions, self._resources = script["questions"], script["sessions"], script["resources"]
         self._roots: dict[str, Client] = {}
         self._accounts: dict[str, str] = {}
         self._users: dict[tuple[str, str], Client] = {}
@@ -85,8 +85,10 @@ class Tour:
 
     def questions(self) -> Iterator[Answer]:
         """Ask each question of the script."""
+        from sekisho.cli.directory import ACCOUNT
+
         for asked in self._questions:
-            resource = f"arn:aws:orders:eu-west-1:{self._accounts['shop']}:{asked['resource']}"
+            resource = self._resources.replace(ACCOUNT, self._accounts["shop"]) + asked["resource"]
             question: dict[str, Any] = {
                 "action": asked["action"],
                 "resource": resource,

@@ -9,11 +9,12 @@ ACCOUNT_ID in any of them becomes the number of the account that is loaded into;
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
 
 ACCOUNT = "ACCOUNT_ID"
@@ -71,25 +72,33 @@ _MEMBERS = {
 class Words:
     """Puts values in place of the words that stand for them in the files."""
 
-    def __init__(self, account_id: str, own: Mapping[str, str], given: Mapping[str, str]) -> None:
-        if unknown := given.keys() - own.keys():
-            raise ValueError(f"account.yaml defines no `{min(unknown)}`")
-        self._values = {ACCOUNT: account_id}
-        for word, value in {**own, **given}.items():
-            self._values[word] = self._values.get(value, value)
-        self._pattern = re.compile(rf"\b({'|'.join(map(re.escape, self._values))})\b")
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {word: values.get(value, value) for word, value in values.items()}
+        self._pattern = re.compile(rf"\b({'|'.join(map(re.escape, values))})\b") if values else None
 
     def fill(self, text: str) -> str:
         """The text with every word replaced."""
-        return self._pattern.sub(lambda match: self._values[match[1]], text)
+        return text if self._pattern is None else self._pattern.sub(lambda match: self._values[match[1]], text)
 
 
-def read(folder: Path, account_id: str, definitions: Mapping[str, str]) -> Account:
+def definitions(given: Iterable[str] | None) -> dict[str, str]:
+    """WORD=VALUE, each word once, as a command line gives them."""
+    pairs = [item.partition("=") for item in given or ()]
+    found = {word: value for word, _, value in pairs}
+    if len(found) != len(pairs) or not all(word and equals for word, equals, _ in pairs):
+        raise typer.BadParameter("WORD=VALUE, each word once", param_hint="--define")
+    return found
+
+
+def read(folder: Path, account_id: str, given: Mapping[str, str]) -> Account:
     """The account that a folder describes; ValueError names the file and what is wrong in it."""
     if not (folder / "account.yaml").is_file():
         raise ValueError(f"`{folder}` has no account.yaml")
     plain = _mapping(parsed(folder / "account.yaml", str), "account.yaml")
-    words = Words(account_id, {str(k): str(v) for k, v in _mapping(plain.get("define"), "define").items()}, definitions)
+    own = {str(word): str(value) for word, value in _mapping(plain.get("define"), "define").items()}
+    if unknown := given.keys() - own.keys():
+        raise ValueError(f"account.yaml defines no `{min(unknown)}`")
+    words = Words({ACCOUNT: account_id, **own, **given})
     content = _mapping(parsed(folder / "account.yaml", words.fill), "account.yaml")
     if unknown := content.keys() - _MEMBERS.keys() - {"define"}:
         raise ValueError(f"account.yaml: `{min(unknown)}` is none of {', '.join(_MEMBERS)}")
@@ -97,10 +106,12 @@ def read(folder: Path, account_id: str, definitions: Mapping[str, str]) -> Accou
 
     def document(kind: str, name: str) -> str:
         path = folder / kind / f"{name}.json"
+        text = words.fill(path.read_text())
         try:
-            return json.dumps(json.loads(words.fill(path.read_text())))
+            json.loads(text)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+        return text
 
     policies = {name: Policy(name, document("policies", name), **members) for name, members in sections["policies"].items()}
 

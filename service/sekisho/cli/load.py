@@ -24,11 +24,11 @@ def load(
     ca: Authority = None,
 ) -> None:
     """Bring the caller's account into the shape that a directory describes. A second run changes nothing; nothing is ever removed."""
-    definitions = dict(item.split("=", 1) for item in define or () if "=" in item)
-    if len(definitions) != len(define or ()):
-        raise typer.BadParameter("WORD=VALUE, each word once", param_hint="--define")
+    from sekisho.cli.directory import definitions
+
+    words = definitions(define)
     with connection.connect(endpoint, data_dir, profile, audience, ca) as client:
-        done = loaded(client, directory, definitions)
+        done = loaded(client, directory, words)
     for what, result in done.items():
         if result != "unchanged":
             print(f"{result:9} {what}")
@@ -36,11 +36,11 @@ def load(
     print(", ".join(f"{counts[result]} {result}" for result in ("created", "changed", "unchanged")))
 
 
-def loaded(client: "Client", directory: Path, definitions: dict[str, str]) -> "dict[str, Result]":
+def loaded(client: "Client", directory: Path, words: dict[str, str]) -> "dict[str, Result]":
     """What was done for each thing in a directory, by its name."""
     from sekisho.cli import apply
     from sekisho.cli import directory as files
 
     account_id = client.sts.get_caller_identity().account
-    steps = apply.steps(client, account_id, files.read(directory, account_id, definitions))
+    steps = apply.steps(client, account_id, files.read(directory, account_id, words))
     return {step.what: step.run() for step in screen.tracked(steps, f"loading {directory.name}")}

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from sekisho.cli import checks
+
 if TYPE_CHECKING:
     from sekisho.policy import Decision
 
 app = typer.Typer(name="policy", no_args_is_help=True, rich_markup_mode=None, help="The policy language, without a server.")
+
+
+app.command()(checks.validate)
+app.command("test")(checks.ask)
 
 
 @app.callback()
@@ -45,6 +51,23 @@ def decide(
             answer |= _reasons(decision)
         print(json.dumps(answer))
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def explain(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole trace of each case as a JSON line.")] = False,
+) -> None:
+    """Read cases as `decide` does and say why each comes out as it does, and what would change it."""
+    from sekisho import policy
+    from sekisho.policy import cases
+
+    for _, line in _lines(sys.stdin.buffer):
+        case = cases.read(line)
+        decision = policy.decide(case.request, case.layers)
+        if as_json:
+            print(json.dumps({"id": case.id, **policy.trace(case.request, case.layers, decision)}))
+        else:
+            print(f"{case.id}: {policy.short(case.request, case.layers, decision)}")
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, str]]:
