@@ -127,12 +127,12 @@ def _undenied(request: Request, layers: Layers, context: Values) -> Decision:
     denier: Layer | None = None
     if not permitted:
         denier = Layer.SCP
+    elif principal.kind == "root" and request.action.lower() == "sts:assumerole":
+        denier = Layer.TRUST  # root credentials cannot assume a role
     elif worth == NONE and (not same or needs_resource_policy(request.action, request.resource)):
         denier = resource_layer(request)
     elif asks_identity and identity is None:
         denier = Layer.IDENTITY
-    elif principal.kind == "root" and request.action.lower() == "sts:assumerole":
-        denier = Layer.TRUST  # root credentials cannot assume a role
     elif not (unlimited or within_boundary):
         denier = Layer.BOUNDARY
     elif not (unlimited or within_session):
