@@ -243,7 +243,10 @@ def test_trace_agrees_with_the_decision() -> None:
     """A statement that the decision names is a statement that the trace calls matched."""
     asked = request(context={"k:e": "x"})
     layers = policy.Layers(
-        identity=(attached({"Condition": {"StringEquals": {"k:e": "x"}}}), attached({"Effect": "Deny", "Resource": "arn:aws:orders:*:*:*7"})),
+        identity=(
+            attached({"Condition": {"StringEquals": {"k:e": "x"}}}),
+            attached({"Effect": "Deny", "Resource": "arn:aws:orders:*:*:*7"}),
+        ),
         boundary=(attached({"Effect": "Deny", "Action": ["orders:*"]}),),
     )
     decision = policy.decide(asked, layers)
