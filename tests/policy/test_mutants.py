@@ -1,0 +1,1 @@
+"""Cases for faults that other tests did not notice."""
