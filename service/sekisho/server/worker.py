@@ -129,7 +129,8 @@ def _over_http(made: Node, listen: Listen) -> Iterator[None]:
 def _bound(listener: str) -> socket.socket:
     host, _, port = listener.rpartition(":")
     host = host.strip("[]")
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # asyncio sets TCP_NODELAY only where it is told that this is TCP; without it every answer waits for a delayed ACK.
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind((host, int(port)))
     return bound
