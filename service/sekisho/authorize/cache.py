@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sekisho import changes, db
 from sekisho.authorize import records
 from sekisho.changes import ORIGIN, Point
+from sekisho.errors import Unavailable
 from sekisho.world import Acting, KeyRecord, PolicyRecord, PrincipalRecord, Record, Subject, acting
 
 BUDGET = 256 * 1024 * 1024
@@ -28,10 +29,10 @@ T = TypeVar("T")
 class Reader:
     """Finds records for one composition: from memory, and from one snapshot that is opened when the first is not there."""
 
-    def __init__(self, world: "World", database: db.Database) -> None:
+    def __init__(self, world: "World", database: db.Database, session: Session | None = None) -> None:
         self._world, self._database = world, database
         self._stack = ExitStack()
-        self._session: Session | None = None
+        self._session = session
 
     def record(self, id_: str) -> Record | None:
         """The record of an id; None when there is no such thing."""
@@ -129,9 +130,11 @@ class World:
                 made = compose(reader)
             if self.point is before:
                 return made, before
-        with self._lock, Reader(self, self._database) as reader:  # nobody else moves it now
-            made = compose(reader)
-            return made, self.point
+        # Nobody else moves the cache now, and neither do we: what is loaded comes from the snapshot that the cache was brought to first.
+        with self._lock, self._database.read() as session, Reader(self, self._database, session) as reader:
+            if self.sync(session) != self.point:
+                raise Unavailable("The database is behind what this worker has answered from already.")
+            return compose(reader), self.point
 
     def record(self, id_: str) -> Record | None:
         """The record of an id, from memory or from the database; None when there is no such thing."""
