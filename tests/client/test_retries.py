@@ -63,10 +63,11 @@ def test_a_budget_ends_the_repetitions_of_a_client(client: Client, fake: Fake) -
     assert len(fake.arrived) == 8 + 10
 
 
-def test_no_repetition_past_the_deadline(fake: Fake) -> None:
+def test_no_repetition_past_the_deadline(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     fake.replies = [said("UNAVAILABLE"), ALLOWED]
-    # the wait before a repetition is random; of 60 to 6,000,000 seconds hardly any is less than the 30 of the deadline
-    patient = Client(fake.endpoint, CREDENTIALS, retries=Retries(first=6e6, longest=6e6), timeout=30.0)
+    monkeypatch.setattr("sekisho.client.transport.random.random", lambda: 1.0)
+    monkeypatch.setattr("sekisho.client.transport.time.sleep", lambda seconds: pytest.fail(f"waits for {seconds} seconds"))
+    patient = Client(fake.endpoint, CREDENTIALS, retries=Retries(first=31.0, longest=31.0), timeout=30.0)
     with patient, pytest.raises(sekisho.Unavailable):
         patient.authorize(action="orders:GetOrder", resource="*")
     assert len(fake.arrived) == 1
