@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from sekisho.cli import expectations
 from sekisho.cli.examples import example
 from tests.cli.command import one_line, sekisho
 
@@ -137,8 +139,20 @@ def test_coverage_names_what_no_question_matches(folder: Path) -> None:
     assert f"read.json:{line}: no question matches statement 3" in done.stdout
 
 
-def test_a_list_of_one_is_a_list(folder: Path) -> None:
-    edit(folder, "action: docs:Get\n    resource: green/1", 'action: docs:List\n    resource: green/1\n    context: {"docs:Kinds": [a]}')
+def test_values_in_the_spelling_of_policies(folder: Path) -> None:
+    given = '{"docs:Kinds": [a], "docs:Big": true, "docs:Size": 1.50, "docs:Day": 2026-01-02 03:04:05Z, "docs:None": []}'
+    edit(folder, "docs:Get\n    resource: green/1\n", f"docs:List\n    resource: green/1\n    context: {given}\n")
+    (suite,) = [expectations.read(file, datetime(2026, 3, 4, tzinfo=UTC)) for file in expectations.files([folder])]
+    context = suite.questions[2].request.context
+    assert {key: value for key, value in context.items() if key.startswith("docs:")} == {
+        "docs:kinds": ("a",),
+        "docs:big": "true",
+        "docs:size": "1.5",
+        "docs:day": "2026-01-02T03:04:05Z",
+        "docs:none": (),
+    }
+    assert context["aws:currenttime"] == "2026-03-04T00:00:00Z"
+    assert context["aws:principaltag/team"] == "green"
     done = sekisho("policy", "test", folder, "--coverage")
     assert done.returncode == 0, done.stdout
     assert "4 of 4 statements matched" in done.stdout
