@@ -29,8 +29,8 @@ def difference(case: Any, programs: bridge.Programs | None = None) -> str:
         return f"the evaluator failed: {reply.error}"
     if reply.outcome != answer.outcome:
         return f"evaluator {reply.outcome} by {sorted(reply.determining)}; oracle {answer.outcome}, matching {sorted(answer.matched)}"
-    if reply.layer != blamed(case, answer.layer):
-        return f"{reply.outcome} by layer `{reply.layer}` for the evaluator, by `{blamed(case, answer.layer)}` for the oracle"
+    if reply.layer != blamed(case, answer):
+        return f"{reply.outcome} by layer `{reply.layer}` for the evaluator, by `{blamed(case, answer)}` for the oracle"
     if not reply.determining <= answer.matched:
         return f"the evaluator names {sorted(reply.determining - answer.matched)}, which the oracle does not match"
     if reply.outcome == "ExplicitlyDenied" and reply.determining != answer.denies:
@@ -40,13 +40,13 @@ def difference(case: Any, programs: bridge.Programs | None = None) -> str:
     return ""
 
 
-def blamed(case: Any, layer: str) -> str:
+def blamed(case: Any, answer: oracle.Answer) -> str:
     """The layer as the evaluator names it: where a call would become a role, its resource policy is the trust policy."""
     request = case["request"]
     action = request["action"].lower()
-    as_root = action == "sts:assumerole" and request["principal_type"] == "root"  # whatever the resource, no trust suffices
+    as_root = action == "sts:assumerole" and request["principal_type"] == "root" and not answer.denies  # no trust suffices for it
     becoming = action.startswith("sts:") and ":role/" in request["resource"]
-    return "trust" if layer == "resource" and (becoming or as_root) else layer
+    return "trust" if answer.layer == "resource" and (becoming or as_root) else answer.layer
 
 
 def disagreements(seed: int, size: int = CASES_A_WORLD) -> Iterator[str]:
