@@ -52,7 +52,7 @@ def check_chain(certificate: Certificate, text: str) -> None:
     for index, issuer in enumerate(_certificates(text, most=MOST_IN_CHAIN)):
         try:
             signed.x509.verify_directly_issued_by(issuer.x509)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             raise MalformedCertificate(_BROKEN_CHAIN.format(index)) from None
         signed = issuer
 
@@ -89,7 +89,7 @@ def _certificates(text: str, *, most: int) -> list[Certificate]:
     try:
         found = x509.load_pem_x509_certificates(text.encode("latin-1"))
         return [Certificate(one, sha256(one.public_bytes(Encoding.DER)).hexdigest(), *_validity(one)) for one in found]
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise MalformedCertificate(_UNREADABLE) from None
 
 
