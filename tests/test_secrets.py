@@ -282,3 +282,16 @@ def test_master_keys_as_text() -> None:
         with pytest.raises(KeyRingUnusable, match="a master key is 32 bytes in base64") as caught:
             parse_master(text)
         assert not text or text not in str(caught.value)
+
+
+def test_a_ring_of_an_earlier_version_gets_the_purposes_that_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "keyring.json"
+    sealed = KeyRing.create(path, purposes=("access-keys",)).seal("access-keys", b"secret", PLACE)
+    keys = KeyRing.open(path)
+    keys.complete(("access-keys", "mfa"))
+    assert keys.unseal("mfa", keys.seal("mfa", b"seed", PLACE), PLACE) == b"seed"
+    assert keys.unseal("access-keys", sealed, PLACE) == b"secret"
+    before = path.read_bytes()
+    KeyRing.open(path).complete(("access-keys", "mfa"))
+    KeyRing.open(path, purposes=("mfa",)).complete(("access-keys", "mfa", "more"))
+    assert path.read_bytes() == before

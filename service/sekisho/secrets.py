@@ -38,8 +38,10 @@ MFA = "mfa"
 PAGING = "paging"
 SNAPSHOT = "snapshot"
 SIGNING = "signing"
-PURPOSES = (ACCESS_KEYS, SESSIONS, MFA, PAGING, SNAPSHOT, SIGNING)
-"""Access-key secrets; session tokens; seeds of one-time passwords; markers of lists; the cache on disk; private keys of JWKS."""
+CERTIFICATES = "certificates"
+PURPOSES = (ACCESS_KEYS, SESSIONS, MFA, PAGING, SNAPSHOT, SIGNING, CERTIFICATES)
+"""Access-key secrets; session tokens; seeds of one-time passwords; markers of lists; the cache on disk; private keys of JWKS; private
+keys that users bring."""
 
 _VERSION = b"\x01"
 _NONCE = 12
@@ -168,6 +170,16 @@ class KeyRing:
         """Add a key that seals from now on, in every process; older ones still open. The id of the new key."""
         with self._rewriting() as (document, master):
             return _add_key(document, master, purpose, self._random)
+
+    def complete(self, purposes: Collection[str] = PURPOSES) -> None:
+        """Add a key for each purpose that the file lacks, as one made by an earlier version does; of a ring with all, nothing changes."""
+        if self._purposes is not None or all(purpose in self._keys for purpose in purposes):
+            return
+        with self._rewriting() as (document, master):
+            present = {entry["purpose"] for entry in document["keys"]}
+            for purpose in purposes:
+                if purpose not in present:
+                    _add_key(document, master, purpose, self._random)
 
     def forget(self, purpose: str, key_id: str) -> None:
         """Remove a key that no longer seals; what it sealed can never be opened again."""

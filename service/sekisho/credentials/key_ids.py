@@ -25,6 +25,7 @@ PREFIXES = {
     "policy-version": "ANVA",
     "server-certificate": "ASCA",
     "public-key": "APKA",
+    "service-specific-credential": "ACCA",
 }
 _KINDS = {prefix: kind for kind, prefix in PREFIXES.items()}
 

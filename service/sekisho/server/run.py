@@ -157,7 +157,9 @@ def key_ring(database: db.Database, options: Options) -> KeyRing:
     """The key ring in the data directory; a new one only for a database that holds nothing yet that another ring has sealed."""
     path = options.data_dir / "keyring.json"
     if path.exists():
-        return KeyRing.open(path, options.master_key)
+        ring = KeyRing.open(path, options.master_key)
+        ring.complete()
+        return ring
     if accounts.exist(database):
         raise KeyRingMissing(f"the database has accounts, whose secrets were sealed with a key ring that is not at {path}; put it there")
     return KeyRing.create(path, options.master_key)
