@@ -68,8 +68,12 @@ OPERATIONS: dict[str, Operation] = {}
 RESOURCES: dict[str, Callable[[Any, Any, str], Resource]] = {}
 """By kind: a function of the call, its request and the name of the field that names the resource."""
 
+PREPARATIONS: dict[Callable[[Any, Any], Any], Callable[[Any, Any], Callable[[], Any]]] = {}
+"""By the function of an operation: what is to be done before its transaction."""
+
 F = TypeVar("F", bound=Callable[[Any, Any], Any])
 R = TypeVar("R", bound=Callable[[Any, Any, str], Resource])
+P = TypeVar("P", bound=Callable[[Any, Any], Callable[[], Any]])
 
 
 @cache
@@ -112,6 +116,22 @@ def resource(kind: str) -> Callable[[R], R]:
             raise TypeError(f"two resolvers for the resource kind `{kind}`")
         RESOURCES[kind] = function
         return function
+
+    return register
+
+
+def prepare(function: F) -> Callable[[P], P]:
+    """Register what a WRITE needs done that must hold no lock, such as hashing a password; the function finds it as `call.prepared`.
+
+    The preparation runs for callers who may, in a snapshot of its own. What it reads there it hands to the work that it returns, which
+    is then done with neither snapshot nor lock. The function looks at what it depends on again: the world may have moved on.
+    """
+
+    def register(preparation: P) -> P:
+        if function in PREPARATIONS:
+            raise TypeError(f"two preparations for {function.__name__}")
+        PREPARATIONS[function] = preparation
+        return preparation
 
     return register
 

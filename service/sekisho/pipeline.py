@@ -3,6 +3,7 @@
     deadline → authenticate → validate → transaction → newest revision → authorize → function → audit and change → commit → reply
 
 A WRITE runs in one transaction that ends with its audit record and its revision; a READ in one snapshot; DECIDE and ISSUE in neither.
+What takes long and needs no lock is a preparation, before the transaction of a WRITE.
 What commits no row (denials, failures, issued credentials) is spooled. An error at any step means that nothing was written.
 """
 
@@ -24,7 +25,7 @@ from sekisho.authorize.call import Call, Node, Peer
 from sekisho.changes import Point
 from sekisho.db import WriteConflict, remaining
 from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated
-from sekisho.operations import Operation
+from sekisho.operations import PREPARATIONS, Operation
 
 DEFAULT_SECONDS = 30.0
 """How long a call may take whose caller set no deadline, and at the most."""
@@ -100,6 +101,7 @@ def _write(call: Call, request: Message, subject: Any) -> Reply:
 
 
 def _write_once(call: Call, request: Message, subject: Any) -> Reply:
+    _prepare(call, request, subject)
     with call.node.database.write((subject.account_id,), deadline=call.deadline) as session:
         call.database_session = session
         touched = changes.Touched(session)
@@ -109,6 +111,18 @@ def _write_once(call: Call, request: Message, subject: Any) -> Reply:
         session.add(audit.row(audit.event(call, request, message), revision=point.number))
     call.node.world.committed(point, touched.ids)
     return Reply(message, point.token)
+
+
+def _prepare(call: Call, request: Message, subject: Any) -> None:
+    """Do what the operation needs done before its transaction, which others wait for; only for a caller who may."""
+    preparation = PREPARATIONS.get(call.operation.function)
+    if preparation is not None:
+        with call.node.database.read(deadline=call.deadline) as session:
+            call.database_session = session
+            _authorized(call, request, subject, newest=True)
+            work = preparation(call, request)
+        call.database_session = None
+        call.prepared = work()
 
 
 def _read(call: Call, request: Message, subject: Any) -> Reply:

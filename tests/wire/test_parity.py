@@ -35,6 +35,8 @@ REASONS: dict[Difference, str] = {
     ("AssumeRole.SourceIdentity", "max", 64, 256): f"documented as 2 to 64 characters; {STS}",
     ("AssumeRole.RoleArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "a text that is no ARN is refused before anything is looked up",
     ("AssumeRole.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as RoleArn",
+    ("GetFederationToken.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
+    ("GetFederationToken.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.RoleArn",
     ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as RoleArn",
 }
 
@@ -84,6 +86,9 @@ def _inside(path: str, field: FieldDescriptor, shape: Any, *, asked: bool) -> It
 
 def _member(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Difference]:
     """The kind of one member: list, type, presence, and whether it is a secret."""
+    if shape.type_name == "map":
+        yield from _map(path, field, shape)
+        return
     repeated = shape.type_name == "list"
     item = shape.member if repeated else shape
     package = field.full_name.rsplit(".", 2)[0]
@@ -98,6 +103,16 @@ def _member(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Differenc
         yield (path, "presence", field.has_presence, not repeated)
     if item.metadata.get("sensitive") and not field.GetOptions().debug_redact:
         yield (path, "secret", False, True)
+
+
+def _map(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Difference]:
+    """A map from strings to scalars."""
+    theirs = ("map", SCALARS[shape.key.type_name], SCALARS[shape.value.type_name])
+    entry = field.message_type
+    is_map = entry is not None and entry.GetOptions().map_entry
+    ours = ("map", *(entry.fields_by_name[part].type for part in ("key", "value"))) if is_map else None
+    if ours != theirs:
+        yield (path, "type", ours, theirs)
 
 
 def _rules(path: str, field: FieldDescriptor, shape: Any, *, asked: bool, required: bool) -> Iterator[Difference]:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -56,6 +57,8 @@ class Call:
     acting: world.Acting | None = None
     point: Point | None = None
     database_session: Session | None = None
+    prepared: Any = None
+    """What the operation's preparation made, before the transaction."""
 
     @property
     def caller(self) -> world.Acting:

@@ -78,7 +78,7 @@ def list_attached_role_policies(call: Call, request: pb.ListAttachedRolePolicies
 
 def _attach(call: Call, request: Any) -> None:
     """What is attached already stays so, whatever the quota."""
-    owner = entities.owner(call, request)
+    owner = entities.own_to_change(call, request)
     policy = policy_arns.find(call, request.policy_arn, sentence=policy_arns.NOT_ATTACHABLE)
     if call.session.get(Attachment, (owner.id, policy.id)) is None:
         held = call.session.scalar(select(func.count()).select_from(Attachment).where(Attachment.owner_id == owner.id)) or 0
@@ -87,7 +87,7 @@ def _attach(call: Call, request: Any) -> None:
 
 
 def _detach(call: Call, request: Any) -> None:
-    owner = entities.owner(call, request)
+    owner = entities.own_to_change(call, request)
     policy = policy_arns.find(call, request.policy_arn)
     row = call.session.get(Attachment, (owner.id, policy.id))
     if row is None:

@@ -41,7 +41,9 @@ def delete_role_permissions_boundary(
     call: Call, request: pb.DeleteRolePermissionsBoundaryRequest
 ) -> pb.DeleteRolePermissionsBoundaryResponse:
     """A role without one is no error."""
-    entities.find(call, Role, request.role_name).boundary_id = None
+    row = entities.find(call, Role, request.role_name)
+    entities.refuse_protected(row)
+    row.boundary_id = None
     return pb.DeleteRolePermissionsBoundaryResponse()
 
 
@@ -61,4 +63,5 @@ def message(call: Call, row: User | Role) -> pb.AttachedPermissionsBoundary | No
 
 
 def _put(call: Call, row: User | Role, request: Any) -> None:
+    entities.refuse_protected(row)
     row.boundary_id = policy_id(call, request.permissions_boundary)

@@ -11,13 +11,30 @@ from sqlalchemy import ColumnElement, Select, exists, func, select
 from sekisho import arn, paging
 from sekisho.authorize.call import Call
 from sekisho.credentials import key_ids
-from sekisho.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity
+from sekisho.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity, UnmodifiableEntity
 from sekisho.operations import Resource
 from sekisho.tables import Entity, Group, Policy, Role, Tag, User
 
-E = TypeVar("E", User, Group, Role, Policy)
+E = TypeVar("E", bound=Entity)
 Owner = User | Group | Role
 """Who can have policies."""
+
+SERVICE_LINKED = "/aws-service-role/"
+"""How the paths of service-linked roles begin. They are exempt from service control policies."""
+
+# AWS's sentences about a name, by kind; the kinds that are not here share one.
+_NOT_FOUND = {
+    "instance-profile": "Instance Profile {} cannot be found.",
+    "server-certificate": "The Server Certificate with name {} cannot be found.",
+}
+_TAKEN = {
+    "instance-profile": "Instance Profile {} already exists.",
+    "mfa": "MFADevice entity at the same path and name already exists.",
+    "policy": "A policy called {} already exists. Duplicate names are not allowed.",
+    "server-certificate": "The Server Certificate with name {} already exists.",
+    "oidc-provider": "Provider with url https://{} already exists.",
+    "saml-provider": "Provider with name {} already exists.",
+}
 
 
 def kind(table: type[Entity]) -> str:
@@ -35,7 +52,7 @@ def find(call: Call, table: type[E], name: str) -> E:
     """The entity of this name, or NoSuchEntity in AWS's sentence."""
     row = lookup(call, table, name)
     if row is None:
-        raise NoSuchEntity(f"The {kind(table)} with name {name} cannot be found.")
+        raise NoSuchEntity(_NOT_FOUND.get(kind(table), f"The {kind(table)} with name {{}} cannot be found.").format(name))
     return row
 
 
@@ -49,16 +66,34 @@ def owner(call: Call, request: Any) -> Owner:
     return find(call, Role, request.role_name)
 
 
+def own_to_change(call: Call, request: Any) -> Owner:
+    """As `owner`, for a change of its policies: UnmodifiableEntity for a service-linked role."""
+    row = owner(call, request)
+    refuse_protected(row)
+    return row
+
+
+def is_service_linked(row: Entity) -> bool:
+    """Whether it is a role that only its service changes."""
+    return row.kind == "role" and row.path.startswith(SERVICE_LINKED)
+
+
+def refuse_protected(row: Entity) -> None:
+    """UnmodifiableEntity when it is a service-linked role."""
+    if is_service_linked(row):
+        raise UnmodifiableEntity(f"Cannot perform the operation on the protected role '{row.name}' - this role is only modifiable by AWS")
+
+
 def arn_of(row: Entity) -> str:
     """The entity's ARN, with its path."""
     return arn.root(row.account_id) if row.kind == "root" else arn.iam(row.account_id, row.kind, row.name, row.path)
 
 
-def identified(call: Call, table: type[E], name: str, path: str) -> dict[str, Any]:
-    """The columns that every new entity has; EntityAlreadyExists when the name is taken."""
+def identified(call: Call, table: type[E], name: str, path: str, *, id_: str = "") -> dict[str, Any]:
+    """The columns that every new entity has; EntityAlreadyExists when the name is taken. `id_`: for kinds whose ids have no prefix."""
     refuse_taken(call, table, name)
     return {
-        "id": key_ids.unique_id(kind(table)),
+        "id": id_ or key_ids.unique_id(kind(table)),
         "account_id": call.account_id,
         "name": name,
         "name_key": name.lower(),
@@ -70,9 +105,7 @@ def identified(call: Call, table: type[E], name: str, path: str) -> dict[str, An
 def refuse_taken(call: Call, table: type[E], name: str) -> None:
     """EntityAlreadyExists when there is an entity of this kind and name, in any case."""
     if lookup(call, table, name) is not None:
-        if kind(table) == "policy":
-            raise EntityAlreadyExists(f"A policy called {name} already exists. Duplicate names are not allowed.")
-        raise EntityAlreadyExists(f"{kind(table).capitalize()} with name {name} already exists.")
+        raise EntityAlreadyExists(_TAKEN.get(kind(table), f"{kind(table).capitalize()} with name {{}} already exists.").format(name))
 
 
 def rename(call: Call, row: E, name: str, path: str) -> None:

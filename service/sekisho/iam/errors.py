@@ -1,6 +1,6 @@
 """The error codes of IAM. Source: https://docs.aws.amazon.com/IAM/latest/APIReference/ (Errors of each action)."""
 
-from sekisho.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from sekisho.errors import AlreadyExists, FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
 
 
 class NoSuchEntity(NotFound):
@@ -23,3 +23,67 @@ class LimitExceeded(ResourceExhausted):
 
 class InvalidInput(InvalidArgument):
     """A value is well formed and still not possible here."""
+
+
+class NotSupportedService(NotFound):
+    """No credentials of this sort are made for the service."""
+
+
+class MalformedCertificate(InvalidArgument):
+    """A certificate, its chain or its private key cannot be read, or they do not follow from each other."""
+
+
+class InvalidCertificate(InvalidArgument):
+    """A certificate can be read, but not be used now."""
+
+
+class KeyPairMismatch(InvalidArgument):
+    """The private key is not the certificate's."""
+
+
+class DuplicateCertificate(AlreadyExists):
+    """The user has the certificate already."""
+
+
+class InvalidPublicKey(InvalidArgument):
+    """A public key is broken, too short, or of another kind than the service takes."""
+
+
+class UnrecognizedPublicKeyEncoding(InvalidArgument):
+    """A public key is neither in the form of OpenSSH nor PEM."""
+
+
+class DuplicateSSHPublicKey(InvalidArgument):
+    """The user has the public key already."""
+
+
+class PolicyEvaluation(Internal):
+    """A simulation could not be carried out."""
+
+
+class UnmodifiableEntity(InvalidArgument):
+    """Only a service may change the role."""
+
+
+class PasswordPolicyViolation(InvalidArgument):
+    """A password is not what the account demands."""
+
+
+class InvalidUserType(InvalidArgument):
+    """The caller is no user."""
+
+
+class InvalidAuthenticationCode(PermissionDenied):
+    """The codes are not those that the device shows."""
+
+
+class ReportNotPresent(FailedPrecondition):
+    """No credential report was generated yet."""
+
+    http = 410
+
+
+class ReportExpired(FailedPrecondition):
+    """The newest credential report is too old to be handed out."""
+
+    http = 410

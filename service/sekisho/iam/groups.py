@@ -27,7 +27,7 @@ def renamed_group(call: Call, request: pb.UpdateGroupRequest, field: str) -> Res
 def create_group(call: Call, request: pb.CreateGroupRequest) -> pb.CreateGroupResponse:
     """A group begins without members and permissions."""
     columns = entities.identified(call, Group, request.group_name, request.path)
-    quotas.check("GroupsQuota", entities.count(call, Group) + 1)
+    quotas.check_account(call, "GroupsQuota", entities.count(call, Group) + 1)
     row = Group(**columns)
     call.session.add(row)
     return pb.CreateGroupResponse(group=message(row))

@@ -63,21 +63,21 @@ def get_role_policy(call: Call, request: pb.GetRolePolicyRequest) -> pb.GetRoleP
 @operation
 def delete_user_policy(call: Call, request: pb.DeleteUserPolicyRequest) -> pb.DeleteUserPolicyResponse:
     """One that is not there is an error."""
-    call.session.delete(_found(call, request)[1])
+    _delete(call, request)
     return pb.DeleteUserPolicyResponse()
 
 
 @operation
 def delete_group_policy(call: Call, request: pb.DeleteGroupPolicyRequest) -> pb.DeleteGroupPolicyResponse:
     """One that is not there is an error."""
-    call.session.delete(_found(call, request)[1])
+    _delete(call, request)
     return pb.DeleteGroupPolicyResponse()
 
 
 @operation
 def delete_role_policy(call: Call, request: pb.DeleteRolePolicyRequest) -> pb.DeleteRolePolicyResponse:
     """One that is not there is an error."""
-    call.session.delete(_found(call, request)[1])
+    _delete(call, request)
     return pb.DeleteRolePolicyResponse()
 
 
@@ -101,7 +101,7 @@ def list_role_policies(call: Call, request: pb.ListRolePoliciesRequest) -> pb.Li
 
 def _put(call: Call, request: Any) -> None:
     """New, or in place of the one that has the name, in whatever case; then the name stays as it was written first."""
-    owner = entities.owner(call, request)
+    owner = entities.own_to_change(call, request)
     validate.check(request.policy_document, validate.Kind.IDENTITY)
     rows = {row.name_key: row for row in call.session.scalars(select(InlinePolicy).where(InlinePolicy.owner_id == owner.id))}
     name_key = request.policy_name.lower()
@@ -112,6 +112,11 @@ def _put(call: Call, request: Any) -> None:
     else:
         row = InlinePolicy(owner_id=owner.id, name=request.policy_name, name_key=name_key, document=request.policy_document)
         call.session.add(row)
+
+
+def _delete(call: Call, request: Any) -> None:
+    entities.own_to_change(call, request)
+    call.session.delete(_found(call, request)[1])
 
 
 def _found(call: Call, request: Any) -> tuple[Owner, InlinePolicy]:

@@ -38,7 +38,7 @@ def create_policy(call: Call, request: pb.CreatePolicyRequest) -> pb.CreatePolic
     """The document becomes version v1, in force. The answer leaves out the description, as AWS's does."""
     check_document(request.policy_document)
     columns = entities.identified(call, Policy, request.policy_name, request.path)
-    quotas.check("PoliciesQuota", entities.count(call, Policy) + 1)
+    quotas.check_account(call, "PoliciesQuota", entities.count(call, Policy) + 1)
     row = Policy(**columns, description=request.description or None, default_version=1, last_version=1, updated_at=call.now)
     call.session.add(row)
     call.session.flush()
@@ -51,7 +51,7 @@ def create_policy(call: Call, request: pb.CreatePolicyRequest) -> pb.CreatePolic
 def get_policy(call: Call, request: pb.GetPolicyRequest) -> pb.GetPolicyResponse:
     """With description and tags, which ListPolicies leaves out."""
     row = policy_arns.find(call, request.policy_arn)
-    attached, bounding = _usage(call, [row.id])
+    attached, bounding = usage(call, [row.id])
     return pb.GetPolicyResponse(policy=_message(row, attached, bounding, description=row.description, tags=tags.messages(call, row)))
 
 
@@ -85,7 +85,7 @@ def list_policies(call: Call, request: pb.ListPoliciesRequest) -> pb.ListPolicie
         query = query.where(_bounds(call, User) | _bounds(call, Role))
     query = entities.under(query, request, Policy.path)
     found = entities.paged(call, request, query, key=[Policy.name_key, Policy.id], of=lambda row: [row.name_key, row.id])
-    attached, bounding = _usage(call, [row.id for row in found.rows])
+    attached, bounding = usage(call, [row.id for row in found.rows])
     shown = [_message(row, attached, bounding) for row in found.rows]
     return pb.ListPoliciesResponse(policies=shown, is_truncated=found.marker is not None, marker=found.marker)
 
@@ -130,7 +130,7 @@ def _bounds(call: Call, table: type[User] | type[Role]) -> ColumnElement[bool]:
     return exists(select(bounded.id).where(bounded.boundary_id == Policy.id, bounded.account_id == call.account_id))
 
 
-def _usage(call: Call, ids: Sequence[str]) -> tuple[Counts, Counts]:
+def usage(call: Call, ids: Sequence[str]) -> tuple[Counts, Counts]:
     """How many entities of the account have each policy attached, and how many have it as their boundary."""
     attached = (
         select(Attachment.policy_id, func.count())

@@ -5,12 +5,9 @@ from typing import Any
 from sekisho.api.iam.v1 import roles_pb2 as pb
 from sekisho.authorize.call import Call
 from sekisho.iam import boundaries, entities, quotas, tags, trust
-from sekisho.iam.errors import InvalidInput
+from sekisho.iam.errors import InvalidInput, UnmodifiableEntity
 from sekisho.operations import Resource, operation, resource
-from sekisho.tables import Attachment, InlinePolicy, Role
-
-_SERVICE_LINKED = "/aws-service-role/"
-"""Roles under this path are exempt from service control policies, so nobody makes one with such a path, or with a part like it."""
+from sekisho.tables import Attachment, InlinePolicy, InstanceProfile, Role
 
 
 @resource("role")
@@ -23,11 +20,11 @@ def role(call: Call, request: Any, field: str) -> Resource:
 def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleResponse:
     """A role begins without permissions. The answer leaves out what only GetRole and ListRoles tell."""
     _refuse_signin_duration(request)
-    if _SERVICE_LINKED in request.path:
-        raise InvalidInput(f"The path {_SERVICE_LINKED} is reserved for service-linked roles.")
+    if entities.SERVICE_LINKED in request.path:  # also where it is not at the beginning
+        raise InvalidInput(f"The path {entities.SERVICE_LINKED} is reserved for service-linked roles.")
     document = trust.stored(call.session, request.assume_role_policy_document)
     columns = entities.identified(call, Role, request.role_name, request.path)
-    quotas.check("RolesQuota", entities.count(call, Role) + 1)
+    quotas.check_account(call, "RolesQuota", entities.count(call, Role) + 1)
     row = Role(
         **columns,
         boundary_id=boundaries.policy_id(call, request.permissions_boundary),
@@ -38,7 +35,7 @@ def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleRespo
     call.session.add(row)
     call.session.flush()
     tags.put(call, row, request.tags)
-    shown = _described(call, row)
+    shown = described(call, row)
     _extend(call, row, shown)
     return pb.CreateRoleResponse(role=shown)
 
@@ -47,9 +44,9 @@ def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleRespo
 def get_role(call: Call, request: pb.GetRoleRequest) -> pb.GetRoleResponse:
     """With all that there is to tell, last use too."""
     row = entities.find(call, Role, request.role_name)
-    shown = _listed(call, row)
+    shown = listed(call, row)
     _extend(call, row, shown)
-    shown.role_last_used.CopyFrom(_last_used(call, row))
+    shown.role_last_used.CopyFrom(last_used(call, row))
     return pb.GetRoleResponse(role=shown)
 
 
@@ -61,6 +58,8 @@ def update_role(call: Call, request: pb.UpdateRoleRequest) -> pb.UpdateRoleRespo
     if request.HasField("description"):
         row.description = request.description or None
     if request.HasField("max_session_duration"):
+        if entities.is_service_linked(row):
+            raise UnmodifiableEntity(f"{row.name} is an AWS service linked role, max session duration cannot be changed.")
         row.max_session_seconds = request.max_session_duration
     return pb.UpdateRoleResponse()
 
@@ -70,7 +69,7 @@ def update_role_description(call: Call, request: pb.UpdateRoleDescriptionRequest
     """What UpdateRole can do too, with the role as the answer."""
     row = entities.find(call, Role, request.role_name)
     row.description = request.description or None
-    shown = _described(call, row)
+    shown = described(call, row)
     if row.description is not None:
         shown.description = row.description
     return pb.UpdateRoleDescriptionResponse(role=shown)
@@ -80,19 +79,22 @@ def update_role_description(call: Call, request: pb.UpdateRoleDescriptionRequest
 def update_assume_role_policy(call: Call, request: pb.UpdateAssumeRolePolicyRequest) -> pb.UpdateAssumeRolePolicyResponse:
     """Whom it names is whoever bears the name now."""
     row = entities.find(call, Role, request.role_name)
+    entities.refuse_protected(row)
     row.trust_policy = trust.stored(call.session, request.policy_document)
     return pb.UpdateAssumeRolePolicyResponse()
 
 
 @operation
 def delete_role(call: Call, request: pb.DeleteRoleRequest) -> pb.DeleteRoleResponse:
-    """It must have no policies; its sessions end with it."""
+    """It must have no policies and be in no instance profile; its sessions end with it."""
     row = entities.find(call, Role, request.role_name)
+    entities.refuse_protected(row)
     entities.refuse_dependents(
         call,
         [
             (Attachment.owner_id == row.id, "Cannot delete entity, must detach all policies first."),
             (InlinePolicy.owner_id == row.id, "Cannot delete entity, must delete policies first."),
+            (InstanceProfile.role_id == row.id, "Cannot delete entity, must remove roles from instance profile first."),
         ],
     )
     tags.clear(call, row)
@@ -104,9 +106,7 @@ def delete_role(call: Call, request: pb.DeleteRoleRequest) -> pb.DeleteRoleRespo
 def list_roles(call: Call, request: pb.ListRolesRequest) -> pb.ListRolesResponse:
     """By name, without tags, boundaries and last use."""
     found = entities.listed(call, request, Role)
-    return pb.ListRolesResponse(
-        roles=[_listed(call, row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker
-    )
+    return pb.ListRolesResponse(roles=[listed(call, row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker)
 
 
 def _refuse_signin_duration(request: Any) -> None:
@@ -115,7 +115,7 @@ def _refuse_signin_duration(request: Any) -> None:
         raise InvalidInput("MaxSigninSessionDuration is not supported: roles do not sign in to a console here.")
 
 
-def _described(call: Call, row: Role) -> pb.Role:
+def described(call: Call, row: Role) -> pb.Role:
     """What every answer about a role shows."""
     return pb.Role(
         path=row.path,
@@ -127,9 +127,9 @@ def _described(call: Call, row: Role) -> pb.Role:
     )
 
 
-def _listed(call: Call, row: Role) -> pb.Role:
+def listed(call: Call, row: Role) -> pb.Role:
     """What ListRoles shows."""
-    shown = _described(call, row)
+    shown = described(call, row)
     shown.max_session_duration = row.max_session_seconds
     if row.description is not None:
         shown.description = row.description
@@ -144,7 +144,7 @@ def _extend(call: Call, row: Role, shown: pb.Role) -> None:
     shown.tags.extend(tags.messages(call, row))
 
 
-def _last_used(call: Call, row: Role) -> pb.RoleLastUsed:
+def last_used(call: Call, row: Role) -> pb.RoleLastUsed:
     """The later of what the database knows and what this worker saw."""
     seen = call.node.last_use.of(row.id)
     if seen is not None and (row.last_used_at is None or seen.at >= row.last_used_at):

@@ -37,7 +37,7 @@ def upload_server_certificate(call: Call, request: pb.UploadServerCertificateReq
     if not certificate.valid_at(call.now):
         raise MalformedCertificate("The certificate must be valid at the time of upload: it has expired or is not valid yet.")
     columns = entities.identified(call, ServerCertificate, request.server_certificate_name, request.path)
-    quotas.check("ServerCertificatesQuota", entities.count(call, ServerCertificate) + 1)
+    quotas.check_account(call, "ServerCertificatesQuota", entities.count(call, ServerCertificate) + 1)
     place = ("server_certificates", "private_key", columns["id"])
     row = ServerCertificate(
         **columns,

@@ -1,7 +1,7 @@
-"""Tags of users, roles and managed policies."""
+"""Tags: of users, roles and managed policies here, of other kinds in the module of their noun."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -21,7 +21,7 @@ _DUPLICATE = "Duplicate tag keys found."
 _DUPLICATE_FOLDED = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
 _RESERVED = "aws: prefixed tag key names are not allowed for external use."
 
-L = TypeVar("L", pb.ListUserTagsResponse, pb.ListRoleTagsResponse, pb.ListPolicyTagsResponse)
+L = TypeVar("L")
 
 
 @operation
@@ -34,14 +34,14 @@ def tag_user(call: Call, request: pb.TagUserRequest) -> pb.TagUserResponse:
 @operation
 def untag_user(call: Call, request: pb.UntagUserRequest) -> pb.UntagUserResponse:
     """A key that is not there is no error."""
-    _remove(call, entities.find(call, User, request.user_name), request.tag_keys)
+    remove(call, entities.find(call, User, request.user_name), request.tag_keys)
     return pb.UntagUserResponse()
 
 
 @operation
 def list_user_tags(call: Call, request: pb.ListUserTagsRequest) -> pb.ListUserTagsResponse:
     """By key."""
-    return _listed(call, request, entities.find(call, User, request.user_name), pb.ListUserTagsResponse)
+    return listed(call, request, entities.find(call, User, request.user_name), pb.ListUserTagsResponse)
 
 
 @operation
@@ -54,14 +54,14 @@ def tag_role(call: Call, request: pb.TagRoleRequest) -> pb.TagRoleResponse:
 @operation
 def untag_role(call: Call, request: pb.UntagRoleRequest) -> pb.UntagRoleResponse:
     """A key that is not there is no error."""
-    _remove(call, entities.find(call, Role, request.role_name), request.tag_keys)
+    remove(call, entities.find(call, Role, request.role_name), request.tag_keys)
     return pb.UntagRoleResponse()
 
 
 @operation
 def list_role_tags(call: Call, request: pb.ListRoleTagsRequest) -> pb.ListRoleTagsResponse:
     """By key."""
-    return _listed(call, request, entities.find(call, Role, request.role_name), pb.ListRoleTagsResponse)
+    return listed(call, request, entities.find(call, Role, request.role_name), pb.ListRoleTagsResponse)
 
 
 @operation
@@ -74,14 +74,14 @@ def tag_policy(call: Call, request: pb.TagPolicyRequest) -> pb.TagPolicyResponse
 @operation
 def untag_policy(call: Call, request: pb.UntagPolicyRequest) -> pb.UntagPolicyResponse:
     """A key that is not there is no error."""
-    _remove(call, policy_arns.own(call, request.policy_arn), request.tag_keys)
+    remove(call, policy_arns.own(call, request.policy_arn), request.tag_keys)
     return pb.UntagPolicyResponse()
 
 
 @operation
 def list_policy_tags(call: Call, request: pb.ListPolicyTagsRequest) -> pb.ListPolicyTagsResponse:
     """By key."""
-    return _listed(call, request, policy_arns.find(call, request.policy_arn), pb.ListPolicyTagsResponse)
+    return listed(call, request, policy_arns.find(call, request.policy_arn), pb.ListPolicyTagsResponse)
 
 
 def put(call: Call, row: Entity, given: Sequence[pb.Tag]) -> None:
@@ -113,16 +113,17 @@ def messages(call: Call, row: Entity) -> list[pb.Tag]:
     return [_message(tag) for tag in _rows(call, row)]
 
 
-def _remove(call: Call, row: Entity, keys: Iterable[str]) -> None:
+def remove(call: Call, row: Entity, keys: Iterable[str]) -> None:
+    """Take tags from an entity; a key that is not there is no error."""
     gone = {_key(row, key) for key in keys}
     for tag in _rows(call, row):
         if tag.key_key in gone:
             call.session.delete(tag)
 
 
-def _listed(call: Call, request: Any, row: Entity, response: type[L]) -> L:
-    """A page. There are fifty tags at most, so it is cut here; and its marker holds a digest of the last key, and the place where it
-    was in case it is gone: a key of 128 characters, whatever they are, would not fit into the 320 that a marker may have.
+def listed(call: Call, request: Any, row: Entity, response: Callable[..., L]) -> L:
+    """A page of an entity's tags. There are fifty at most, so it is cut here; and its marker holds a digest of the last key, and the place
+    where it was in case it is gone: a key of 128 characters, whatever they are, would not fit into the 320 that a marker may have.
     """
     rows = _rows(call, row)
     cursor = entities.cursor(call, request)

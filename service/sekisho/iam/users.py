@@ -2,12 +2,27 @@
 
 from typing import Any
 
+from sqlalchemy import select
+
 from sekisho.api.iam.v1 import users_pb2 as pb
 from sekisho.authorize.call import Call
 from sekisho.errors import ValidationError
 from sekisho.iam import boundaries, entities, quotas, tags
 from sekisho.operations import Resource, operation, resource
-from sekisho.tables import AccessKey, Attachment, InlinePolicy, Membership, Root, User
+from sekisho.tables import (
+    AccessKey,
+    Attachment,
+    InlinePolicy,
+    LoginProfile,
+    Membership,
+    MfaDevice,
+    PasswordHistory,
+    Root,
+    ServiceCredential,
+    SigningCertificate,
+    SshPublicKey,
+    User,
+)
 
 
 @resource("user")
@@ -35,11 +50,16 @@ def named_or_own(call: Call, name: str) -> User | Root:
     return root
 
 
+def shown_name(owner: User | Root) -> str | None:
+    """A user's name; a root user has none."""
+    return None if isinstance(owner, Root) else owner.name
+
+
 @operation
 def create_user(call: Call, request: pb.CreateUserRequest) -> pb.CreateUserResponse:
     """A user begins without credentials and permissions."""
     columns = entities.identified(call, User, request.user_name, request.path)
-    quotas.check("UsersQuota", entities.count(call, User) + 1)
+    quotas.check_account(call, "UsersQuota", entities.count(call, User) + 1)
     row = User(**columns, boundary_id=boundaries.policy_id(call, request.permissions_boundary))
     call.session.add(row)
     call.session.flush()
@@ -72,12 +92,20 @@ def delete_user(call: Call, request: pb.DeleteUserRequest) -> pb.DeleteUserRespo
         call,
         [
             (AccessKey.owner_id == row.id, "Cannot delete entity, must delete access keys first."),
+            (LoginProfile.user_id == row.id, "Cannot delete entity, must delete login profile first."),
+            (MfaDevice.user_id == row.id, "Cannot delete entity, must delete MFA device first."),
+            (SigningCertificate.owner_id == row.id, "Cannot delete entity, must delete signing certificates first."),
+            (SshPublicKey.owner_id == row.id, "Cannot delete entity, must delete SSH public keys first."),
+            (ServiceCredential.owner_id == row.id, "Cannot delete entity, must delete service specific credentials first."),
             (Membership.user_id == row.id, "Cannot delete entity, must remove users from group first."),
             (Attachment.owner_id == row.id, "Cannot delete entity, must detach all policies first."),
             (InlinePolicy.owner_id == row.id, "Cannot delete entity, must delete policies first."),
         ],
     )
     tags.clear(call, row)
+    for old in call.session.scalars(select(PasswordHistory).where(PasswordHistory.user_id == row.id)):
+        call.session.delete(old)
+    call.session.flush()
     call.session.delete(row)
     return pb.DeleteUserResponse()
 

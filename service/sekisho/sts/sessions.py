@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from sekisho import arn
@@ -15,12 +16,14 @@ from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
 from sekisho.errors import AccessDenied, Unimplemented, ValidationError
 from sekisho.operations import Resource, operation
-from sekisho.policy import validate
-from sekisho.world import PolicyRecord, PrincipalRecord, SessionFacts
+from sekisho.sts import session_policies
+from sekisho.sts import session_tokens as session_tokens_of_users
+from sekisho.world import PrincipalRecord, SessionFacts
 
 DEFAULT_SECONDS = 3600
 CHAINED_SECONDS = 3600
 _NO_SESSION = SessionFacts(kind="")
+_MFA_JUST_NOW = {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
 
 
 @operation
@@ -28,12 +31,15 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
     """Temporary credentials of a role. Who may not assume it does not learn whether it exists."""
     before = call.caller.subject.session or _NO_SESSION
     _possible(call, request)
+    if session_tokens_of_users.mfa(call, request):
+        # For the decision on this request alone: the session that comes of it knows nothing of MFA.
+        call.acting = replace(call.caller, keys={**call.caller.keys, **_MFA_JUST_NOW})
     tags, transitive = _tags(request, before)
     role = _role(call, request.role_arn)
     _permitted(call, request, role, before)
     seconds = _seconds(request, role, chained=before.kind == "assumed-role")
     source_identity = _source_identity(request, before)
-    inline, policy_ids = _session_policies(call, request, role)
+    inline, policy_ids = session_policies.policies(call, request, role.account_id)
     session = Session(
         kind="assumed-role",
         account=role.account_id,
@@ -74,10 +80,9 @@ def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
     """What is refused for every role; asked first, so that the answer does not tell whether there is such a role."""
     if call.caller.principal.kind == "root":
         raise AccessDenied("Roles may not be assumed by root accounts.")
-    if request.token_code or request.serial_number:
-        raise AccessDenied("MultiFactorAuthentication failed with invalid MFA one time pass code.")
-    if request.provided_contexts or request.minimum_session_token_size:  # to leave them out in silence could leave out a restriction
-        raise Unimplemented("ProvidedContexts and MinimumSessionTokenSize are not supported.")
+    session_policies.refuse_token_size(request)
+    if request.provided_contexts:  # to leave them out in silence could leave out a restriction
+        raise Unimplemented("ProvidedContexts are not supported.")
 
 
 def _role(call: Call, text: str) -> PrincipalRecord:
@@ -122,13 +127,8 @@ def _seconds(request: pb.AssumeRoleRequest, role: PrincipalRecord, *, chained: b
 
 def _tags(request: pb.AssumeRoleRequest, before: SessionFacts) -> tuple[Mapping[str, str], frozenset[str]]:
     """The tags of the new session: those given, over the transitive ones of the session that calls, which cannot be given again."""
-    given = {tag.key: tag.value for tag in request.tags}
+    given = session_policies.tags(request)
     folded = {key.lower(): key for key in given}
-    if len(folded) != len(request.tags):
-        raise ValidationError("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-    reserved = [key for key in folded if key.startswith("aws:")]
-    if reserved:
-        raise ValidationError("Tag keys beginning with aws: are reserved for system use.")
     inherited = {key: value for key, value in before.tags.items() if key.lower() in {kept.lower() for kept in before.transitive}}
     again = [folded[key.lower()] for key in inherited if key.lower() in folded]
     if again:
@@ -146,17 +146,3 @@ def _source_identity(request: pb.AssumeRoleRequest, before: SessionFacts) -> str
     if before.source_identity and request.source_identity not in ("", before.source_identity):
         raise AccessDenied("The source identity of a session cannot be changed by role chaining.")
     return before.source_identity or request.source_identity
-
-
-def _session_policies(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord) -> tuple[str, tuple[str, ...]]:
-    """The inline session policy, checked, and the unique ids of the managed ones, which belong to the role's account or to AWS."""
-    if request.policy:
-        validate.check(request.policy, validate.Kind.SESSION)
-    ids = []
-    for descriptor in request.policy_arns:
-        id_ = call.node.world.id_of_arn(descriptor.arn)
-        record = call.node.world.record(id_) if id_ is not None else None
-        if not isinstance(record, PolicyRecord) or arn.account_of(record.arn) not in (role.account_id, "aws"):
-            raise ValidationError(f"The policy {descriptor.arn} does not exist in the account of the role.")
-        ids.append(record.id)
-    return request.policy, tuple(dict.fromkeys(ids))

@@ -1,7 +1,8 @@
-"""Accounts: what everything else belongs to."""
+"""Accounts: what everything else belongs to, what they are called, and how much they may hold."""
 
 from datetime import datetime
 
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekisho.db import Base
@@ -17,3 +18,25 @@ class Account(Base):
     name: Mapped[str]
     status: Mapped[str] = mapped_column(default="ACTIVE")
     created_at: Mapped[datetime]
+
+
+class AccountAlias(Base):
+    """Another name for an account, which no other account has."""
+
+    __tablename__ = "account_aliases"
+    touches = ()
+
+    alias: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), unique=True)
+    created_at: Mapped[datetime]
+
+
+class QuotaOverride(Base):
+    """A quota of an account that an operator has set to another value than the usual one."""
+
+    __tablename__ = "quota_overrides"
+    touches = ()
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    quota: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int]
