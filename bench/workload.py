@@ -6,7 +6,7 @@ A shape says where the statements stand and how they can be told apart:
     one     resource    the same, all about S3
     spread  star        Resource "*": a statement is told by its conditions, a team and a range of addresses
     one     star        the same, all about S3
-    one     pattern     Resource "*" and conditions that nobody can look up: a suffix of the team, and *not* from a range of addresses
+    one     pattern     Resource "*" and conditions that nobody can look up: a text within the team, and *not* from a range of addresses
 
 Names have many lengths, actions and ARNs are real ones (a peer refuses others), every tenth statement is a Deny. Of twenty requests ten are
 allowed, three are for a Deny, three come from a wrong address, four are about something that no statement names; an independent loop says
@@ -73,7 +73,7 @@ class Statement:
     deny: bool
     action: str  # literal, or a prefix and a star
     resource: str  # "*", or a prefix and a star
-    team: str  # literal, or a star and a suffix
+    team: str  # literal, or a text between stars
     network: str  # /16
     outside: bool  # from anywhere but the network
 
@@ -146,7 +146,7 @@ def _statement(shape: Shape, row: tuple[str, str, Sequence[str], str], i: int) -
         deny=i % 10 == 9,
         action=f"{service}:{pattern}",
         resource=f"{name}{'/' if service == 's3' else '-'}*" if shape.told_by == "resource" else "*",
-        team=f"*-{i % 997}" if shape.told_by == "pattern" else f"team-{i % 37}",
+        team=f"*-{i % 997}-*" if shape.told_by == "pattern" else f"team-{i % 37}",
         network=f"10.{i % 200}.0.0/16",
         outside=shape.told_by == "pattern",
     )
@@ -184,7 +184,7 @@ def _allowed(statements: Sequence[Statement], request: Request) -> bool:
 
 def _matches(statement: Statement, request: Request) -> bool:
     return (
-        (request.team.endswith(statement.team[1:]) if "*" in statement.team else request.team == statement.team)
+        (statement.team[1:-1] in request.team if "*" in statement.team else request.team == statement.team)
         and (request.resource.startswith(statement.resource[:-1]))
         and (request.action.startswith(statement.action[:-1]) if "*" in statement.action else request.action == statement.action)
         and (ip_address(request.address) in ip_network(statement.network)) is not statement.outside

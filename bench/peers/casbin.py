@@ -27,7 +27,7 @@ def writings(workload: Workload) -> Iterator[tuple[str, Arm]]:
     casbin = library("casbin")
     logging.getLogger("casbin").setLevel(logging.ERROR)
     pattern = workload.shape.told_by == "pattern"
-    team = "suffix(r.team, p.team)" if pattern else "r.team == p.team"
+    team = "within(r.team, p.team)" if pattern else "r.team == p.team"
     address = "!ipMatch(r.address, p.network)" if pattern else "ipMatch(r.address, p.network)"
     text = _MODEL % (team, address)
     model = casbin.Model()
@@ -40,7 +40,7 @@ def writings(workload: Workload) -> Iterator[tuple[str, Arm]]:
 
 
 def _arm(enforcer: Any, workload: Workload) -> InProcess:
-    enforcer.add_function("suffix", lambda given, pattern: given.endswith(pattern[1:]))
+    enforcer.add_function("within", lambda given, pattern: pattern[1:-1] in given)
     enforcer.add_policies(
         [
             [PRINCIPAL, statement.resource, statement.action, statement.team, statement.network, "deny" if statement.deny else "allow"]

@@ -30,7 +30,7 @@ matches(statement) if {
 }
 """
 _TOLD_APART = "statement.team == input.team\n  net.cidr_contains(statement.network, input.address)"
-_BY_PATTERN = "endswith(input.team, statement.team)\n  not net.cidr_contains(statement.network, input.address)"
+_BY_PATTERN = "contains(input.team, statement.team)\n  not net.cidr_contains(statement.network, input.address)"
 
 
 def writings(workload: Workload) -> Iterator[tuple[str, Arm]]:
@@ -59,6 +59,6 @@ def _row(statement: Statement) -> dict[str, str]:
     return {
         "action": statement.action.removesuffix("*"),
         "resource": statement.resource.removesuffix("*"),
-        "team": statement.team.removeprefix("*"),
+        "team": statement.team.strip("*"),
         "network": statement.network,
     }

@@ -38,7 +38,7 @@ def _policy(vakt: Any, rules: Any, statement: Statement) -> Any:
         actions=[action],
         resources=[rules.Any() if statement.resource == "*" else rules.StartsWith(statement.resource[:-1])],
         context={
-            "team": rules.EndsWith(statement.team[1:]) if "*" in statement.team else rules.Eq(statement.team),
+            "team": rules.Contains(statement.team[1:-1]) if "*" in statement.team else rules.Eq(statement.team),
             "address": rules.Not(inside) if statement.outside else inside,
         },
     )

@@ -2,7 +2,7 @@
 
     exact       by the whole text of a resource
     prefixes    by the literal beginning of a resource pattern, cut to one of a few lengths
-    pivots      for any resource: by what a condition demands of a key (`anchors`)
+    pivots      for any resource: by what a condition demands of a key (`anchors`), looked up, or else asked of the key's value alone
     rest        all others, one after another
 
 An index only leaves out what cannot match. What it finds is still asked, but for a resource that its key has settled. Beside it stand the
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from sekisho.policy import anchors, conditions, variables
+from sekisho.policy.document import Condition
 from sekisho.policy.patterns import ANY
 from sekisho.policy.rules import ResourceTest, Rule
 
@@ -46,7 +47,11 @@ def side(rules: Sequence[Rule], *, indexed: bool) -> Side | None:
         else:
             for parts, covers in zip(rule.resources, rule.covers, strict=True):
                 _place((covers, rule.test, rule), parts, rest, exact, prefixed)
-    pivots, rest = _pivots(rest) if indexed and len(rest) >= _MANY else ((), rest)
+    pivots: tuple[Pivot, ...] = ()
+    if indexed and len(rest) >= _MANY:
+        pivots, rest = _pivots(rest)
+        scans, rest = _scans(rest)
+        pivots += scans
     return _frozen(exact).get, _by_prefix(prefixed), pivots, tuple(rest), _asked(rules)
 
 
@@ -107,6 +112,38 @@ def _pivots(rest: Sequence[Entry]) -> tuple[tuple[Pivot, ...], list[Entry]]:
         for kind, table in tables.items()
     )
     return pivots, left
+
+
+def _scans(rest: Sequence[Entry]) -> tuple[tuple[Pivot, ...], list[Entry]]:
+    """Gather entries by a key that a condition demands: its value is fetched once, and conditions that are alike are asked once."""
+    made = {(at, rule.dynamic): anchors.fits(at, dynamic=rule.dynamic) for _, _, rule in rest for at in rule.statement.conditions}
+    alike = Counter(at for _, _, rule in rest for at in rule.statement.conditions)
+    keys: dict[str, dict[Condition, tuple[conditions.Fits, list[Entry]]]] = {}
+    left: list[Entry] = []
+    for entry in rest:
+        rule = entry[2]
+        demands = [(at, fits) for at in rule.statement.conditions if (fits := made[at, rule.dynamic]) is not None]
+        if demands:
+            rarest, fits = min(demands, key=lambda demand: alike[demand[0]])
+            keys.setdefault(rarest.key.lower(), {}).setdefault(rarest, (fits, []))[1].append(entry)
+        else:
+            left.append(entry)
+    pivots: list[Pivot] = []
+    for key, asked in keys.items():
+        entries = tuple(entry for _, same in asked.values() for entry in same)
+        if len(entries) < _MANY or len(pivots) == MAX_PIVOTS:
+            left += entries
+        else:
+            pivots.append((key, None, _scan([(fits, tuple(same)) for fits, same in asked.values()]), entries))
+    return tuple(pivots), left
+
+
+def _scan(asked: Sequence[tuple[conditions.Fits, Entries]]) -> Callable[[str | int], Entries]:
+    def find(value: str | int) -> Entries:
+        text = str(value)
+        return tuple([entry for fits, entries in asked if fits(text) for entry in entries])
+
+    return find
 
 
 def _anchors(rule: Rule) -> Iterator[anchors.Anchor]:
