@@ -69,5 +69,12 @@ def test_no_bar_when_it_is_quick() -> None:
     assert "loading shop" not in shown(Terminal(), patience=1000.0)
 
 
+def test_what_is_waited_for_is_said_where_somebody_looks() -> None:
+    for stream, said in ((Terminal(), True), (io.StringIO(), False)):
+        with mock.patch.object(sys, "stderr", stream), mock.patch.dict("os.environ", TERM="xterm"), screen.waiting("starting a server"):
+            """Nothing to wait for."""
+        assert ("starting a server" in stream.getvalue()) is said
+
+
 def test_nothing_when_nobody_looks() -> None:
     assert shown(io.StringIO(), patience=-1.0) == ""

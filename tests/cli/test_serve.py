@@ -1,14 +1,20 @@
 """`sekisho serve`, `db` and `account`: the commands beside the server."""
 
+import ipaddress
 import json
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from sekisho.cli import throwaway
 from sekisho.client import Client, Credentials
 from tests.cli.command import environment, one_line, sekisho
 from tests.cli.conftest import Shop
@@ -35,6 +41,33 @@ def test_serve_says_where_it_listens_and_stops_when_told(tmp_path: Path) -> None
     assert not (data_dir / "endpoints.json").exists()
     assert (data_dir / "credentials").stat().st_mode & 0o777 == 0o600
     assert "secret" not in "".join(said)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for loopback that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sekisho.test")])
+    start, serial = datetime.now(UTC) - timedelta(days=1), x509.random_serial_number()
+    built = x509.CertificateBuilder(name, name, key.public_key(), serial, start, start + timedelta(days=2))
+    built = built.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    cert_file, key_file = tmp_path / "cert.pem", tmp_path / "key.pem"
+    cert_file.write_bytes(built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    return cert_file, key_file
+
+
+def test_over_tls_the_server_is_trusted_by_name(certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    with throwaway.server("--tls-cert", str(cert), "--tls-key", str(key)) as server:
+        question = ("authorize", "--data-dir", server.data_dir, "--action", "a:b", "--resource", "*")
+        assert sekisho(*question, "--ca", cert).returncode == 0
+        assert "if it serves TLS, give --ca or an https:// endpoint" in one_line(sekisho(*question))
+        assert "CERTIFICATE_VERIFY_FAILED" in one_line(sekisho(*question, "--endpoint", f"https://{server.grpc}"))
+        said = (server.data_dir.parent / "log").read_text()
+    assert f"SEKISHO_CA={cert} " in said
+    assert f"grpcurl -cacert {cert} -H" in said
 
 
 @pytest.mark.parametrize(

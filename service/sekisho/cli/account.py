@@ -1,14 +1,21 @@
 """`sekisho account`: accounts, made beside the server by whoever holds its database and key ring."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sekisho.cli import connection
 from sekisho.cli.connection import DataDir
 from sekisho.cli.serve import Database
+
+if TYPE_CHECKING:  # the server is loaded by the commands that are of it
+    from sekisho import db
+    from sekisho.server import run
 
 app = typer.Typer(name="account", no_args_is_help=True, rich_markup_mode=None, help="Accounts, made beside the server.")
 
@@ -25,7 +32,33 @@ def create(
     data_dir: DataDir = connection.DATA_DIR,
 ) -> None:
     """Make a new, empty account and print it with its root access key as JSON. The secret is shown only now."""
-    from sekisho import accounts, db, schema
+    from sekisho import accounts
+    from sekisho.server import run
+
+    with _opened(data_dir, database) as (opened, options):
+        print(json.dumps(asdict(accounts.create(opened, run.key_ring(opened, options), name=name))))
+
+
+@app.command("set-quota")
+def set_quota(
+    account: Annotated[str, typer.Option(help="The id of the account.")],
+    quota: Annotated[str, typer.Option(help="Its name in GetAccountSummary, such as UsersQuota.")],
+    value: Annotated[int, typer.Option(help="How many there may be.")],
+    database: Database = "",
+    data_dir: DataDir = connection.DATA_DIR,
+) -> None:
+    """Set how many users, groups, roles, policies, instance profiles or server certificates an account may have."""
+    from sekisho import accounts
+
+    with _opened(data_dir, database) as (opened, _):
+        accounts.set_quota(opened, account, quota, value)
+        print(f"{quota} of {account}: {value}")
+
+
+@contextmanager
+def _opened(data_dir: Path, database: str) -> "Iterator[tuple[db.Database, run.Options]]":
+    """The database that the options name, if it has the schema of this program."""
+    from sekisho import db, schema
     from sekisho.server import run
 
     options = run.Options(data_dir=data_dir, database=database)
@@ -33,4 +66,4 @@ def create(
         raise ValueError(f"there is no data directory `{data_dir}`; start the server once, or name another with --data-dir")
     with db.Database(options.url) as opened:
         schema.refuse_mismatch(opened)
-        print(json.dumps(asdict(accounts.create(opened, run.key_ring(opened, options), name=name))))
+        yield opened, options

@@ -60,13 +60,18 @@ def credentials(profile: str | None, data_dir: Path) -> "Credentials":
 @contextmanager
 def connect(endpoint: str | None, data_dir: Path, profile: str | None, audience: str, ca: Path | None) -> "Iterator[Client]":
     """A client for what the options say; when the server does not know the caller, the error says whose key signed."""
-    from sekisho.client import TLS, Client, Unauthenticated
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it has to say about a handshake is in the error, which is one line
+    from sekisho.client import TLS, Client, Unauthenticated, Unavailable
 
     signer = credentials(profile, data_dir)
     tls = TLS(ca=ca) if ca is not None else None
     with Client(endpoint or endpoints(data_dir)["grpc"], signer, audience=audience, tls=tls) as client:
         try:
             yield client
+        except Unavailable as error:
+            if tls is None and error.message.endswith("Socket closed"):
+                raise Unavailable(f"{error.message} (if it serves TLS, give --ca or an https:// endpoint)") from None
+            raise
         except Unauthenticated as error:
             where = "AWS_ACCESS_KEY_ID" if profile is None and os.environ.get("AWS_ACCESS_KEY_ID") else "the credentials file"
             said = f"{error.message} (signed with {signer.access_key_id}, from {where})"

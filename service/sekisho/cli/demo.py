@@ -23,7 +23,8 @@ def demo() -> None:
     out = screen.console()
     shop = example("shop")
     with ExitStack() as stack:
-        server = stack.enter_context(throwaway.server())
+        with screen.waiting("starting a server"):
+            server = stack.enter_context(throwaway.server())
         out.print(f"A server for this tour listens on {server.grpc}.")
         tour = Tour(stack, server, shop)
         for line in tour.prepare():

@@ -69,34 +69,37 @@ def serve(
         root_access_key_id=os.environ.get("SEKISHO_ROOT_ACCESS_KEY_ID"),
         root_secret_access_key=os.environ.get("SEKISHO_ROOT_SECRET_ACCESS_KEY"),
     )
-    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir), edge=gateway.application))
+    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir, tls_cert), edge=gateway.application))
 
 
-def _welcome(endpoints: "Endpoints", data_dir: Path) -> None:
+def _welcome(endpoints: "Endpoints", data_dir: Path, tls_cert: Path | None) -> None:
     """Say where it listens, where the credentials are, and three commands to paste."""
     where = connection.reachable(endpoints.grpc)
     lines = [f"gRPC         {where}", f"HTTP         http://{connection.reachable(endpoints.http)}/readyz"]
     if (credentials := data_dir / "credentials").exists():
         lines.append(f"credentials  {credentials} (profile `root`)")
-    sekisho, shop = _program(data_dir), _from_here(example("shop"))
+    sekisho, shop = _program(data_dir, tls_cert), _from_here(example("shop"))
+    trust = "-plaintext" if tls_cert is None else f"-cacert {shlex.quote(str(tls_cert))}"
     tries = [
         f"{sekisho} load {shop}",
         f"{sekisho} authorize --principal user/support/amara --action orders:GetOrder --resource '*' --explain",
-        f'grpcurl -plaintext -H "authorization: Bearer $({sekisho} token)" {where} sekisho.api.sts.v1.StsService/GetCallerIdentity',
+        f'grpcurl {trust} -H "authorization: Bearer $({sekisho} token)" {where} sekisho.api.sts.v1.StsService/GetCallerIdentity',
     ]
     said = ["Sekisho serves.", *(f"  {line}" for line in lines), "", "Try in another terminal:", *(f"  {line}" for line in tries)]
     print(*said, sep="\n", flush=True)
 
 
-def _program(data_dir: Path) -> str:
-    """How this program is called from here, with the data directory where it is not the usual one."""
+def _program(data_dir: Path, tls_cert: Path | None) -> str:
+    """How this program is called from here, with the data directory where it is not the usual one, and whom to trust."""
     found = shutil.which("sekisho")
     here = Path(sys.argv[0])
     if here.name != "sekisho" or (found is not None and Path(found).resolve() == here.resolve()):
         name = "sekisho"
     else:
         name = shlex.quote(_from_here(here))
-    return name if data_dir == connection.DATA_DIR else f"SEKISHO_DATA_DIR={shlex.quote(str(data_dir))} {name}"
+    variables = {"SEKISHO_DATA_DIR": data_dir if data_dir != connection.DATA_DIR else None, "SEKISHO_CA": tls_cert}
+    given = [f"{variable}={shlex.quote(str(value))}" for variable, value in variables.items() if value is not None]
+    return " ".join((*given, name))
 
 
 def _from_here(path: Path) -> str:

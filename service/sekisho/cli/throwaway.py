@@ -29,12 +29,12 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """A server that runs while the block does."""
+def server(*arguments: str) -> Iterator[Server]:
+    """A server that runs while the block does, with further arguments of `serve`."""
     with tempfile.TemporaryDirectory(prefix="sekisho-demo-") as folder:
         data_dir = Path(folder) / "data"
         with (Path(folder) / "log").open("w+") as log:
-            line = command("serve", data_dir, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+            line = command("serve", data_dir, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", *arguments)
             process = subprocess.Popen(line, stdout=log, stderr=log, env=_environment())  # noqa: S603  # ourselves
             try:
                 yield Server(data_dir, _started(process, data_dir, Path(log.name)))

@@ -28,13 +28,13 @@ class Client:
     """A connection to Sekisho for one caller; threads may share it, and it is made once, not for each question.
 
     `endpoint` is HOST:PORT, or https://HOST:PORT for TLS; `audience` is the name that the server goes by; `timeout` is in seconds and
-    holds for a call with all its repetitions. `client.iam` and `client.sts` have a method for each rpc.
+    holds for a call with all its repetitions. Without credentials, the certificate in `tls` says who calls. `client.iam` and `client.sts` have a method for each rpc.
     """
 
     def __init__(
         self,
         endpoint: str,
-        credentials: CredentialsSource,
+        credentials: CredentialsSource | None,
         *,
         audience: str = AUDIENCE,
         tls: TLS | None = None,
@@ -69,6 +69,16 @@ class Client:
         return cls(endpoint or _endpoint(os.environ), credentials.from_file(Path(file), profile), **options)
 
     @property
+    def audience(self) -> str:
+        """The name that the server goes by."""
+        return self._transport.audience
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a call has with all its repetitions, where it is not told otherwise."""
+        return self._transport.timeout
+
+    @property
     def last_revision(self) -> str:
         """The revision that this thread's last call returned, to be given as `at_least`; `""` before the first."""
         return self._transport.last_revision
@@ -90,9 +100,10 @@ class Client:
         """The decision that `authorize` gives, and why it is so."""
         return decisions.explanation(self._authorize.explain(request=decisions.request(**question), timeout=timeout))
 
-    def token(self, *, expires: int = bearer.MAX_EXPIRES) -> str:
-        """A bearer token of the caller, for tools that cannot sign."""
-        return bearer.token(self._transport.credentials(), self._transport.audience, datetime.now(UTC), expires=expires)
+    def token(self, *, audience: str | None = None, expires: int = bearer.MAX_EXPIRES) -> str:
+        """A bearer token of the caller, for tools that cannot sign; `audience` is the service that takes it, without it this server."""
+        made_for = self._transport.audience if audience is None else audience
+        return bearer.token(self._transport.credentials(), made_for, datetime.now(UTC), expires=expires)
 
     def close(self) -> None:
         """End what is under way and disconnect."""

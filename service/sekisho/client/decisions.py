@@ -24,6 +24,8 @@ class Question(TypedDict, total=False):
     """An ARN. Or one of the next two says who wants to act; without any, the caller itself."""
     bearer_token: str | None
     signed_request: pb.SignedRequest | None
+    audience: str | None
+    """What the bearer token was made for; without it, the server's own audience."""
     context: Mapping[str, Value] | None
     """Condition keys; a list, tuple or set is a key of many values, even with one."""
     resource_account: str | None
@@ -105,6 +107,7 @@ def request(
     principal: str | None = None,
     bearer_token: str | None = None,
     signed_request: pb.SignedRequest | None = None,
+    audience: str | None = None,
     context: Mapping[str, Value] | None = None,
     resource_account: str | None = None,
     resource_tags: Mapping[str, str] | None = None,
@@ -123,6 +126,7 @@ def request(
         principal_arn=principal,
         bearer_token=bearer_token,
         signed_request=signed_request,
+        audience=audience,
         context=[_entry(key, value) for key, value in (context or {}).items()],
         resource_account=resource_account,
         resource_tags=resource_tags,

@@ -125,7 +125,10 @@ def of(raised: grpc.RpcError, endpoint: str) -> Error:
     if info is not None:
         return kind(call.details() or "", code=info.metadata["code"], request_id=info.metadata["request_id"], answered=True)
     message = call.details() or status.name
-    return kind(f"{endpoint} does not answer: {message}" if kind is Unavailable else message)
+    if kind is not Unavailable:
+        return kind(message)
+    # "failed to connect to all addresses; last error: …": there is mostly one address
+    return kind(f"{endpoint} does not answer: {message.rpartition('last error: ')[2]}")
 
 
 def _info(call: Any) -> error_details_pb2.ErrorInfo | None:

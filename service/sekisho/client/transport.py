@@ -70,7 +70,7 @@ class Transport:
     def __init__(
         self,
         endpoint: str,
-        credentials: CredentialsSource,
+        credentials: CredentialsSource | None,
         *,
         audience: str,
         tls: TLS | None,
@@ -91,8 +91,15 @@ class Transport:
         return getattr(self._last, "revision", "")
 
     def credentials(self) -> sigv4.Credentials:
-        """The credentials of this moment."""
+        """The credentials of this moment; ValueError where the caller has a certificate alone."""
+        if self._credentials is None:
+            raise ValueError("the client has no credentials: its certificate says who it is")
         return self._credentials if isinstance(self._credentials, sigv4.Credentials) else self._credentials()
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a call has with all its repetitions, where it is not told otherwise."""
+        return self._timeout
 
     def close(self) -> None:
         """End what is under way and disconnect."""
@@ -125,7 +132,8 @@ class Transport:
         if method is None:
             method = self._methods[path] = self._channel.unary_unary(path, None, None)
         # Signed anew for each try: a signature is good for minutes only.
-        metadata = sigv4.sign_call(self.credentials(), path, body, self.audience, datetime.now(UTC))
+        signed = self._credentials is not None
+        metadata = sigv4.sign_call(self.credentials(), path, body, self.audience, datetime.now(UTC)) if signed else ()
         reply, call = method.with_call(body, timeout=timeout, metadata=metadata)
         for key, value in call.trailing_metadata() or ():
             if key == REVISION:
