@@ -111,7 +111,7 @@ class _Walker(ast.NodeTransformer):
         for operator, other in _faults(node):
             if len(self.sites) == self._wanted:
                 found.append(other)
-            self.sites.append(Site(len(self.sites), getattr(node, "lineno", 0), operator))
+            self.sites.append(Site(len(self.sites), _line(node), operator))
         if found:
             return ast.Pass(lineno=getattr(node, "lineno", 1), col_offset=0) if found[0] is None else ast.copy_location(found[0], node)
         if isinstance(node, ast.AnnAssign):
@@ -137,6 +137,11 @@ def _is_left_alone(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, (ast.Name, ast.Attribute)) and _called(node.func) in MUTED_CALLS
     return False
+
+
+def _line(node: ast.AST) -> int:
+    place = node.target if isinstance(node, ast.comprehension) else node
+    return getattr(place, "lineno", 0)
 
 
 def _called(function: ast.Name | ast.Attribute) -> str:

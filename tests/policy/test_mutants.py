@@ -1,1 +1,100 @@
 """Cases for faults that other tests did not notice."""
+
+import random
+from typing import Any
+
+import pytest
+
+from sekisho.policy import anchors, conditions, evaluate, keys
+from sekisho.policy.compile import Program, compile_policy
+from sekisho.policy.document import Condition, from_json
+
+
+def program(statements: list[dict[str, Any]], *, indexed: bool = True) -> Program:
+    return compile_policy(from_json({"Version": "2012-10-17", "Statement": statements}), indexed=indexed)
+
+
+def matching(made: Program, context: dict[str, Any], *, deny: bool) -> list[int]:
+    """The indexes of the statements about s3:GetObject that match."""
+    side = made.identity_bucket("s3:GetObject")[0 if deny else 1]
+    assert side is not None
+    built = keys.context(context)
+    found = [rule.statement.index for rule in evaluate.matching(side, "arn:aws:s3:::b/k", built)]
+    assert (evaluate.first(side, "arn:aws:s3:::b/k", built) is not None) is bool(found)
+    return found
+
+
+ASKED: dict[str, tuple[list[str], list[Any]]] = {  # operator: listed values, values of the request
+    "StringLike": (["*a*", "*b*", "*ab*", "*?*", "${k:v}*"], ["a", "xabx", "", "c", ["a", "b"], []]),
+    "StringEqualsIgnoreCase": (["A", "b", "AB"], ["a", "B", "ab", "c", ["a", "B"]]),
+    "NumericLessThan": (["1", "2.5", "none"], ["0", "2", "3", "many", ["0", "3"]]),
+    "DateGreaterThan": (["2024-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "soon"], ["2025-01-01T00:00:00Z", "now", "2027-01-01T00:00:00Z"]),
+    "Bool": (["true", "false", "perhaps"], ["true", "FALSE", "maybe", ["true", "false"]]),
+    "ArnLike": (["arn:aws:sns:*:*:a*", "arn:aws:sqs:*:*:*", "a*"], ["arn:aws:sns:x:y:ab", "arn:aws:sqs:x:y:z", "a"]),
+    "NumericLessThanIfExists": (["1", "2.5"], ["0", "2", "3"]),
+    "StringNotLike": (["*a*", "*b*"], ["a", "c", ["a", "c"]]),
+    "ForAnyValue:StringLike": (["*a*", "*b*"], ["a", "c", ["a", "c"], []]),
+}
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_cannot_be_looked_up_is_asked_alike_with_and_without_indexes(seed: int, effect: str) -> None:
+    """Sixty statements with conditions that have no text or range to be found by; contexts with every kind of value."""
+    chance = random.Random(seed)
+    operators = list(ASKED)
+    statements = []
+    for _ in range(60):
+        operator = chance.choice(operators)
+        listed = chance.sample(ASKED[operator][0], chance.choice([1, 1, 2]))
+        statements.append({"Effect": effect, "Action": "s3:*", "Resource": "*", "Condition": {operator: {f"k:{operator}": listed}}})
+        if chance.random() < 0.3:
+            statements[-1]["Condition"]["StringNotEquals"] = {"k:other": "x"}
+        if chance.random() < 0.3:
+            statements[-1]["Resource"] = chance.choice(["*b/k", "*c", "*"])
+    fast, plain = program(statements), program(statements, indexed=False)
+    side = fast.identity_bucket("s3:GetObject")[0 if effect == "Deny" else 1]
+    assert side is not None
+    assert len(side[2]) > 0
+    for _ in range(80):
+        context = {f"k:{operator}": chance.choice(ASKED[operator][1]) for operator in operators if chance.random() < 0.8}
+        context.update({key: chance.choice(["x", "y"]) for key in ("k:other", "k:v") if chance.random() < 0.8})
+        assert matching(fast, context, deny=effect == "Deny") == matching(plain, context, deny=effect == "Deny")
+
+
+def test_conditions_that_are_alike_are_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    make = anchors.fits
+
+    def counting(condition: Condition, *, dynamic: bool) -> conditions.Fits | None:
+        fits = make(condition, dynamic=dynamic)
+        assert fits is not None
+
+        def counted(value: str) -> bool:
+            asked.append(value)
+            return fits(value)
+
+        return counted
+
+    monkeypatch.setattr(anchors, "fits", counting)
+    statements = [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": f"*{i}", "Condition": {"StringLike": {"k:t": f"*{i % 3}*"}}} for i in range(30)
+    ]
+    assert matching(program(statements), {"k:t": "x2x"}, deny=False) == []
+    assert asked == ["x2x"] * 6  # three conditions, by `matching` and by `first`
+
+
+def test_few_statements_are_not_gathered() -> None:
+    """Below the number that an index is worth, and where nothing is demanded, statements stay one after another."""
+    few = [{"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"StringLike": {"k:t": f"*{i}*"}}} for i in range(7)]
+    side = program(few).identity_bucket("s3:GetObject")[1]
+    assert side is not None
+    assert (len(side[2]), len(side[3])) == (0, 7)
+    mixed = few + [{"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {f"k:{i}": "true"}}} for i in range(20)]
+    side = program(mixed).identity_bucket("s3:GetObject")[1]
+    assert side is not None
+    assert (len(side[2]), len(side[3])) == (0, 27)
+    side = program([*mixed, {**few[0], "Condition": {"StringLike": {"k:t": "*7*"}}}]).identity_bucket("s3:GetObject")[1]
+    assert side is not None
+    assert [(pivot[0], pivot[1], len(pivot[3])) for pivot in side[2]] == [("k:t", None, 8)]
+    assert len(side[3]) == 20
