@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sekisho.policy import anchors, conditions, evaluate, keys
+from sekisho.policy import anchors, conditions, evaluate, index, keys
 from sekisho.policy.compile import Program, compile_policy
 from sekisho.policy.document import Condition, from_json
 
@@ -14,10 +14,17 @@ def program(statements: list[dict[str, Any]], *, indexed: bool = True) -> Progra
     return compile_policy(from_json({"Version": "2012-10-17", "Statement": statements}), indexed=indexed)
 
 
+def side_of(made: Program, *, deny: bool = False) -> index.Side:
+    """The rules of one effect about s3:GetObject."""
+    denies, allows, _ = made.identity_bucket("s3:GetObject")
+    side = denies if deny else allows
+    assert side is not None
+    return side
+
+
 def matching(made: Program, context: dict[str, Any], *, deny: bool) -> list[int]:
     """The indexes of the statements about s3:GetObject that match."""
-    side = made.identity_bucket("s3:GetObject")[0 if deny else 1]
-    assert side is not None
+    side = side_of(made, deny=deny)
     built = keys.context(context)
     found = [rule.statement.index for rule in evaluate.matching(side, "arn:aws:s3:::b/k", built)]
     assert (evaluate.first(side, "arn:aws:s3:::b/k", built) is not None) is bool(found)
@@ -43,7 +50,7 @@ def test_what_cannot_be_looked_up_is_asked_alike_with_and_without_indexes(seed: 
     """Sixty statements with conditions that have no text or range to be found by; contexts with every kind of value."""
     chance = random.Random(seed)
     operators = list(ASKED)
-    statements = []
+    statements: list[dict[str, Any]] = []
     for _ in range(60):
         operator = chance.choice(operators)
         listed = chance.sample(ASKED[operator][0], chance.choice([1, 1, 2]))
@@ -53,9 +60,7 @@ def test_what_cannot_be_looked_up_is_asked_alike_with_and_without_indexes(seed: 
         if chance.random() < 0.3:
             statements[-1]["Resource"] = chance.choice(["*b/k", "*c", "*"])
     fast, plain = program(statements), program(statements, indexed=False)
-    side = fast.identity_bucket("s3:GetObject")[0 if effect == "Deny" else 1]
-    assert side is not None
-    assert len(side[2]) > 0
+    assert len(side_of(fast, deny=effect == "Deny")[2]) > 0
     for _ in range(80):
         context = {f"k:{operator}": chance.choice(ASKED[operator][1]) for operator in operators if chance.random() < 0.8}
         context.update({key: chance.choice(["x", "y"]) for key in ("k:other", "k:v") if chance.random() < 0.8})
@@ -87,14 +92,11 @@ def test_conditions_that_are_alike_are_asked_once(monkeypatch: pytest.MonkeyPatc
 def test_few_statements_are_not_gathered() -> None:
     """Below the number that an index is worth, and where nothing is demanded, statements stay one after another."""
     few = [{"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"StringLike": {"k:t": f"*{i}*"}}} for i in range(7)]
-    side = program(few).identity_bucket("s3:GetObject")[1]
-    assert side is not None
+    side = side_of(program(few))
     assert (len(side[2]), len(side[3])) == (0, 7)
     mixed = few + [{"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {f"k:{i}": "true"}}} for i in range(20)]
-    side = program(mixed).identity_bucket("s3:GetObject")[1]
-    assert side is not None
+    side = side_of(program(mixed))
     assert (len(side[2]), len(side[3])) == (0, 27)
-    side = program([*mixed, {**few[0], "Condition": {"StringLike": {"k:t": "*7*"}}}]).identity_bucket("s3:GetObject")[1]
-    assert side is not None
+    side = side_of(program([*mixed, {**few[0], "Condition": {"StringLike": {"k:t": "*7*"}}}]))
     assert [(pivot[0], pivot[1], len(pivot[3])) for pivot in side[2]] == [("k:t", None, 8)]
     assert len(side[3]) == 20
