@@ -173,9 +173,12 @@ def test_a_session_is_known_by_its_token(shop: Shop) -> None:
         incident = assume(farid, f"arn:aws:iam::{shop.account}:role/shop/incident-responder", "INC-204")
         with pytest.raises(sekisho.Denied):
             assume(farid, f"arn:aws:iam::{shop.account}:role/shop/incident-responder", "fun")
-    bearer = token(incident, "sekisho", datetime.now(UTC))
-    read = shop.service.authorize(bearer_token=bearer, action="orders:GetOrder", resource=shop.arn("order/1"))
-    refund = shop.service.authorize(bearer_token=bearer, action="orders:RefundOrder", resource=shop.arn("order/1"))
+    made = token(incident, "orders.example", datetime.now(UTC))
+    order = shop.arn("order/1")
+    read = shop.service.authorize(bearer_token=made, audience="orders.example", action="orders:GetOrder", resource=order)
+    refund = shop.service.authorize(bearer_token=made, audience="orders.example", action="orders:RefundOrder", resource=order)
+    with pytest.raises(sekisho.Error, match=r"signed for the audience `orders\.example`"):
+        shop.service.authorize(bearer_token=made, action="orders:GetOrder", resource=order)
     assert read.principal_arn == f"arn:aws:sts::{shop.account}:assumed-role/incident-responder/INC-204"
     assert read.allowed
     assert (refund.outcome, refund.layer) == (Outcome.IMPLICITLY_DENIED, Layer.BOUNDARY)

@@ -124,6 +124,14 @@ def test_two_who_ask_at_once_are_refused(client: Client, fake: Fake) -> None:
     assert fake.arrived == []
 
 
+def test_a_token_is_for_the_service_that_hands_it_on(client: Client, fake: Fake) -> None:
+    fake.replies = [ALLOWED.SerializeToString()]
+    client.authorize(action="orders:GetOrder", resource=ORDER, bearer_token="t", audience="orders.example")
+    assert (asked(fake).bearer_token, asked(fake).audience) == ("t", "orders.example")
+    with pytest.raises(TypeError, match="with a bearer_token alone"):
+        client.authorize(action="orders:GetOrder", resource=ORDER, principal=ALICE, audience="orders.example")
+
+
 @pytest.mark.parametrize("subject", ["principal", "bearer_token"])
 def test_a_lost_name_does_not_become_the_caller_itself(client: Client, fake: Fake, subject: str) -> None:
     question: Any = {subject: ""}

@@ -67,6 +67,10 @@ def test_a_token_is_a_proof_for_its_audience() -> None:
     assert (proof.access_key_id, proof.audience, proof.signed.expires) == ("AKIAALICE", "sekisho", 60)
 
 
+def test_a_client_makes_tokens_for_a_service(client: Client) -> None:
+    assert bearer.parse("Bearer " + client.token(audience="orders.example")).audience == "orders.example"
+
+
 def test_a_client_makes_tokens_for_its_own_audience(fake: Fake) -> None:
     with Client(fake.endpoint, SESSION, audience="sekisho.example") as client:
         proof = bearer.parse("Bearer " + client.token())

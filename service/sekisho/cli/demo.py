@@ -15,6 +15,9 @@ from sekisho.cli import connection, screen, throwaway
 if TYPE_CHECKING:
     from sekisho.client import Client, Credentials, Decision
 
+SERVICE = "orders.shop.example"
+"""What the service that keeps the orders goes by: tokens for it are of no use to another."""
+
 
 def demo() -> None:
     """Take a tour: load a shop into a throwaway server, assume roles, ask ten questions. Exit code 0: every answer was as expected."""
@@ -81,7 +84,7 @@ class Tour:
         for name, session in self._sessions.items():
             user, role, account = session["user"], session["role"], session.get("account", "shop")
             held = self._assume(user, role, session["name"], account, session.get("external_id"))
-            self._tokens[name] = client.token(held, "sekisho", datetime.now(UTC))
+            self._tokens[name] = client.token(held, SERVICE, datetime.now(UTC))
             yield f"role {role}: temporary credentials {held.access_key_id} for {user} of the {account}"
 
     def questions(self) -> Iterator[Answer]:
@@ -97,7 +100,7 @@ class Tour:
                 "resource_tags": asked.get("tags"),
             }
             if "session" in asked:
-                question["bearer_token"] = self._tokens[asked["session"]]
+                question |= {"bearer_token": self._tokens[asked["session"]], "audience": SERVICE}
             else:
                 question["principal"] = f"arn:aws:iam::{self._accounts['shop']}:{asked['principal']}"
             decision = self._service.authorize(**question)

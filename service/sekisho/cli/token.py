@@ -15,7 +15,10 @@ def token(
     data_dir: DataDir = connection.DATA_DIR,
     audience: Audience = "sekisho",
 ) -> None:
-    """Print a bearer token of the caller, made without asking the server: grpcurl -H "authorization: Bearer $(sekisho token)" …"""
+    """Print a bearer token of the caller, made without asking the server: grpcurl -H "authorization: Bearer $(sekisho token)" …
+
+    With --audience it is for the service of that name, which hands it to Authorize, and of no use to any other.
+    """
     from sekisho.client import token as made
 
     print(made(connection.credentials(profile, data_dir), audience, datetime.now(UTC), expires=expires))

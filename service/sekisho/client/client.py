@@ -28,7 +28,8 @@ class Client:
     """A connection to Sekisho for one caller; threads may share it, and it is made once, not for each question.
 
     `endpoint` is HOST:PORT, or https://HOST:PORT for TLS; `audience` is the name that the server goes by; `timeout` is in seconds and
-    holds for a call with all its repetitions. Without credentials, the certificate in `tls` says who calls. `client.iam` and `client.sts` have a method for each rpc.
+    holds for a call with all its repetitions. Without credentials, the certificate in `tls` says who calls. `client.iam` and
+    `client.sts` have a method for each rpc.
     """
 
     def __init__(

@@ -117,6 +117,8 @@ def request(
     """The message of a question; TypeError when it says twice who wants to act."""
     if sum(subject is not None for subject in (principal, bearer_token, signed_request)) > 1:
         raise TypeError("give one of principal, bearer_token and signed_request")
+    if audience is not None and bearer_token is None:
+        raise TypeError("an audience is given with a bearer_token alone")
     if "" in (principal, bearer_token):
         # an empty string on the wire is a subject too, but a caller who sends one has lost a name: it must not become "the caller itself"
         raise ValueError("the principal and the bearer token are not empty")
