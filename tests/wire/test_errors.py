@@ -83,7 +83,7 @@ REFUSED = {
     "no_version": ({"Action": "ListUsers"}, "InvalidAction", 400),
     "another_services_version": ({"Action": "ListUsers", "Version": "2011-06-15"}, "InvalidAction", 400),
     "no_action": ({"Version": "2010-05-08"}, "MissingAction", 400),
-    "operation_that_is_not_here": ({"Action": "ResetServiceSpecificCredentials", "Version": "2010-05-08"}, "InvalidAction", 400),
+    "misspelt_action": ({"Action": "ResetServiceSpecificCredentials", "Version": "2010-05-08"}, "InvalidAction", 400),
     "unknown_parameter": ({"Action": "ListUsers", "Version": "2010-05-08", "Color": "red"}, "MalformedInput", 400),
     "unknown_parameter_inside": (
         {"Action": "CreateUser", "Version": "2010-05-08", "UserName": "u", "Tags.member.1.Color": "red"},
