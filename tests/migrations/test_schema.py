@@ -1,0 +1,114 @@
+"""The schema from nothing to the newest, its check, and processes that migrate at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, text
+
+from sekisho import db, schema
+from tests import processes
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[db.Database]:
+    with db.Database(database_url) as made:
+        yield made
+
+
+def execute(database: db.Database, statement: str) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_from_nothing_to_the_newest_is_what_the_tables_say(database: db.Database) -> None:
+    assert schema.current(database) is None
+    assert schema.check(database) == [f"the database has schema version none, this program works with {schema.head()}"]
+    with pytest.raises(schema.SchemaMismatch, match="run `sekisho db upgrade`"):
+        schema.refuse_mismatch(database)
+    assert schema.upgrade(database) == schema.head()
+    assert schema.current(database) == schema.head()
+    assert schema.check(database) == []
+    schema.refuse_mismatch(database)
+    assert schema.upgrade(database) == schema.head()  # and once more changes nothing
+    assert schema.check(database) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("ALTER TABLE access_keys DROP COLUMN last_used_region", "last_used_region"),
+        ("ALTER TABLE accounts ADD COLUMN colour VARCHAR", "colour"),
+        ("DROP INDEX ix_audit_records_account_id_at", "ix_audit_records_account_id_at"),
+        ("DROP TABLE audit_records", "audit_records"),
+    ],
+)
+def test_check_finds_what_was_changed_by_hand(database: db.Database, statement: str, words: str) -> None:
+    schema.upgrade(database)
+    execute(database, statement)
+    differences = schema.check(database)
+    assert len(differences) >= 1
+    assert any(words in difference for difference in differences)
+
+
+def test_a_database_of_another_version_is_refused(database: db.Database) -> None:
+    schema.upgrade(database)
+    execute(database, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(schema.SchemaMismatch, match=f"the database has schema version 9999, this program works with {schema.head()}"):
+        schema.refuse_mismatch(database)
+
+
+def test_looking_takes_no_lock(database: db.Database) -> None:
+    schema.upgrade(database)
+    with database.write(("schema",)):
+        assert schema.current(database) == schema.head()
+        assert schema.check(database) == []
+
+
+def migrate(url: str) -> str:
+    """Bring a database to the newest version, in a process of its own."""
+    with db.Database(url) as database:
+        return schema.upgrade(database)
+
+
+def test_processes_that_migrate_at_once_do_it_once(database_url: str) -> None:
+    with processes.CONTEXT.Pool(4) as pool:
+        assert set(pool.map(migrate, [database_url] * 4, chunksize=1)) == {schema.head()}
+    with db.Database(database_url) as database:
+        assert schema.check(database) == []
+
+
+def test_a_migration_that_fails_leaves_nothing(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alembic.runtime.migration import MigrationContext
+
+    run = MigrationContext.run_migrations
+
+    def failing(self: MigrationContext, **named: object) -> None:
+        run(self, **named)
+        raise ValueError("the last step fails")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MigrationContext, "run_migrations", failing)
+        with pytest.raises(ValueError, match="the last step fails"):
+            schema.upgrade(database)
+    assert [name for name in inspect(database.engine).get_table_names() if name != "alembic_version"] == []
+    schema.upgrade(database)
+    assert schema.check(database) == []
+
+
+def test_names_compare_byte_by_byte_on_both(database: db.Database) -> None:
+    schema.upgrade(database)
+    for number, name in enumerate(("a", "B", "_", "É", "Z")):
+        execute(database, f"INSERT INTO accounts (id, name, status, created_at) VALUES ('{number}', '{name}', 'x', '2026-01-01 00:00:00')")
+    with database.read() as session:
+        assert list(session.scalars(text("SELECT name FROM accounts ORDER BY name"))) == ["B", "Z", "_", "a", "É"]
+
+
+def test_the_migrations_are_found_and_in_one_line(tmp_path: Path) -> None:
+    from alembic.script import ScriptDirectory
+
+    directory = ScriptDirectory(str(schema.scripts()))
+    revisions = list(directory.walk_revisions())
+    assert len(directory.get_heads()) == 1
+    assert all(len(revision.nextrev) <= 1 for revision in revisions)
+    assert {revision.doc for revision in revisions}
