@@ -1,7 +1,7 @@
 """The client: every rpc, typed, and the three questions in Python's own terms."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -91,7 +91,10 @@ class Client:
 
     def authorize_batch(self, questions: Iterable[Question], *, timeout: float | None = None) -> tuple[Decision, ...]:
         """The answers of up to 1,000 questions, in their order, all from one revision; a question that fails is a deny with its error."""
-        requests = [decisions.request(**question) for question in questions]
+        return self.decide([decisions.request(**question) for question in questions], timeout=timeout)
+
+    def decide(self, requests: Sequence[pb.AuthorizeRequest], *, timeout: float | None = None) -> tuple[Decision, ...]:
+        """`authorize_batch` for questions that are messages already."""
         answers = tuple(decisions.item(item) for item in self._authorize.authorize_batch(requests=requests, timeout=timeout).items)
         if len(answers) != len(requests):
             raise Internal(f"the server answered {len(answers)} of {len(requests)} questions")
