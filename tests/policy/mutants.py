@@ -1,7 +1,7 @@
 """Small faults put into a module's syntax tree, one at a time: the operators of the mutation campaign.
 
 A Site is a place and an operator; sites are counted in the order of the tree, so that an index means the same fault in the same text.
-Left alone are what cannot change a decision: annotations, docstrings, asserts, imports, aliases of types, the words of errors.
+Left alone are what cannot change a decision: annotations, decorators, docstrings, asserts, imports, aliases of types, the words of errors.
 """
 
 import ast
@@ -119,6 +119,9 @@ class _Walker(ast.NodeTransformer):
             return node
         if isinstance(node, ast.FunctionDef):
             node.args = self.visit(node.args)  # type: ignore[assignment]
+            node.body = [self.visit(statement) for statement in node.body]  # type: ignore[misc]
+            return node
+        if isinstance(node, ast.ClassDef):
             node.body = [self.visit(statement) for statement in node.body]  # type: ignore[misc]
             return node
         if isinstance(node, ast.arg):

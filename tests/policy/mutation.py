@@ -105,6 +105,9 @@ def main() -> int:
     survivors = []
     for fault, noticed in _run(faults, cases, options.processes):
         by[noticed or "survived"] += 1
+        if by.total() % 50 == 0:
+            sys.stdout.write(f"{by.total()} done\n")
+            sys.stdout.flush()
         if not noticed:
             survivors.append(str(fault))
             sys.stdout.write(f"survived: {fault}\n")

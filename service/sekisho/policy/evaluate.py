@@ -4,6 +4,7 @@
 by an index that has settled it, an entry without a condition test has no conditions.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from sekisho.policy.compile import Bucket
@@ -22,15 +23,16 @@ class TooMuchWork(Exception):  # noqa: N818  # says what happened, as `StopItera
 
 def first(side: Side, resource: str, context: Values) -> Rule | None:
     """Some rule of the side that matches."""
-    exact, prefixes, pivots, rest, _ = side
+    exact, (starts, nodes), pivots, rest, _ = side
     entries = exact(resource)
     if entries is not None:
         for _, test, rule in entries:
             if test is None or test(context):
                 return rule
-    for length, find in prefixes:
-        entries = find(resource[:length])
-        if entries is not None:
+    at = bisect_right(starts, resource) - 1 if starts else -1
+    while at >= 0:
+        start, entries, at = nodes[at]
+        if resource.startswith(start):
             for covers, test, rule in entries:
                 if (covers is None or covers(resource, context)) and (test is None or test(context)):
                     return rule
@@ -115,10 +117,13 @@ def _turned(pivot: Pivot, context: Values) -> Entries:
 
 def _entries(side: Side, resource: str, context: Values | None) -> Iterator[Entry]:
     """The entries that the indexes leave; without a context, also those that a condition would rule out."""
-    exact, prefixes, pivots, rest, _ = side
+    exact, (starts, nodes), pivots, rest, _ = side
     yield from exact(resource) or ()
-    for length, find in prefixes:
-        yield from find(resource[:length]) or ()
+    at = bisect_right(starts, resource) - 1
+    while at >= 0:
+        start, entries, at = nodes[at]
+        if resource.startswith(start):
+            yield from entries
     for pivot in pivots:
         yield from pivot[3] if context is None else _turned(pivot, context)
     yield from rest

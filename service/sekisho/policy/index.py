@@ -1,7 +1,8 @@
 """The rules of one effect about one action, found by what a request has: its resource, or the value of a key that they ask for.
 
     exact       by the whole text of a resource
-    prefixes    by the literal beginning of a resource pattern, cut to one of a few lengths
+    prefixes    by the literal beginning of a resource pattern, in order: the last that is not after a resource is the only one to look at,
+                it and those that it begins with
     pivots      for any resource: by what a condition demands of a key (`anchors`), looked up, or else asked of the key's value alone
     rest        all others, one after another
 
@@ -21,13 +22,12 @@ from sekisho.policy.rules import ResourceTest, Rule
 Entry = tuple[ResourceTest | None, conditions.Test | None, Rule]  # None: holds already
 Entries = tuple[Entry, ...]
 Pivot = tuple[str, anchors.Reader | None, Callable[[str | int], Entries | None], Entries]  # key, how to read it, find, all
-Prefixes = tuple[tuple[int, Callable[[str], Entries | None]], ...]
+Prefixes = tuple[tuple[str, ...], tuple[tuple[str, Entries, int], ...]]  # in order; each with the place of the one that it begins with
 Asked = Mapping[str, tuple[Rule, ...]]
 Side = tuple[Callable[[str], Entries | None], Prefixes, tuple[Pivot, ...], Entries, Asked]
 
 _K = TypeVar("_K")
 
-MAX_PREFIX_LENGTHS = 4  # look-ups of one side
 MAX_PIVOTS = 8
 _MANY = 8  # fewer entries than this are sooner asked than looked up
 
@@ -77,21 +77,18 @@ def _place(
 
 
 def _by_prefix(prefixed: Iterable[tuple[str, Entry]]) -> Prefixes:
-    prefixed = list(prefixed)
-    lengths = sorted({len(prefix) for prefix, _ in prefixed})
-    while len(lengths) > MAX_PREFIX_LENGTHS:  # thin out, keeping the shortest, so that every prefix has a length to be cut to
-        lengths = lengths[:1] + lengths[2::2]
-    tables: dict[int, dict[str, list[Entry]]] = {length: {} for length in lengths}
-    for prefix, (covers, test, rule) in prefixed:
-        length = max(length for length in lengths if length <= len(prefix))
-        if covers is None and length < len(prefix):
-            covers = _starting_with(prefix)
-        tables[length].setdefault(prefix[:length], []).append((covers, test, rule))
-    return tuple((length, _frozen(table).get) for length, table in tables.items())
-
-
-def _starting_with(prefix: str) -> ResourceTest:
-    return lambda resource, _context: resource.startswith(prefix)
+    table: dict[str, list[Entry]] = {}
+    for prefix, entry in prefixed:
+        table.setdefault(prefix, []).append(entry)
+    starts = tuple(sorted(table))
+    nodes: list[tuple[str, Entries, int]] = []
+    open_: list[int] = []  # the places of those that the next one may begin with, each of which begins with the one before
+    for place, start in enumerate(starts):
+        while open_ and not start.startswith(starts[open_[-1]]):
+            open_.pop()
+        nodes.append((start, tuple(table[start]), open_[-1] if open_ else -1))
+        open_.append(place)
+    return starts, tuple(nodes)
 
 
 def _pivots(rest: Sequence[Entry]) -> tuple[tuple[Pivot, ...], list[Entry]]:
