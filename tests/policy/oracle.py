@@ -152,8 +152,10 @@ def matching(case: Doc) -> Iterator[Hit]:
 def statement_matches(statement: Doc, variables: bool, request: Doc, context: Context) -> bool:
     """Whether action, resource and conditions match; the principal is `grantee`'s.
 
-    A variable that cannot be resolved, anywhere in the statement, undoes it whatever its effect.
+    A variable that cannot be resolved, anywhere in the statement, undoes an Allow ("might cause the entire statement to be invalid"). In a
+    Deny the pattern that names it "will not match any resource", and inverted operators "do match".
     """
+    denies = statement["Effect"] == "Deny"
     if "Action" in statement:
         if not any(action_matches(pattern, request["action"]) for pattern in as_list(statement["Action"])):
             return False
@@ -162,10 +164,10 @@ def statement_matches(statement: Doc, variables: bool, request: Doc, context: Co
     for element in ("Resource", "NotResource"):
         if element in statement:
             found = [resource_matches(pattern, request["resource"], context, variables) for pattern in as_list(statement[element])]
-            if None in found or any(found) != (element == "Resource"):
+            if (None in found and not denies) or any(found) != (element == "Resource"):
                 return False
-    met = oracle_conditions.met(statement.get("Condition", {}), context, variables)
-    return met is True or (met is None and statement["Effect"] == "Deny")
+    met = oracle_conditions.met(statement.get("Condition", {}), context, variables, nulls=denies)
+    return met is True or (met is None and denies)
 
 
 def grantee(statement: Doc, case: Doc) -> str | None:

@@ -30,13 +30,16 @@ NEGATED = {
 Truth = bool | None  # None: cannot be told
 
 
-def met(condition: dict[str, Any], context: Context, variables: bool) -> Truth:
-    """Whether a Condition element is satisfied; false when a variable in it has no value, whatever the rest says."""
+def met(condition: dict[str, Any], context: Context, variables: bool, *, nulls: bool) -> Truth:
+    """Whether a Condition element is satisfied.
+
+    When a variable in it has no value it is false whatever the rest says, or with `nulls` the value that names it is "effectively null".
+    """
     found: list[Truth] = []
     for operator, block in condition.items():
         for key, wanted in block.items():
             values = [text(value) for value in as_list(wanted)]
-            if takes_variables(operator) and any(read(value, context, variables) is None for value in values):
+            if not nulls and takes_variables(operator) and any(read(value, context, variables) is None for value in values):
                 return False
             found.append(holds(operator, key, values, context, variables))
     return conjunction(found)
@@ -84,7 +87,10 @@ def holds(operator: str, key: str, wanted: list[str], context: Context, variable
     if positive not in POSITIVE or quantifier not in ("", "ForAllValues", "ForAnyValue"):
         return None
     compare = POSITIVE[positive]
-    patterns = [read(want, context, variables) or () if takes_variables(operator) else (want,) for want in wanted]
+    patterns: list[Pieces] = [(want,) for want in wanted]
+    if takes_variables(operator):
+        # "There is no equal or like value": what has no value is left out, since no value of the request is equal to it or like it.
+        patterns = [pieces for want in wanted if (pieces := read(want, context, variables)) is not None]
 
     def test(value: str) -> Truth:
         found = disjunction(compare(value, pattern) for pattern in patterns)

@@ -245,12 +245,20 @@ def test_variables_in_values() -> None:
 
 
 @pytest.mark.parametrize(
-    "operator", ["StringEquals", "StringNotEquals", "StringLike", "ArnNotLike", "ForAllValues:StringEquals", "StringEqualsIfExists"]
+    ("operator", "denies"),
+    [
+        ("StringEquals", False),
+        ("StringNotEquals", True),
+        ("StringLike", False),
+        ("ArnNotLike", True),
+        ("ForAllValues:StringEquals", False),
+        ("ForAnyValue:StringNotEquals", True),
+        ("StringEqualsIfExists", False),
+    ],
 )
-@pytest.mark.parametrize("deny", [False, True])
-def test_a_variable_without_a_value_never_holds(operator: str, *, deny: bool) -> None:
-    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=deny)[0] is False
-    assert resolved(operator, "${k:f}", {}, deny=deny)[0] is False
+def test_a_variable_without_a_value_undoes_an_allow_and_equals_nothing_in_a_deny(operator: str, *, denies: bool) -> None:
+    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=False)[0] is False
+    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=True)[0] is denies
 
 
 def test_a_missing_key_does_not_equal_a_missing_variable() -> None:

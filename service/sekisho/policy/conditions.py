@@ -296,7 +296,9 @@ def _resolving(key: str, made: Form, listed: Sequence[tuple[variables.Part, ...]
     def test(context: Values) -> bool:
         resolved = [variables.resolve(parts, context) for parts in listed]
         known = [tokens for tokens in resolved if tokens is not None]
-        return len(known) == len(resolved) and _around(key, made, row.make(known, doubt), deny)(context)
+        if len(known) < len(resolved) and not deny:
+            return False
+        return _around(key, made, row.make(known, doubt), deny)(context)
 
     return test
 

@@ -147,7 +147,8 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
     action = rule.covers_action(request.action.lower())
     resource = rule.covers_resource(request.resource, context)
     principal, grant = _principal(rule, place, request, layers)
-    unresolved = [keys.canonical(variable.key) for variable in rule.referred if variables.resolve((variable,), context) is None]
+    needed = () if rule.deny else rule.referred
+    unresolved = [keys.canonical(variable.key) for variable in needed if variables.resolve((variable,), context) is None]
     dynamic = place.attached.program.policy.version == VERSION
     traced = [_condition(condition, test, context, dynamic=dynamic) for condition, test in rule.tests]
     met = rule.test is None or rule.test(context)

@@ -45,7 +45,8 @@ class Rule:
             zip(statement.conditions, [test for test, _ in made], strict=True)
         )
         self.referred = _referred(*self.resources, *(referred for _, referred in made)) if dynamic else ()
-        self.guard = variables.guard(self.referred)
+        # A Deny is not undone by a variable without a value: only what names it does not fit.
+        self.guard = None if self.deny else variables.guard(self.referred)
         self.test = _all([*([self.guard] if self.guard else ()), *(test for test, _ in made)])
         self.grantees = Grantees(statement) if statement.principals is not None else None
         self.cost = _cost(statement)

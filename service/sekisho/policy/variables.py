@@ -1,8 +1,12 @@
 """Policy variables: `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`, and `${*}`, `${?}`, `${$}` for the characters themselves.
 
 Only documents of version 2012-10-17 have them, in Resource and NotResource and in the values of string and ARN operators. What is put in is
-literal text: a star in a tag is no wildcard. A variable without a value (no such key, no default, or a key with several values) keeps its
-whole statement from matching, whatever the effect.
+literal text: a star in a tag is no wildcard.
+
+What names a variable without a value (no such key, no default, or a key with several values) fits nothing: no resource, and no value of
+the request, so that `StringNotEquals` holds. AWS's page says this of inverted operators and of resources; its note at the top says that the
+whole statement may be invalid. We take from both what allows less: an Allow with such a variable anywhere does not match at all, while a
+Deny loses only the values and resources that name it.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """
