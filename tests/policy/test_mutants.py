@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from sekisho.policy import anchors, conditions, evaluate, index, keys
+from sekisho import policy
+from sekisho.policy import anchors, conditions, evaluate, index, keys, layers, variables
 from sekisho.policy.compile import Program, compile_policy
+from sekisho.policy.decide import implied_context, nearly
 from sekisho.policy.document import Condition, from_json
+from sekisho.policy.variables import Variable
 
 
 def program(statements: list[dict[str, Any]], *, indexed: bool = True) -> Program:
@@ -100,3 +103,58 @@ def test_few_statements_are_not_gathered() -> None:
     side = side_of(program([*mixed, {**few[0], "Condition": {"StringLike": {"k:t": "*7*"}}}]))
     assert [(pivot[0], pivot[1], len(pivot[3])) for pivot in side[2]] == [("k:t", None, 8)]
     assert len(side[3]) == 20
+
+
+HOME = "111122223333"
+KINDS: dict[str, tuple[str, dict[str, str]]] = {  # kind: ARN, what the request implies
+    "root": (f"arn:aws:iam::{HOME}:root", {"type": "Account"}),
+    "user": (f"arn:aws:iam::{HOME}:user/a", {"type": "User"}),
+    "federated-user": (f"arn:aws:sts::{HOME}:federated-user/a", {"type": "FederatedUser"}),
+    "role": (f"arn:aws:iam::{HOME}:role/a", {"type": "AssumedRole"}),
+    "assumed-role": (f"arn:aws:sts::{HOME}:assumed-role/a/s", {"type": "AssumedRole", "arn": f"arn:aws:iam::{HOME}:role/a"}),
+    "service-linked-role": (f"arn:aws:sts::{HOME}:assumed-role/a/s", {"type": "AssumedRole", "arn": f"arn:aws:iam::{HOME}:role/a"}),
+    "anonymous": ("", {"type": "Anonymous", "account": "anonymous"}),
+    "service": ("sns.amazonaws.com", {}),
+    "federated": ("", {}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_request_implies(kind: str) -> None:
+    """Exactly these keys, for every kind of principal."""
+    arn, expected = KINDS[kind]
+    account = HOME if f":{HOME}:" in arn else ""
+    asked = policy.Request(policy.Principal(kind, arn, account), "s3:GetObject", "arn:aws:s3:::b/k", "444455556666", keys.context({}))
+    named = {f"aws:principal{key}": value for key, value in expected.items()}
+    if account:
+        named = {"aws:principalarn": arn, "aws:principalaccount": account, **named}
+    assert implied_context(asked) == {**named, "aws:resourceaccount": "444455556666"}
+
+
+def test_a_wildcard_with_a_comma_is_a_name_nobody_has() -> None:
+    assert variables.parse("${*,x}", variables=True, wildcards=True) == (Variable("*,x"),)
+    assert variables.parse("${?,}", variables=True, wildcards=True) == (Variable("?,"),)
+
+
+def test_the_length_of_a_single_value_is_no_number_of_values() -> None:
+    """Only keys with several values multiply what a condition costs."""
+    listed = program([{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"ForAnyValue:StringLike": {"k:e": ["a*"] * 5000}}}])
+    one = evaluate.steps(listed.identity_bucket("s3:GetObject"), "x", keys.context({"k:e": "x" * 90}))
+    assert one == 3 + 5000
+    assert evaluate.steps(listed.identity_bucket("s3:GetObject"), "x", keys.context({"k:e": ["x"] * 90, "k:f": "x" * 500})) == 3 + 5000 * 90
+
+
+def test_a_statement_for_somebody_else_nearly_allows_nobody() -> None:
+    """An Allow of a resource is near only where it names the principal and a condition of it fails."""
+    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
+    statements: list[dict[str, Any]] = [
+        {"Principal": {"AWS": alice.arn}, "Condition": {"Bool": {"k:e": "true"}}},
+        {"Principal": {"AWS": alice.arn}, "Condition": {"Bool": {"k:e": "false"}}},
+        {"Principal": {"AWS": alice.arn}},
+        {"Principal": {"AWS": f"arn:aws:iam::{HOME}:user/bob"}, "Condition": {"Bool": {"k:e": "true"}}},
+        {"Principal": {"AWS": alice.arn}, "Condition": {"Bool": {"k:e": "true"}}, "Resource": "arn:aws:s3:::other"},
+    ]
+    made = program([{"Effect": "Allow", "Action": "*", "Resource": "*", **statement} for statement in statements])
+    asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b/k", HOME, keys.context({"k:e": "false"}))
+    place = layers.Place(policy.Layer.RESOURCE, 0, policy.Attached(made))
+    assert [rule.statement.index for rule in nearly(place, asked, asked.context)] == [0]
