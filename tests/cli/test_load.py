@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.cli import throwaway
 from sekisho.cli.examples import example
 from tests.cli.command import one_line, sekisho
 from tests.cli.conftest import Shop
@@ -22,7 +21,7 @@ def branch(shop: Shop, tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """A copy of the shop's directory, and the environment of an account of its own."""
     folder = tmp_path / "branch"
     shutil.copytree(example("shop"), folder)
-    made = json.loads(throwaway.output("account create", shop.data_dir))
+    made = json.loads(sekisho("account", "create", "--data-dir", shop.data_dir).stdout)
     env = {"AWS_ACCESS_KEY_ID": made["access_key_id"], "AWS_SECRET_ACCESS_KEY": made["secret_access_key"]}
     return folder, {**env, "SEKISHO_DATA_DIR": str(shop.data_dir)}
 
