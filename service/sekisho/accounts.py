@@ -2,11 +2,13 @@
 
 import configparser
 import io
+import json
 import secrets
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,13 +16,18 @@ from sqlalchemy.orm import Session
 from sekisho import arn, changes, db
 from sekisho.credentials import access_keys
 from sekisho.durable import write_file
-from sekisho.errors import FailedPrecondition, InvalidArgument, SekishoError
+from sekisho.errors import FailedPrecondition, InvalidArgument, NotFound, SekishoError
 from sekisho.secrets import KeyRing
 from sekisho.sigv4 import Credentials
-from sekisho.tables import AccessKey, Account, AuditRecord, Root
+from sekisho.tables import AccessKey, Account, AuditRecord, QuotaOverride, Root
 
 AWS = "aws"
 """The account that the AWS-managed policies belong to."""
+
+ADJUSTABLE = ("GroupsQuota", "InstanceProfilesQuota", "PoliciesQuota", "RolesQuota", "ServerCertificatesQuota", "UsersQuota")
+"""The quotas that can be set for one account, by their names in GetAccountSummary."""
+
+_HIGHEST = 1_000_000
 
 OPERATOR = "local-operator"
 """Who creates accounts, in the audit trail: somebody with access to the database and the key ring."""
@@ -28,6 +35,10 @@ OPERATOR = "local-operator"
 
 class AccountExists(InvalidArgument):
     """The account id is taken."""
+
+
+class NoSuchAccount(NotFound):
+    """There is no account with this id."""
 
 
 class WrongKeyRing(FailedPrecondition):
@@ -71,6 +82,21 @@ def bootstrap(
     return new
 
 
+def set_quota(database: db.Database, account_id: str, quota: str, value: int) -> None:
+    """Set a quota of one account, for the writes that come after; what is there already stays, also when it is more."""
+    if quota not in ADJUSTABLE:
+        raise InvalidArgument(f"`{quota}` is no quota that can be set; those are {', '.join(ADJUSTABLE)}")
+    if not 0 <= value <= _HIGHEST:
+        raise InvalidArgument(f"`{value}` is not between 0 and {_HIGHEST}")
+    with database.write((account_id,)) as session:
+        if account_id == AWS or session.get(Account, account_id) is None:
+            raise NoSuchAccount(f"there is no account `{account_id}`")
+        touched = changes.Touched(session)
+        session.merge(QuotaOverride(account_id=account_id, quota=quota, value=value))
+        request = {"quotaCode": quota, "desiredValue": value}
+        _record(session, touched, account_id, datetime.now(UTC), "servicequotas", "RequestServiceQuotaIncrease", request)
+
+
 def exist(database: db.Database) -> bool:
     """Whether the database has any account, whose secrets only its own key ring opens."""
     with database.read() as session:
@@ -111,22 +137,29 @@ def _write(session: Session, ring: KeyRing, new: NewAccount, name: str) -> None:
     session.flush()
     sealed = access_keys.seal(Credentials(new.access_key_id, new.secret_access_key), ring)
     session.add(AccessKey(id=new.access_key_id, account_id=new.account_id, owner_id=new.account_id, secret=sealed, created_at=now))
+    _record(session, touched, new.account_id, now, "organizations", "CreateAccount", {})
+
+
+def _record(
+    session: Session, touched: changes.Touched, account_id: str, now: datetime, service: str, event: str, request: dict[str, Any]
+) -> None:
+    """The last rows of a write that no caller made: its revision and its audit record."""
     point = changes.record(session, touched, now, lambda: secrets.token_hex(8))
     session.add(
         AuditRecord(
             id=str(uuid.uuid4()),
-            account_id=new.account_id,
+            account_id=account_id,
             at=now,
             revision=point.number,
-            event_source="organizations.amazonaws.com",
-            event_name="CreateAccount",
+            event_source=f"{service}.amazonaws.com",
+            event_name=event,
             read_only=False,
             principal_id=OPERATOR,
             principal_arn="",
             access_key_id="",
             source_ip="",
             user_agent="",
-            request="{}",
+            request=json.dumps(request),
             response="{}",
         )
     )

@@ -4,6 +4,7 @@ The id (AIDA…, AROA…) is what every other row refers to. A name that was del
 """
 
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -20,7 +21,7 @@ class Entity(Base):
         Index("ix_entities_account_id_kind_path", "account_id", "kind", "path"),
     )
     __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_abstract": True}  # noqa: RUF012  # SQLAlchemy reads a plain dict here
-    touches = ("id",)
+    touches: ClassVar[tuple[str, ...] | None] = ("id",)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
