@@ -42,6 +42,12 @@ def account_of(text: str) -> str:
     return segments[4] if len(segments) == 6 else ""
 
 
+def region_of(text: str) -> str:
+    """The region segment of an ARN, `""` where the ARN has none or the text is no ARN."""
+    segments = text.split(":", 5)
+    return segments[3] if len(segments) == 6 else ""
+
+
 def is_account_id(text: str) -> bool:
     """Whether the text is twelve digits."""
     return _ACCOUNT_ID.fullmatch(text) is not None

@@ -71,7 +71,7 @@ def failed(house: House, name: str) -> list[AuditRecord]:
 
 
 def test_what_is_drained_twice_is_there_once(house: House, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    drain = Drain(spool, LastUse(spool), house.node.database)
+    drain = Drain(spool, (LastUse(spool),), house.node.database)
     for number in range(3):
         spool.append(entry(f"r{number}"), timeout=10)
     with monkeypatch.context() as patched:
@@ -88,7 +88,7 @@ def test_what_is_drained_twice_is_there_once(house: House, spool: Spool, monkeyp
 
 
 def test_what_the_database_does_not_take_stays(house: House, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    drain = Drain(spool, LastUse(spool), house.node.database)
+    drain = Drain(spool, (LastUse(spool),), house.node.database)
     spool.append(entry("r0"), timeout=10)
 
     def unreachable(*_: object, **__: object) -> None:
@@ -107,7 +107,7 @@ def test_what_the_database_does_not_take_stays(house: House, spool: Spool, monke
 def test_the_thread_goes_on_after_whatever_went_wrong(
     house: House, spool: Spool, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    drain = Drain(spool, LastUse(spool), house.node.database)
+    drain = Drain(spool, (LastUse(spool),), house.node.database)
     delivered, failures = spool.delivered, []
 
     def failing(last: int) -> None:
@@ -156,7 +156,7 @@ def test_the_last_use_of_keys_and_roles_arrives_and_never_goes_back(house: House
     ann = house.user("ann", allow("sts:AssumeRole"))
     role = house.call("CreateRole", role_name="r", assume_role_policy_document=trust(f"arn:aws:iam::{house.account_id}:user/ann")).role
     revision = house.revision
-    drain = Drain(spool, LastUse(spool), house.node.database)
+    drain = Drain(spool, (LastUse(spool),), house.node.database)
     for at in ("2030-01-01T00:00:00+00:00", "2029-01-01T00:00:00+00:00"):
         uses = {id_: {"at": at, "service": "sts", "region": at[:4]} for id_ in (ann.access_key_id, role.role_id, "AKIAGONE")}
         spool.append(Entry("last-use", json.dumps(uses)), timeout=10)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sekisho import db, secrets, world
+from sekisho.authorize.accesses import Accesses
 from sekisho.authorize.cache import World
 from sekisho.authorize.feed import Feed
 from sekisho.authorize.last_use import LastUse
@@ -28,6 +29,7 @@ class Node:
     feed: Feed
     spool: Spool
     last_use: LastUse
+    accesses: Accesses
     tokens: OpenedTokens
     audience: str
 

@@ -30,6 +30,7 @@ def permission(call: Call, request: Message) -> None:
 def demand(call: Call, action: str, resource: Resource, keys: Keys) -> None:
     """Raise AccessDenied unless the caller may do this action on this resource of its own account."""
     asked, decision = decide(call, action, resource, keys)
+    call.node.accesses.note(call.caller.subject.id, action, (call.now, "", call.account_id))
     if not decision.allowed:
         raise AccessDenied(policy.sentence(asked, decision))
 

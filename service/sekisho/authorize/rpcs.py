@@ -40,8 +40,7 @@ LAYERS = {
 def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
     who, point = call.node.world.acting(subjects.subject(call, request), call.now)
-    asked, layers = question(call, request, who)
-    return _answer(call, who, policy.decide(asked, layers), point, call.request_id)
+    return _answer(call, who, _decided(call, who, *question(call, request, who)), point, call.request_id)
 
 
 @operation
@@ -94,7 +93,11 @@ def question(call: Call, request: pb.AuthorizeRequest, who: Acting) -> tuple[pol
     context["aws:resourceaccount"] = owner
     resource_policy = _resource_policy(request.resource_policy) if request.resource_policy else None
     asked = policy.Request(
-        principal=who.principal, action=request.action, resource=request.resource, resource_account=owner, context=request_keys.context(context)
+        principal=who.principal,
+        action=request.action,
+        resource=request.resource,
+        resource_account=owner,
+        context=request_keys.context(context),
     )
     return asked, who.layers(resource_policy)
 
@@ -142,9 +145,16 @@ def _item(call: Call, request: pb.AuthorizeRequest, who: Acting | SekishoError, 
     try:
         if isinstance(who, SekishoError):
             raise who
-        return pb.BatchItem(decision=_answer(call, who, policy.decide(*question(call, request, who)), point, decision_id))
+        return pb.BatchItem(decision=_answer(call, who, _decided(call, who, *question(call, request, who)), point, decision_id))
     except SekishoError as error:
         return pb.BatchItem(error=pb.BatchError(code=error.code, message=error.message))
+
+
+def _decided(call: Call, who: Acting, asked: policy.Request, layers: policy.Layers) -> policy.Decision:
+    """The decision, of which it is noted that it was asked for; Explain only thinks, and notes nothing."""
+    region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
+    call.node.accesses.note(who.subject.id, asked.action, (call.now, str(region), who.subject.account_id))
+    return policy.decide(asked, layers)
 
 
 def _answer(call: Call, who: Acting, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sekisho import db
+from sekisho.authorize.accesses import Accesses
 from sekisho.authorize.cache import World
 from sekisho.authorize.call import Node
 from sekisho.authorize.feed import Feed
@@ -28,11 +29,12 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
         feed=Feed(world, database),
         spool=spool,
         last_use=LastUse(spool),
+        accesses=Accesses(spool),
         tokens=OpenedTokens(ring),
         audience=audience,
     )
     world.poll()
-    drain = Drain(spool, node.last_use, database)
+    drain = Drain(spool, (node.last_use, node.accesses), database)
     node.feed.start()
     drain.start()
     try:
