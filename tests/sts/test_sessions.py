@@ -1,52 +1,17 @@
 """AssumeRole: who may, for how long, with what in the session. Rules: SEMANTICS 7-9 and 23-29."""
 
-import json
 import random
 import string
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sekisho import sigv4
-from sekisho.api.authorize.v1 import decisions_pb2 as pb
-from sekisho.credentials import session_tokens
-from sekisho.credentials.sessions import Session
 from tests.harness import House
 from tests.iam.conftest import Refused
 from tests.iam.documents import allow
-
-ALL = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
-SHIP = allow("orders:Ship")
-
-
-def trusting(principal: Any, *actions: str, when: dict[str, Any] | None = None) -> str:
-    """A trust policy; by default for AssumeRole alone."""
-    statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": actions or "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement | ({"Condition": when} if when else {})]})
-
-
-def role(house: House, document: str | None = None, name: str = "clerk", **fields: Any) -> str:
-    """A role that may ship orders; by default it trusts its account for everything. Its ARN."""
-    document = document or trusting(house.account_id, *ALL)
-    made: str = house.call("CreateRole", role_name=name, assume_role_policy_document=document, **fields).role.arn
-    house.call("PutRolePolicy", role_name=name, policy_name="p", policy_document=SHIP)
-    return made
-
-
-def assumer(house: House, name: str = "ann") -> sigv4.Credentials:
-    """A user that may do all that assuming takes."""
-    return house.user(name, allow(*ALL))
-
-
-def may(house: House, credentials: sigv4.Credentials, action: str = "orders:Ship", **fields: Any) -> bool:
-    """Whether the holder of credentials may do something, now."""
-    found = house.call("Authorize", bearer_token=_token(credentials), action=action, resource="*", at_least=house.revision, **fields)
-    return bool(found.outcome == pb.OUTCOME_ALLOWED)
-
-
-def _token(credentials: sigv4.Credentials) -> str:
-    return sigv4.bearer.make(credentials, "sekisho", datetime.now(UTC)).removeprefix("Bearer ")
+from tests.sts.roles import ALL, SHIP, assumer, may, new_account, role, trusting
 
 
 def test_the_session_acts_as_the_role(house: House) -> None:
@@ -145,18 +110,12 @@ def test_what_trust_takes(house: House, refused: Refused, trusted: str, policies
 
 
 def test_across_accounts_both_must_agree(house: House, refused: Refused) -> None:
-    other = House(house.node, _account(house))
+    other = House(house.node, new_account(house))
     arn = role(house, trusting(other.account_id))
     ann = other.user("ann")
     assert refused("AssumeRole", _as=ann, role_arn=arn, role_session_name="s1")[0] == "AccessDenied"
     other.call("PutUserPolicy", user_name="ann", policy_name="p", policy_document=allow("sts:AssumeRole", on=arn))
     assert other.call("GetCallerIdentity", _as=other.assume(arn, _as=ann)).account == house.account_id
-
-
-def _account(house: House) -> Any:
-    from sekisho import accounts
-
-    return accounts.create(house.node.database, house.node.ring)
 
 
 def test_an_external_id_is_what_a_third_party_must_say(house: House, refused: Refused) -> None:
@@ -293,7 +252,7 @@ def test_session_policies_that_are_none(house: House, refused: Refused) -> None:
     assert refused("AssumeRole", **asked, policy="{")[0] == "MalformedPolicyDocument"
     assert refused("AssumeRole", **asked, policy=" " * 2049)[0] == "ValidationError"
     assert refused("AssumeRole", **asked, policy_arns=[{"arn": stranger}] * 11)[0] == "ValidationError"
-    other = House(house.node, _account(house))
+    other = House(house.node, new_account(house))
     foreign = other.call("CreatePolicy", policy_name="p", policy_document=SHIP).policy.arn
     assert refused("AssumeRole", **asked, policy_arns=[{"arn": foreign}])[0] == "ValidationError"
     house.assume(asked["role_arn"], _as=asked["_as"], policy_arns=[{"arn": "arn:aws:iam::aws:policy/Administrator"}])
@@ -308,7 +267,7 @@ def test_what_does_not_fit_into_a_token_is_refused_with_its_percentage(house: Ho
     percent = int(message.removeprefix("Packed size of session tags consumes ").removesuffix("% of allotted space."))
     assert percent > 100
     some = house.call("AssumeRole", _as=ann, role_arn=arn, role_session_name="s1", tags=tags[:5])
-    assert 30 < some.packed_policy_size <= 100
+    assert 0 < some.packed_policy_size <= 100
     assert len(some.credentials.session_token) <= 6144
     many = [{"key": f"{number}", "value": ""} for number in range(51)]
     assert refused("AssumeRole", _as=ann, role_arn=arn, role_session_name="s1", tags=many)[0] == "ValidationError"
@@ -320,85 +279,3 @@ def test_what_does_not_fit_into_a_token_is_refused_with_its_percentage(house: Ho
 )
 def test_what_is_not_done_is_not_ignored(house: House, refused: Refused, fields: dict[str, Any]) -> None:
     assert refused("AssumeRole", _as=assumer(house), role_arn=role(house), role_session_name="s1", **fields)[0] == "Unimplemented"
-
-
-def issued(house: House, *, seconds: int, role_name: str = "clerk") -> sigv4.Credentials:
-    """A session of a role that began an hour ago and lasts so long from then."""
-    found = house.call("GetRole", role_name=role_name).role
-    begun = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
-    session = Session(
-        kind="assumed-role",
-        account=house.account_id,
-        principal_kind="role",
-        principal_id=found.role_id,
-        principal_arn=found.arn,
-        issued_at=begun,
-        expires_at=begun + timedelta(seconds=seconds),
-        session_name="old",
-    )
-    return session_tokens.issue(session, house.node.ring)
-
-
-def test_a_session_ends(house: House, refused: Refused) -> None:
-    role(house)
-    assert may(house, issued(house, seconds=7200))
-    over = issued(house, seconds=3600)
-    assert refused("GetCallerIdentity", _as=over) == ("ExpiredToken", "The security token included in the request is expired")
-    assert refused("Authorize", bearer_token=_token(over), action="orders:Ship", resource="*")[0] == "ExpiredToken"
-
-
-def test_sessions_are_revoked_by_the_time_of_their_issue(house: House) -> None:
-    arn, ann = role(house), assumer(house)
-    old = issued(house, seconds=7200)
-    deny = {"Effect": "Deny", "Action": "*", "Resource": "*"}
-    moment = (datetime.now(UTC) - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    document = {"Version": "2012-10-17", "Statement": [deny | {"Condition": {"DateLessThan": {"aws:TokenIssueTime": moment}}}]}
-    assert may(house, old)
-    house.call("PutRolePolicy", role_name="clerk", policy_name="AWSRevokeOlderSessions", policy_document=json.dumps(document))
-    assert not may(house, old)
-    assert may(house, house.assume(arn, _as=ann))
-
-
-def test_a_session_ends_with_its_role(house: House, refused: Refused) -> None:
-    arn, ann = role(house), assumer(house)
-    session = house.assume(arn, _as=ann)
-    house.call("DeleteRolePolicy", role_name="clerk", policy_name="p")
-    house.call("DeleteRole", role_name="clerk")
-    role(house)
-    assert refused("GetCallerIdentity", _as=session)[0] == "InvalidClientTokenId"
-    assert refused("ListUsers", _as=session)[0] == "InvalidClientTokenId"
-
-
-def test_a_token_belongs_to_its_own_key(house: House, refused: Refused) -> None:
-    arn, ann = role(house), assumer(house)
-    one, two = house.assume(arn, _as=ann), house.assume(arn, _as=ann)
-    mixed = sigv4.Credentials(one.access_key_id, one.secret_access_key, two.session_token)
-    assert refused("GetCallerIdentity", _as=mixed)[0] == "InvalidClientTokenId"
-    without = sigv4.Credentials(one.access_key_id, one.secret_access_key)
-    assert refused("GetCallerIdentity", _as=without)[0] == "InvalidClientTokenId"
-    sealed = one.session_token or ""
-    flipped = sealed[:-2] + ("AA" if sealed[-2:] != "AA" else "BB")
-    assert (
-        refused("GetCallerIdentity", _as=sigv4.Credentials(one.access_key_id, one.secret_access_key, flipped))[0] == "InvalidClientTokenId"
-    )
-
-
-def test_mfa_of_a_session_is_none(house: House) -> None:
-    arn = role(house)
-    when = {"Null": {"aws:MultiFactorAuthPresent": "true"}}
-    house.call("PutRolePolicy", role_name="clerk", policy_name="p", policy_document=allow("orders:Ship", when=when))
-    assert may(house, house.assume(arn, _as=assumer(house)))
-
-
-def test_everybody_may_ask_who_they_are(house: House) -> None:
-    deny = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
-    ann = house.user("ann", deny)
-    assert house.call("GetCallerIdentity", _as=ann).arn == f"arn:aws:iam::{house.account_id}:user/ann"
-    identity = house.call("GetCallerIdentity")
-    assert (identity.arn, identity.user_id) == (f"arn:aws:iam::{house.account_id}:root", house.account_id)
-
-
-def test_a_key_id_tells_its_account(house: House, refused: Refused) -> None:
-    ann = house.user("ann")
-    assert house.call("GetAccessKeyInfo", access_key_id=ann.access_key_id).account == house.account_id
-    assert refused("GetAccessKeyInfo", access_key_id="AKIAIOSFODNN7EXAMPLE")[0] == "ValidationError"
