@@ -44,11 +44,11 @@ class Edge:
     """The gateway of a house."""
 
     def __init__(self, house: harness.House, app: Any) -> None:
-        self.house, self._app = house, app
+        self.house, self.application = house, app
 
     def of(self, house: harness.House) -> "Edge":
         """The same gateway for another account."""
-        return Edge(house, self._app)
+        return Edge(house, self.application)
 
     def send(self, request: HttpRequest, *, client: str = "192.0.2.7") -> Reply:
         """What the gateway answers to these bytes."""
@@ -76,7 +76,7 @@ class Edge:
         async def send(event: dict[str, Any]) -> None:
             sent.append(event)
 
-        await self._app(scope, receive, send)
+        await self.application(scope, receive, send)
         start, body = sent
         found = {name.decode().lower(): value.decode() for name, value in start["headers"]}
         assert found["x-amzn-requestid"]

@@ -76,7 +76,10 @@ OPERATIONS = [
     operation
     for name, operation in sorted(world.AWS_OPERATIONS.items())
     # what has a path makes something new, under a name of the attacker's own
-    if name not in TOLD and (fields := operation.request.DESCRIPTOR.fields_by_name) and "path" not in fields and set(fields.keys()) & set(NAMING)
+    if name not in TOLD
+    and (fields := operation.request.DESCRIPTOR.fields_by_name)
+    and "path" not in fields
+    and set(fields.keys()) & set(NAMING)
 ]
 
 

@@ -101,8 +101,9 @@ def build(house: House) -> World:
     role = house.call("CreateRole", role_name="deployer", assume_role_policy_document=trust, tags=tags, permissions_boundary=policy).role
     house.call("PutRolePolicy", role_name="deployer", policy_name="inline", policy_document=ORDERS)
     house.call("CreateRole", role_name="idle", assume_role_policy_document=trust)
-    for kind, name in (("User", "alice"), ("Group", "team"), ("Role", "deployer")):
-        house.call(f"Attach{kind}Policy", **{f"{kind.lower()}_name": name}, policy_arn=policy)
+    house.call("AttachUserPolicy", user_name="alice", policy_arn=policy)
+    house.call("AttachGroupPolicy", group_name="team", policy_arn=policy)
+    house.call("AttachRolePolicy", role_name="deployer", policy_arn=policy)
     return World(house, alice, policy, spare, role.arn)
 
 
