@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
+from sqlalchemy.orm import Session
 
 from sekisho import db, schema
 from sekisho.errors import RequestTimeout, ServiceUnavailable
@@ -41,7 +42,7 @@ def test_a_write_is_there_when_its_block_ends_and_not_when_it_raises(database: d
     assert ids(database) == ["1"]
 
 
-def _add_and_raise(session: db.Session) -> None:
+def _add_and_raise(session: Session) -> None:
     session.add(account("2"))
     session.flush()
     raise ValueError("no")
@@ -121,7 +122,7 @@ def test_accounts_in_any_order_do_not_lock_each_other_for_ever(database: db.Data
     assert sorted(done) == [0, 1, 2, 3]
 
 
-def _add_late(session: db.Session) -> None:
+def _add_late(session: Session) -> None:
     session.add(account("1"))
     time.sleep(0.3)
 
@@ -168,7 +169,7 @@ def test_a_password_does_not_show(postgres_url: str) -> None:
     with db.Database(postgres_url) as database:
         password = str(database.url.password)
         assert password not in repr(database.url)
-    wrong = db.make_url(postgres_url).set(password="not the password")
+    wrong = make_url(postgres_url).set(password="not the password")
     with db.Database(wrong) as database, pytest.raises(ServiceUnavailable) as caught, database.read():
         pass
     assert "password" not in caught.value.message

@@ -88,10 +88,11 @@ def test_operations_that_anyone_may_call_are_few_and_known() -> None:
 
 
 TOY = "sekisho.toy.v1"
+TEXT, OPTIONAL = descriptor_pb2.FieldDescriptorProto.TYPE_STRING, descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL
 
 
 def text_field(number: int, name: str, **rules: Any) -> descriptor_pb2.FieldDescriptorProto:
-    made = descriptor_pb2.FieldDescriptorProto(name=name, number=number, type=9, label=1, json_name=name)
+    made = descriptor_pb2.FieldDescriptorProto(name=name, number=number, type=TEXT, label=OPTIONAL, json_name=name)
     options: Any = made.options
     options.Extensions[annotations_pb2.rules].CopyFrom(annotations.Rules(**rules))
     return made

@@ -42,8 +42,8 @@ def test_many_threads_append_at_once(tmp_path: Path) -> None:
         thread.join()
     bodies = [entry.body for entry in spool.waiting(1000)]
     assert sorted(bodies) == sorted(f"{thread}-{number}" for thread in range(8) for number in range(20))
-    for thread in range(8):
-        assert [body for body in bodies if body.startswith(f"{thread}-")] == [f"{thread}-{number}" for number in range(20)]
+    for one in range(8):
+        assert [body for body in bodies if body.startswith(f"{one}-")] == [f"{one}-{number}" for number in range(20)]
     spool.close()
 
 

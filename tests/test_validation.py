@@ -1,6 +1,7 @@
 """Requests held to their rules, in AWS's words."""
 
 import time
+from typing import Any
 
 import pytest
 from google.protobuf import timestamp_pb2
@@ -14,7 +15,7 @@ from sekisho.operations import OPERATIONS
 from tests.harness import BY_NAME
 
 CREATE_USER = BY_NAME["CreateUser"].request
-ASSUME = {"role_arn": "arn:aws:iam::111122223333:role/r", "role_session_name": "ab"}
+ASSUME: dict[str, Any] = {"role_arn": "arn:aws:iam::111122223333:role/r", "role_session_name": "ab"}
 ONE = "1 validation error detected: "
 PATH = r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"
 NAME = r"satisfy regular expression pattern: [\w+=,.@-]+"
@@ -132,7 +133,8 @@ def test_every_rule_of_every_request_can_be_checked_and_makes_sense() -> None:
         seen.add(message.full_name)
         validation.plan(message)
         for field in message.fields:
-            rules = annotations.rules(field)
+            described: Any = field
+            rules = annotations.rules(described)
             if field.message_type is not None:
                 waiting.append(field.message_type)
             if rules is not None and rules.HasField("min") and rules.HasField("max"):

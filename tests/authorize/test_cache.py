@@ -78,7 +78,7 @@ def test_a_composition_is_made_again_when_the_world_moves_meanwhile(nodes: tuple
     house.user("ann", SHIP)
     id_ = house.call("GetUser", user_name="ann").user.user_id
     world = world_of(house)
-    tries = []
+    tries: list[int] = []
 
     def compose(reader: object) -> int:
         tries.append(len(tries))
@@ -100,7 +100,7 @@ def test_a_composition_with_the_world_held_still_is_of_one_snapshot(nodes: tuple
     house.user("bob", SHIP)
     ann, bob = (house.call("GetUser", user_name=name).user.user_id for name in ("ann", "bob"))
     world = world_of(house)
-    tries = []
+    tries: list[int] = []
 
     def compose(reader: Reader) -> tuple[int, int]:
         tries.append(1)
@@ -124,7 +124,7 @@ def test_a_composition_with_the_world_held_still_is_of_one_snapshot(nodes: tuple
 def test_a_composition_that_is_always_overtaken_is_made_with_the_world_held_still(nodes: tuple[House, House]) -> None:
     house, _ = nodes
     world = world_of(house)
-    tries = []
+    tries: list[int] = []
 
     def compose(reader: object) -> int:
         tries.append(1)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sekisho import world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.world import Acting
 from tests.authorize.conftest import Ask
@@ -187,7 +188,7 @@ def test_one_bad_question_does_not_spoil_the_others(house: House) -> None:
 
 
 def test_a_thousand_questions_have_one_revision_and_a_thousand_and_one_are_too_many(house: House, refused: Refused) -> None:
-    question = {"action": "orders:Ship", "resource": "*"}
+    question: dict[str, Any] = {"action": "orders:Ship", "resource": "*"}
     items = house.call("AuthorizeBatch", requests=[question] * 1000).items
     assert len(items) == 1000
     assert len({item.decision.revision for item in items}) == 1
@@ -198,11 +199,9 @@ def test_a_thousand_questions_have_one_revision_and_a_thousand_and_one_are_too_m
 
 
 def test_a_batch_is_of_one_revision_although_the_world_moves_meanwhile(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sekisho.authorize.rpcs
-
     house.user("ann", allow("orders:Ship"))
-    moved = []
-    composed = sekisho.authorize.rpcs.acting
+    moved: list[Any] = []
+    composed = world.acting
 
     def moving(*arguments: Any) -> Acting:
         made = composed(*arguments)
@@ -210,7 +209,7 @@ def test_a_batch_is_of_one_revision_although_the_world_moves_meanwhile(house: Ho
             moved.append(house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0"))
         return made
 
-    monkeypatch.setattr(sekisho.authorize.rpcs, "acting", moving)
+    monkeypatch.setattr("sekisho.authorize.rpcs.acting", moving)
     ann = f"arn:aws:iam::{house.account_id}:user/ann"
     items = house.call("AuthorizeBatch", requests=[{"action": "orders:Ship", "resource": "*", "principal_arn": ann}] * 2).items
     assert moved
@@ -220,7 +219,7 @@ def test_a_batch_is_of_one_revision_although_the_world_moves_meanwhile(house: Ho
 def test_explain_says_what_authorize_says_and_why(house: House) -> None:
     house.user("ann", allow("orders:Ship"))
     ann = f"arn:aws:iam::{house.account_id}:user/ann"
-    question = {"action": "orders:Burn", "resource": "arn:aws:orders:::order/1", "principal_arn": ann}
+    question: dict[str, Any] = {"action": "orders:Burn", "resource": "arn:aws:orders:::order/1", "principal_arn": ann}
     found = house.call("Explain", request=question)
     assert found.decision.outcome == house.call("Authorize", **question).outcome == pb.OUTCOME_IMPLICITLY_DENIED
     assert found.sentence == (

@@ -1,5 +1,6 @@
 """Whom a question may be about, and who may ask it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_token_for_a_service_is_good_there_alone(house: House, ask: Ask, refus
 )
 def test_a_token_that_does_not_hold_is_an_error_and_never_the_caller(house: House, refused: Refused, broken: str, code: str) -> None:
     ann = house.user("ann", SHIP)
-    tokens = {
+    tokens: dict[str, Callable[[], str]] = {
         "expired": lambda: token(ann, age=1000),
         "of the wrong secret": lambda: token(sigv4.Credentials(ann.access_key_id, "x" * 40)),
         "of no key": lambda: token(sigv4.Credentials("AKIAAAAAAAAAAAAAAAAA", "x" * 40)),

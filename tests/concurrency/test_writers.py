@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -120,7 +121,7 @@ def race(houses: Sequence[House], number: int) -> list[tuple[str, str]]:
     """This process's share of fifty tries at each quota and at one name, in an order of its own."""
     house = houses[0]
     mine = range(number, TRIES, PROCESSES)
-    tasks = [
+    tasks: list[tuple[str, dict[str, Any]]] = [
         *(("AddUserToGroup", {"user_name": "ann", "group_name": f"group-{index}"}) for index in mine),
         *(("CreateAccessKey", {"user_name": "ann"}) for _ in mine),
         *(

@@ -3,7 +3,8 @@
 import resource
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,8 @@ def test_a_database_that_is_none(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with db.Database(f"sqlite:///{tmp_path / 'nowhere' / 'x.db'}") as database:
-        for attempt in (database.read, lambda: database.write(())):
+        attempts: list[Callable[[], AbstractContextManager[Any]]] = [database.read, lambda: database.write(())]
+        for attempt in attempts:
             with pytest.raises(SekishoError) as caught, attempt():
                 pass
             assert (caught.value.code, caught.value.grpc) == ("ServiceUnavailable", "UNAVAILABLE")

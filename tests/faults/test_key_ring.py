@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sekisho import accounts
+from sekisho import accounts, durable
 from sekisho.errors import SekishoError
 from sekisho.server import run
 from sekisho.server.run import Options
@@ -73,7 +73,7 @@ def test_a_first_start_that_ended_before_its_account_was_committed_starts_anew(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = Options(data_dir=tmp_path / "data", database=database_url)
-    write = accounts.write_file
+    write = durable.write_file
 
     def ending(path: Path, content: bytes, *, mode: int) -> None:
         write(path, content, mode=mode)

@@ -81,7 +81,7 @@ def test_the_data_plane_outlives_the_database(cluster: Cluster, tmp_path: Path) 
         house.call("PutRolePolicy", role_name="clerk", policy_name="p", policy_document=allow("orders:Ship"))
         role = f"arn:aws:iam::{account}:role/clerk"
         clerk = f"arn:aws:sts::{account}:assumed-role/clerk/monday"
-        known = {"action": "orders:Ship", "resource": "*"}
+        known: dict[str, Any] = {"action": "orders:Ship", "resource": "*"}
         questions: list[dict[str, Any]] = [
             {**known, "_as": ann},
             {**known, "principal_arn": f"arn:aws:iam::{account}:user/ann"},

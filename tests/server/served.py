@@ -64,7 +64,7 @@ class Served:
 
     def send(self, path: str, body: bytes, metadata: Sequence[tuple[str, str | bytes]] = (), *, timeout: float | None = 20.0) -> Answer:
         """Send these bytes with this metadata, and nothing else."""
-        method = self.channel.unary_unary(path)
+        method = self.channel.unary_unary(path, request_serializer=None, response_deserializer=None)
         try:
             found, call = method.with_call(body, metadata=tuple(metadata), timeout=timeout)
         except grpc.RpcError as error:

@@ -248,7 +248,7 @@ def test_a_good_bearer_token_is_good(served: Served) -> None:
 
 
 def test_a_message_that_is_too_large(served: Served) -> None:
-    answer = served.send(CREATE.path, ALICE + field(1999, b"x" * (4 * 2**20)), parts(served).items())
+    answer = served.send(CREATE.path, ALICE + field(1999, b"x" * (4 * 2**20)), tuple(parts(served).items()))
     assert answer.status is Status.RESOURCE_EXHAUSTED
 
 
@@ -281,7 +281,10 @@ def test_a_deadline_that_has_passed(served: Served, seconds: float) -> None:
 
 def test_calls_without_a_message_do_not_use_up_the_queue(served: Served) -> None:
     for _ in range(3):
-        calls = [served.channel.stream_unary(CREATE.path).future(iter(())) for _ in range(200)]
+        calls = [
+            served.channel.stream_unary(CREATE.path, request_serializer=None, response_deserializer=None).future(iter(()))
+            for _ in range(200)
+        ]
         for made in calls:
             assert made.code() in (Status.UNIMPLEMENTED, Status.INTERNAL, Status.INVALID_ARGUMENT)
     path = BY_NAME["GetUser"].path

@@ -108,7 +108,8 @@ def test_the_thread_goes_on_after_whatever_went_wrong(
     house: House, spool: Spool, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     drain = Drain(spool, (LastUse(spool),), house.node.database)
-    delivered, failures = spool.delivered, []
+    delivered = spool.delivered
+    failures: list[int] = []
 
     def failing(last: int) -> None:
         if not failures:
@@ -130,7 +131,8 @@ def test_the_thread_goes_on_after_whatever_went_wrong(
 
 def test_a_text_that_postgresql_does_not_have_does_not_stop_the_rest(house: House) -> None:
     arn = f"arn:aws:iam::{house.account_id}:user/a\0b"
-    for fields in ({"principal_arn": arn}, {"resource": "x\0y", "action": "a:B"}):
+    wrong: list[dict[str, Any]] = [{"principal_arn": arn}, {"resource": "x\0y", "action": "a:B"}]
+    for fields in wrong:
         with pytest.raises(SekishoError):
             house.call("Authorize", _as=house.user(f"u{len(fields)}"), **{"action": "a:\0", "resource": "*\0", **fields})
     with pytest.raises(SekishoError):

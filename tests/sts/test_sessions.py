@@ -39,7 +39,7 @@ def test_a_session_lasts_as_long_as_its_role_permits(
 ) -> None:
     arn = role(house, max_session_duration=most)
     fields = {} if seconds is None else {"duration_seconds": seconds}
-    asked = {"_as": assumer(house), "role_arn": arn, "role_session_name": "s1", **fields}
+    asked: dict[str, Any] = {"_as": assumer(house), "role_arn": arn, "role_session_name": "s1", **fields}
     if code is not None:
         assert refused("AssumeRole", **asked)[0] == code
     else:
@@ -140,10 +140,11 @@ def test_a_user_that_was_deleted_and_made_again_is_not_trusted(house: House, ref
 def test_tags_and_source_identity_take_trust_of_their_own(house: House, refused: Refused) -> None:
     ann = assumer(house)
     arn = role(house, trusting(house.account_id))
-    for fields, action in (
+    wanted: list[tuple[dict[str, Any], str]] = [
         ({"tags": [{"key": "team", "value": "red"}]}, "sts:TagSession"),
         ({"source_identity": "ann"}, "sts:SetSourceIdentity"),
-    ):
+    ]
+    for fields, action in wanted:
         code, message = refused("AssumeRole", _as=ann, role_arn=arn, role_session_name="s1", **fields)
         assert code == "AccessDenied"
         assert f"is not authorized to perform: {action} on resource: {arn}" in message
@@ -160,7 +161,7 @@ def test_trust_sees_the_tags_and_the_name_that_are_asked_for(house: House, refus
     }
     arn = role(house, trusting(house.account_id, *ALL, when=when))
     red = {"key": "Team", "value": "red"}
-    good = {"_as": ann, "role_arn": arn, "role_session_name": "monday"}
+    good: dict[str, Any] = {"_as": ann, "role_arn": arn, "role_session_name": "monday"}
     assert refused("AssumeRole", **good, tags=[{"key": "Team", "value": "blue"}])[0] == "AccessDenied"
     assert refused("AssumeRole", **good, tags=[red, {"key": "cost", "value": "1"}])[0] == "AccessDenied"
     assert refused("AssumeRole", **good | {"role_session_name": "tuesday"}, tags=[red])[0] == "AccessDenied"
@@ -246,7 +247,7 @@ def test_session_policies_only_take_away_and_are_a_union_among_themselves(house:
 
 
 def test_session_policies_that_are_none(house: House, refused: Refused) -> None:
-    asked = {"_as": assumer(house), "role_arn": role(house), "role_session_name": "s1"}
+    asked: dict[str, Any] = {"_as": assumer(house), "role_arn": role(house), "role_session_name": "s1"}
     stranger = f"arn:aws:iam::{house.account_id}:policy/nobody"
     assert refused("AssumeRole", **asked, policy_arns=[{"arn": stranger}])[0] == "ValidationError"
     assert refused("AssumeRole", **asked, policy="{")[0] == "MalformedPolicyDocument"
