@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sekisho import policy
-from sekisho.policy import anchors, conditions, evaluate, index, keys, layers, variables
+from sekisho.policy import anchors, conditions, evaluate, index, keys, layers, patterns, variables
 from sekisho.policy.compile import Program, compile_policy
 from sekisho.policy.decide import implied_context, nearly
 from sekisho.policy.document import Condition, from_json
@@ -158,3 +158,64 @@ def test_a_statement_for_somebody_else_nearly_allows_nobody() -> None:
     asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b/k", HOME, keys.context({"k:e": "false"}))
     place = layers.Place(policy.Layer.RESOURCE, 0, policy.Attached(made))
     assert [rule.statement.index for rule in nearly(place, asked, asked.context)] == [0]
+
+
+GLOBAL_KEYS = """
+    PRINCIPAL    ARN         PrincipalArn
+    PRINCIPAL    STRING      PrincipalAccount PrincipalOrgID PrincipalType PrincipalServiceName PrincipalTag/ userid username
+    PRINCIPAL    STRING...   PrincipalOrgPaths PrincipalServiceNamesList
+    PRINCIPAL    BOOL        PrincipalIsAWSService
+    SESSION      STRING      SourceIdentity FederatedProvider AssumedRoot Ec2InstanceSourceVpc
+    SESSION      IP_ADDRESS  Ec2InstanceSourcePrivateIPv4
+    SESSION      DATE        TokenIssueTime
+    SESSION      BOOL        MultiFactorAuthPresent
+    SESSION      NUMERIC     MultiFactorAuthAge
+    REQUEST      STRING      RequestedRegion RequestTag/ CalledViaFirst CalledViaLast SourceAccount SourceOrgID
+    REQUEST      STRING...   TagKeys CalledVia SourceOrgPaths
+    REQUEST      BOOL        ViaAWSService IsMcpServiceAction
+    REQUEST      ARN         SourceArn
+    RESOURCE     STRING      ResourceAccount ResourceOrgID ResourceTag/
+    RESOURCE     STRING...   ResourceOrgPaths
+    NETWORK      IP_ADDRESS  SourceIp VpcSourceIp
+    NETWORK      STRING      SourceVpc SourceVpce VpceAccount VpceOrgID UserAgent Referer
+    NETWORK      ARN         SourceVpcArn
+    NETWORK      STRING...   VpceOrgPaths
+    NETWORK      BOOL        SecureTransport
+    ENVIRONMENT  DATE        CurrentTime EpochTime
+"""
+
+
+def test_the_table_of_global_keys() -> None:
+    """Every key, where it comes from, its type, and whether it has several values; spelled as AWS documents it."""
+    expected = set()
+    for source, kind, *names in (line.split() for line in GLOBAL_KEYS.strip().splitlines()):
+        expected |= {(f"aws:{name}", source, kind.removesuffix("..."), kind.endswith("...")) for name in names}
+    assert {(key.name, key.source.name, key.type.name, key.multivalued) for key in keys.GLOBAL.values()} == expected
+    assert all(keys.GLOBAL[name.lower()].name == name for name, *_ in expected)
+
+
+@pytest.mark.parametrize("key", ["k:text", "k:end", "k:within", "k:net"])
+def test_rules_that_only_lack_their_condition_are_found_behind_every_index(key: str) -> None:
+    """What covers a resource is asked without a context: an index by conditions must not hide what they rule out."""
+    listed = {"k:text": "StringEquals v{}", "k:end": "StringLike *v{}", "k:within": "StringLike *v{}*", "k:net": "IpAddress 10.{}.0.0/16"}
+    operator, _, value = listed[key].partition(" ")
+    made = program(
+        [
+            {
+                "Effect": "Allow",
+                "Action": "s3:*",
+                "Resource": "*" if i % 3 else "arn:aws:s3:::none",
+                "Condition": {operator: {key: value.format(i)}},
+            }
+            for i in range(30)
+        ]
+    )
+    side = side_of(made)
+    assert {pivot[0] for pivot in side[2]} == {key}
+    found = [rule.statement.index for rule in evaluate.covering(side, "arn:aws:s3:::b/k", keys.context({}))]
+    assert sorted(found) == [i for i in range(30) if i % 3]
+
+
+def test_an_empty_pattern_matches_the_empty_text_alone() -> None:
+    for make in (patterns.matcher, patterns.resource_matcher):
+        assert [make(())(text) for text in ("", "a", ":")] == [True, False, False]
