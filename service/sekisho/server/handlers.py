@@ -12,6 +12,7 @@ from sekisho.errors import SekishoError
 from sekisho.lanes import Lane, Lanes
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.server import status
+from sekisho.server.arrivals import Arrivals
 
 REVISION = "sekisho-revision"
 REQUEST_ID = "sekisho-request-id"
@@ -20,14 +21,16 @@ REQUEST_ID = "sekisho-request-id"
 def generic(node: Node, lanes: Lanes) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
     """A generic handler for each service of the registry."""
     services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
+    pools = {lane: Arrivals(lane) for lane in (lanes.decide, lanes.control)}
     for path, operation in OPERATIONS.items():
         _, service, method = path.split("/")
-        behaviour = _behaviour(node, operation, lanes.of(operation))
+        lane = lanes.of(operation)
+        behaviour = _behaviour(node, operation, lane, pools[lane])
         services.setdefault(service, {})[method] = grpc.unary_unary_rpc_method_handler(behaviour)
     return [grpc.method_handlers_generic_handler(service, methods) for service, methods in services.items()]
 
 
-def _behaviour(node: Node, operation: Operation, lane: Lane) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+def _behaviour(node: Node, operation: Operation, lane: Lane, pool: Arrivals) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def answer(body: bytes, context: grpc.ServicerContext) -> bytes:
         id_ = request_ids.new()
         metadata = context.invocation_metadata()
@@ -48,7 +51,7 @@ def _behaviour(node: Node, operation: Operation, lane: Lane) -> Callable[[bytes,
         return reply.message.SerializeToString()
 
     # grpcio runs a behaviour in this pool instead of the server's own.
-    answer.experimental_thread_pool = lane  # type: ignore[attr-defined]
+    answer.experimental_thread_pool = pool  # type: ignore[attr-defined]
     return answer
 
 
