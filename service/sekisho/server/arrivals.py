@@ -14,8 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
-from grpc import _server  # type: ignore[attr-defined]  # private, see above
-from grpc._cython import cygrpc
+from grpc import _server
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
 PATIENCE = 10.0
 """Seconds in which the message of a call has to come."""
@@ -25,7 +25,7 @@ SUPPORTED = all(hasattr(_server, name) for name in _NEEDED)
 
 
 class Arrivals(ThreadPoolExecutor):
-    """What grpcio takes for its pool, which has to be of this class: waits for messages without a thread, then passes calls on to `lane`."""
+    """What grpcio takes for its pool, which has to be of this class: waits for messages without a thread, then passes on to `lane`."""
 
     def __init__(self, lane: Executor, *, patience: float = PATIENCE) -> None:
         super().__init__(max_workers=1)  # grows a thread when it is given work, and never is
