@@ -1,7 +1,8 @@
 """Small faults put into a module's syntax tree, one at a time: the operators of the mutation campaign.
 
 A Site is a place and an operator; sites are counted in the order of the tree, so that an index means the same fault in the same text.
-Left alone are what cannot change a decision: annotations, decorators, docstrings, asserts, imports, aliases of types, the words of errors.
+Left alone are what cannot change a decision: annotations, decorators, docstrings, asserts, imports, aliases of types, the words of errors;
+and named limits, of which one more or less is as good.
 """
 
 import ast
@@ -136,10 +137,14 @@ def _is_left_alone(node: ast.AST) -> bool:
         return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
         name = node.targets[0].id
-        return name.startswith("__") or (name[:1].isupper() and not name.isupper())
+        return name.startswith("__") or (name[:1].isupper() and not name.isupper()) or (name.isupper() and _is_number(node.value))
     if isinstance(node, ast.Call):
         return isinstance(node.func, (ast.Name, ast.Attribute)) and _called(node.func) in MUTED_CALLS
     return False
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int)
 
 
 def _line(node: ast.AST) -> int:

@@ -219,3 +219,17 @@ def test_rules_that_only_lack_their_condition_are_found_behind_every_index(key: 
 def test_an_empty_pattern_matches_the_empty_text_alone() -> None:
     for make in (patterns.matcher, patterns.resource_matcher):
         assert [make(())(text) for text in ("", "a", ":")] == [True, False, False]
+
+
+@pytest.mark.parametrize("layer", ["identity", "boundary", "session", "scps", "resource"])
+def test_too_much_work_in_one_layer_alone(layer: str) -> None:
+    """A policy that could take too many steps is noticed wherever it stands, beside policies that take none."""
+    who = {"Principal": "*"} if layer == "resource" else {}
+    heavy = program([{"Effect": "Allow", "Action": "*", "Resource": [f"*{i}?a*" for i in range(300)], **who}])
+    light = program([{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    given: Any = policy.Attached(heavy) if layer == "resource" else (policy.Attached(heavy),)
+    attached: dict[str, Any] = {"identity": (policy.Attached(light),), layer: (given,) if layer == "scps" else given}
+    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
+    for length, error in ((10, ""), (2000, "TooMuchWork")):
+        asked = policy.Request(alice, "s3:GetObject", f"arn:aws:s3:::{'b' * length}", HOME, keys.context({}))
+        assert policy.decide(asked, policy.Layers(**attached)).error.partition(":")[0] == error
