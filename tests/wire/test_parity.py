@@ -30,6 +30,9 @@ ANY_XML = r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10
 
 REASONS: dict[Difference, str] = {
     ("UpdateAccessKey.Status", "in", ("Active", "Inactive"), ("Active", "Inactive", "Expired")): f"a key is switched on or off; {IAM}",
+    ("UpdateSigningCertificate.Status", "in", ("Active", "Inactive"), ("Active", "Inactive", "Expired")): "as UpdateAccessKey",
+    ("UpdateSSHPublicKey.Status", "in", ("Active", "Inactive"), ("Active", "Inactive", "Expired")): "as UpdateAccessKey",
+    ("UpdateServiceSpecificCredential.Status", "in", ("Active", "Inactive"), ("Active", "Inactive", "Expired")): "as UpdateAccessKey",
     ("AssumeRole.Policy", "max", 2048, None): f"the documented limit of a session policy, which the model leaves out; {STS}",
     ("AssumeRole.PolicyArns", "max", 10, None): f"ten session policies are documented, the model has no limit; {STS}",
     ("AssumeRole.SourceIdentity", "max", 64, 256): f"documented as 2 to 64 characters; {STS}",
