@@ -52,10 +52,13 @@ def of_message(descriptor: Descriptor, name: str, in_arn: bool) -> Read:
     convert = _CONVERTED.get(_kind(last), _as_it_is)
 
     def read(message: Any) -> Value:
-        for step in steps:
-            if step.has_presence and not message.HasField(step.name):
-                raise Absent(f"the field `{name}` is not given")
-            message = getattr(message, step.name)
+        try:
+            for step in steps:
+                if step.has_presence and not message.HasField(step.name):
+                    raise Absent(f"the field `{name}` is not given")
+                message = getattr(message, step.name)
+        except (AttributeError, ValueError) as error:  # the handler reads its requests as something else
+            raise Unreadable(f"the field `{name}` cannot be read") from error
         if last.is_repeated:
             return scalars(tuple(convert(last, item) for item in message), name)
         return scalars(convert(last, message), name)
@@ -105,7 +108,7 @@ def of_http(path: Collection[str], name: str) -> Read:
             raise ValueError(f"the path has no parameter `{name}`; of other places write `query.{name}`, `header.{name}` or `body.{name}`")
         return lambda request: request.path[name]
     get = (_LISTS if many else _PLACES).get(place)
-    if get is None or (place != "body" and "." in rest):
+    if get is None or not rest or (place != "body" and "." in rest):
         raise ValueError(f"`{name}` is none of `NAME`, `query.NAME`, `header.NAME`, `body.NAME`, `query.NAME[]` and `body.NAME[]`")
     return lambda request: get(request, rest)
 

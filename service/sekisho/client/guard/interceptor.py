@@ -65,7 +65,10 @@ def connection(context: Any) -> Peer:
     kind, _, rest = context.peer().partition(":")
     host = rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]").partition("%")[0] if kind in ("ipv4", "ipv6") else ""
     agent = next((value for name, value in context.invocation_metadata() if name == "user-agent"), "")
-    return Peer(host, agent if isinstance(agent, str) else "", "transport_security_type" in context.auth_context())
+    return Peer(host, agent if isinstance(agent, str) else "", context.auth_context().get("transport_security_type") in _ENCRYPTED)
+
+
+_ENCRYPTED = ([b"ssl"], [b"tls"])  # plaintext has a type too, `insecure`
 
 
 class _Interceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # grpcio's class takes no argument at run time

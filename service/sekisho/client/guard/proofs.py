@@ -53,4 +53,4 @@ def of(metadata: Iterable[tuple[str, str | bytes]], signed: str, body: bytes, au
 
 
 def _is_bearer(authorization: str) -> bool:
-    return authorization.lstrip()[:7].lower() == "bearer "
+    return authorization.lower().split(maxsplit=1)[:1] == ["bearer"]
