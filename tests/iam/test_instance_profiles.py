@@ -102,8 +102,10 @@ def test_who_puts_a_role_in_hands_it_on(house: House, refused: Refused, role: st
     caller = house.user("caller", allow("iam:AddRoleToInstanceProfile"))
     assert refused("AddRoleToInstanceProfile", _as=caller, instance_profile_name="web", role_name=role) == (
         "AccessDenied",
-        f"User: arn:aws:iam::{house.account_id}:user/caller is not authorized to perform: iam:PassRole on resource: "
-        f"arn:aws:iam::{house.account_id}:role/app because no identity-based policy allows the iam:PassRole action",
+        (
+            f"User: arn:aws:iam::{house.account_id}:user/caller is not authorized to perform: iam:PassRole on resource: "
+            f"arn:aws:iam::{house.account_id}:role/app because no identity-based policy allows the iam:PassRole action"
+        ),
     )
     passing = allow("iam:PassRole", on=f"arn:aws:iam::{house.account_id}:role/app")
     house.call("PutUserPolicy", user_name="caller", policy_name="pass", policy_document=passing)

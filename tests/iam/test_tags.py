@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sekisho.naming import snake
 from tests.harness import House
 from tests.iam.conftest import Refused
 from tests.iam.documents import LIST_BUCKETS, TRUST_EC2, allow
@@ -12,7 +13,7 @@ DUPLICATE = ("InvalidInput", "Duplicate tag keys found. Please note that Tag key
 RESERVED = ("InvalidInput", "aws: prefixed tag key names are not allowed for external use.")
 
 
-@pytest.fixture(params=["User", "Role", "Policy"])
+@pytest.fixture(params=["User", "Role", "Policy", "InstanceProfile", "MFADevice"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Each kind that has tags in turn."""
     kind: str = request.param
@@ -23,7 +24,10 @@ def create(house: House, kind: str, name: str, **fields: Any) -> dict[str, Any]:
     """Makes one; what names it in a request."""
     if kind == "Policy":
         return {"policy_arn": house.call("CreatePolicy", policy_name=name, policy_document=LIST_BUCKETS, **fields).policy.arn}
-    own = {f"{kind.lower()}_name": name}
+    if kind == "MFADevice":
+        device = house.call("CreateVirtualMFADevice", virtual_mfa_device_name=name, **fields).virtual_mfa_device
+        return {"serial_number": device.serial_number}
+    own = {f"{snake(kind)}_name": name}
     fields |= own | ({"assume_role_policy_document": TRUST_EC2} if kind == "Role" else {})
     house.call(f"Create{kind}", **fields)
     return own
@@ -48,8 +52,9 @@ def test_tags_come_change_and_go(house: House, kind: str, own: dict[str, Any]) -
     house.call(f"Tag{kind}", tags=tags(b="1", a="2"), **own)
     house.call(f"Tag{kind}", tags=tags(b="", c="4"), **own)
     assert listed(house, kind, own) == [("a", "2"), ("b", ""), ("c", "4")]
-    shown = getattr(house.call(f"Get{kind}", **own), kind.lower())
-    assert [(tag.key, tag.value) for tag in shown.tags] == [("a", "2"), ("b", ""), ("c", "4")]
+    if kind != "MFADevice":
+        shown = getattr(house.call(f"Get{kind}", **own), snake(kind))
+        assert [(tag.key, tag.value) for tag in shown.tags] == [("a", "2"), ("b", ""), ("c", "4")]
     house.call(f"Untag{kind}", tag_keys=["a", "c", "none"], **own)
     assert listed(house, kind, own) == [("b", "")]
 
@@ -64,14 +69,14 @@ def test_keys_of_users_and_roles_are_one_whatever_the_case(house: House, refused
     assert listed(house, kind, own) == []
 
 
-@pytest.mark.parametrize("kind", ["Policy"], indirect=True)
-def test_keys_of_policies_differ_by_case(house: House, refused: Refused, kind: str, own: dict[str, Any]) -> None:
-    house.call("TagPolicy", tags=tags(a="lower", A="upper"), **own)
+@pytest.mark.parametrize("kind", ["Policy", "InstanceProfile", "MFADevice"], indirect=True)
+def test_keys_of_other_kinds_differ_by_case(house: House, refused: Refused, kind: str, own: dict[str, Any]) -> None:
+    house.call(f"Tag{kind}", tags=tags(a="lower", A="upper"), **own)
     assert listed(house, kind, own) == [("A", "upper"), ("a", "lower")]
-    house.call("UntagPolicy", tag_keys=["a"], **own)
+    house.call(f"Untag{kind}", tag_keys=["a"], **own)
     assert listed(house, kind, own) == [("A", "upper")]
     twice = [{"key": "k", "value": "1"}, {"key": "k", "value": "2"}]
-    assert refused("TagPolicy", tags=twice, **own) == ("InvalidInput", "Duplicate tag keys found.")
+    assert refused(f"Tag{kind}", tags=twice, **own) == ("InvalidInput", "Duplicate tag keys found.")
 
 
 @pytest.mark.parametrize("key", ["aws:x", "AWS:x", "aws:"])
@@ -112,18 +117,22 @@ def test_the_form_of_a_tag(refused: Refused, tag: dict[str, str], member: str, r
 
 
 def test_tags_at_birth_follow_the_same_rules(house: House, refused: Refused, kind: str) -> None:
-    extra = {"User": {}, "Role": {"assume_role_policy_document": TRUST_EC2}, "Policy": {"policy_document": LIST_BUCKETS}}[kind]
-    fields = {f"{kind.lower()}_name": "new", **extra}
-    assert refused(f"Create{kind}", tags=[{"key": "aws:x", "value": "v"}], **fields) == RESERVED
+    extra = {"Role": {"assume_role_policy_document": TRUST_EC2}, "Policy": {"policy_document": LIST_BUCKETS}}.get(kind, {})
+    made = "VirtualMFADevice" if kind == "MFADevice" else kind
+    fields = {f"{snake(made)}_name": "new", **extra}
+    assert refused(f"Create{made}", tags=[{"key": "aws:x", "value": "v"}], **fields) == RESERVED
     twice = [{"key": "k", "value": "1"}, {"key": "k", "value": "2"}]
-    assert refused(f"Create{kind}", tags=twice, **fields)[1].startswith("Duplicate tag keys found.")
+    assert refused(f"Create{made}", tags=twice, **fields)[1].startswith("Duplicate tag keys found.")
     create(house, kind, "new", tags=tags(k="v"))
 
 
 def test_whoever_has_tags_must_exist(house: House, refused: Refused, kind: str) -> None:
-    arn = f"arn:aws:iam::{house.account_id}:policy/none"
-    none = {"policy_arn": arn} if kind == "Policy" else {f"{kind.lower()}_name": "none"}
-    sentence = f"Policy {arn} was not found." if kind == "Policy" else f"The {kind.lower()} with name none cannot be found."
+    arn = f"arn:aws:iam::{house.account_id}:{'policy' if kind == 'Policy' else 'mfa'}/none"
+    none, sentence = {
+        "Policy": ({"policy_arn": arn}, f"Policy {arn} was not found."),
+        "MFADevice": ({"serial_number": arn}, f"VirtualMFADevice with serial number {arn} doesn't exist."),
+        "InstanceProfile": ({"instance_profile_name": "none"}, "Instance Profile none cannot be found."),
+    }.get(kind, ({f"{kind.lower()}_name": "none"}, f"The {kind.lower()} with name none cannot be found."))
     assert refused(f"Tag{kind}", tags=tags(k="v"), **none) == ("NoSuchEntity", sentence)
     assert refused(f"Untag{kind}", tag_keys=["k"], **none) == ("NoSuchEntity", sentence)
     assert refused(f"List{kind}Tags", **none) == ("NoSuchEntity", sentence)

@@ -4,12 +4,12 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_password
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sekisho import policy
 from sekisho.api.iam.v1 import password_policies_pb2 as pb
 from sekisho.authorize import require
 from sekisho.authorize.call import Call
-from sekisho.errors import AccessDenied
 from sekisho.iam.errors import NoSuchEntity, PasswordPolicyViolation
 from sekisho.operations import Resource, operation
 from sekisho.tables import PasswordPolicy
@@ -18,6 +18,12 @@ REMEMBERED = 24
 """The most old passwords that a policy can rule out."""
 
 _SYMBOLS = frozenset("!@#$%^&*()_+-=[]{}|'")
+_FOR_ALL_USERS = policy.Attached(
+    policy.compiled(
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:ChangePassword","iam:GetAccountPasswordPolicy"],"Resource":"*"}]}'
+    ),
+    name="AllowUsersToChangePassword",
+)
 _DEFAULT_LENGTH = 8
 _DEFAULT_TYPES = 3
 
@@ -86,13 +92,10 @@ def permit(call: Call, of: Resource) -> None:
 
     The latter is as if every user had the permission: a boundary still limits it, and an explicit deny wins.
     """
-    asked, decision = require.decide(call, call.operation.action, of, {})
-    if decision.allowed:
-        return
     row = call.session.get(PasswordPolicy, call.account_id)
-    granted = row is not None and row.allow_users_to_change_password and call.caller.principal.kind == "user"
-    if not granted or decision.outcome is not policy.Outcome.IMPLICITLY_DENIED or decision.layer is not policy.Layer.IDENTITY:
-        raise AccessDenied(policy.sentence(asked, decision))
+    if row is not None and row.allow_users_to_change_password and call.caller.principal.kind == "user":
+        call = replace(call, acting=replace(call.caller, identity=(*call.caller.identity, _FOR_ALL_USERS)))
+    require.demand(call, call.operation.action, of, {})
 
 
 def check(row: PasswordPolicy | None, password: str, account_name: str) -> None:
