@@ -22,7 +22,7 @@ class Phone:
         """What it shows now, or so many half minutes later."""
         return one_time.code(self.seed, int(time.time()) // one_time.STEP + ahead)
 
-    def pair(self, ahead: int = 0) -> dict[str, str]:
+    def pair(self, ahead: int = 0) -> dict[str, Any]:
         """The two codes in a row of which the second is shown now, or so many half minutes later."""
         return {"authentication_code1": self.code(ahead - 1), "authentication_code2": self.code(ahead)}
 

@@ -88,7 +88,8 @@ def test_pages_add_up(full: House, size: int) -> None:
     found: list[list[str]] = [[], [], [], []]
     marker, pages = "", 0
     while pages == 0 or marker:
-        page = full.call("GetAccountAuthorizationDetails", max_items=size, **({"marker": marker} if marker else {}))
+        place: dict[str, Any] = {"marker": marker} if marker else {}
+        page = full.call("GetAccountAuthorizationDetails", max_items=size, **place)
         for all_names, more in zip(found, names(page), strict=True):
             all_names += more
         assert sum(map(len, names(page))) <= size

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_lists(house: House, role: str) -> None:
     house.call("AddRoleToInstanceProfile", instance_profile_name="c", role_name=role)
     house.call("AddRoleToInstanceProfile", instance_profile_name="A", role_name=role)
 
-    def names(operation: str, **fields: object) -> list[str]:
+    def names(operation: str, **fields: Any) -> list[str]:
         return [profile.instance_profile_name for profile in house.call(operation, **fields).instance_profiles]
 
     assert names("ListInstanceProfiles") == ["A", "b", "c"]

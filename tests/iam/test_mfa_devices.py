@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -67,7 +68,7 @@ def test_a_device_comes_to_a_user_and_leaves_again(house: House, refused: Refuse
 
 def test_codes_must_be_those_of_the_device_and_follow_each_other(house: House, refused: Refused) -> None:
     made = phone(house)
-    ask = {"user_name": "ann", "serial_number": made.serial}
+    ask: dict[str, Any] = {"user_name": "ann", "serial_number": made.serial}
     assert refused("EnableMFADevice", **ask, authentication_code1=made.code(), authentication_code2=made.code()) == WRONG
     assert refused("EnableMFADevice", **ask, authentication_code1=made.code(0), authentication_code2=made.code(-1)) == WRONG
     assert refused("EnableMFADevice", **ask, **made.pair(-20)) == WRONG
@@ -125,7 +126,7 @@ def test_lists(house: House) -> None:
     for name in ("C", "a"):
         phone(house, name)
 
-    def names(**fields: object) -> list[str]:
+    def names(**fields: Any) -> list[str]:
         devices = house.call("ListVirtualMFADevices", **fields).virtual_mfa_devices
         return [device.serial_number.rpartition("/")[2] for device in devices]
 

@@ -9,7 +9,7 @@ from sekisho import sigv4
 from tests.harness import House
 from tests.iam.conftest import Refused
 from tests.iam.documents import allow
-from tests.sts.test_sessions import may
+from tests.sts.roles import may
 
 SHIP = allow("orders:Ship")
 

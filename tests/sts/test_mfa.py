@@ -7,8 +7,8 @@ from tests.harness import House
 from tests.iam.conftest import Refused
 from tests.iam.documents import allow
 from tests.iam.mfa import Phone, enabled
+from tests.sts.roles import may, trusting
 from tests.sts.test_session_tokens import FAILED, NEEDS_BOTH, session
-from tests.sts.test_sessions import may, trusting
 
 WITH_MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}, "NumericLessThan": {"aws:MultiFactorAuthAge": "300"}}
 

@@ -14,7 +14,7 @@ from tests.harness import House
 from tests.iam.conftest import Refused
 from tests.iam.documents import allow, trust
 from tests.iam.mfa import Phone, enabled
-from tests.sts.test_sessions import may
+from tests.sts.roles import may
 
 FAILED = ("AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. ")
 NEEDS_BOTH = ("AccessDenied", "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code. ")
@@ -142,7 +142,7 @@ def test_a_drifting_device_is_taken_as_it_is(house: House, ann: sigv4.Credential
 )
 def test_how_long_it_lasts(house: House, as_root: bool, asked: int | None, lasts: int) -> None:
     caller = None if as_root else house.user("bob")
-    fields = {"duration_seconds": asked} if asked is not None else {}
+    fields: dict[str, Any] = {"duration_seconds": asked} if asked is not None else {}
     before = int(time.time())
     ends = house.call("GetSessionToken", _as=caller, **fields).credentials.expiration.seconds
     assert before + lasts <= ends <= int(time.time()) + lasts

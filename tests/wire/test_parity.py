@@ -112,8 +112,9 @@ def _map(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Difference]:
     """A map from strings to scalars."""
     theirs = ("map", SCALARS[shape.key.type_name], SCALARS[shape.value.type_name])
     entry = field.message_type
-    is_map = entry is not None and entry.GetOptions().map_entry
-    ours = ("map", *(entry.fields_by_name[part].type for part in ("key", "value"))) if is_map else None
+    ours = None
+    if entry is not None and entry.GetOptions().map_entry:
+        ours = ("map", entry.fields_by_name["key"].type, entry.fields_by_name["value"].type)
     if ours != theirs:
         yield (path, "type", ours, theirs)
 
