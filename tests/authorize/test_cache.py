@@ -59,6 +59,29 @@ def test_a_record_of_an_older_snapshot_is_not_kept(nodes: tuple[House, House]) -
     assert inline(world, id_) == 0
 
 
+def test_the_point_moves_only_after_all_that_is_stale_has_gone(nodes: tuple[House, House], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a composition that begins in between would call old records new."""
+    house, _ = nodes
+    house.user("ann", SHIP)
+    world = world_of(house)
+    before, evict = world.point, world._evict
+    seen = []
+
+    def noted(id_: str) -> None:
+        seen.append(world.point)
+        evict(id_)
+
+    monkeypatch.setattr(world, "_evict", noted)
+    house.call("PutUserPolicy", user_name="ann", policy_name="more", policy_document=SHIP)
+    world.poll()
+    assert seen == [before]
+    house.call("PutUserPolicy", user_name="ann", policy_name="again", policy_document=SHIP)
+    moved = world.point
+    world.committed(changes.parse(house.revision), ["an id"])
+    assert seen == [before, moved]
+    assert world.point == changes.parse(house.revision)
+
+
 def test_a_newer_snapshot_takes_the_cache_with_it(nodes: tuple[House, House]) -> None:
     house, _ = nodes
     house.user("ann", SHIP)
