@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 
 from prometheus_client import Counter
 
-from sekisho import policy, sigv4
+from sekisho import arn, policy, sigv4
 from sekisho.authorize.call import Call
 from sekisho.authorize.last_use import Use
 from sekisho.changes import Point
-from sekisho.sigv4 import bearer
 from sekisho.credentials.sessions import Session
 from sekisho.errors import Unauthenticated
-from sekisho.sigv4 import InvalidClientTokenId, Signed
+from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
 from sekisho.world import Acting, SessionFacts, Subject, UnknownPrincipal
 
 FAILED = Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
@@ -63,11 +62,23 @@ def over_http(request: sigv4.HttpRequest, service: str, skew: timedelta) -> Proo
 
 
 def subject(call: Call, proof: Callable[[], Proof] | None) -> Subject:
-    """The subject of the caller; failures are counted."""
+    """The subject of the caller; failures are counted. A certificate that names a principal speaks for a call without a proof; beside a
+    proof it must be of the same principal: docs/decisions/0005-certificates-beside-signatures.md
+    """
     try:
         if proof is None:
             raise sigv4.MissingAuthenticationToken
-        return proven(call, proof())
+        certified = _certified(call)
+        try:
+            given = proof()
+        except sigv4.MissingAuthenticationToken:
+            if certified is None:
+                raise
+            return certified
+        found = proven(call, given)
+        if certified is not None and found.id != certified.id:
+            raise sigv4.SignatureDoesNotMatch("the signature is another principal's than the client's certificate")
+        return found
     except Unauthenticated as error:
         FAILED.labels(error.code).inc()
         raise
@@ -90,6 +101,25 @@ def proven(call: Call, proof: Proof) -> Subject:
     if used.startswith(("AROA", "AKIA")):
         call.node.last_use.note(used, Use(call.now, call.operation.service, signed.scope.region))
     return found
+
+
+def _certified(call: Call) -> Subject | None:
+    """The principal that the caller's certificate names, None where it names none; InvalidClientTokenId where it is gone."""
+    workload = call.peer.workload
+    if workload is None:
+        return None
+    if not workload.not_before <= call.now <= workload.not_after:  # a connection may outlive the certificate that opened it
+        raise sigv4.ExpiredToken("The client's certificate is not valid now.")
+    id_ = call.node.world.id_of_arn(workload.arn)
+    if id_ is None:
+        raise InvalidClientTokenId
+    account = arn.account_of(workload.arn)
+    if not id_.startswith("AROA"):
+        return Subject(id_, account)
+    call.node.last_use.note(id_, Use(call.now, call.operation.service, "local"))
+    # Issued with its certificate: a deny on aws:TokenIssueTime ends it until there is a newer one.
+    issued, ends = workload.not_before, workload.not_after
+    return Subject(id_, account, session=SessionFacts("assumed-role", workload.session_name, issued_at=issued, expires_at=ends))
 
 
 def acting(call: Call, who: Subject) -> tuple[Acting, Point]:

@@ -12,6 +12,7 @@ from sekisho.authorize.accesses import Accesses
 from sekisho.authorize.cache import World
 from sekisho.authorize.feed import Feed
 from sekisho.authorize.last_use import LastUse
+from sekisho.authorize.workloads import Workload
 from sekisho.changes import Point
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal
@@ -36,11 +37,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, whether TLS carried it, and the
+    program that its certificate names.
+    """
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
+    workload: Workload | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -61,10 +61,11 @@ def credentials(profile: str | None, data_dir: Path) -> "Credentials":
 def connect(endpoint: str | None, data_dir: Path, profile: str | None, audience: str, ca: Path | None) -> "Iterator[Client]":
     """A client for what the options say; when the server does not know the caller, the error says whose key signed."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it has to say about a handshake is in the error, which is one line
-    from sekisho.client import TLS, Client, Unauthenticated, Unavailable
+    from sekisho.client import Client, Unauthenticated, Unavailable
+    from sekisho.client.transport import tls_from_env
 
     signer = credentials(profile, data_dir)
-    tls = TLS(ca=ca) if ca is not None else None
+    tls = tls_from_env(os.environ | ({"SEKISHO_CA": str(ca)} if ca is not None else {}))
     with Client(endpoint or endpoints(data_dir)["grpc"], signer, audience=audience, tls=tls) as client:
         try:
             yield client

@@ -37,6 +37,15 @@ def serve(
     ] = "",
     tls_cert: Annotated[Path | None, typer.Option(envvar="SEKISHO_TLS_CERT", help="The certificate with its chain (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(envvar="SEKISHO_TLS_KEY", help="Its private key (PEM).")] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SEKISHO_TLS_CLIENT_CA", help="Who vouches for clients (PEM); without such a certificate nobody gets in by gRPC."
+        ),
+    ] = None,
+    spiffe_map: Annotated[
+        Path | None, typer.Option(envvar="SEKISHO_SPIFFE_MAP", help="Lines of `SPIFFE id: ARN`: which client is which user or role.")
+    ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", envvar="SEKISHO_INSECURE", help="Listen without TLS on more than loopback.")
     ] = False,
@@ -63,6 +72,8 @@ def serve(
         metrics=metrics,
         tls_cert=tls_cert,
         tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        spiffe_map=spiffe_map,
         insecure=insecure,
         account_id=account_id,
         # from the environment alone: arguments are seen by every user of the machine

@@ -15,7 +15,7 @@ from sekisho.client import bearer, credentials, decisions
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
 from sekisho.client.retries import Retries
-from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport
+from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport, tls_from_env
 
 AUDIENCE = "sekisho"
 TIMEOUT = 10.0
@@ -58,11 +58,21 @@ class Client:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ, **options: Any) -> Self:
-        """A client for SEKISHO_ENDPOINT, with SEKISHO_AUDIENCE and SEKISHO_CA where they are set, and the environment's credentials."""
+        """A client for SEKISHO_ENDPOINT, with SEKISHO_AUDIENCE and SEKISHO_CA where they are set, and the environment's credentials.
+
+        SEKISHO_CLIENT_CERT and SEKISHO_CLIENT_KEY are the client's own certificate, which may be instead of credentials.
+        """
         options.setdefault("audience", env.get("SEKISHO_AUDIENCE") or AUDIENCE)
-        if ca := env.get("SEKISHO_CA"):
-            options.setdefault("tls", TLS(ca=Path(ca)))
-        return cls(_endpoint(env), credentials.from_env(env), **options)
+        tls = tls_from_env(env)
+        if tls is not None:
+            options.setdefault("tls", tls)
+        try:
+            signer = credentials.from_env(env)
+        except credentials.NoCredentialsError:
+            if tls is None or tls.certificate is None:
+                raise
+            signer = None
+        return cls(_endpoint(env), signer, **options)
 
     @classmethod
     def from_profile(cls, profile: str, file: Path | str = "~/.aws/credentials", *, endpoint: str | None = None, **options: Any) -> Self:

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,17 @@ class TLS:
     certificate: Path | None = None
     key: Path | None = None
     server_name: str | None = None
+
+
+def tls_from_env(env: Mapping[str, str]) -> TLS | None:
+    """What SEKISHO_CA, SEKISHO_CLIENT_CERT and SEKISHO_CLIENT_KEY say; None where none is set."""
+    ca, certificate, key = (Path(value) if (value := env.get(name)) else None for name in _FILES)
+    if (certificate is None) != (key is None):
+        raise ValueError("SEKISHO_CLIENT_CERT and SEKISHO_CLIENT_KEY go together")
+    return TLS(ca, certificate, key) if ca is not None or certificate is not None else None
+
+
+_FILES = ("SEKISHO_CA", "SEKISHO_CLIENT_CERT", "SEKISHO_CLIENT_KEY")
 
 
 def _channel(endpoint: str, tls: TLS | None) -> grpc.Channel:

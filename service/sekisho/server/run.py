@@ -21,6 +21,8 @@ from pathlib import Path
 import structlog
 
 from sekisho import accounts, db, schema
+from sekisho.authorize import workloads
+from sekisho.authorize.workloads import Workloads
 from sekisho.durable import write_file
 from sekisho.errors import FailedPrecondition, InvalidArgument
 from sekisho.secrets import KeyRing
@@ -50,6 +52,8 @@ class Options:
     metrics: str = ""  # with several workers, each takes the next port; none: /metrics is beside /healthz
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    tls_client_ca: Path | None = None  # whose certificates clients over gRPC have to show
+    spiffe_map: Path | None = None  # which of them are which principals
     insecure: bool = False
     account_id: str | None = None
     root_access_key_id: str | None = None
@@ -102,6 +106,8 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
         master_key=options.master_key,
         certificate=options.tls_cert.read_bytes() if options.tls_cert is not None else None,
         key=options.tls_key.read_bytes() if options.tls_key is not None else None,
+        client_ca=options.tls_client_ca.read_bytes() if options.tls_client_ca is not None else None,
+        workloads=workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads(),
         edge=edge,
         skew=timedelta(minutes=options.clock_skew),
         metrics=options.metrics,
@@ -128,6 +134,10 @@ def prepare(options: Options) -> None:
     """Data directory, schema, key ring and first account; every start may do it, and leaves alone what is there."""
     for name, listener in (("--grpc", options.grpc), ("--http", options.http)):
         refuse_plaintext(name, listener, options)
+    if options.tls_client_ca and not options.tls_cert:
+        raise InvalidArgument("--tls-client-ca is for a listener with TLS; give --tls-cert and --tls-key")
+    if options.spiffe_map and not options.tls_client_ca:
+        raise InvalidArgument("--spiffe-map is about clients' certificates; give --tls-client-ca, whose they are")
     if options.workers < 1:
         raise InvalidArgument("--workers must be at least 1")
     if not 5 <= options.clock_skew <= 15:

@@ -19,6 +19,7 @@ import sekisho.sts
 from sekisho import db, sigv4
 from sekisho.authorize import rpcs
 from sekisho.authorize.call import Node
+from sekisho.authorize.workloads import Workloads
 from sekisho.lanes import Lanes
 from sekisho.operations import OPERATIONS, unanswered
 from sekisho.secrets import KeyRing
@@ -52,6 +53,8 @@ class Listen:
     audience: str
     master_key: bytes | None = field(default=None, repr=False)
     certificate: bytes | None = None
+    client_ca: bytes | None = None  # then every client shows a certificate that these authorities vouch for
+    workloads: Workloads = field(default_factory=Workloads)
     key: bytes | None = field(default=None, repr=False)
     index: int = 0
     edge: Edge | None = None
@@ -71,7 +74,7 @@ def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, 
     with (
         db.Database(listen.url) as database,
         node.opened(database, ring, spool / f"{listen.index}.db", audience=listen.audience) as made,
-        Server(made, listen.grpc, listen.certificate, listen.key, grace=grace),
+        Server(made, listen, grace=grace),
         _over_http(made, listen),
     ):
         ready()
@@ -81,19 +84,20 @@ def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, 
 class Server:
     """The gRPC server of one worker; says NOT_SERVING before it stops."""
 
-    def __init__(self, made: Node, listener: str, certificate: bytes | None, key: bytes | None, *, grace: float) -> None:
+    def __init__(self, made: Node, listen: Listen, *, grace: float) -> None:
         self._lanes = Lanes("grpc", decide=4, control=12)
         self._grace = grace
         self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="grpc"), options=OPTIONS)
-        self._server.add_generic_rpc_handlers(tuple(handlers.generic(made, self._lanes)))
+        self._server.add_generic_rpc_handlers(tuple(handlers.generic(made, self._lanes, listen.workloads)))
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._names = sorted({path.split("/")[1] for path in OPERATIONS})
         reflection.enable_server_reflection((*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
-        if certificate is not None and key is not None:
-            self.port = self._server.add_secure_port(listener, grpc.ssl_server_credentials([(key, certificate)]))
+        if listen.certificate is not None and listen.key is not None:
+            own, clients = [(listen.key, listen.certificate)], listen.client_ca
+            self.port = self._server.add_secure_port(listen.grpc, grpc.ssl_server_credentials(own, clients, clients is not None))
         else:
-            self.port = self._server.add_insecure_port(listener)
+            self.port = self._server.add_insecure_port(listen.grpc)
 
     def __enter__(self) -> "Server":
         self._server.start()
