@@ -24,9 +24,9 @@ from pathlib import Path
 from bench import bounds, chart, peers, workload
 from bench.peers import sekisho
 
-CHECKED = 1.0  # seconds of CPU that checking an evaluator's answers may take
+CHECKED = 0.5  # seconds of CPU that checking an evaluator's answers may take
 TURN = 0.05  # of one round of one evaluator
-_FEWEST = 5  # requests, however slow
+_CHECKED_AT_LEAST, _TIMED_AT_LEAST = 5, 3  # requests, however slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,10 @@ def _measured(work: workload.Workload, rounds: int, absent: dict[str, str]) -> l
 def _sample(arm: peers.Arm) -> tuple[Sequence[int], Sequence[int]]:
     """The requests to check and those to time: in strides that meet every kind of request."""
     strided = [i * 7 % workload.REQUESTS for i in range(workload.REQUESTS)]
-    one = max(arm.cost(strided[:_FEWEST]), 0.01) / 1e6
-    calls = max(_FEWEST, int(TURN / one))
+    one = max(arm.cost(strided[:_TIMED_AT_LEAST]), 0.01) / 1e6
+    calls = max(_TIMED_AT_LEAST, int(TURN / one))
     timed = strided * (calls // len(strided)) if calls >= len(strided) else strided[:calls]
-    return strided[: max(_FEWEST, int(CHECKED / one))], timed
+    return strided[: max(_CHECKED_AT_LEAST, int(CHECKED / one))], timed
 
 
 def _wrong(work: workload.Workload, arm: peers.Arm, indices: Sequence[int]) -> int:
