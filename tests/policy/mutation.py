@@ -16,6 +16,7 @@ rate that is wanted. Faults that change nothing anybody could notice are listed 
 import argparse
 import ast
 import contextlib
+import dataclasses
 import importlib.machinery
 import json
 import multiprocessing
@@ -70,10 +71,6 @@ class Mutant:
     def __str__(self) -> str:
         return f"{self.module}.py:{self.site.line} {self.site.operator}"
 
-    def row(self, lines: Sequence[str]) -> tuple[str, str, str]:
-        """Module, text of the line and operator: what stays the same when lines above it change."""
-        return f"{self.module}.py", lines[self.site.line - 1].strip(), self.site.operator
-
 
 @dataclass(slots=True)
 class _Running:
@@ -84,12 +81,20 @@ class _Running:
 
 def chosen(seed: int, count: int, modules: Sequence[str]) -> list[Mutant]:
     """Faults drawn by chance from all of the modules together, without the explained ones."""
-    known, every = explained(), []
-    for module in modules:
-        source = (PACKAGE / f"{module}.py").read_text()
-        lines, made = source.splitlines(), [Mutant(module, site) for site in mutants.sites(source)]
-        every += [fault for fault in made if fault.row(lines) not in known]
+    known = explained()
+    every = [fault for module in modules for row, fault in rows(module) if row not in known]
     return random.Random(seed).sample(every, min(count, len(every)))
+
+
+def rows(module: str) -> Iterator[tuple[tuple[str, str, str], Mutant]]:
+    """All faults of a module with what stays the same when other lines change: module, text of the line, operator and which of such."""
+    source = (PACKAGE / f"{module}.py").read_text()
+    lines, times = source.splitlines(), Counter[tuple[int, str]]()
+    for site in mutants.sites(source):
+        times[site.line, site.operator] += 1
+        which = times[site.line, site.operator]
+        operator = site.operator if which == 1 else f"{site.operator} #{which}"
+        yield (f"{module}.py", lines[site.line - 1].strip(), operator), Mutant(module, dataclasses.replace(site, operator=operator))
 
 
 def explained() -> set[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sekisho import policy
-from sekisho.policy import anchors, conditions, evaluate, index, keys, layers, patterns, variables
+from sekisho.policy import anchors, conditions, evaluate, index, keys, layers, operands, patterns, variables
 from sekisho.policy.compile import Program, compile_policy
 from sekisho.policy.decide import implied_context, nearly
 from sekisho.policy.document import Condition, from_json
@@ -233,3 +233,12 @@ def test_too_much_work_in_one_layer_alone(layer: str) -> None:
     for length, error in ((10, ""), (2000, "TooMuchWork")):
         asked = policy.Request(alice, "s3:GetObject", f"arn:aws:s3:::{'b' * length}", HOME, keys.context({}))
         assert policy.decide(asked, policy.Layers(**attached)).error.partition(":")[0] == error
+
+
+def test_the_longest_texts_that_are_read() -> None:
+    """Sixty-four characters are read, one more is none of the kind."""
+    assert operands.number("1." + "0" * 62) == 1
+    assert operands.number("1." + "0" * 63) is None
+    assert operands.date("2026-11-25T12:00:00.000000000+00:00") is not None
+    assert operands.date("1" + " " * 64) is None
+    assert operands.address("::" + "0" * 62 + "1") is None
