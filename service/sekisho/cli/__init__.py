@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import sekisho
-from sekisho.cli import account, authorize, db, demo, health, load, policy, serve, token
+from sekisho.cli import account, authorize, db, demo, health, load, managed_policies, policy, serve, token
 
 FAILED = 1
 
@@ -38,6 +38,7 @@ app.command()(token.token)
 app.command()(health.health)
 app.add_typer(account.app)
 app.add_typer(db.app)
+app.add_typer(managed_policies.app)
 app.add_typer(policy.app)
 
 

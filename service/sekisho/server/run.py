@@ -25,6 +25,7 @@ from sekisho.authorize import workloads
 from sekisho.authorize.workloads import Workloads
 from sekisho.durable import write_file
 from sekisho.errors import FailedPrecondition, InvalidArgument
+from sekisho.iam import managed_policies
 from sekisho.secrets import KeyRing
 from sekisho.server import logs
 from sekisho.server.http import Edge
@@ -161,6 +162,7 @@ def prepare(options: Options) -> None:
             secret_access_key=options.root_secret_access_key,
         )
         accounts.refuse_other_ring(database, ring)
+        managed_policies.load(database)
 
 
 def key_ring(database: db.Database, options: Options) -> KeyRing:

@@ -1,0 +1,39 @@
+"""`sekisho managed-policies`: policies that all accounts may attach, brought in beside the server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sekisho.cli import connection
+from sekisho.cli.connection import DataDir
+from sekisho.cli.serve import Database
+
+app = typer.Typer(
+    name="managed-policies", no_args_is_help=True, rich_markup_mode=None, help="Policies of AWS, which all accounts may attach."
+)
+
+
+@app.callback()
+def managed_policies() -> None:
+    """Policies of AWS, which all accounts may attach."""
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSON: an array, or one object a line, of arn (or name and path), description, document.")],
+    database: Database = "",
+    data_dir: DataDir = connection.DATA_DIR,
+) -> None:
+    """Bring in the policies of a file, all or none. One that is there already gets a new version, in force at once for all who have it."""
+    from sekisho import db, schema
+    from sekisho.iam import managed_policies
+    from sekisho.iam.managed_policies import files
+    from sekisho.server import run
+
+    policies = files.read(file.read_text("utf-8"))
+    if not database and not data_dir.is_dir():
+        raise ValueError(f"there is no data directory `{data_dir}`; start the server once, or name another with --data-dir")
+    with db.Database(run.Options(data_dir=data_dir, database=database).url) as opened:
+        schema.refuse_mismatch(opened)
+        print(f"{managed_policies.put(opened, policies, imported=True)} of {len(policies)} policies changed")
