@@ -1,7 +1,7 @@
 """Login profiles: the passwords of users.
 
-Hashing takes its time, so it is done before the transaction, in `@prepare`; it has looked at the user's passwords by then, and the
-function makes sure that they are still the same.
+Hashing takes its time, so it is done before the transaction, in `@prepare`. What it found out holds as long as the user's passwords are
+still the same; the number of the new one makes sure of that.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,6 @@ from sqlalchemy import select
 from sekisho.api.iam.v1 import login_profiles_pb2 as pb
 from sekisho.authorize.call import Call
 from sekisho.credentials import passwords
-from sekisho.db import WriteConflict
 from sekisho.errors import AccessDenied, ValidationError
 from sekisho.iam import entities, password_policies, users
 from sekisho.iam.errors import EntityAlreadyExists, InvalidInput, InvalidUserType, NoSuchEntity, PasswordPolicyViolation
@@ -79,7 +78,6 @@ def change_password(call: Call, request: pb.ChangePasswordRequest) -> pb.ChangeP
     user = _caller(call)
     row = _find(call, user)
     if not call.prepared.knows_old:
-        _refuse_stale(call, user)
         raise AccessDenied("The old password was incorrect.")
     if request.old_password == request.new_password:
         raise PasswordPolicyViolation(_REUSED)
@@ -128,8 +126,10 @@ def _hashed(call: Call, user: User, new: str, *, old: str = "", old_hash: str = 
 
 
 def _set(call: Call, user: User, row: LoginProfile, password: str) -> None:
-    """Give the profile the password that was prepared; PasswordPolicyViolation when it is not, or no longer, what the account demands."""
-    _refuse_stale(call, user)
+    """Give the profile the password that was prepared; PasswordPolicyViolation when it is not, or no longer, what the account demands.
+
+    When somebody has set a password meanwhile, the next number is taken: a WriteConflict, after which the pipeline begins again.
+    """
     account = call.session.get(Account, call.account_id)
     password_policies.check(call.session.get(PasswordPolicy, call.account_id), password, account.name if account is not None else "")
     if call.prepared.reused:
@@ -139,13 +139,6 @@ def _set(call: Call, user: User, row: LoginProfile, password: str) -> None:
     call.session.add(PasswordHistory(user_id=user.id, number=call.prepared.newest + 1, password_hash=row.password_hash))
     for old in history[password_policies.REMEMBERED - 1 :]:
         call.session.delete(old)
-
-
-def _refuse_stale(call: Call, user: User) -> None:
-    """When somebody has set a password meanwhile, what hashing told is of no use: the call is made again."""
-    history = _history(call, user)
-    if (history[0].number if history else 0) != call.prepared.newest:
-        raise WriteConflict("The request was rejected because another request changed the password at the same time. Try again.")
 
 
 def _history(call: Call, user: User) -> Sequence[PasswordHistory]:
