@@ -242,3 +242,38 @@ def test_the_longest_texts_that_are_read() -> None:
     assert operands.date("2026-11-25T12:00:00.000000000+00:00") is not None
     assert operands.date("1" + " " * 64) is None
     assert operands.address("::" + "0" * 62 + "1") is None
+
+
+def test_a_mapped_range_is_one_of_ipv4_while_it_fits() -> None:
+    """`::ffff:10.0.0.0/96` is all of IPv4; one bit wider is a range of IPv6, in which no IPv4 address lies."""
+    home = operands.address("10.1.2.3")
+    assert home is not None
+    for prefix, inside in ((128, False), (104, True), (96, True), (95, False), (64, False)):
+        found = operands.network(f"::ffff:10.0.0.0/{prefix}")
+        assert found is not None
+        first, mask = found
+        assert (home & mask == first) is inside, prefix
+
+
+def test_what_covers_a_resource_however_it_is_told() -> None:
+    resources = [
+        "*",
+        "arn:aws:s3:::b/k",
+        "arn:aws:s3:::b/*",
+        "arn:aws:s3:::*k",
+        "arn:aws:s3:::?/k",
+        "*x",
+        "arn:aws:s3:::${k:v}/k",
+        "arn:aws:s3:::${k:n}x",
+    ]
+    made = program([{"Effect": "Allow", "Action": "s3:*", "Resource": resource} for resource in resources])
+    found = evaluate.covering(side_of(made), "arn:aws:s3:::b/k", keys.context({"k:v": "b"}))
+    assert sorted(rule.statement.index for rule in found) == [0, 1, 2, 3, 4, 6, 7]  # of the last nobody knows
+
+
+def test_what_is_attached_has_no_name_unless_it_is_given_one() -> None:
+    attached = policy.Attached(program([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))
+    assert (attached.arn, attached.version, attached.name) == ("", "", "")
+    principal = policy.Principal("user", "arn", HOME)
+    assert (principal.role_arn, principal.unique_id, principal.provider, principal.canonical) == ("", "", "", "")
+    assert policy.Layers() == policy.Layers(identity=(), resource=None, boundary=None, session=None, scps=None, rcps=None)
