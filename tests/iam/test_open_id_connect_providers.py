@@ -80,7 +80,7 @@ def test_a_url_is_given_once(house: House, refused: Refused) -> None:
 
 
 def test_audiences_come_and_go(house: House) -> None:
-    named = {"open_id_connect_provider_arn": create(house, client_id_list=["a"])}
+    named: dict[str, Any] = {"open_id_connect_provider_arn": create(house, client_id_list=["a"])}
     for client_id in ("b", "b"):
         house.call("AddClientIDToOpenIDConnectProvider", client_id=client_id, **named)
     assert list(house.call("GetOpenIDConnectProvider", **named).client_id_list) == ["a", "b"]
@@ -98,7 +98,7 @@ def test_at_most_a_hundred_audiences(house: House, refused: Refused) -> None:
 
 
 def test_thumbprints_are_replaced(house: House, refused: Refused) -> None:
-    named = {"open_id_connect_provider_arn": create(house, thumbprint_list=[THUMBPRINT])}
+    named: dict[str, Any] = {"open_id_connect_provider_arn": create(house, thumbprint_list=[THUMBPRINT])}
     house.call("UpdateOpenIDConnectProviderThumbprint", thumbprint_list=["b" * 40, "C" * 40], **named)
     assert list(house.call("GetOpenIDConnectProvider", **named).thumbprint_list) == ["b" * 40, "C" * 40]
     said = ("InvalidInput", "Thumbprint list must contain fewer than 5 entries.")
@@ -109,7 +109,7 @@ def test_thumbprints_are_replaced(house: House, refused: Refused) -> None:
 
 
 def test_tags_come_and_go_and_differ_by_case(house: House) -> None:
-    named = {"open_id_connect_provider_arn": create(house)}
+    named: dict[str, Any] = {"open_id_connect_provider_arn": create(house)}
     house.call("TagOpenIDConnectProvider", tags=[{"key": "a", "value": "1"}, {"key": "A", "value": "2"}], **named)
     house.call("UntagOpenIDConnectProvider", tag_keys=["a"], **named)
     assert [(tag.key, tag.value) for tag in house.call("ListOpenIDConnectProviderTags", **named).tags] == [("A", "2")]

@@ -213,7 +213,7 @@ def test_one_that_is_not_there_or_of_another_account(house: House, refused: Refu
 
 def test_there_is_no_identity_center(house: House, refused: Refused) -> None:
     said = ("InvalidInput", "ContextProvider and IdentityCenterInstanceArn are not supported: there is no identity center here.")
-    fields = {"identity_center_instance_arn": "arn:aws:sso:::instance/i"}
+    fields: dict[str, Any] = {"identity_center_instance_arn": "arn:aws:sso:::instance/i"}
     assert refused("CreateSAMLProvider", name="idp", saml_metadata_document=metadata(), **fields) == said
     assert refused("UpdateSAMLProvider", saml_provider_arn=create(house), context_provider={"subject_source_key": "s"}) == said
 

@@ -110,7 +110,7 @@ def test_a_chain_is_in_order(refused: Refused) -> None:
 @pytest.mark.parametrize(("begins", "days"), [(-10, 5), (5, 5)], ids=["expired", "not_yet"])
 def test_it_must_be_valid_now(refused: Refused, begins: int, days: int) -> None:
     made = pki.made("old", begins=begins, days=days)
-    fields = {"server_certificate_name": "web", "certificate_body": made.certificate, "private_key": made.private_key}
+    fields: dict[str, Any] = {"server_certificate_name": "web", "certificate_body": made.certificate, "private_key": made.private_key}
     said = ("MalformedCertificate", "The certificate must be valid at the time of upload: it has expired or is not valid yet.")
     assert refused("UploadServerCertificate", **fields) == said
 

@@ -178,7 +178,7 @@ def test_who_used_a_service(shop: Shop) -> None:
     shop.ask(shop.bob, "shop:Read")
     shop.known(("shop", "Read"))
     job = shop.report("group/g")
-    fields = {"job_id": job, "service_namespace": "shop"}
+    fields: dict[str, Any] = {"job_id": job, "service_namespace": "shop"}
     got = shop.house.call("GetServiceLastAccessedDetailsWithEntities", **fields)
     found = [(one.entity_info.name, one.entity_info.type, one.HasField("last_authenticated")) for one in got.entity_details_list]
     assert found == [("bob", "USER", True), ("alice", "USER", False), ("carol", "USER", False)]

@@ -126,12 +126,12 @@ def test_which_service_is_a_condition(house: House, refused: Refused, alice: str
     caller = house.user("caller", allow("iam:CreateServiceSpecificCredential", when=when))
     house.call("CreateServiceSpecificCredential", _as=caller, user_name=alice, service_name=BEARER, credential_age_days=30)
     assert refused("CreateServiceSpecificCredential", _as=caller, user_name=alice, service_name=GIT)[0] == "AccessDenied"
-    fields = {"user_name": alice, "service_name": BEARER, "credential_age_days": 31}
+    fields: dict[str, Any] = {"user_name": alice, "service_name": BEARER, "credential_age_days": 31}
     assert refused("CreateServiceSpecificCredential", _as=caller, **fields)[0] == "AccessDenied"
 
 
 def test_switched_off_and_removed(house: House, alice: str) -> None:
-    named = {"user_name": alice, "service_specific_credential_id": create(house).service_specific_credential_id}
+    named: dict[str, Any] = {"user_name": alice, "service_specific_credential_id": create(house).service_specific_credential_id}
     house.call("UpdateServiceSpecificCredential", status="Inactive", **named)
     assert [one.status for one in house.call("ListServiceSpecificCredentials", user_name=alice).service_specific_credentials] == [
         "Inactive"

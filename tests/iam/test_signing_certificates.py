@@ -44,7 +44,7 @@ def test_a_certificate_is_of_one_user(house: House, refused: Refused) -> None:
     house.call("CreateUser", user_name="alice")
     house.call("CreateUser", user_name="bob")
     upload(house)
-    fields = {"certificate_body": pki.made("s0").certificate}
+    fields: dict[str, Any] = {"certificate_body": pki.made("s0").certificate}
     again = ("DuplicateCertificate", "The certificate is already associated with the user.")
     assert refused("UploadSigningCertificate", user_name="alice", **fields) == again
     said = ("EntityAlreadyExists", "The certificate is already associated with another user of the account.")
@@ -74,7 +74,7 @@ def test_one_of_somebody_else_is_not_there(house: House, refused: Refused, name:
 
 @pytest.mark.parametrize("name", ["UploadSigningCertificate", "ListSigningCertificates"])
 def test_a_user_that_is_not_there(refused: Refused, name: str) -> None:
-    fields = {"certificate_body": pki.made("s0").certificate} if name.startswith("Upload") else {}
+    fields: dict[str, Any] = {"certificate_body": pki.made("s0").certificate} if name.startswith("Upload") else {}
     assert refused(name, user_name="nobody", **fields) == ("NoSuchEntity", "The user with name nobody cannot be found.")
 
 

@@ -117,7 +117,7 @@ def test_every_level_of_an_organization_must_allow(house: House) -> None:
 def test_a_resource_policy_needs_a_caller(house: House, refused: Refused) -> None:
     alice = f"arn:aws:iam::{house.account_id}:user/alice"
     document = of_resource({"AWS": alice})
-    fields = {"policy_input_list": [allow("sqs:*")], "action_names": ["s3:GetObject"], "resource_arns": [KEY]}
+    fields: dict[str, Any] = {"policy_input_list": [allow("sqs:*")], "action_names": ["s3:GetObject"], "resource_arns": [KEY]}
     said = ("InvalidInput", "CallerArn is required when a ResourcePolicy is given.")
     assert refused("SimulateCustomPolicy", resource_policy=document, **fields) == said
     (result,) = custom(house, allow("sqs:*"), resource_arns=[KEY], resource_policy=document, caller_arn=alice)
@@ -276,7 +276,7 @@ def test_a_boundary_is_left_out_when_it_is_named_as_one(house: House, alice: Pri
 
 
 def test_what_to_leave_out_must_be_said(alice: Principal, refused: Refused) -> None:
-    fields = {"policy_source_arn": alice.arn, "action_names": ["s3:GetObject"]}
+    fields: dict[str, Any] = {"policy_source_arn": alice.arn, "action_names": ["s3:GetObject"]}
     said = ("InvalidInput", "A policy to exclude is named by its type, its ARN or its name.")
     assert refused("SimulatePrincipalPolicy", policy_exclusion_list=[{}], **fields) == said
     wrong = [{"policy_arn": "x" * 20}]
@@ -316,14 +316,14 @@ def test_a_group_and_a_role_are_sources_too(house: House, refused: Refused, alic
     house.call("DeleteRolePolicy", role_name="r", policy_name="p")
     (result,) = alice.simulate("s3:GetObject", policy_source_arn=f"{account}:role/r", resource_policy=document)
     assert result.eval_decision == "allowed"
-    fields = {"policy_source_arn": f"{account}:group/g", "action_names": ["s3:GetObject"], "resource_policy": document}
+    fields: dict[str, Any] = {"policy_source_arn": f"{account}:group/g", "action_names": ["s3:GetObject"], "resource_policy": document}
     said = ("InvalidInput", "CallerArn is required when a ResourcePolicy is given and the PolicySourceArn is not a user.")
     assert refused("SimulatePrincipalPolicy", **fields) == said
 
 
 def test_permission_is_on_the_source(house: House, refused: Refused, alice: Principal) -> None:
     caller = house.user("caller", allow("iam:SimulatePrincipalPolicy", on=f"arn:aws:iam::{house.account_id}:user/alice"))
-    fields = {"action_names": ["s3:GetObject"]}
+    fields: dict[str, Any] = {"action_names": ["s3:GetObject"]}
     house.call("SimulatePrincipalPolicy", _as=caller, policy_source_arn=alice.arn, **fields)
     other = f"arn:aws:iam::{house.account_id}:group/g"
     assert refused("SimulatePrincipalPolicy", _as=caller, policy_source_arn=other, **fields)[0] == "AccessDenied"

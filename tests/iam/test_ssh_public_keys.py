@@ -39,7 +39,7 @@ def test_a_key_comes_changes_and_goes(house: House, alice: str) -> None:
     made = upload(house)
     assert (made.user_name, made.status, made.ssh_public_key_body) == ("alice", "Active", pki.openssh(pki.rsa_public(0)))
     assert re.fullmatch(r"APKA[A-Z2-7]{17}", made.ssh_public_key_id)
-    key = {"user_name": alice, "ssh_public_key_id": made.ssh_public_key_id}
+    key: dict[str, Any] = {"user_name": alice, "ssh_public_key_id": made.ssh_public_key_id}
     (listed,) = house.call("ListSSHPublicKeys", user_name=alice).ssh_public_keys
     assert (listed.user_name, listed.ssh_public_key_id, listed.status) == ("alice", made.ssh_public_key_id, "Active")
     house.call("UpdateSSHPublicKey", status="Inactive", **key)
@@ -53,7 +53,7 @@ def test_each_encoding_is_read_and_written(house: House, alice: str) -> None:
     for body in (pki.openssh(key) + " alice@laptop\n", pki.public_pem(key)):
         made = upload(house, ssh_public_key_body=body)
         assert made.ssh_public_key_body == body
-        named = {"user_name": alice, "ssh_public_key_id": made.ssh_public_key_id}
+        named: dict[str, Any] = {"user_name": alice, "ssh_public_key_id": made.ssh_public_key_id}
         assert house.call("GetSSHPublicKey", encoding="SSH", **named).ssh_public_key.ssh_public_key_body == pki.openssh(key)
         assert house.call("GetSSHPublicKey", encoding="PEM", **named).ssh_public_key.ssh_public_key_body == pki.public_pem(key)
         house.call("DeleteSSHPublicKey", **named)

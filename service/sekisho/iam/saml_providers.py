@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateSAMLProvid
 
 import secrets as randomness
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from sekisho.authorize.call import Call
 from sekisho.iam import certificates, entities, provider_arns, quotas, saml_metadata, tags
 from sekisho.iam.errors import InvalidInput, MalformedCertificate
 from sekisho.iam.saml_metadata import Metadata
-from sekisho.operations import Resource, operation, resource
+from sekisho.operations import Resource, operation, prepare, resource
 from sekisho.tables import SamlPrivateKey, SamlProvider
 
 _LONG = timedelta(days=36_525)
@@ -36,8 +36,7 @@ def saml_provider_name(call: Call, request: Any, field: str) -> Resource:
 @operation
 def create_saml_provider(call: Call, request: pb.CreateSAMLProviderRequest) -> pb.CreateSAMLProviderResponse:
     """The metadata must describe one identity provider, and not have expired."""
-    _refuse_identity_center(request)
-    metadata = _read(call, request.saml_metadata_document)
+    metadata: Metadata = call.prepared
     columns = entities.identified(call, SamlProvider, request.name, "/", id_=uuid.uuid4().hex.upper())
     quotas.check("SAMLProvidersQuota", entities.count(call, SamlProvider) + 1)
     if request.assertion_encryption_mode == "Required" and not request.add_private_key:
@@ -60,10 +59,9 @@ def create_saml_provider(call: Call, request: pb.CreateSAMLProviderRequest) -> p
 @operation
 def update_saml_provider(call: Call, request: pb.UpdateSAMLProviderRequest) -> pb.UpdateSAMLProviderResponse:
     """What the request leaves out stays. A key goes before another comes."""
-    _refuse_identity_center(request)
+    metadata: Metadata | None = call.prepared
     row = _find(call, request)
-    if request.saml_metadata_document:
-        metadata = _read(call, request.saml_metadata_document)
+    if metadata is not None:
         row.document, row.issuer, row.valid_until = request.saml_metadata_document, metadata.issuer, _valid_until(metadata, call.now)
     if request.remove_private_key:
         key = call.session.get(SamlPrivateKey, request.remove_private_key)
@@ -150,11 +148,30 @@ def _refuse_identity_center(request: Any) -> None:
         raise InvalidInput(_NO_IDENTITY_CENTER)
 
 
-def _read(call: Call, document: str) -> Metadata:
-    metadata = saml_metadata.read(document)
-    if metadata.valid_until is not None and metadata.valid_until <= call.now:
-        raise InvalidInput("The metadata document has expired.")
-    return metadata
+@prepare(create_saml_provider)
+@prepare(update_saml_provider)
+def _read(call: Call, request: Any) -> Callable[[], Metadata | None]:
+    """Millions of characters of XML, and private keys, are read while nobody waits."""
+
+    def read() -> Metadata | None:
+        _refuse_identity_center(request)
+        if request.add_private_key:
+            _check_key(request.add_private_key)
+        if not request.saml_metadata_document:
+            return None
+        metadata = saml_metadata.read(request.saml_metadata_document)
+        if metadata.valid_until is not None and metadata.valid_until <= call.now:
+            raise InvalidInput("The metadata document has expired.")
+        return metadata
+
+    return read
+
+
+def _check_key(text: str) -> None:
+    try:
+        certificates.read_private_key(text)
+    except MalformedCertificate as error:
+        raise InvalidInput(error.message) from None
 
 
 def _valid_until(metadata: Metadata, now: datetime) -> datetime:
@@ -167,10 +184,6 @@ def _keys(call: Call, row: SamlProvider) -> Sequence[SamlPrivateKey]:
 
 
 def _add_key(call: Call, row: SamlProvider, text: str) -> None:
-    try:
-        certificates.read_private_key(text)
-    except MalformedCertificate as error:
-        raise InvalidInput(error.message) from None
     quotas.check("PrivateKeysPerSAMLProviderQuota", len(_keys(call, row)) + 1)
     id_ = randomness.token_hex(16).upper()
     sealed = call.node.ring.seal(secrets.CERTIFICATES, text.encode(), ("saml_private_keys", "private_key", id_))

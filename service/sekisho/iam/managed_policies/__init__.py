@@ -96,7 +96,7 @@ def _policy(named: str, entry: dict[str, Any]) -> ManagedPolicy:
 def _outdated(session: Session, policies: Iterable[ManagedPolicy], *, imported: bool) -> list[tuple[ManagedPolicy, Policy | None]]:
     """The policies that the database has not, or not so, with their rows."""
     rows = {row.name_key: row for row in session.scalars(select(Policy).where(Policy.account_id == AWS))}
-    origins = dict(session.execute(select(PolicyOrigin.policy_id, PolicyOrigin.imported)).tuples().all())
+    origins = {row.policy_id: row.imported for row in session.scalars(select(PolicyOrigin))}
     texts: dict[str, dict[int, str]] = {}
     for version in session.scalars(select(PolicyVersion).where(PolicyVersion.policy_id.in_([row.id for row in rows.values()]))):
         texts.setdefault(version.policy_id, {})[version.number] = version.document
