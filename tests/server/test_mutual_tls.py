@@ -157,13 +157,13 @@ def test_options_that_make_no_sense_alone(tmp_path: Path, options: dict[str, str
     assert not (tmp_path / "data").exists()
 
 
-def test_plaintext_is_not_called_secure() -> None:
+def test_plaintext_is_not_called_secure_nor_ipv4_ipv6() -> None:
     class Context:
         def __init__(self, kind: bytes) -> None:
             self._kind = kind
 
         def peer(self) -> str:
-            return "ipv4:127.0.0.1:5000"
+            return "ipv6:%5B::ffff:127.0.0.1%5D:5000"
 
         def auth_context(self) -> dict[str, list[bytes]]:
             return {"transport_security_type": [self._kind]}

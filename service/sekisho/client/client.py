@@ -62,6 +62,7 @@ class Client:
 
         SEKISHO_CLIENT_CERT and SEKISHO_CLIENT_KEY are the client's own certificate, which may be instead of credentials.
         """
+        endpoint = _endpoint(env)
         options.setdefault("audience", env.get("SEKISHO_AUDIENCE") or AUDIENCE)
         tls = tls_from_env(env)
         if tls is not None:
@@ -72,7 +73,7 @@ class Client:
             if tls is None or tls.certificate is None:
                 raise
             signer = None
-        return cls(_endpoint(env), signer, **options)
+        return cls(endpoint, signer, **options)
 
     @classmethod
     def from_profile(cls, profile: str, file: Path | str = "~/.aws/credentials", *, endpoint: str | None = None, **options: Any) -> Self:

@@ -48,7 +48,6 @@ def _behaviour(
             lane.enter()
             reply = pipeline.run(node, operation, arrival)
         except SekishoError as error:
-            context.set_trailing_metadata(((REQUEST_ID, id_),))
             _abort(context, error, id_)
         context.set_trailing_metadata(((REVISION, reply.revision), (REQUEST_ID, id_)))
         return reply.message.SerializeToString()
@@ -67,6 +66,7 @@ def peer(context: Any, metadata: Any, workloads: Workloads) -> Peer:
     """Where the call comes from: gRPC writes peers as `ipv4:192.0.2.1:5000`, `ipv6:%5B::1%5D:5000` or `unix:`."""
     kind, _, rest = context.peer().partition(":")
     host = rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]") if kind in ("ipv4", "ipv6") else ""
+    host = host.removeprefix("::ffff:") if "." in host else host  # as a listener on [::] sees IPv4
     agent: Mapping[str, Any] = dict(metadata)
     user_agent = agent.get("user-agent", "")
     transport = context.auth_context()

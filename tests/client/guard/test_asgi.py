@@ -192,6 +192,14 @@ def test_a_body_that_cannot_be_read_is_a_denial(fake: Fake, guarded: Guard, app:
     assert (fake.arrived, app.scopes) == ([], [])
 
 
+def test_functions_of_a_rule_may_read_the_body(fake: Fake, app: App, client: Client) -> None:
+    fake.replies = [shop.ALLOWED]
+    rule = Rule("orders:Import", "*", tags=lambda request: {"site": request.json()["site"]})
+    guarded = Guard(app, client, {("POST", "/import"): rule}, audience="orders")
+    assert call(guarded, "POST", "/import", (*BEARER, JSON), b'{"site": "hamburg"}')[0] == 200
+    assert (dict(asked(fake)[0].resource_tags), app.bodies) == ({"site": "hamburg"}, [b'{"site": "hamburg"}'])
+
+
 def test_a_body_is_read_up_to_its_limit(app: App, client: Client) -> None:
     guarded = Guard(app, client, ROUTES, audience="orders", max_body=10)
     assert call(guarded, "POST", "/orders/7/refund", (*BEARER, JSON), b'{"amount": 2.5}')[0] == 413

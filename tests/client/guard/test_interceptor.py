@@ -11,7 +11,7 @@ from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.api.sts.v1 import identities_pb2
 from sekisho.client import Client, Credentials, errors, guard
-from sekisho.client.guard import Peer, Rule, Stream
+from sekisho.client.guard import Peer, Rule, Stream, gate
 from sekisho.client.guard.interceptor import connection
 from tests.client import fake as fakes
 from tests.client.fake import Fake
@@ -201,13 +201,25 @@ def test_where_a_call_comes_from() -> None:
     assert connection(_Context([b"insecure"])) == Peer("2001:db8::7", "", False)
 
 
-def test_who_is_unknown_is_told_from_a_service_that_is(fake: Fake, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("source_ip", "key"), [("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("2001:DB8::0", "2001:db8::"), ("local", None)]
+)
+def test_an_address_is_one(source_ip: str, key: str | None) -> None:
+    assert Peer(source_ip, "", True).keys().get("aws:SourceIp") == key
+
+
+def test_who_is_unknown_is_told_from_a_service_that_is(
+    fake: Fake, serve: Serve, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "_TRUSTED", 1e9)  # however slow this machine is
     expired = fakes.said("UNAUTHENTICATED", "Request has expired.", aws="RequestExpired")
     service = serve(GET)
     fake.replies = [expired, WHO]  # the service's own credentials are good, so it was the token
     assert service.call("Get", get()) == (UNAUTHENTICATED, "Request has expired.")
     fake.replies = [expired]  # so they are still, a moment later
     assert service.call("Get", get())[0] is UNAUTHENTICATED
+    fake.replies = [fakes.plain("UNAUTHENTICATED")]  # of a proxy, say: it knows nothing of the caller
+    assert service.call("Get", get())[0] is UNAVAILABLE
     gone = serve(GET)
     fake.replies = [expired, expired]
     with caplog.at_level(logging.ERROR, "sekisho.guard"):

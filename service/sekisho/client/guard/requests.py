@@ -1,5 +1,6 @@
 """An HTTP request as rules read it, and where a call comes from."""
 
+import ipaddress
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +23,11 @@ class Peer:
     def keys(self) -> dict[str, str]:
         """The condition keys that it gives."""
         found = {"aws:SecureTransport": "true" if self.secure else "false"}
-        if self.source_ip:
-            found["aws:SourceIp"] = self.source_ip
+        try:
+            address = ipaddress.ip_address(self.source_ip)
+            found["aws:SourceIp"] = str(getattr(address, "ipv4_mapped", None) or address)  # as a listener on [::] sees IPv4
+        except ValueError:
+            pass  # a socket of this machine, or a name that a test gave
         if self.user_agent:
             found["aws:UserAgent"] = self.user_agent
         return found
