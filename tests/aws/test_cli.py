@@ -1,0 +1,215 @@
+"""The commands of AWS's documentation, in order, each with its output and its errors, by the unmodified `aws`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws import forked
+from tests.aws.cli import Aws
+from tests.aws.conftest import S3_READ_ONLY, Served
+from tests.aws.forked import Program
+
+POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
+TAGS = [{"Key": "Department", "Value": "Engineering"}, {"Key": "Name", "Value": "my-user"}]
+
+
+@pytest.fixture(scope="module")
+def program() -> Iterator[Program]:
+    """The program, loaded once."""
+    with forked.loaded() as made:
+        yield made
+
+
+@pytest.fixture
+def aws(served: Served, program: Program, tmp_path: Path) -> Aws:
+    """The command, with the files that the documentation names."""
+    (tmp_path / "policy.json").write_text(json.dumps(POLICY))
+    made = Aws(served, program, tmp_path)
+    account = made("sts get-caller-identity")["Account"]
+    (tmp_path / "trust-policy.json").write_text(json.dumps(trust(account)))
+    (tmp_path / "broken.json").write_text('{"Version": "2012-10-17", "Statement": [{"Effect": "Maybe"}]}')
+    return made
+
+
+def trust(account: str) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def arns(account: str) -> dict[str, str]:
+    return {kind: f"arn:aws:iam::{account}:{kind}/my-{kind}" for kind in ("user", "group", "role", "policy")}
+
+
+def names(found: Any, list_name: str, name: str) -> list[str]:
+    return [entry[name] for entry in found[list_name]]
+
+
+def test_the_installed_program(aws: Aws) -> None:
+    """The one command that is run from the file that pip has written; all others fork from it."""
+    file = Path(sys.executable).parent / "aws"
+    done = subprocess.run(
+        [sys.executable, file, "sts", "get-caller-identity"],
+        env=aws.environment(),
+        cwd=aws.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == aws("sts get-caller-identity")
+
+
+def test_users(aws: Aws) -> None:
+    account = aws("sts get-caller-identity")["Account"]
+    user = aws("iam create-user --user-name my-user --tags Key=Name,Value=my-user Key=Department,Value=Engineering")["User"]
+    assert (user["Arn"], user["Path"], user["UserName"]) == (arns(account)["user"], "/", "my-user")
+    assert sorted(user["Tags"], key=lambda tag: str(tag["Key"])) == TAGS
+    assert user["UserId"].startswith("AIDA")
+    assert user["CreateDate"].endswith(("Z", "+00:00"))
+    assert aws.error("iam create-user --user-name my-user") == "EntityAlreadyExists"
+    assert aws.error("iam create-user --user-name MY-USER") == "EntityAlreadyExists"
+    assert aws.error("iam create-user --user-name my/user") == "ValidationError"
+    listed = aws("iam list-users")["Users"]
+    assert listed == [{name: value for name, value in user.items() if name != "Tags"}]
+    assert aws("iam get-user --user-name my-user")["User"] == user
+    assert aws.error("iam get-user --user-name nobody") == "NoSuchEntity"
+    assert aws.error("iam delete-user --user-name nobody") == "NoSuchEntity"
+    assert aws("iam delete-user --user-name my-user") is None
+    assert aws("iam list-users") == {"Users": []}
+
+
+def test_groups_and_their_users(aws: Aws) -> None:
+    account = aws("sts get-caller-identity")["Account"]
+    group = aws("iam create-group --group-name my-group")["Group"]
+    assert group["Arn"] == arns(account)["group"]
+    assert aws.error("iam create-group --group-name my-group") == "EntityAlreadyExists"
+    assert aws("iam list-groups") == {"Groups": [group]}
+    aws("iam create-user --user-name my-user")
+    assert aws("iam add-user-to-group --user-name my-user --group-name my-group") is None
+    assert aws.error("iam add-user-to-group --user-name nobody --group-name my-group") == "NoSuchEntity"
+    assert aws.error("iam add-user-to-group --user-name my-user --group-name nothing") == "NoSuchEntity"
+    found = aws("iam get-group --group-name my-group")
+    assert found["Group"] == group
+    assert names(found, "Users", "UserName") == ["my-user"]
+    assert aws.error("iam get-group --group-name nothing") == "NoSuchEntity"
+    assert aws.error("iam delete-group --group-name my-group") == "DeleteConflict"
+    assert aws.error("iam delete-user --user-name my-user") == "DeleteConflict"
+    assert aws("iam remove-user-from-group --user-name my-user --group-name my-group") is None
+    assert aws("iam get-group --group-name my-group")["Users"] == []
+    aws("iam delete-user --user-name my-user")
+    assert aws("iam delete-group --group-name my-group") is None
+    assert aws.error("iam delete-group --group-name my-group") == "NoSuchEntity"
+    assert aws("iam list-groups") == {"Groups": []}
+
+
+def test_policies(aws: Aws) -> None:
+    account = aws("sts get-caller-identity")["Account"]
+    command = "iam create-policy --policy-name my-policy --policy-document file://policy.json"
+    policy = aws(f"{command} --tags Key=Department,Value=Engineering")["Policy"]
+    assert policy["Arn"] == arns(account)["policy"]
+    assert (policy["DefaultVersionId"], policy["AttachmentCount"], policy["IsAttachable"]) == ("v1", 0, True)
+    assert policy["Tags"] == [{"Key": "Department", "Value": "Engineering"}]
+    assert aws.error(command) == "EntityAlreadyExists"
+    assert aws.error("iam create-policy --policy-name broken --policy-document file://broken.json") == "MalformedPolicyDocument"
+    assert names(aws("iam list-policies --scope Local"), "Policies", "PolicyName") == ["my-policy"]
+    version = aws(f"iam get-policy-version --policy-arn {policy['Arn']} --version-id v1")["PolicyVersion"]
+    assert version["Document"] == POLICY
+    aws("iam create-user --user-name my-user")
+    aws(f"iam attach-user-policy --user-name my-user --policy-arn {policy['Arn']}")
+    assert aws.error(f"iam delete-policy --policy-arn {policy['Arn']}") == "DeleteConflict"
+    aws(f"iam detach-user-policy --user-name my-user --policy-arn {policy['Arn']}")
+    aws("iam delete-user --user-name my-user")
+    assert aws(f"iam delete-policy --policy-arn {policy['Arn']}") is None
+    assert aws.error(f"iam delete-policy --policy-arn {policy['Arn']}") == "NoSuchEntity"
+    assert aws("iam list-policies --scope Local") == {"Policies": []}
+
+
+def test_roles(aws: Aws) -> None:
+    account = aws("sts get-caller-identity")["Account"]
+    command = "iam create-role --role-name my-role --assume-role-policy-document file://trust-policy.json"
+    role = aws(f"{command} --tags Key=Department,Value=Engineering")["Role"]
+    assert role["Arn"] == arns(account)["role"]
+    assert role["AssumeRolePolicyDocument"] == trust(account)
+    assert role["Tags"] == [{"Key": "Department", "Value": "Engineering"}]
+    assert aws.error(command) == "EntityAlreadyExists"
+    broken = "iam create-role --role-name broken --assume-role-policy-document file://broken.json"
+    assert aws.error(broken) == "MalformedPolicyDocument"
+    listed = aws("iam list-roles")["Roles"]
+    assert [(entry["RoleName"], entry["AssumeRolePolicyDocument"]) for entry in listed] == [("my-role", trust(account))]
+    aws(f"iam attach-role-policy --role-name my-role --policy-arn {S3_READ_ONLY}")
+    assert aws.error("iam delete-role --role-name my-role") == "DeleteConflict"
+    aws(f"iam detach-role-policy --role-name my-role --policy-arn {S3_READ_ONLY}")
+    assert aws("iam delete-role --role-name my-role") is None
+    assert aws.error("iam delete-role --role-name my-role") == "NoSuchEntity"
+    assert aws("iam list-roles") == {"Roles": []}
+
+
+@pytest.mark.parametrize("kind", ["user", "group", "role"])
+def test_attachments(kind: str, aws: Aws) -> None:
+    trusted = " --assume-role-policy-document file://trust-policy.json" if kind == "role" else ""
+    aws(f"iam create-{kind} --{kind}-name my-{kind}{trusted}")
+    of = f"--{kind}-name my-{kind}"
+    listing = f"iam list-attached-{kind}-policies {of}"
+    assert aws(listing) == {"AttachedPolicies": []}
+    assert aws(f"iam attach-{kind}-policy {of} --policy-arn {S3_READ_ONLY}") is None
+    assert aws(listing) == {"AttachedPolicies": [{"PolicyName": "AmazonS3ReadOnlyAccess", "PolicyArn": S3_READ_ONLY}]}
+    assert aws.error(f"iam attach-{kind}-policy {of} --policy-arn arn:aws:iam::aws:policy/Nothing") == "NoSuchEntity"
+    assert aws.error(f"iam attach-{kind}-policy --{kind}-name nobody --policy-arn {S3_READ_ONLY}") == "NoSuchEntity"
+    assert aws.error(f"iam list-attached-{kind}-policies --{kind}-name nobody") == "NoSuchEntity"
+    assert aws.error(f"iam delete-{kind} {of}") == "DeleteConflict"
+    assert aws(f"iam detach-{kind}-policy {of} --policy-arn {S3_READ_ONLY}") is None
+    assert aws.error(f"iam detach-{kind}-policy {of} --policy-arn {S3_READ_ONLY}") == "NoSuchEntity"
+    aws(f"iam delete-{kind} {of}")
+
+
+def test_access_keys_and_who_calls_with_them(aws: Aws) -> None:
+    account = aws("sts get-caller-identity")["Account"]
+    aws("iam create-user --user-name my-user")
+    key = aws("iam create-access-key --user-name my-user")["AccessKey"]
+    assert (key["UserName"], key["Status"], len(key["SecretAccessKey"])) == ("my-user", "Active", 40)
+    assert aws.error("iam create-access-key --user-name nobody") == "NoSuchEntity"
+    listed = aws("iam list-access-keys --user-name my-user")["AccessKeyMetadata"]
+    assert listed == [{name: value for name, value in key.items() if name != "SecretAccessKey"}]
+    as_user = aws.as_caller(key["AccessKeyId"], key["SecretAccessKey"])
+    identity = as_user("sts get-caller-identity")
+    assert (identity["Account"], identity["Arn"]) == (account, arns(account)["user"])
+    assert as_user.error("iam list-users") == "AccessDenied"
+    assert aws.as_caller(key["AccessKeyId"], "wrong").error("sts get-caller-identity") == "SignatureDoesNotMatch"
+    assert aws.error("iam delete-user --user-name my-user") == "DeleteConflict"
+    assert aws(f"iam delete-access-key --user-name my-user --access-key-id {key['AccessKeyId']}") is None
+    assert aws.error(f"iam delete-access-key --user-name my-user --access-key-id {key['AccessKeyId']}") == "NoSuchEntity"
+    assert as_user.error("sts get-caller-identity") == "InvalidClientTokenId"
+    aws("iam delete-user --user-name my-user")
+
+
+def test_assume_role(aws: Aws) -> None:
+    account = aws("sts get-caller-identity")["Account"]
+    aws("iam create-role --role-name my-role --assume-role-policy-document file://trust-policy.json")
+    role = arns(account)["role"]
+    assume = f"sts assume-role --role-arn {role} --role-session-name my-session"
+    assert aws.error(assume) == "AccessDenied"  # root may not
+    aws("iam create-user --user-name my-user")
+    key = aws("iam create-access-key --user-name my-user")["AccessKey"]
+    as_user = aws.as_caller(key["AccessKeyId"], key["SecretAccessKey"])
+    assert as_user.error(assume) == "AccessDenied"
+    (aws.folder / "assume.json").write_text(
+        json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role}]})
+    )
+    aws("iam put-user-policy --user-name my-user --policy-name assume --policy-document file://assume.json")
+    assumed = as_user(assume)
+    assert assumed["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{account}:assumed-role/my-role/my-session"
+    assert assumed["Credentials"]["AccessKeyId"].startswith("ASIA")
+    assert as_user.error(f"{assume} --duration-seconds 43200") == "ValidationError"
+    assert as_user.error(f"{assume.replace('my-role', 'nothing')}") == "AccessDenied"
+    aws("iam delete-user-policy --user-name my-user --policy-name assume")
+    aws(f"iam delete-access-key --user-name my-user --access-key-id {key['AccessKeyId']}")
+    aws("iam delete-user --user-name my-user")
+    aws("iam delete-role --role-name my-role")
+
+
+def test_what_is_not_here_says_so(aws: Aws) -> None:
+    assert aws.error("iam get-organizations-access-report --job-id 00000000-0000-0000-0000-000000000000") == "NotImplemented"
