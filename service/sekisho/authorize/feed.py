@@ -16,6 +16,10 @@ INTERVAL = 0.05
 log = structlog.get_logger(__name__)
 
 
+WAITERS = 3
+"""Calls that may wait for a revision at once: fewer than the threads that decide, so that a revision from afar stops nobody else."""
+
+
 class NotYet(Unavailable):
     """The worker did not reach the revision that the caller insists on before the deadline."""
 
@@ -31,6 +35,7 @@ class Feed:
         self._world = world
         self._database = database
         self._stop = threading.Event()
+        self._places = threading.BoundedSemaphore(WAITERS)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def start(self) -> None:
@@ -64,19 +69,29 @@ class Feed:
     def wait_for(self, token: str, deadline: float) -> None:
         """Return when the world is not older than this revision; NotYet when the deadline (monotonic) comes first."""
         wanted = changes.parse(token)
-        pause = 0.001
-        while self._world.point.number < wanted.number:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise NotYet("This worker has not reached the revision in `at_least` yet.")
+        if self._world.point.number < wanted.number:
             self._world.poll(deadline)
-            if self._world.point.number < wanted.number:
-                time.sleep(min(pause, left))
-                pause = min(pause * 2, INTERVAL)
+        if self._world.point.number < wanted.number:
+            self._wait(wanted, deadline)
         if wanted != self._world.point:
             with self._database.read(deadline=deadline) as session:
                 if changes.at(session, wanted.number) != wanted:
                     raise AnotherHistory("The revision in `at_least` is not in the history of this database.")
+
+    def _wait(self, wanted: changes.Point, deadline: float) -> None:
+        if not self._places.acquire(blocking=False):
+            raise NotYet("This worker has not reached the revision in `at_least` yet, and too many calls wait for theirs.")
+        try:
+            pause = 0.001
+            while self._world.point.number < wanted.number:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise NotYet("This worker has not reached the revision in `at_least` yet.")
+                time.sleep(min(pause, left))
+                pause = min(pause * 2, INTERVAL)
+                self._world.poll(deadline)
+        finally:
+            self._places.release()
 
 
 class _DataVersion:

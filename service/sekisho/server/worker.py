@@ -85,7 +85,7 @@ class Server:
     """The gRPC server of one worker; says NOT_SERVING before it stops."""
 
     def __init__(self, made: Node, listen: Listen, *, grace: float) -> None:
-        self._lanes = Lanes("grpc", decide=4, control=12)
+        self._lanes = Lanes("grpc", decide=6, control=12)
         self._grace = grace
         self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="grpc"), options=OPTIONS)
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(made, self._lanes, listen.workloads)))
