@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHMARKS = ("policy", "authorize", "writes")
+BENCHMARKS = ("policy", "authorize", "writes", "gateway")
 
 
 def main() -> int:
