@@ -87,9 +87,10 @@ class Feed:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise NotYet("This worker has not reached the revision in `at_least` yet.")
-                time.sleep(min(pause, left))
-                pause = min(pause * 2, INTERVAL)
                 self._world.poll(deadline)
+                if self._world.point.number < wanted.number:
+                    time.sleep(min(pause, left))
+                    pause = min(pause * 2, INTERVAL)
         finally:
             self._places.release()
 

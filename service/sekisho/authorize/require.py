@@ -7,11 +7,11 @@ the request and the resource. Where nothing decides, the caller is denied.
 from google.protobuf.message import Message
 
 from sekisho import arn, policy
+from sekisho.accounts import AWS
 from sekisho.authorize import request_keys
 from sekisho.authorize.call import Call
 from sekisho.authorize.request_keys import Keys
 from sekisho.errors import AccessDenied
-from sekisho.accounts import AWS
 from sekisho.operations import RESOURCES, Check, Resource
 
 ANYTHING = Resource("*")
