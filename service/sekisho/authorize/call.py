@@ -47,6 +47,11 @@ class Peer:
     workload: Workload | None = None
 
 
+def plain_address(host: str) -> str:
+    """`192.0.2.1` for the `::ffff:192.0.2.1` that a listener on [::] sees, so that a condition on an IPv4 network holds."""
+    return host.removeprefix("::ffff:") if "." in host else host
+
+
 @dataclass(slots=True, kw_only=True)
 class Call:
     """A call: who, what, when, until when. Functions of operations get it with their request.

@@ -10,7 +10,7 @@ from prometheus_client import Counter
 
 from sekisho import pipeline, request_ids
 from sekisho.authorize import authenticate
-from sekisho.authorize.call import Call, Node, Peer
+from sekisho.authorize.call import Call, Node, Peer, plain_address
 from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure
 from sekisho.gateway import errors, services
 from sekisho.gateway.errors import BadRequest, RequestEntityTooLarge
@@ -119,7 +119,11 @@ def _request(scope: Event) -> HttpRequest:
 
 def _peer(scope: Event, request: HttpRequest) -> Peer:
     client = scope.get("client")
-    return Peer(source_ip=client[0] if client else "", user_agent=request.header("user-agent") or "", secure=scope.get("scheme") == "https")
+    return Peer(
+        source_ip=plain_address(client[0]) if client else "",
+        user_agent=request.header("user-agent") or "",
+        secure=scope.get("scheme") == "https",
+    )
 
 
 async def _body(receive: Receive, request: HttpRequest) -> bytes | None:

@@ -7,7 +7,7 @@ import grpc
 
 from sekisho import pipeline, request_ids
 from sekisho.authorize import authenticate
-from sekisho.authorize.call import Node, Peer
+from sekisho.authorize.call import Node, Peer, plain_address
 from sekisho.authorize.workloads import Workloads
 from sekisho.errors import SekishoError
 from sekisho.lanes import Lane, Lanes
@@ -66,13 +66,12 @@ def peer(context: Any, metadata: Any, workloads: Workloads) -> Peer:
     """Where the call comes from: gRPC writes peers as `ipv4:192.0.2.1:5000`, `ipv6:%5B::1%5D:5000` or `unix:`."""
     kind, _, rest = context.peer().partition(":")
     host = rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]") if kind in ("ipv4", "ipv6") else ""
-    host = host.removeprefix("::ffff:") if "." in host else host  # as a listener on [::] sees IPv4
     agent: Mapping[str, Any] = dict(metadata)
     user_agent = agent.get("user-agent", "")
     transport = context.auth_context()
     certificate = transport.get("x509_pem_cert")  # verified by gRPC, which asks for one only where it has authorities to verify with
     return Peer(
-        source_ip=host,
+        source_ip=plain_address(host),
         user_agent=user_agent if isinstance(user_agent, str) else "",
         secure=transport.get("transport_security_type") in _ENCRYPTED,
         workload=workloads.of(certificate[0]) if certificate else None,
