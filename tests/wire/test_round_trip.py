@@ -17,7 +17,10 @@ from tests import harness
 from tests.wire import shapes, world
 from tests.wire.edge import Edge
 
-SECRETS = {"secret_access_key", "session_token"}
+SECRETS = {
+    "secret_access_key", "session_token", "service_password", "certificate_id", "job_id", "key_id", "saml_provider_uuid", "valid_until",
+}  # fmt: skip
+"""Members that are secret or drawn at random."""
 ANSWERED = {
     "CreateUser", "GetUser", "UpdateUser", "DeleteUser", "ListUsers", "TagUser", "UntagUser", "ListUserTags",
     "CreateGroup", "GetGroup", "UpdateGroup", "DeleteGroup", "ListGroups", "AddUserToGroup", "RemoveUserFromGroup", "ListGroupsForUser",
