@@ -44,8 +44,10 @@ gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when
 bench: gen .venv/.bench ## Measure, with the peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-campaign: gen .venv/.dev ## Drive the evaluator and the oracle in bulk with seeded worlds
+campaign: gen .venv/.campaign ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
+	@$(BIN)/python -m tests.fuzz.run --seconds 60
+	@$(BIN)/python -m tests.policy.mutation
 
 wheel: gen ## Build dist/*.whl
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
@@ -56,6 +58,7 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra server requirements/build.in requirements/dev.in -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
 
 clean: ## Remove what was made, the environment included; .data stays
 	rm -rf .venv .tools dist build service/sekisho/api .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -81,6 +84,10 @@ clean: ## Remove what was made, the environment included; .data stays
 
 .venv/.dev: .venv/.project requirements/dev.txt
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.campaign: .venv/.dev requirements/campaign.txt
+	@$(INSTALL) --require-hashes -r requirements/campaign.txt
 	@touch $@
 
 # One by one, by the pins and hashes: a peer that cannot be had on a machine is reported as absent, the others are still measured.
