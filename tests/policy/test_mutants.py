@@ -277,3 +277,27 @@ def test_what_is_attached_has_no_name_unless_it_is_given_one() -> None:
     principal = policy.Principal("user", "arn", HOME)
     assert (principal.role_arn, principal.unique_id, principal.provider, principal.canonical) == ("", "", "", "")
     assert policy.Layers() == policy.Layers(identity=(), resource=None, boundary=None, session=None, scps=None, rcps=None)
+
+
+SLOW = {
+    "arn:aws:s3:::b{}/*": False,
+    "arn:aws:s3:::*b{}": False,
+    "arn:aws:s3:::*a{}*b*c": False,
+    "arn:aws:s3:::b{}?": False,
+    "arn:aws:*:*:*:b{}/*": False,
+    "arn:aws:s3:::*x{}:y": True,
+    "arn:aws:s3:::*?x{}": True,
+    "arn:aws:s?:::x{}": True,
+    "*x{}:y": True,
+}
+
+
+@pytest.mark.parametrize(("pattern", "slow"), SLOW.items())
+def test_patterns_that_take_a_step_a_character_are_known(pattern: str, *, slow: bool) -> None:
+    """Thousands of them are not asked: the decision is a denial that says why."""
+    assert patterns.is_slow(patterns.tokens(pattern.format(1))) is slow
+    made = program([{"Effect": "Allow", "Action": "*", "Resource": [pattern.format(i) for i in range(3000)]}])
+    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
+    asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::" + "a" * 1900, HOME, keys.context({}))
+    decision = policy.decide(asked, policy.Layers(identity=(policy.Attached(made),)))
+    assert decision.error.startswith("TooMuchWork: ") is slow

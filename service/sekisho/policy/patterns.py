@@ -86,8 +86,11 @@ def is_flat(pattern: tuple[Token, ...]) -> bool:
 
 
 def is_slow(pattern: tuple[Token, ...]) -> bool:
-    """Whether matching takes a step of the automaton for each character of the text (true a little too often)."""
-    return (ONE in pattern and ANY in pattern) or (len(pattern) > 4 and not is_flat(normal(pattern)))
+    """Whether matching may take a step of the automaton for each character of the text (true a little too often)."""
+    pattern = normal(pattern)
+    if is_flat(pattern):
+        return False
+    return (ONE in pattern and ANY in pattern) or any(":" in token for token in pattern[1:] if isinstance(token, str))
 
 
 def literal_prefix(pattern: tuple[Token, ...]) -> str:
