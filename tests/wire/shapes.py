@@ -3,6 +3,7 @@
 botocore writes the requests and reads the answers; nothing here is shared with the gateway but the naming rule of our protos.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from sekisho.sigv4 import HttpRequest
 SESSION = botocore.session.get_session()
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DEEPEST = 6
+_files = itertools.count()
 
 Field = descriptor_pb2.FieldDescriptorProto
 TYPES = {
@@ -137,7 +139,8 @@ def response(service: str, operation: str, answer: Answer) -> dict[str, Any]:
 def protos(service: str, operations: Iterable[str]) -> dict[str, tuple[type[Message], type[Message]]]:
     """Messages for the operations of a service that we have no proto for, named as ours would be."""
     known = model(service)
-    file = descriptor_pb2.FileDescriptorProto(name=f"{service}.proto", package=f"tests.{service.replace('-', '_')}", syntax="proto2")
+    place = f"{service.replace('-', '_')}{next(_files)}"  # the pool takes each name once
+    file = descriptor_pb2.FileDescriptorProto(name=f"{place}.proto", package=f"tests.{place}", syntax="proto2")
     file.dependency.append("google/protobuf/timestamp.proto")
     done: set[str] = set()
     names = list(operations)
