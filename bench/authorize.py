@@ -71,7 +71,7 @@ def _sekisho() -> Iterator[tuple[int, str, sigv4.Credentials]]:
                 if process.poll() is not None:
                     raise RuntimeError("the server did not start")
                 time.sleep(0.05)
-            yield process.pid, json.loads(ready.read_text())["grpc"], profiles.from_profile(Path(folder) / "credentials", "root")
+            yield process.pid, json.loads(ready.read_text())["grpc"], profiles.from_file(Path(folder) / "credentials", "root")
         finally:
             process.terminate()
             process.wait(20)
@@ -93,7 +93,8 @@ def _echo() -> Iterator[tuple[int, str]]:
 def _serve_echo(pipe: Connection) -> None:
     server = grpc.server(ThreadPoolExecutor(4), options=OPTIONS)
     handler = grpc.unary_unary_rpc_method_handler(lambda body, _: body)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("sekisho.api.authorize.v1.AuthorizeService", {"Authorize": handler}),))
+    service, method = PATH.strip("/").split("/")
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     pipe.send(port)

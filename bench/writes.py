@@ -28,8 +28,9 @@ def run() -> None:
         for worker in workers:
             worker.join(30)
     total, slowest = sum(count for count, _ in counts), max(wait for _, wait in counts)
-    shares = statistics.pstdev([count for count, _ in counts]) / statistics.mean([count for count, _ in counts])
-    print(f"{total / SECONDS:7.0f} commits/s by {PROCESSES} processes; shares differ by {shares:.0%} (σ); slowest write {slowest * 1000:.0f} ms")
+    shares = [count for count, _ in counts]
+    spread = statistics.pstdev(shares) / statistics.mean(shares)
+    print(f"{total / SECONDS:7.0f} commits/s by {PROCESSES} processes; shares differ by {spread:.0%} (σ); slowest {slowest * 1000:.0f} ms")
 
 
 def _write(folder: Path, index: int, keys: Any, queue: Any) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
@@ -80,8 +79,8 @@ OPTIONS: dict[str, Any] = {"compare_type": True, "render_as_batch": True}
 """How Alembic compares and writes; SQLite changes a table by copying it."""
 
 
-def run_migrations(context: EnvironmentContext, connection: Connection) -> None:
-    """What `migrations/env.py` does: all steps in one transaction."""
+def run_migrations(context: Any, connection: Connection) -> None:
+    """What `migrations/env.py` does, with Alembic's module `context`: all steps in one transaction."""
     context.configure(connection=connection, target_metadata=Base.metadata, **OPTIONS)
     with context.begin_transaction():
         context.run_migrations()
