@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sekisho import accounts
+
 PROCESSES = 8
 SECONDS = 5.0
 
@@ -18,10 +20,10 @@ def run() -> None:
         from tests import harness  # the same house as the tests'; imported here, so that the children import it for themselves
 
         with harness.house(f"sqlite:///{folder / 'sekisho.db'}", folder) as house:
-            keys = house.root
+            account = accounts.NewAccount(house.account_id, house.root.access_key_id, house.root.secret_access_key)
         context = multiprocessing.get_context("spawn")
         queue: Any = context.Queue()
-        workers = [context.Process(target=_write, args=(folder, index, keys, queue)) for index in range(PROCESSES)]
+        workers = [context.Process(target=_write, args=(folder, index, account, queue)) for index in range(PROCESSES)]
         for worker in workers:
             worker.start()
         counts = [queue.get(timeout=120) for _ in workers]
@@ -33,7 +35,7 @@ def run() -> None:
     print(f"{total / SECONDS:7.0f} commits/s by {PROCESSES} processes; shares differ by {spread:.0%} (σ); slowest {slowest * 1000:.0f} ms")
 
 
-def _write(folder: Path, index: int, keys: Any, queue: Any) -> None:
+def _write(folder: Path, index: int, account: accounts.NewAccount, queue: Any) -> None:
     from sekisho import db
     from sekisho.secrets import KeyRing
     from sekisho.server import node
@@ -44,7 +46,7 @@ def _write(folder: Path, index: int, keys: Any, queue: Any) -> None:
         db.Database(f"sqlite:///{folder / 'sekisho.db'}") as database,
         node.opened(database, ring, folder / f"spool-{index}.db", audience="sekisho") as made,
     ):
-        house = harness.House(made, keys)
+        house = harness.House(made, account)
         end, count, slowest = time.monotonic() + SECONDS, 0, 0.0
         while time.monotonic() < end:
             began = time.monotonic()
