@@ -9,7 +9,7 @@ Curve = Sequence[tuple[float, float]]
 
 _COLUMNS = 3
 _WIDTH, _HEIGHT = 360, 300  # of a panel with its margins
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 34, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 34, 44
 _COLOURS = ("#b3261e", "#e2725b", "#1f5fa8", "#6fa8dc", "#2e7d32", "#8e44ad", "#b7791f", "#dfb25c", "#7f8c8d", "#00838f", "#424242")
 
 

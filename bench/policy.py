@@ -26,6 +26,7 @@ from bench.peers import sekisho
 
 CHECKED = 0.5  # seconds of CPU that checking an evaluator's answers may take
 TURN = 0.05  # of one round of one evaluator
+_STRIDED = [i * 7 % workload.REQUESTS for i in range(workload.REQUESTS)]  # every kind of request comes up soon
 _CHECKED_AT_LEAST, _TIMED_AT_LEAST = 5, 3  # requests, however slow
 
 
@@ -106,12 +107,13 @@ def _measured(work: workload.Workload, rounds: int, absent: dict[str, str]) -> l
         gc.collect()
         gc.freeze()  # what is loaded is not walked again by collections that fall into somebody's turn
         stack.callback(gc.unfreeze)
-        samples = [_sample(arm) for _, _, arm in arms]
-        wrong = [_wrong(work, arm, checked) for (_, _, arm), (checked, _) in zip(arms, samples, strict=True)]
+        checked = [_checked(arm) for _, _, arm in arms]
+        wrong = [_wrong(work, arm, indices) for (_, _, arm), indices in zip(arms, checked, strict=True)]
+        timed = [_timed(arm, indices) for (_, _, arm), indices in zip(arms, checked, strict=True)]
         costs: list[list[float]] = [[] for _ in arms]
         for turn in range(rounds):
             for i in range(len(arms))[:: 1 if turn % 2 == 0 else -1]:
-                costs[i].append(arms[i][2].cost(samples[i][1]))
+                costs[i].append(arms[i][2].cost(timed[i]))
     return [
         Figure(
             shape=str(work.shape),
@@ -123,19 +125,24 @@ def _measured(work: workload.Workload, rounds: int, absent: dict[str, str]) -> l
             lowest=min(costs[i]),
             highest=max(costs[i]),
             wrong=wrong[i],
-            checked=len(samples[i][0]),
+            checked=len(checked[i]),
         )
         for i, (peer, writing, _) in enumerate(arms)
     ]
 
 
-def _sample(arm: peers.Arm) -> tuple[Sequence[int], Sequence[int]]:
-    """The requests to check and those to time: in strides that meet every kind of request."""
-    strided = [i * 7 % workload.REQUESTS for i in range(workload.REQUESTS)]
-    one = max(arm.cost(strided[:_TIMED_AT_LEAST]), 0.01) / 1e6
+def _checked(arm: peers.Arm) -> Sequence[int]:
+    """The requests to check, of all kinds; asking them also builds whatever is built at a first request."""
+    arm.cost(_STRIDED[:_TIMED_AT_LEAST])
+    one = max(arm.cost(_STRIDED[:_TIMED_AT_LEAST]), 0.01) / 1e6
+    return _STRIDED[: max(_CHECKED_AT_LEAST, int(CHECKED / one))]
+
+
+def _timed(arm: peers.Arm, checked: Sequence[int]) -> Sequence[int]:
+    """The requests of one turn."""
+    one = max(arm.cost(checked[:20]), 0.01) / 1e6
     calls = max(_TIMED_AT_LEAST, int(TURN / one))
-    timed = strided * (calls // len(strided)) if calls >= len(strided) else strided[:calls]
-    return strided[: max(_CHECKED_AT_LEAST, int(CHECKED / one))], timed
+    return _STRIDED * (calls // len(_STRIDED)) if calls >= len(_STRIDED) else _STRIDED[:calls]
 
 
 def _wrong(work: workload.Workload, arm: peers.Arm, indices: Sequence[int]) -> int:

@@ -146,7 +146,7 @@ def _statement(shape: Shape, row: tuple[str, str, Sequence[str], str], i: int) -
         deny=i % 10 == 9,
         action=f"{service}:{pattern}",
         resource=f"{name}{'/' if service == 's3' else '-'}*" if shape.told_by == "resource" else "*",
-        team=f"*-{i % 997}-*" if shape.told_by == "pattern" else f"team-{i % 37}",
+        team=f"*-{i % 9973}-*" if shape.told_by == "pattern" else f"team-{i % 37}",
         network=f"10.{i % 200}.0.0/16",
         outside=shape.told_by == "pattern",
     )

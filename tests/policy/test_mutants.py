@@ -1,5 +1,6 @@
 """Cases for faults that other tests did not notice."""
 
+import dataclasses
 import random
 from typing import Any
 
@@ -301,3 +302,72 @@ def test_patterns_that_take_a_step_a_character_are_known(pattern: str, *, slow: 
     asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::" + "a" * 1900, HOME, keys.context({}))
     decision = policy.decide(asked, policy.Layers(identity=(policy.Attached(made),)))
     assert decision.error.startswith("TooMuchWork: ") is slow
+
+
+def test_a_range_of_ipv6_that_holds_the_mapped_ones() -> None:
+    found = operands.network("::ffff:10.0.0.0/95")
+    assert found is not None
+    first, mask = found
+    for text, inside in (("::fffe:1:2", True), ("::fffd:1:2", False), ("::1:0:1:2", False)):
+        number = operands.address(text)
+        assert number is not None
+        assert (number & mask == first) is inside, text
+
+
+def test_a_mapped_address_is_the_ipv4_one() -> None:
+    for text in ("10.0.0.1", "255.255.255.254", "255.255.255.255", "0.0.0.1"):
+        assert operands.address(f"::ffff:{text}") == operands.address(text) is not None
+
+
+def test_the_role_of_a_session() -> None:
+    session = policy.Principal("assumed-role", f"arn:aws:sts::{HOME}:assumed-role/app/s:t", HOME)
+    assert session.entity_arn == f"arn:aws:iam::{HOME}:role/app"
+    assert (
+        dataclasses.replace(session, arn=f"arn:aws:sts::{HOME}:federated-user/kim").entity_arn == f"arn:aws:sts::{HOME}:federated-user/kim"
+    )
+
+
+def test_an_empty_name_spares_nobody() -> None:
+    """A Deny but for a provider without a name hits those that have none."""
+    made = program([{"Effect": "Deny", "Action": "*", "Resource": "*", "NotPrincipal": {"Federated": ["", "accounts.google.com"]}}])
+    grantees = made.rules[0].grantees
+    assert grantees is not None
+    assert grantees.denies(policy.Principal("anonymous", "", ""), bounded=False)
+    assert not grantees.denies(policy.Principal("federated", "", "", provider="accounts.google.com"), bounded=False)
+
+
+@pytest.mark.parametrize(
+    ("listed", "absent", "present"), [(["false", "perhaps"], False, True), (["true", "perhaps"], True, False), (["perhaps"], False, False)]
+)
+def test_an_allow_by_presence_with_a_word_that_nobody_can_read(listed: list[str], absent: bool, present: bool) -> None:
+    """What can be read decides, the rest allows nothing."""
+    made = program([{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Null": {"k:e": listed}}}])
+    assert (matching(made, {}, deny=False) == [0]) is absent
+    assert (matching(made, {"k:e": "x"}, deny=False) == [0]) is present
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "others"),
+    [
+        ("arn:aws:s3:::b/${k:v}/*", ["arn:aws:s3:::b/al/", "arn:aws:s3:::b/al/x"], ["arn:aws:s3:::b/al", "arn:aws:s3:::b/alx/y"]),
+        ("arn:aws:s3:::${k:v}*", ["arn:aws:s3:::al", "arn:aws:s3:::alx"], ["arn:aws:s3:::a", "arn:aws:s3:::"]),
+        ("${k:v}", ["al"], ["", "alx"]),
+        ("${k:v}*", ["al", "alx"], ["", "a"]),
+        ("*${k:v}", ["al", "xal"], ["", "alx"]),
+        ("${k:v}/*/x*", ["al/b/x", "al/b/xy"], ["al/x", "ax/b/x"]),
+    ],
+)
+def test_resources_with_a_variable(pattern: str, fitting: list[str], others: list[str]) -> None:
+    covers = program([{"Effect": "Allow", "Action": "*", "Resource": pattern}]).rules[0].covers_resource
+    context = keys.context({"k:v": "al"})
+    assert [text for text in (*fitting, *others) if covers(text, context)] == fitting
+
+
+def test_a_deny_before_too_much_work_is_a_deny() -> None:
+    """Layers are asked in order: what the resource denies needs no look at identity policies."""
+    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
+    heavy = program([{"Effect": "Allow", "Action": "*", "Resource": [f"*{i}?a*" for i in range(300)]}])
+    denying = program([{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}])
+    asked = policy.Request(alice, "s3:GetObject", f"arn:aws:s3:::{'b' * 2000}", HOME, keys.context({}))
+    decision = policy.decide(asked, policy.Layers(identity=(policy.Attached(heavy),), resource=policy.Attached(denying)))
+    assert (decision.outcome, decision.error) == (policy.Outcome.EXPLICITLY_DENIED, "")
