@@ -6,7 +6,7 @@ A plan is made once for each message type and then only walked. All violations o
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -71,6 +71,11 @@ class Member:
     repeated: bool
     secret: bool
     message: descriptor.Descriptor | None
+    kept: bool = True
+
+
+_ASKED = "sekisho.api.authorize.v1"
+"""The package whose texts are only asked about: they reach no column of a database."""
 
 
 @cache
@@ -83,7 +88,16 @@ def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
             raise TypeError(f"{field.full_name}: no pattern {rules.pattern}")
         inner = field.message_type if field.message_type is not None and not field.message_type.GetOptions().map_entry else None
         members.append(
-            Member(field.name, field.json_name, rules, field.has_presence, field.is_repeated, field.GetOptions().debug_redact, inner)
+            Member(
+                field.name,
+                field.json_name,
+                rules,
+                field.has_presence,
+                field.is_repeated,
+                field.GetOptions().debug_redact,
+                inner,
+                kept=message.file.package != _ASKED,
+            )
         )
     return tuple(m for m in members if m.rules is not None or m.message is not None)
 
@@ -119,10 +133,22 @@ def _violations(message: Message, prefix: str) -> Iterator[str]:
                 yield f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
             continue
         if member.rules is not None:
-            yield from _broken(value, member.rules, where, secret=member.secret)
+            broken = False
+            for violation in _broken(value, member.rules, where, secret=member.secret):
+                broken = True
+                yield violation
+            # PostgreSQL has no such character; where a pattern refuses it, it has been named already.
+            if member.kept and not broken and _holds_nul(value):
+                yield _sentence("…", where, "not contain the character U+0000", secret=True)
         if member.message is not None:
             for at, item in _items(value, where) if member.repeated else ((where, value),):
                 yield from _violations(item, at + ".")
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    return isinstance(value, Sequence) and any(isinstance(item, str) and "\0" in item for item in value)
 
 
 def _items(values: Any, where: str) -> Iterator[tuple[str, Any]]:
