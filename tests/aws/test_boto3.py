@@ -125,6 +125,9 @@ def test_waiters_see_what_comes(iam: Any) -> None:
     iam.get_waiter("role_exists").wait(RoleName="role", WaiterConfig=quickly)
     arn = iam.create_policy(PolicyName="policy", PolicyDocument=POLICY)["Policy"]["Arn"]
     iam.get_waiter("policy_exists").wait(PolicyArn=arn, WaiterConfig=quickly)
+    iam.create_instance_profile(InstanceProfileName="profile")
+    iam.get_waiter("instance_profile_exists").wait(InstanceProfileName="profile", WaiterConfig=quickly)
+    iam.delete_instance_profile(InstanceProfileName="profile")
     with pytest.raises(WaiterError):
         iam.get_waiter("user_exists").wait(UserName="never", WaiterConfig={"Delay": 0, "MaxAttempts": 2})
 

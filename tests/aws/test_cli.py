@@ -211,5 +211,29 @@ def test_assume_role(aws: Aws) -> None:
     aws("iam delete-role --role-name my-role")
 
 
+def test_instance_profiles(aws: Aws) -> None:
+    account = aws("sts get-caller-identity")["Account"]
+    of = "--instance-profile-name my-profile"
+    profile = aws(f"iam create-instance-profile {of}")["InstanceProfile"]
+    assert profile["Arn"] == f"arn:aws:iam::{account}:instance-profile/my-profile"
+    assert (profile["InstanceProfileId"][:4], profile["Roles"]) == ("AIPA", [])
+    assert aws.error(f"iam create-instance-profile {of}") == "EntityAlreadyExists"
+    assert names(aws("iam list-instance-profiles"), "InstanceProfiles", "InstanceProfileName") == ["my-profile"]
+    aws("iam create-role --role-name my-role --assume-role-policy-document file://trust-policy.json")
+    assert aws(f"iam add-role-to-instance-profile {of} --role-name my-role") is None
+    assert aws.error(f"iam add-role-to-instance-profile {of} --role-name nothing") == "NoSuchEntity"
+    assert aws.error(f"iam add-role-to-instance-profile {of} --role-name my-role") == "LimitExceeded"
+    found = aws(f"iam get-instance-profile {of}")["InstanceProfile"]
+    assert names(found, "Roles", "RoleName") == ["my-role"]
+    assert aws.error("iam get-instance-profile --instance-profile-name nothing") == "NoSuchEntity"
+    assert aws.error(f"iam delete-instance-profile {of}") == "DeleteConflict"
+    assert aws.error("iam delete-role --role-name my-role") == "DeleteConflict"
+    assert aws(f"iam remove-role-from-instance-profile {of} --role-name my-role") is None
+    assert aws(f"iam get-instance-profile {of}")["InstanceProfile"]["Roles"] == []
+    assert aws(f"iam delete-instance-profile {of}") is None
+    assert aws.error(f"iam delete-instance-profile {of}") == "NoSuchEntity"
+    aws("iam delete-role --role-name my-role")
+
+
 def test_what_is_not_here_says_so(aws: Aws) -> None:
     assert aws.error("iam get-organizations-access-report --job-id 00000000-0000-0000-0000-000000000000") == "NotImplemented"
