@@ -137,7 +137,8 @@ def _is_left_alone(node: ast.AST) -> bool:
         return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
         name = node.targets[0].id
-        return name.startswith("__") or (name[:1].isupper() and not name.isupper()) or (name.isupper() and _is_number(node.value))
+        is_type, is_limit = name[:1].isupper() and not name.isupper(), "MAX_" in name or (name.isupper() and _is_number(node.value))
+        return name.startswith("__") or is_type or is_limit
     if isinstance(node, ast.Call):
         return isinstance(node.func, (ast.Name, ast.Attribute)) and _called(node.func) in MUTED_CALLS
     return False

@@ -54,7 +54,7 @@ MODULES = (
     "principals",
     "keys",
 )
-UNIT = ("mutants", "patterns", "conditions", "variables", "compile", "evaluate", "keys", "decide", "explain")
+UNIT = ("mutants", "mutants_values", "patterns", "conditions", "variables", "compile", "evaluate", "keys", "decide", "explain")
 WORLDS = 100  # of 50 cases
 ISOLATED = 12
 CPU_SECONDS, SECONDS = 120, 1200  # that one fault may take; without a fault the tests take some 5 of CPU
@@ -89,12 +89,13 @@ def chosen(seed: int, count: int, modules: Sequence[str]) -> list[Mutant]:
 def rows(module: str) -> Iterator[tuple[tuple[str, str, str], Mutant]]:
     """All faults of a module with what stays the same when other lines change: module, text of the line, operator and which of such."""
     source = (PACKAGE / f"{module}.py").read_text()
-    lines, times = source.splitlines(), Counter[tuple[int, str]]()
+    lines, times = source.splitlines(), Counter[tuple[str, str]]()
     for site in mutants.sites(source):
-        times[site.line, site.operator] += 1
-        which = times[site.line, site.operator]
+        text = lines[site.line - 1].strip()
+        times[text, site.operator] += 1
+        which = times[text, site.operator]
         operator = site.operator if which == 1 else f"{site.operator} #{which}"
-        yield (f"{module}.py", lines[site.line - 1].strip(), operator), Mutant(module, dataclasses.replace(site, operator=operator))
+        yield (f"{module}.py", text, operator), Mutant(module, dataclasses.replace(site, operator=operator))
 
 
 def explained() -> set[tuple[str, str, str]]:

@@ -1,0 +1,104 @@
+"""Cases for faults in values that other tests did not notice: keys, variables, patterns, numbers, dates, addresses."""
+
+from decimal import Decimal
+
+import pytest
+
+from sekisho.policy import keys, operands, patterns, variables
+from sekisho.policy.variables import Variable
+
+
+def test_a_wildcard_with_a_comma_is_a_name_nobody_has() -> None:
+    assert variables.parse("${*,x}", variables=True, wildcards=True) == (Variable("*,x"),)
+    assert variables.parse("${?,}", variables=True, wildcards=True) == (Variable("?,"),)
+
+
+GLOBAL_KEYS = """
+    PRINCIPAL    ARN         PrincipalArn
+    PRINCIPAL    STRING      PrincipalAccount PrincipalOrgID PrincipalType PrincipalServiceName PrincipalTag/ userid username
+    PRINCIPAL    STRING...   PrincipalOrgPaths PrincipalServiceNamesList
+    PRINCIPAL    BOOL        PrincipalIsAWSService
+    SESSION      STRING      SourceIdentity FederatedProvider AssumedRoot Ec2InstanceSourceVpc
+    SESSION      IP_ADDRESS  Ec2InstanceSourcePrivateIPv4
+    SESSION      DATE        TokenIssueTime
+    SESSION      BOOL        MultiFactorAuthPresent
+    SESSION      NUMERIC     MultiFactorAuthAge
+    REQUEST      STRING      RequestedRegion RequestTag/ CalledViaFirst CalledViaLast SourceAccount SourceOrgID
+    REQUEST      STRING...   TagKeys CalledVia SourceOrgPaths
+    REQUEST      BOOL        ViaAWSService IsMcpServiceAction
+    REQUEST      ARN         SourceArn
+    RESOURCE     STRING      ResourceAccount ResourceOrgID ResourceTag/
+    RESOURCE     STRING...   ResourceOrgPaths
+    NETWORK      IP_ADDRESS  SourceIp VpcSourceIp
+    NETWORK      STRING      SourceVpc SourceVpce VpceAccount VpceOrgID UserAgent Referer
+    NETWORK      ARN         SourceVpcArn
+    NETWORK      STRING...   VpceOrgPaths
+    NETWORK      BOOL        SecureTransport
+    ENVIRONMENT  DATE        CurrentTime EpochTime
+"""
+
+
+def test_the_table_of_global_keys() -> None:
+    """Every key, where it comes from, its type, and whether it has several values; spelled as AWS documents it."""
+    expected = set()
+    for source, kind, *names in (line.split() for line in GLOBAL_KEYS.strip().splitlines()):
+        expected |= {(f"aws:{name}", source, kind.removesuffix("..."), kind.endswith("...")) for name in names}
+    assert {(key.name, key.source.name, key.type.name, key.multivalued) for key in keys.GLOBAL.values()} == expected
+    assert all(keys.GLOBAL[name.lower()].name == name for name, *_ in expected)
+
+
+def test_an_empty_pattern_matches_the_empty_text_alone() -> None:
+    for make in (patterns.matcher, patterns.resource_matcher):
+        assert [make(())(text) for text in ("", "a", ":")] == [True, False, False]
+
+
+def test_the_longest_texts_that_are_read() -> None:
+    """Sixty-four characters are read, one more is none of the kind."""
+    assert operands.number("1." + "0" * 62) == 1
+    assert operands.number("1." + "0" * 63) is None
+    assert operands.date("2026-11-25T12:00:00.000000000+00:00") is not None
+    assert operands.date("1" + " " * 64) is None
+    assert operands.address("::" + "0" * 62 + "1") is None
+
+
+def test_a_mapped_range_is_one_of_ipv4_while_it_fits() -> None:
+    """`::ffff:10.0.0.0/96` is all of IPv4; one bit wider is a range of IPv6, in which no IPv4 address lies."""
+    home = operands.address("10.1.2.3")
+    assert home is not None
+    for prefix, inside in ((128, False), (104, True), (96, True), (95, False), (64, False)):
+        found = operands.network(f"::ffff:10.0.0.0/{prefix}")
+        assert found is not None
+        first, mask = found
+        assert (home & mask == first) is inside, prefix
+
+
+def test_a_range_of_ipv6_that_holds_the_mapped_ones() -> None:
+    found = operands.network("::ffff:10.0.0.0/95")
+    assert found is not None
+    first, mask = found
+    for text, inside in (("::fffe:1:2", True), ("::fffd:1:2", False), ("::1:0:1:2", False)):
+        number = operands.address(text)
+        assert number is not None
+        assert (number & mask == first) is inside, text
+
+
+def test_a_mapped_address_is_the_ipv4_one() -> None:
+    for text in ("10.0.0.1", "255.255.255.254", "255.255.255.255", "0.0.0.1"):
+        assert operands.address(f"::ffff:{text}") == operands.address(text) is not None
+
+
+DATES = {
+    "2026-11-25T17:23:42Z": "1795627422",
+    "2026-11-25T17:23:42.5Z": "1795627422.5",
+    "2026-11-25T17:23Z": "1795627380",
+    "2026-11-25T17:23:42+05:30": "1795607622",
+    "2026-11-25T17:23:42-0130": "1795632822",
+    "2026-11-25": "1795564800",
+    "2026-11": "1793491200",
+    "1795627422": "1795627422",
+}
+
+
+@pytest.mark.parametrize(("text", "seconds"), DATES.items())
+def test_dates_to_the_second(text: str, seconds: str) -> None:
+    assert operands.date(text) == Decimal(seconds)
