@@ -312,8 +312,26 @@ def test_a_deny_before_too_much_work_is_a_deny() -> None:
     heavy = program([{"Effect": "Allow", "Action": "*", "Resource": [f"*{i}?a*" for i in range(300)]}])
     denying = program([{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}])
     asked = policy.Request(alice, "s3:GetObject", f"arn:aws:s3:::{'b' * 2000}", HOME, keys.context({}))
-    decision = policy.decide(asked, policy.Layers(identity=(policy.Attached(heavy),), resource=policy.Attached(denying)))
-    assert (decision.outcome, decision.error) == (policy.Outcome.EXPLICITLY_DENIED, "")
+    control = policy.Attached(program([{"Effect": "Deny", "Action": "*", "Resource": "*"}]))
+    identity = (policy.Attached(heavy),)
+    for given in (policy.Layers(identity, resource=policy.Attached(denying)), policy.Layers(identity, scps=((control,),))):
+        decision = policy.decide(asked, given)
+        assert (decision.outcome, decision.error) == (policy.Outcome.EXPLICITLY_DENIED, "")
+
+
+def test_statements_are_gathered_by_their_rarest_condition() -> None:
+    common, rare = {"Bool": {"k:common": "true"}}, [{"StringLike": {"k:rare": f"*{i}*"}} for i in range(20)]
+    statements = [{"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {**common, **condition}} for condition in rare]
+    assert [pivot[0] for pivot in side_of(program(statements))[2]] == ["k:rare"]
+
+
+def test_only_keys_that_a_decision_hung_on_are_missing() -> None:
+    """A negated condition and one with IfExists hold without their keys."""
+    condition = {"StringNotEquals": {"k:not": "x"}, "BoolIfExists": {"k:if": "true"}, "Bool": {"k:wanted": "true"}}
+    made = program([{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}])
+    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
+    asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b", HOME, keys.context({}))
+    assert policy.decide(asked, policy.Layers((policy.Attached(made),))).missing_keys == ("k:wanted",)
 
 
 @pytest.mark.parametrize(

@@ -102,3 +102,12 @@ DATES = {
 @pytest.mark.parametrize(("text", "seconds"), DATES.items())
 def test_dates_to_the_second(text: str, seconds: str) -> None:
     assert operands.date(text) == Decimal(seconds)
+
+
+def test_a_normal_pattern_has_no_neighbours_of_a_kind() -> None:
+    any_, one = patterns.ANY, patterns.ONE
+    assert patterns.normal((any_, "", any_, "", "a", "b", one, one, any_, any_)) == (any_, "ab", one, one, any_)
+
+
+def test_the_types_of_keys_are_named_as_aws_names_them() -> None:
+    assert [kind.value for kind in keys.Type] == ["String", "ARN", "Numeric", "Date", "Bool", "IPAddress"]
