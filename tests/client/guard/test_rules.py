@@ -76,7 +76,9 @@ def test_what_fails_in_a_function_is_unreadable(name: str) -> None:
     assert isinstance(raised.value.__cause__, KeyError)
 
 
-@pytest.mark.parametrize("value", [b"x", object(), {"a": 1}, float("nan"), float("inf"), [1, None], [[1]], None], ids=lambda value: repr(value).split(" at ")[0])
+@pytest.mark.parametrize(
+    "value", [b"x", object(), {"a": 1}, float("nan"), float("inf"), [1, None], [[1]], None], ids=lambda value: repr(value).split(" at ")[0]
+)
 def test_what_no_policy_could_compare_is_unreadable(value: object) -> None:
     for source in ("amount", lambda item: item["amount"]):
         rule = Rule("orders:Ship", "*", context={"orders:Amount": source})
