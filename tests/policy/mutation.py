@@ -54,7 +54,19 @@ MODULES = (
     "principals",
     "keys",
 )
-UNIT = ("mutants", "mutants_values", "patterns", "conditions", "variables", "compile", "evaluate", "keys", "decide", "explain")
+UNIT = (
+    "mutants",
+    "mutants_values",
+    "mutants_decisions",
+    "patterns",
+    "conditions",
+    "variables",
+    "compile",
+    "evaluate",
+    "keys",
+    "decide",
+    "explain",
+)
 WORLDS = 100  # of 50 cases
 ISOLATED = 12
 CPU_SECONDS, SECONDS = 120, 1200  # that one fault may take; without a fault the tests take some 5 of CPU

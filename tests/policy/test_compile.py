@@ -42,6 +42,7 @@ ACTIONS: dict[str, tuple[dict[str, Any], str, bool]] = {
     "everything": ({"Action": "*"}, "s3:GetObject", True),
     "a_star_does_not_cross_the_colon": ({"Action": "s*GetObject"}, "s3:GetObject", False),
     "a_star_in_the_service": ({"Action": "s*:GetObject"}, "s3:GetObject", True),
+    "a_star_in_the_service_of_others": ({"Action": "s*:GetObject"}, "ec2:GetObject", False),
     "a_star_in_the_service_stays_before_the_colon": ({"Action": "s*:Object"}, "s3:Get:Object", False),
     "any_service": ({"Action": "*:Get*"}, "sqs:GetQueueUrl", True),
     "no_colon": ({"Action": "s3"}, "s3:GetObject", False),

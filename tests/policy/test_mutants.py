@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from sekisho import policy
-from sekisho.policy import anchors, conditions, evaluate, index, keys, layers, patterns
+from sekisho.policy import anchors, conditions, evaluate, index, keys, patterns
 from sekisho.policy.compile import Program, compile_policy
-from sekisho.policy.decide import implied_context, nearly
 from sekisho.policy.document import Condition, from_json
 
 
@@ -106,29 +105,6 @@ def test_few_statements_are_not_gathered() -> None:
 
 
 HOME = "111122223333"
-KINDS: dict[str, tuple[str, dict[str, str]]] = {  # kind: ARN, what the request implies
-    "root": (f"arn:aws:iam::{HOME}:root", {"type": "Account"}),
-    "user": (f"arn:aws:iam::{HOME}:user/a", {"type": "User"}),
-    "federated-user": (f"arn:aws:sts::{HOME}:federated-user/a", {"type": "FederatedUser"}),
-    "role": (f"arn:aws:iam::{HOME}:role/a", {"type": "AssumedRole"}),
-    "assumed-role": (f"arn:aws:sts::{HOME}:assumed-role/a/s", {"type": "AssumedRole", "arn": f"arn:aws:iam::{HOME}:role/a"}),
-    "service-linked-role": (f"arn:aws:sts::{HOME}:assumed-role/a/s", {"type": "AssumedRole", "arn": f"arn:aws:iam::{HOME}:role/a"}),
-    "anonymous": ("", {"type": "Anonymous", "account": "anonymous"}),
-    "service": ("sns.amazonaws.com", {}),
-    "federated": ("", {}),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_a_request_implies(kind: str) -> None:
-    """Exactly these keys, for every kind of principal."""
-    arn, expected = KINDS[kind]
-    account = HOME if f":{HOME}:" in arn else ""
-    asked = policy.Request(policy.Principal(kind, arn, account), "s3:GetObject", "arn:aws:s3:::b/k", "444455556666", keys.context({}))
-    named = {f"aws:principal{key}": value for key, value in expected.items()}
-    if account:
-        named = {"aws:principalarn": arn, "aws:principalaccount": account, **named}
-    assert implied_context(asked) == {**named, "aws:resourceaccount": "444455556666"}
 
 
 def test_the_length_of_a_single_value_is_no_number_of_values() -> None:
@@ -137,22 +113,6 @@ def test_the_length_of_a_single_value_is_no_number_of_values() -> None:
     one = evaluate.steps(listed.identity_bucket("s3:GetObject"), "x", keys.context({"k:e": "x" * 90}))
     assert one == 3 + 5000
     assert evaluate.steps(listed.identity_bucket("s3:GetObject"), "x", keys.context({"k:e": ["x"] * 90, "k:f": "x" * 500})) == 3 + 5000 * 90
-
-
-def test_a_statement_for_somebody_else_nearly_allows_nobody() -> None:
-    """An Allow of a resource is near only where it names the principal and a condition of it fails."""
-    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
-    statements: list[dict[str, Any]] = [
-        {"Principal": {"AWS": alice.arn}, "Condition": {"Bool": {"k:e": "true"}}},
-        {"Principal": {"AWS": alice.arn}, "Condition": {"Bool": {"k:e": "false"}}},
-        {"Principal": {"AWS": alice.arn}},
-        {"Principal": {"AWS": f"arn:aws:iam::{HOME}:user/bob"}, "Condition": {"Bool": {"k:e": "true"}}},
-        {"Principal": {"AWS": alice.arn}, "Condition": {"Bool": {"k:e": "true"}}, "Resource": "arn:aws:s3:::other"},
-    ]
-    made = program([{"Effect": "Allow", "Action": "*", "Resource": "*", **statement} for statement in statements])
-    asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b/k", HOME, keys.context({"k:e": "false"}))
-    place = layers.Place(policy.Layer.RESOURCE, 0, policy.Attached(made))
-    assert [rule.statement.index for rule in nearly(place, asked, asked.context)] == [0]
 
 
 @pytest.mark.parametrize("key", ["k:text", "k:end", "k:within", "k:net"])
@@ -177,20 +137,6 @@ def test_rules_that_only_lack_their_condition_are_found_behind_every_index(key: 
     assert sorted(found) == [i for i in range(30) if i % 3]
 
 
-@pytest.mark.parametrize("layer", ["identity", "boundary", "session", "scps", "resource"])
-def test_too_much_work_in_one_layer_alone(layer: str) -> None:
-    """A policy that could take too many steps is noticed wherever it stands, beside policies that take none."""
-    who = {"Principal": "*"} if layer == "resource" else {}
-    heavy = program([{"Effect": "Allow", "Action": "*", "Resource": [f"*{i}?a*" for i in range(300)], **who}])
-    light = program([{"Effect": "Allow", "Action": "*", "Resource": "*"}])
-    given: Any = policy.Attached(heavy) if layer == "resource" else (policy.Attached(heavy),)
-    attached: dict[str, Any] = {"identity": (policy.Attached(light),), layer: (given,) if layer == "scps" else given}
-    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
-    for length, error in ((10, ""), (2000, "TooMuchWork")):
-        asked = policy.Request(alice, "s3:GetObject", f"arn:aws:s3:::{'b' * length}", HOME, keys.context({}))
-        assert policy.decide(asked, policy.Layers(**attached)).error.partition(":")[0] == error
-
-
 def test_what_covers_a_resource_however_it_is_told() -> None:
     resources = [
         "*",
@@ -210,14 +156,6 @@ def test_what_covers_a_resource_however_it_is_told() -> None:
 def test_a_statement_that_covers_twice_is_found_once() -> None:
     made = program([{"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::b/*", "arn:aws:s3:::b/k", "*k"]}])
     assert [rule.statement.index for rule in evaluate.covering(side_of(made), "arn:aws:s3:::b/k", keys.context({}))] == [0]
-
-
-def test_what_is_attached_has_no_name_unless_it_is_given_one() -> None:
-    attached = policy.Attached(program([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))
-    assert (attached.arn, attached.version, attached.name) == ("", "", "")
-    principal = policy.Principal("user", "arn", HOME)
-    assert (principal.role_arn, principal.unique_id, principal.provider, principal.canonical) == ("", "", "", "")
-    assert policy.Layers() == policy.Layers(identity=(), resource=None, boundary=None, session=None, scps=None, rcps=None)
 
 
 SLOW = {
@@ -306,32 +244,10 @@ def test_resources_with_a_variable(pattern: str, fitting: list[str], others: lis
     assert [text for text in (*fitting, *others) if covers(text, context)] == fitting
 
 
-def test_a_deny_before_too_much_work_is_a_deny() -> None:
-    """Layers are asked in order: what the resource denies needs no look at identity policies."""
-    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
-    heavy = program([{"Effect": "Allow", "Action": "*", "Resource": [f"*{i}?a*" for i in range(300)]}])
-    denying = program([{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}])
-    asked = policy.Request(alice, "s3:GetObject", f"arn:aws:s3:::{'b' * 2000}", HOME, keys.context({}))
-    control = policy.Attached(program([{"Effect": "Deny", "Action": "*", "Resource": "*"}]))
-    identity = (policy.Attached(heavy),)
-    for given in (policy.Layers(identity, resource=policy.Attached(denying)), policy.Layers(identity, scps=((control,),))):
-        decision = policy.decide(asked, given)
-        assert (decision.outcome, decision.error) == (policy.Outcome.EXPLICITLY_DENIED, "")
-
-
 def test_statements_are_gathered_by_their_rarest_condition() -> None:
     common, rare = {"Bool": {"k:common": "true"}}, [{"StringLike": {"k:rare": f"*{i}*"}} for i in range(20)]
     statements = [{"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {**common, **condition}} for condition in rare]
     assert [pivot[0] for pivot in side_of(program(statements))[2]] == ["k:rare"]
-
-
-def test_only_keys_that_a_decision_hung_on_are_missing() -> None:
-    """A negated condition and one with IfExists hold without their keys."""
-    condition = {"StringNotEquals": {"k:not": "x"}, "BoolIfExists": {"k:if": "true"}, "Bool": {"k:wanted": "true"}}
-    made = program([{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}])
-    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
-    asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b", HOME, keys.context({}))
-    assert policy.decide(asked, policy.Layers((policy.Attached(made),))).missing_keys == ("k:wanted",)
 
 
 @pytest.mark.parametrize(
@@ -364,21 +280,16 @@ def test_an_address_that_nobody_can_read_behind_an_index(effect: str) -> None:
     assert matching(made, {}, deny=deny) == []
 
 
-NEEDED = {
-    ("kms:Decrypt", "arn:aws:kms:eu-west-1:111122223333:key/1"): True,
-    ("KMS:Decrypt", "arn:aws:kms:eu-west-1:111122223333:key/1"): True,
-    ("kms:Decrypt", "arn:aws:kms:eu-west-1:111122223333:alias/key/1"): False,
-    ("kms:Decrypt", "arn:aws:kms:eu-west-1:111122223333:x:key/1"): False,
-    ("s3:GetObject", "arn:aws:kms:eu-west-1:111122223333:key/1"): False,
-    ("sts:AssumeRole", "arn:aws:iam::111122223333:role/a"): True,
-    ("sts:AssumeRoleWithSAML", "arn:aws:iam::111122223333:role/a"): True,
-    ("sts:TagSession", "arn:aws:iam::111122223333:role/a"): True,
-    ("sts:TagSession", "arn:aws:iam::111122223333:x:role/a"): False,
-    ("sts:GetFederationToken", "arn:aws:sts::111122223333:federated-user/a"): False,
-    ("iam:GetRole", "arn:aws:iam::111122223333:role/a"): False,
-}
+def test_a_canonical_id_is_not_everybody() -> None:
+    grantees = program([{"Effect": "Allow", "Action": "*", "Resource": "*", "Principal": {"CanonicalUser": "c1"}}]).rules[0].grantees
+    assert grantees is not None
+    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/al", HOME, canonical="c1")
+    assert [grantees.grant(dataclasses.replace(alice, canonical=canonical)) > 0 for canonical in ("c1", "c2", "")] == [True, False, False]
 
 
-@pytest.mark.parametrize(("asked", "needed"), NEEDED.items())
-def test_what_needs_the_policy_of_the_resource(asked: tuple[str, str], *, needed: bool) -> None:
-    assert layers.needs_resource_policy(*asked) is needed
+def test_each_prefix_knows_the_longest_that_it_begins_with() -> None:
+    listed = ["a", "ab", "abc", "ac", "acd", "b"]
+    made = program([{"Effect": "Allow", "Action": "*", "Resource": f"{prefix}*"} for prefix in listed])
+    starts, nodes = side_of(made)[1]
+    assert starts == tuple(listed)
+    assert [up for _, _, up in nodes] == [-1, 0, 1, 0, 3, -1]

@@ -111,3 +111,17 @@ def test_a_normal_pattern_has_no_neighbours_of_a_kind() -> None:
 
 def test_the_types_of_keys_are_named_as_aws_names_them() -> None:
     assert [kind.value for kind in keys.Type] == ["String", "ARN", "Numeric", "Date", "Bool", "IPAddress"]
+
+
+def test_what_follows_a_default_is_read_on() -> None:
+    parts = variables.parse("${k:a, 'x'}/${k:b, 'y'}*${k:c}", variables=True, wildcards=True)
+    assert parts == (Variable("k:a", "x"), "/", Variable("k:b", "y"), patterns.ANY, Variable("k:c"))
+
+
+@pytest.mark.parametrize(("text", "other"), [("10.0.0.1", "10.0.0.0"), ("10.0.0.0", "10.0.0.1"), ("::1", "::"), ("::2", "::3")])
+def test_an_address_alone_is_a_range_of_one(text: str, other: str) -> None:
+    found, alone, beside = operands.network(text), operands.address(text), operands.address(other)
+    assert found is not None
+    assert alone is not None
+    assert beside is not None
+    assert (alone & found[1] == found[0], beside & found[1] == found[0]) == (True, False)
