@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.aws.conftest import Served
-from tests.aws.forked import Done, Program
+from tests.aws.forked import Done, Installed, Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Aws:
     """Runs commands in a folder, where `file://policy.json` is found."""
 
     served: Served
-    program: Program
+    program: Program | Installed
     folder: Path
 
     def environment(self) -> dict[str, str]:

@@ -39,6 +39,29 @@ class Program:
         return Done(*json.loads(self._process.stdout.readline()))
 
 
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A program of the machine, started anew for each command."""
+
+    file: str
+
+    def run(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> Done:
+        """Run one command."""
+        done = subprocess.run([self.file, *arguments], env={"PATH": os.defpath, **environment}, cwd=folder, capture_output=True, text=True)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+def version_2() -> Installed | None:
+    """The `aws` of version 2 that the machine has, if it has one; it does not come from PyPI."""
+    for folder in dict.fromkeys([*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/local/bin", "/usr/bin"]):
+        file = Path(folder) / "aws"
+        if file.is_file() and os.access(file, os.X_OK):
+            said = subprocess.run([file, "--version"], capture_output=True, text=True, check=False).stdout
+            if said.startswith("aws-cli/2."):
+                return Installed(str(file))
+    return None
+
+
 @contextlib.contextmanager
 def loaded() -> Iterator[Program]:
     """The program, while the block runs."""

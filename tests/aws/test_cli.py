@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,25 @@ def test_instance_profiles(aws: Aws) -> None:
     assert aws(f"iam delete-instance-profile {of}") is None
     assert aws.error(f"iam delete-instance-profile {of}") == "NoSuchEntity"
     aws("iam delete-role --role-name my-role")
+
+
+def test_version_2_of_the_program(aws: Aws) -> None:
+    """A few commands, since each start of it takes a second or two; the protocol is the same."""
+    found = forked.version_2()
+    if found is None:
+        pytest.skip("version 2 of the aws command line does not come from PyPI, and this machine has none")
+    aws = replace(aws, program=found)
+    made = aws("iam create-user --user-name second --tags Key=Name,Value=my-user Key=Department,Value=Engineering")["User"]
+    assert made["Tags"] == TAGS
+    arn = aws("iam create-policy --policy-name second --policy-document file://policy.json")["Policy"]["Arn"]
+    assert aws(f"iam attach-user-policy --user-name second --policy-arn {arn}") is None
+    assert aws.error("iam delete-user --user-name second") == "DeleteConflict"
+    assert aws.error("iam create-user --user-name SECOND") == "EntityAlreadyExists"
+    assert names(aws("iam list-attached-user-policies --user-name second"), "AttachedPolicies", "PolicyName") == ["second"]
+    for command in (f"detach-user-policy --user-name second --policy-arn {arn}", f"delete-policy --policy-arn {arn}"):
+        assert aws(f"iam {command}") is None
+    assert aws("iam delete-user --user-name second") is None
+    assert aws.error("iam get-user --user-name second") == "NoSuchEntity"
 
 
 def test_what_is_not_here_says_so(aws: Aws) -> None:
