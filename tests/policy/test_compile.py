@@ -45,6 +45,7 @@ ACTIONS: dict[str, tuple[dict[str, Any], str, bool]] = {
     "a_star_in_the_service_of_others": ({"Action": "s*:GetObject"}, "ec2:GetObject", False),
     "a_star_in_the_service_stays_before_the_colon": ({"Action": "s*:Object"}, "s3:Get:Object", False),
     "any_service": ({"Action": "*:Get*"}, "sqs:GetQueueUrl", True),
+    "no_colon_and_nothing_else": ({"Action": "~"}, "s3:GetObject", False),
     "no_colon": ({"Action": "s3"}, "s3:GetObject", False),
     "several": ({"Action": ["sqs:*", "s3:Get*"]}, "s3:GetObject", True),
     "not_action": ({"NotAction": "iam:*"}, "s3:GetObject", True),

@@ -252,8 +252,8 @@ def test_statements_are_gathered_by_their_rarest_condition() -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("a", True), ("c", False), (["b", "a"], True), (["b", "c"], False), ([], False)],
-    ids=["one", "other", "among", "none_of", "empty"],
+    [("a", True), ("c", False), ("xax", False), (["b", "a"], True), (["b", "c"], False), ([], False)],
+    ids=["one", "other", "within", "among", "none_of", "empty"],
 )
 def test_a_deny_of_the_callers_own_name(value: Any, *, expected: bool) -> None:
     made = program([{"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"k:e": "${k:v}"}}}])

@@ -125,3 +125,10 @@ def test_an_address_alone_is_a_range_of_one(text: str, other: str) -> None:
     assert alone is not None
     assert beside is not None
     assert (alone & found[1] == found[0], beside & found[1] == found[0]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0/0016", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10.0.0.0/1x", "10.0.0.0/١٦", "::/129", "::/0001", "10.0.0/8"]
+)
+def test_ranges_that_nobody_can_read(text: str) -> None:
+    assert operands.network(text) is None
