@@ -128,8 +128,9 @@ def _prepare(call: Call, request: Message, subject: Any) -> None:
 def _read(call: Call, request: Message, subject: Any) -> Reply:
     with call.node.database.read(deadline=call.deadline) as session:
         call.database_session = session
-        _authorized(call, request, subject, newest=True)
-        return Reply(call.operation.function(call, request), changes.latest(session).token)
+        newest = call.node.world.sync(session)
+        _authorized(call, request, subject, newest=False)
+        return Reply(call.operation.function(call, request), newest.token)
 
 
 def _decide(call: Call, request: Message, subject: Any) -> Reply:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sekisho import db, secrets, world
+from sekisho.annotations import Access
 from sekisho.authorize.accesses import Accesses
 from sekisho.authorize.cache import World
 from sekisho.authorize.feed import Feed
@@ -89,6 +90,11 @@ class Call:
         if self.database_session is None:
             raise Internal(f"{self.operation.name} runs without a transaction")
         return self.database_session
+
+    @property
+    def reads(self) -> bool:
+        """Whether the call sees one snapshot throughout, in which nothing changes."""
+        return self.operation.access.level == Access.READ
 
     @property
     def seconds_left(self) -> float:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from google.protobuf.message import Message
 from sqlalchemy import ColumnElement, Select, exists, func, select
@@ -43,9 +43,13 @@ def kind(table: type[Entity]) -> str:
 
 
 def lookup(call: Call, table: type[E], name: str) -> E | None:
-    """The entity of this name, in any case, in the caller's account."""
+    """The entity of this name, in any case, in the caller's account. In the snapshot of a READ it is looked for once."""
+    found: dict[tuple[type[Entity], str], Any] = call.session.info.setdefault("entities", {}) if call.reads else {}
+    if (row := found.get((table, name.lower()))) is not None:
+        return cast("E", row)
     query = select(table).where(table.account_id == call.account_id, table.kind == kind(table), table.name_key == name.lower())
-    return call.session.scalars(query).one_or_none()
+    row = found[(table, name.lower())] = call.session.scalars(query).one_or_none()
+    return row
 
 
 def find(call: Call, table: type[E], name: str) -> E:
