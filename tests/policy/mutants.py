@@ -135,6 +135,10 @@ def _is_left_alone(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+        return all(isinstance(name, ast.Name) and name.id.isupper() for name in node.targets[0].elts) and all(
+            map(_is_number, node.value.elts)
+        )
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
         name = node.targets[0].id
         is_type, is_limit = name[:1].isupper() and not name.isupper(), "MAX_" in name or (name.isupper() and _is_number(node.value))

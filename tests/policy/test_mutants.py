@@ -1,6 +1,7 @@
 """Cases for faults that other tests did not notice."""
 
 import dataclasses
+import json
 import random
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from sekisho import policy
 from sekisho.policy import anchors, conditions, evaluate, index, keys, patterns
-from sekisho.policy.compile import Program, compile_policy
+from sekisho.policy.compile import Program, compile_policy, compiled
 from sekisho.policy.document import Condition, from_json
 
 
@@ -185,9 +186,9 @@ def test_patterns_that_take_a_step_a_character_are_known(pattern: str, *, slow: 
 def test_the_role_of_a_session() -> None:
     session = policy.Principal("assumed-role", f"arn:aws:sts::{HOME}:assumed-role/app/s:t", HOME)
     assert session.entity_arn == f"arn:aws:iam::{HOME}:role/app"
-    assert (
-        dataclasses.replace(session, arn=f"arn:aws:sts::{HOME}:federated-user/kim").entity_arn == f"arn:aws:sts::{HOME}:federated-user/kim"
-    )
+    kim = f"arn:aws:sts::{HOME}:federated-user/kim"
+    assert dataclasses.replace(session, arn=kim).entity_arn == kim
+    assert dataclasses.replace(session, arn="no-arn").entity_arn == "no-arn"
 
 
 def test_an_empty_name_spares_nobody() -> None:
@@ -293,3 +294,26 @@ def test_each_prefix_knows_the_longest_that_it_begins_with() -> None:
     starts, nodes = side_of(made)[1]
     assert starts == tuple(listed)
     assert [up for _, _, up in nodes] == [-1, 0, 1, 0, 3, -1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "others"), [("arn:aws:s3:::b?*", ["arn:aws:s3:::b"]), ("arn:aws:s3:::b${k:v}*", ["arn:aws:s3:::b", "arn:aws:s3:::bx"])]
+)
+def test_what_stands_between_a_prefix_and_a_star(pattern: str, others: list[str]) -> None:
+    """The index knows the beginning alone; what follows is still asked."""
+    made = program([{"Effect": "Allow", "Action": "*", "Resource": pattern}])
+    context = keys.context({"k:v": "al"})
+    assert evaluate.first(side_of(made), "arn:aws:s3:::bal", context) is not None
+    assert evaluate.first(side_of(made), "arn:aws:s3:::balx", context) is not None
+    assert [text for text in others if evaluate.first(side_of(made), text, context) is not None] == []
+
+
+def test_a_document_asked_again_is_forgotten_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [json.dumps({"Statement": {"Sid": sid, "Effect": "Allow", "Action": "*", "Resource": "*"}}) for sid in ("LruA", "LruB", "LruC")]
+    compiled(json.dumps({"Statement": {"Sid": "LruZ", "Effect": "Allow", "Action": "*", "Resource": "*"}}))
+    monkeypatch.setattr("sekisho.policy.compile.MAX_CACHED_CHARACTERS", 2 * len(texts[0]))
+    first, second = compiled(texts[0]), compiled(texts[1])
+    assert compiled(texts[0]) is first
+    compiled(texts[2])
+    assert compiled(texts[0]) is first
+    assert compiled(texts[1]) is not second

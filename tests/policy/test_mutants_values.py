@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from sekisho.policy import keys, operands, patterns, variables
+from sekisho.policy import conditions, keys, operands, patterns, variables
 from sekisho.policy.variables import Variable
 
 
@@ -132,3 +132,33 @@ def test_an_address_alone_is_a_range_of_one(text: str, other: str) -> None:
 )
 def test_ranges_that_nobody_can_read(text: str) -> None:
     assert operands.network(text) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "others"),
+    [
+        ("a*b*c", ["abc", "axbxc", "abbcc"], ["abcx", "xabc", "acb", "ac", "ab"]),
+        ("*a*b", ["ab", "xaxb", "aab"], ["abx", "ba", "b"]),
+        ("a*b*", ["ab", "axbx"], ["xab", "a", "ba"]),
+        ("*a*b*", ["ab", "xaxbx"], ["ba", "a", ""]),
+        ("ab*b*bc", ["abbbc", "abxbxbc"], ["abbc", "abc"]),
+        ("aa*a*aa", ["aaaaa", "aaxaxaa"], ["aaaa", "aaa"]),
+    ],
+)
+def test_pieces_between_stars(pattern: str, fitting: list[str], others: list[str]) -> None:
+    matches = patterns.matcher(patterns.tokens(pattern))
+    assert [text for text in (*fitting, *others) if matches(text)] == fitting
+
+
+NEGATED = "StringNotEquals StringNotEqualsIgnoreCase StringNotLike NumericNotEquals DateNotEquals NotIpAddress ArnNotEquals ArnNotLike"
+WILD = "StringLike StringNotLike ArnEquals ArnNotEquals ArnLike ArnNotLike"
+TEXTUAL = f"{WILD} StringEquals StringNotEquals StringEqualsIgnoreCase StringNotEqualsIgnoreCase"
+
+
+def test_the_table_of_operators() -> None:
+    """Which are negated, have wildcards and have variables in their values."""
+    rows = conditions.OPERATORS.items()
+    assert {name for name, row in rows if row.negated} == set(NEGATED.split())
+    assert {name for name, row in rows if row.wildcards} == set(WILD.split())
+    assert {name for name, row in rows if row.variables} == set(TEXTUAL.split())
+    assert len(rows) == 26
