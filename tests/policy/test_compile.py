@@ -44,6 +44,7 @@ ACTIONS: dict[str, tuple[dict[str, Any], str, bool]] = {
     "a_star_in_the_service": ({"Action": "s*:GetObject"}, "s3:GetObject", True),
     "a_star_in_the_service_of_others": ({"Action": "s*:GetObject"}, "ec2:GetObject", False),
     "a_star_in_the_service_stays_before_the_colon": ({"Action": "s*:Object"}, "s3:Get:Object", False),
+    "a_colon_in_the_name": ({"Action": "s3:Get:*"}, "s3:Get:Object", True),
     "any_service": ({"Action": "*:Get*"}, "sqs:GetQueueUrl", True),
     "no_colon_and_nothing_else": ({"Action": "~"}, "s3:GetObject", False),
     "no_colon": ({"Action": "s3"}, "s3:GetObject", False),

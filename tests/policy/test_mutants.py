@@ -317,3 +317,13 @@ def test_a_document_asked_again_is_forgotten_last(monkeypatch: pytest.MonkeyPatc
     compiled(texts[2])
     assert compiled(texts[0]) is first
     assert compiled(texts[1]) is not second
+
+
+def test_a_canonical_id_stands_for_its_account_among_the_spared() -> None:
+    """NotPrincipal spares a user that is listed together with its account, by number or by canonical id."""
+    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/al", HOME, canonical="c1")
+    for listed, spared in (({"CanonicalUser": "c1"}, True), ({"CanonicalUser": "c2"}, False), ({}, False)):
+        element = {"AWS": alice.arn, **listed}
+        grantees = program([{"Effect": "Deny", "Action": "*", "Resource": "*", "NotPrincipal": element}]).rules[0].grantees
+        assert grantees is not None
+        assert grantees.denies(alice, bounded=False) is not spared
