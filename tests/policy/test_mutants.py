@@ -327,3 +327,17 @@ def test_a_canonical_id_stands_for_its_account_among_the_spared() -> None:
         grantees = program([{"Effect": "Deny", "Action": "*", "Resource": "*", "NotPrincipal": element}]).rules[0].grantees
         assert grantees is not None
         assert grantees.denies(alice, bounded=False) is not spared
+
+
+def test_the_length_of_each_of_several_values_counts() -> None:
+    slow = program([{"Effect": "Allow", "Action": "*", "Resource": [f"*{i}?a*" for i in range(20)]}])
+    context = keys.context({"k:e": ["x" * 30, "y" * 10], "k:f": "z" * 5})
+    assert evaluate.steps(slow.identity_bucket("s3:GetObject"), "b" * 100, context) == 21 + 2 * 20 * (100 + 40 + 5)
+
+
+def test_a_variable_with_a_value_leaves_nothing_open() -> None:
+    """What covers is undecided only while a variable lacks its value."""
+    made = program([{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${k:v}"}])
+    for context, found in (({"k:v": "b"}, [0]), ({"k:v": "other"}, []), ({}, [0])):
+        covered = evaluate.covering(side_of(made), "arn:aws:s3:::b", keys.context(context))
+        assert [rule.statement.index for rule in covered] == found

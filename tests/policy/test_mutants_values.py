@@ -162,3 +162,11 @@ def test_the_table_of_operators() -> None:
     assert {name for name, row in rows if row.wildcards} == set(WILD.split())
     assert {name for name, row in rows if row.variables} == set(TEXTUAL.split())
     assert len(rows) == 26
+
+
+def test_blanks_around_the_name_of_a_variable() -> None:
+    assert variables.parse("${ k:a , 'x'}${ k:b }", variables=True, wildcards=True) == (Variable("k:a", "x"), Variable("k:b"))
+
+
+def test_a_dot_after_the_colon_makes_no_host() -> None:
+    assert [keys.owned_by_principal(name) for name in ("accounts.google.com:sub", "orders:size.max", "orders:size")] == [True, False, False]
