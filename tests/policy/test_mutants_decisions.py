@@ -141,3 +141,12 @@ def test_a_variable_that_has_a_value_is_not_missing(resource: str) -> None:
     asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b/al/k", HOME, keys.context({"aws:username": "al"}))
     decision = policy.decide(asked, policy.Layers((policy.Attached(made),)))
     assert (decision.outcome, decision.missing_keys) == (policy.Outcome.EXPLICITLY_DENIED, ())
+
+
+def test_every_key_that_a_statement_lacks_is_named() -> None:
+    made = program(
+        [{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"k:a": "true", "k:b": "true", "k:c": "true"}}}]
+    )
+    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
+    asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b", HOME, keys.context({"k:b": "true"}))
+    assert policy.decide(asked, policy.Layers((policy.Attached(made),))).missing_keys == ("k:a", "k:c")

@@ -170,3 +170,7 @@ def test_blanks_around_the_name_of_a_variable() -> None:
 
 def test_a_dot_after_the_colon_makes_no_host() -> None:
     assert [keys.owned_by_principal(name) for name in ("accounts.google.com:sub", "orders:size.max", "orders:size")] == [True, False, False]
+
+
+def test_the_sources_of_keys() -> None:
+    assert [source.value for source in keys.Source] == ["principal", "session", "request", "resource", "network", "environment"]
