@@ -22,7 +22,6 @@ from sekisho.annotations import Access
 from sekisho.authorize import authenticate, freshness, require
 from sekisho.authorize.authenticate import Proof
 from sekisho.authorize.call import Call, Node, Peer
-from sekisho.changes import Point
 from sekisho.db import WriteConflict, remaining
 from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated
 from sekisho.operations import PREPARATIONS, Operation
@@ -169,8 +168,3 @@ def _failed(call: Call, request: Message | None, error: SekishoError) -> None:
     if isinstance(error, Unauthenticated) or call.acting is None:
         return
     call.node.spool.add(audit.entry(audit.event(call, request, None, error)))
-
-
-def point_of(reply: Reply) -> Point:
-    """The point in history that a reply's revision names."""
-    return changes.parse(reply.revision)

@@ -16,7 +16,6 @@ from sekisho.server import status
 from sekisho.server.arrivals import Arrivals
 
 REVISION = "sekisho-revision"
-REQUEST_ID = "sekisho-request-id"
 
 
 def generic(node: Node, lanes: Lanes, workloads: Workloads) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
@@ -49,7 +48,7 @@ def _behaviour(
             reply = pipeline.run(node, operation, arrival)
         except SekishoError as error:
             _abort(context, error, id_)
-        context.set_trailing_metadata(((REVISION, reply.revision), (REQUEST_ID, id_)))
+        context.set_trailing_metadata(((REVISION, reply.revision), (status.REQUEST_ID, id_)))
         return reply.message.SerializeToString()
 
     # grpcio runs a behaviour in this pool instead of the server's own.
