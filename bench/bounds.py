@@ -1,4 +1,4 @@
-"""What decisions are made of, each against its target: the layers of one decision, compilation, patterns that were written to hurt."""
+"""What decisions are made of, each against its target: the layers of one decision, compilation, patterns and questions made to hurt."""
 
 import json
 import time
@@ -10,6 +10,7 @@ from bench import measure, workload
 from bench.peers.sekisho import asked
 from sekisho import policy
 from sekisho.policy import patterns
+from tests.policy import adversaries
 
 _T = TypeVar("_T")
 _STATEMENTS = 100  # of a policy that is compiled: more do not fit into a document
@@ -26,6 +27,15 @@ _TARGETS = {  # µs
 def measured(rounds: int) -> dict[str, float]:
     """Microseconds of each, by name."""
     return measure.interleaved({**_decisions(), **_compilations(), **_patterns()}, rounds)
+
+
+def worst(rounds: int) -> tuple[str, float]:
+    """The slowest of the questions that were made to be slow, each as large as is still answered, and its milliseconds."""
+    found = {name: adversaries.hardest(make) for name, make in adversaries.ADVERSARIES.items()}
+    arms = {name: _answering(hardest[1]) for name, hardest in found.items() if hardest is not None}
+    medians = measure.interleaved(arms, rounds)
+    name = max(medians, key=medians.__getitem__)
+    return name, medians[name]
 
 
 def targets(found: dict[str, float]) -> list[str]:
@@ -77,6 +87,16 @@ def _deciding(requests: Sequence[policy.Request], layers: policy.Layers) -> Call
             for request in requests:
                 policy.decide(request, layers)
         return (time.process_time() - began) / (20 * len(requests)) * 1e6
+
+    return arm
+
+
+def _answering(question: adversaries.Question) -> Callable[[], float]:
+    def arm() -> float:
+        adversaries.forget()
+        began = time.process_time()
+        policy.decide(*question)
+        return (time.process_time() - began) * 1e3
 
     return arm
 

@@ -75,12 +75,15 @@ def run() -> None:
     for name, cases in wrong.items():
         print(f"WRONG ANSWERS, left out of the ratios: {name}: {', '.join(cases)}")
     parts = bounds.measured(asked.rounds)
-    for text in [*_targets(figures), *bounds.targets(parts)]:
+    slowest, milliseconds = bounds.worst(asked.rounds)
+    last = bounds.target(f"worst decision found: {slowest}", milliseconds, 10.0, "ms")
+    for text in [*_targets(figures), *bounds.targets(parts), last]:
         print(text)
     if asked.svg:
         asked.svg.write_text(chart.drawn([_panel(figures, str(shape)) for shape in shapes]))
     if asked.json:
-        kept = {"figures": [asdict(figure) for figure in figures], "absent": absent, "parts": parts}
+        worst = {"question": slowest, "milliseconds": milliseconds}
+        kept = {"figures": [asdict(figure) for figure in figures], "absent": absent, "parts": parts, "worst": worst}
         asked.json.write_text(json.dumps(kept, indent=1) + "\n")
 
 

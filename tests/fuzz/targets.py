@@ -109,9 +109,9 @@ def matches(pattern: str, text: str, *, segmented: bool) -> bool:
 
 
 def _outcome(condition: Condition, context: Context, *, deny: bool, dynamic: bool) -> bool:
-    test, referred = table.compiled(condition, deny=deny, dynamic=dynamic)
-    resolvable = variables.guard(referred)
-    outcome = test(context) if resolvable is None or resolvable(context) else deny
+    made = table.compiled(condition, deny=deny, dynamic=dynamic)
+    resolvable = variables.guard(made.referred)
+    outcome = made.test(context) if resolvable is None or resolvable(context) else deny
     assert outcome in (True, False)
     return bool(outcome)
 

@@ -46,6 +46,16 @@ NAMES = {
     "ONE": "ANY",
     "FOR_ALL": "FOR_ANY",
     "FOR_ANY": "FOR_ALL",
+    "ALLOWED": "IMPLICITLY_DENIED",
+    "IMPLICITLY_DENIED": "EXPLICITLY_DENIED",
+    "EXPLICITLY_DENIED": "IMPLICITLY_DENIED",
+    "IDENTITY": "BOUNDARY",
+    "BOUNDARY": "SESSION",
+    "SESSION": "IDENTITY",
+    "SCP": "RCP",
+    "RCP": "SCP",
+    "TRUST": "RESOURCE",
+    "RESOURCE": "TRUST",
 }
 ATTRIBUTES = {
     "startswith": "endswith",

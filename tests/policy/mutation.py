@@ -41,6 +41,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "service/sekisho/policy"
 EXPLAINED = ROOT / "docs/mutation.md"
 MODULES = (
+    "budget",
+    "weights",
     "patterns",
     "conditions",
     "operands",
@@ -51,6 +53,7 @@ MODULES = (
     "evaluate",
     "layers",
     "decide",
+    "reasons",
     "principals",
     "keys",
 )
@@ -64,6 +67,8 @@ UNIT = (
     "compile",
     "evaluate",
     "keys",
+    "weights",
+    "budget",
     "decide",
     "explain",
 )

@@ -12,9 +12,9 @@ def holds(operator: str, wanted: list[str], actual: str | list[str] | None, *, d
     """Whether a condition on the key `k:e` holds for a request with that value."""
     given: dict[str, Any] = {} if actual is None else {"k:e": actual}
     context = keys.context(given, multivalued=["k:e"] if several else [])
-    test, referred = conditions.compiled(Condition(operator, "K:E", tuple(wanted)), deny=deny, dynamic=True)
-    assert referred == ()
-    return test(context)
+    made = conditions.compiled(Condition(operator, "K:E", tuple(wanted)), deny=deny, dynamic=True)
+    assert made.referred == ()
+    return made.test(context)
 
 
 ROWS: dict[str, tuple[str, list[str], str, bool]] = {
@@ -228,8 +228,8 @@ def test_forms() -> None:
 
 
 def resolved(operator: str, wanted: str, context: dict[str, str | list[str]], *, deny: bool = False) -> tuple[bool, list[str]]:
-    test, referred = conditions.compiled(Condition(operator, "k:e", (wanted,)), deny=deny, dynamic=True)
-    return test(keys.context(context)), [variable.key for variable in referred]
+    made = conditions.compiled(Condition(operator, "k:e", (wanted,)), deny=deny, dynamic=True)
+    return made.test(keys.context(context)), [variable.key for variable in made.referred]
 
 
 def test_variables_in_values() -> None:
@@ -275,10 +275,10 @@ def test_several_values_against_a_variable() -> None:
 
 
 def test_older_documents_compare_the_text_of_variables() -> None:
-    test, referred = conditions.compiled(Condition("StringEquals", "k:e", ("${k:f}",)), deny=False, dynamic=False)
-    assert referred == ()
-    assert test(keys.context({"k:e": "${k:f}", "k:f": "x"}))
-    assert not test(keys.context({"k:e": "x", "k:f": "x"}))
+    made = conditions.compiled(Condition("StringEquals", "k:e", ("${k:f}",)), deny=False, dynamic=False)
+    assert made.referred == ()
+    assert made.test(keys.context({"k:e": "${k:f}", "k:f": "x"}))
+    assert not made.test(keys.context({"k:e": "x", "k:f": "x"}))
 
 
 def found(operator: str, *values: str) -> list[anchors.Anchor]:

@@ -1,4 +1,4 @@
-"""One program against one request: Denies and grants of resource policies, and the steps that a request may take."""
+"""One program against one request: Denies and grants of resource policies."""
 
 from typing import Any
 
@@ -164,15 +164,3 @@ def test_a_boundary_is_always_hit_by_not_principal() -> None:
 
 def test_a_deny_that_names_nobody_hits_everybody() -> None:
     assert denied(ALICE, {})
-
-
-def test_steps() -> None:
-    light = program({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringLike": {"k:e": ["a*"] * 50}}})
-    assert evaluate.steps(light.identity_bucket("s3:GetObject"), "x", NOTHING) == 0
-    listed = program({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"ForAnyValue:StringLike": {"k:e": ["a*"] * 5000}}})
-    several = keys.context({"k:e": ["x"] * 100}, multivalued=["k:e"])
-    assert evaluate.steps(listed.identity_bucket("s3:GetObject"), "x", several) == 3 + 5000 * 100
-    slow = program({"Effect": "Allow", "Action": "*", "Resource": ["*?a*"] * 20})
-    assert evaluate.steps(slow.identity_bucket("s3:GetObject"), "x" * 100, NOTHING) == 21 + 2 * 20 * 100
-    exact = program({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"k:e": ["a"] * 9000}}})
-    assert evaluate.steps(exact.identity_bucket("s3:GetObject"), "x", several) == 0

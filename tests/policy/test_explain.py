@@ -272,3 +272,25 @@ def test_a_trace_ends() -> None:
 def test_a_decision_that_failed_is_not_traced() -> None:
     traced = explain.trace(request(), policy.Layers(identity=(attached({}),)), Decision(Outcome.IMPLICITLY_DENIED, None, error="E: x"))
     assert (traced["error"], traced["layers"]) == ("E: x", [])
+
+
+def test_a_trace_ends_where_it_becomes_dear() -> None:
+    """Statements about other actions may be as heavy as they like: as many are traced as can be afforded."""
+    heavy = attached({}, *({"Action": "s3:*", "Resource": ["*?a*"] * 20} for _ in range(400)))
+    asked = policy.Request(ALICE, "orders:Ship", "x" * 8000, HOME, keys.context({}))
+    layers = policy.Layers(identity=(heavy, attached({})))
+    decision = policy.decide(asked, layers)
+    assert decision.allowed
+    traced = explain.trace(asked, layers, decision)
+    assert traced["truncated"] is True
+    statements = [len(document["statements"]) for document in traced["layers"][0]["policies"]]
+    assert 1 < statements[0] < 100
+
+
+def test_advice_ends_where_it_becomes_dear() -> None:
+    heavy = attached(*({"Condition": {"StringLike": {f"k:{i}": ["*?a*"] * 10}}} for i in range(200)))
+    asked, layers = request(), policy.Layers(identity=(heavy,) * 500)
+    denied = Decision(Outcome.IMPLICITLY_DENIED, Layer.IDENTITY)
+    assert len(explain.what_would_allow(asked, layers, denied)) == explain.MAX_ADVICE
+    long = policy.Request(ALICE, "orders:Ship", "x", HOME, keys.context({f"k:{i}": "y" * 8000 for i in range(16)}))
+    assert explain.what_would_allow(long, layers, denied) == ["no identity-based policy allows orders:Ship on x"]

@@ -6,9 +6,11 @@ import pytest
 
 from sekisho import policy
 from sekisho.policy import keys, layers
+from sekisho.policy.budget import Budget
 from sekisho.policy.compile import Program, compile_policy
-from sekisho.policy.decide import implied_context, nearly
+from sekisho.policy.decide import implied_context
 from sekisho.policy.document import from_json
+from sekisho.policy.reasons import nearly
 
 HOME = "111122223333"
 
@@ -55,7 +57,7 @@ def test_a_statement_for_somebody_else_nearly_allows_nobody() -> None:
     made = program([{"Effect": "Allow", "Action": "*", "Resource": "*", **statement} for statement in statements])
     asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b/k", HOME, keys.context({"k:e": "false"}))
     place = layers.Place(policy.Layer.RESOURCE, 0, policy.Attached(made))
-    assert [rule.statement.index for rule in nearly(place, asked, asked.context)] == [0]
+    assert [rule.statement.index for rule in nearly(place, asked, asked.context, Budget())] == [0]
 
 
 @pytest.mark.parametrize("layer", ["identity", "boundary", "session", "scps", "resource"])

@@ -1,12 +1,12 @@
 """What a condition demands of a key, as something to look up: a text, the beginning or the end of a text, a range of addresses.
 
 Only for conditions that a request without such a value cannot meet: no negation, no IfExists, no quantifier, no variable in the value.
-Those that cannot be looked up can still be asked by their value alone.
+Those that cannot be looked up can still be asked by their value alone (`conditions.Compiled.fits`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sekisho.policy import conditions, operands, patterns, variables
+from sekisho.policy import conditions, operands, patterns
 from sekisho.policy.document import Condition
 
 Kind = tuple[str, str, int]  # key; text, start, end or address; length of the start or end, mask of the address
@@ -37,15 +37,6 @@ def anchors(condition: Condition, *, dynamic: bool) -> Iterator[Anchor]:
         found = tuple(place for place in places if place is not None)
         if found and len(found) == len(places):
             yield found
-
-
-def fits(condition: Condition, *, dynamic: bool) -> conditions.Fits | None:
-    """What tells whether a value could meet the condition, and says yes in doubt; None for conditions that a missing key may meet."""
-    form = _demanding(condition, dynamic=dynamic)
-    if form is None or form.row is None:
-        return None
-    listed = [variables.parse(value, variables=False, wildcards=form.row.wildcards) for value in condition.values]
-    return form.row.make([tuple(part for part in parts if not isinstance(part, variables.Variable)) for parts in listed], True)
 
 
 def _demanding(condition: Condition, *, dynamic: bool) -> conditions.Form | None:

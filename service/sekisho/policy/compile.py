@@ -13,24 +13,25 @@ import threading
 from collections import OrderedDict
 from typing import TypeVar
 
-from sekisho.policy import document, index
+from sekisho.policy import budget, document, index, weights
+from sekisho.policy.budget import Weight
 from sekisho.policy.document import Policy
 from sekisho.policy.rules import ActionTest, Rule
 
-Bucket = tuple[index.Side | None, index.Side | None, tuple[int, int, int] | None]  # Deny, Allow, costs (see rules) where they count
+Bucket = tuple[index.Side | None, index.Side | None, Weight | None]  # Deny, Allow; of both, where that is not light
 
 MAX_ACTIONS = 1024  # remembered actions of one face of a program
-MAX_ACTION_LENGTH = 256  # longer ones are not remembered
+MAX_ACTION_LENGTH = 256  # longer ones are not remembered, and not decided
+MAX_LOOKUP = 2_000_000.0  # ns that finding the statements about an action may take, which happens once
 MAX_CACHED_CHARACTERS = 8 * 1024 * 1024  # of the texts of cached programs, each of which takes about 30 bytes once compiled
 
-_LIGHT, _QUICK = 1024, 16  # listed values and slow patterns: a bucket with fewer weighs nothing in a decision's budget
 _K = TypeVar("_K")
 
 
 class Program:
     """A compiled policy; immutable but for what it remembers. `indexed=False` asks every rule, in order, and remembers nothing."""
 
-    __slots__ = ("_buckets", "_exact", "_indexed", "_others", "_services", "identity", "policy", "resource", "rules")
+    __slots__ = ("_buckets", "_exact", "_indexed", "_lookup", "_others", "_services", "identity", "policy", "resource", "rules")
 
     def __init__(self, policy: Policy, *, indexed: bool = True) -> None:
         self.policy = policy
@@ -42,6 +43,7 @@ class Program:
         self._exact: dict[str, list[int]] = {}
         self._services: dict[str, list[tuple[int, ActionTest]]] = {}
         self._others: list[int] = []
+        self._lookup = weights.lookup([pattern for rule in self.rules for pattern in rule.statement.actions])
         for i, rule in enumerate(self.rules):
             if rule.statement.not_action or any(service is None for service, _, _ in rule.actions):
                 self._others.append(i)
@@ -62,13 +64,17 @@ class Program:
         return self._bucket(action, self.resource, of_resource=True)
 
     def _bucket(self, action: str, memory: dict[str, Bucket], *, of_resource: bool) -> Bucket:
+        fixed, of_character = self._lookup
+        if fixed + of_character * len(action) > MAX_LOOKUP:
+            raise budget.TooMuchWork("the policy has too many patterns of actions to look for this one")
         lowered = action.lower()
         if not self._indexed:
-            return _bucket([rule for rule in self.rules if rule.covers_action(lowered) and _fits(rule, of_resource)], indexed=False)
+            covered = [rule for rule in self.rules if rule.covers_action(lowered) and _fits(rule, of_resource)]
+            return _bucket(covered, indexed=False, of_resource=of_resource)
         covering = tuple(sorted(self._covering(lowered)))
         bucket = self._buckets.get((of_resource, covering))
         if bucket is None:
-            bucket = _bucket([self.rules[i] for i in covering if _fits(self.rules[i], of_resource)], indexed=True)
+            bucket = _bucket([self.rules[i] for i in covering if _fits(self.rules[i], of_resource)], indexed=True, of_resource=of_resource)
             _remember(self._buckets, (of_resource, covering), bucket)
         if len(action) <= MAX_ACTION_LENGTH:
             _remember(memory, action, bucket)
@@ -94,11 +100,12 @@ def _fits(rule: Rule, of_resource: bool) -> bool:
     return rule.grantees is not None if of_resource else rule.grantees is None and rule.statement.resources is not None
 
 
-def _bucket(rules: list[Rule], *, indexed: bool) -> Bucket:
-    denies, allows = ([rule for rule in rules if rule.deny is deny] for deny in (True, False))
-    asked, listed, slow = (sum(rule.cost[i] for rule in rules) for i in range(3))
-    counted = (asked, listed, slow) if listed > _LIGHT or slow > _QUICK else None
-    return index.side(denies, indexed=indexed), index.side(allows, indexed=indexed), counted
+def _bucket(rules: list[Rule], *, indexed: bool, of_resource: bool) -> Bucket:
+    deny, allow = (
+        index.side([rule for rule in rules if rule.deny is deny], indexed=indexed, of_resource=of_resource) for deny in (True, False)
+    )
+    weight = budget.total(side[-1] for side in (deny, allow) if side is not None)
+    return deny, allow, None if budget.is_light(weight) else weight
 
 
 def compile_policy(policy: Policy, *, indexed: bool = True) -> Program:

@@ -19,9 +19,10 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sekisho.policy import operands, patterns, variables
+from sekisho.policy import keys, operands, patterns, variables, weights
+from sekisho.policy.budget import NOTHING, Weight
 from sekisho.policy.document import Condition
 from sekisho.policy.keys import Values
 from sekisho.policy.patterns import Token
@@ -30,9 +31,12 @@ Fits = Callable[[str], bool]  # does a value of the request fit any of the liste
 Test = Callable[[Values], bool]
 
 
+def _texts(listed: Sequence[tuple[Token, ...]]) -> frozenset[str]:
+    return frozenset(patterns.text_of(tokens) for tokens in listed)
+
+
 def _exact(listed: Sequence[tuple[Token, ...]], _doubt: bool) -> Fits:
-    texts = frozenset(patterns.text_of(tokens) for tokens in listed)
-    return texts.__contains__
+    return _texts(listed).__contains__
 
 
 def _ignoring_case(listed: Sequence[tuple[Token, ...]], _doubt: bool) -> Fits:
@@ -42,19 +46,31 @@ def _ignoring_case(listed: Sequence[tuple[Token, ...]], _doubt: bool) -> Fits:
 
 def _like(listed: Sequence[tuple[Token, ...]], _doubt: bool) -> Fits:
     matchers = [patterns.matcher(tokens) for tokens in listed]
-    return matchers[0] if len(matchers) == 1 else lambda value: any(matches(value) for matches in matchers)
+    if len(matchers) == 1:
+        return matchers[0]
+
+    def fits(value: str) -> bool:
+        for matches in matchers:
+            if matches(value):
+                return True
+        return False
+
+    return fits
 
 
 def _arn(listed: Sequence[tuple[Token, ...]], doubt: bool) -> Fits:
     made = [operands.arn_matcher(tokens) for tokens in listed]
     matchers = [matches for matches in made if matches is not None]
+    unread = doubt and bool(made)
     otherwise = doubt and None in made
 
     def fits(value: str) -> bool:
+        segments = operands.arn_segments(value)
+        if segments is None:
+            return unread
         for matches in matchers:
-            found = matches(value)
-            if found or found is None:
-                return doubt if found is None else True
+            if matches(segments):
+                return True
         return otherwise
 
     return fits
@@ -108,45 +124,48 @@ def _address(listed: Sequence[tuple[Token, ...]], doubt: bool) -> Fits:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One row: how values are compared, whether the outcome is turned round, and what the listed values may hold."""
+    """One row: how values are compared, what that weighs, whether the outcome is turned round, and what the listed values may hold."""
 
     make: Callable[[Sequence[tuple[Token, ...]], bool], Fits]
+    weigh: Callable[[weights.Listed], weights.Cost]
+    reading: str = ""  # of weights.READINGS: how values are understood, where that is dear
     negated: bool = False
     variables: bool = False
     wildcards: bool = False
 
 
-def _ordered(prefix: str, read: Callable[[str], Any]) -> dict[str, Operator]:
+def _ordered(prefix: str, read: Callable[[str], Any], reading: str) -> dict[str, Operator]:
+    def row(compare: Callable[[Any, Any], bool], *, negated: bool = False) -> Operator:
+        return Operator(_compared(read, compare), weights.compared, reading, negated)
+
     return {
-        f"{prefix}Equals": Operator(_compared(read, operator.eq)),
-        f"{prefix}NotEquals": Operator(_compared(read, operator.eq), negated=True),
-        f"{prefix}LessThan": Operator(_compared(read, operator.lt)),
-        f"{prefix}LessThanEquals": Operator(_compared(read, operator.le)),
-        f"{prefix}GreaterThan": Operator(_compared(read, operator.gt)),
-        f"{prefix}GreaterThanEquals": Operator(_compared(read, operator.ge)),
+        f"{prefix}Equals": row(operator.eq),
+        f"{prefix}NotEquals": row(operator.eq, negated=True),
+        f"{prefix}LessThan": row(operator.lt),
+        f"{prefix}LessThanEquals": row(operator.le),
+        f"{prefix}GreaterThan": row(operator.gt),
+        f"{prefix}GreaterThanEquals": row(operator.ge),
     }
 
 
 OPERATORS: dict[str, Operator] = {
-    "StringEquals": Operator(_exact, variables=True),
-    "StringNotEquals": Operator(_exact, negated=True, variables=True),
-    "StringEqualsIgnoreCase": Operator(_ignoring_case, variables=True),
-    "StringNotEqualsIgnoreCase": Operator(_ignoring_case, negated=True, variables=True),
-    "StringLike": Operator(_like, variables=True, wildcards=True),
-    "StringNotLike": Operator(_like, negated=True, variables=True, wildcards=True),
-    **_ordered("Numeric", operands.number),
-    **_ordered("Date", operands.date),
-    "Bool": Operator(_compared(operands.boolean, operator.eq)),
-    "BinaryEquals": Operator(_compared(operands.binary, operator.eq)),
-    "IpAddress": Operator(_address),
-    "NotIpAddress": Operator(_address, negated=True),
-    "ArnEquals": Operator(_arn, variables=True, wildcards=True),
-    "ArnNotEquals": Operator(_arn, negated=True, variables=True, wildcards=True),
-    "ArnLike": Operator(_arn, variables=True, wildcards=True),
-    "ArnNotLike": Operator(_arn, negated=True, variables=True, wildcards=True),
+    "StringEquals": Operator(_exact, weights.looked_up, variables=True),
+    "StringNotEquals": Operator(_exact, weights.looked_up, negated=True, variables=True),
+    "StringEqualsIgnoreCase": Operator(_ignoring_case, weights.looked_up_in_any_case, variables=True),
+    "StringNotEqualsIgnoreCase": Operator(_ignoring_case, weights.looked_up_in_any_case, negated=True, variables=True),
+    "StringLike": Operator(_like, weights.like, variables=True, wildcards=True),
+    "StringNotLike": Operator(_like, weights.like, negated=True, variables=True, wildcards=True),
+    **_ordered("Numeric", operands.number, "number"),
+    **_ordered("Date", operands.date, "date"),
+    "Bool": Operator(_compared(operands.boolean, operator.eq), weights.compared),
+    "BinaryEquals": Operator(_compared(operands.binary, operator.eq), weights.decoded),
+    "IpAddress": Operator(_address, weights.in_networks, "address"),
+    "NotIpAddress": Operator(_address, weights.in_networks, "address", negated=True),
+    "ArnEquals": Operator(_arn, weights.like_arns, variables=True, wildcards=True),
+    "ArnNotEquals": Operator(_arn, weights.like_arns, negated=True, variables=True, wildcards=True),
+    "ArnLike": Operator(_arn, weights.like_arns, variables=True, wildcards=True),
+    "ArnNotLike": Operator(_arn, weights.like_arns, negated=True, variables=True, wildcards=True),
 }
-
-MAX_VALUES = 1024  # of one key in a request
 
 NULL = "Null"  # asks for the presence of a key, not for its value: stands beside the table, and takes no affixes
 FOR_ALL, FOR_ANY, IF_EXISTS = "ForAllValues", "ForAnyValue", "IfExists"
@@ -187,31 +206,48 @@ def form(written: str) -> Form | None:
     return Form(base, row, quantifier, if_exists=base != name)
 
 
-def compiled(condition: Condition, *, deny: bool, dynamic: bool) -> tuple[Test, tuple[variables.Variable, ...]]:
-    """The test of one condition and the variables that must have values before it is asked.
+class Compiled(NamedTuple):
+    """A condition made ready to be asked."""
+
+    test: Test
+    referred: tuple[variables.Variable, ...] = ()  # variables that must have values before it is asked
+    weight: Weight = NOTHING
+    fits: Fits | None = None  # all that the test asks of a key that has one value, where it needs such a key
+    reading: tuple[str, str, bool] | None = None  # key, how its values are read, whether all of them are
+
+
+def compiled(condition: Condition, *, deny: bool, dynamic: bool) -> Compiled:
+    """The test of one condition, and what there is to know of it.
 
     `deny` is the effect of its statement, which decides what doubt comes to; `dynamic`: the document's version has variables.
     """
     made = form(condition.operator)
     if made is None:
-        return _always(deny), ()
+        return Compiled(_always(deny), (), _PLAIN)
     key = condition.key.lower()
     if made.row is None:
-        return _null(key, condition.values, deny), ()
+        return Compiled(_null(key, condition.values, deny), (), _PLAIN)
     row = made.row
     listed = [variables.parse(value, variables=dynamic and row.variables, wildcards=row.wildcards) for value in condition.values]
     referred = tuple(variable for parts in listed for variable in variables.referred(parts))
     doubt = deny is not row.negated  # the row's own outcome is turned round after
     if not listed:
-        return _around(key, made, _always(False), deny), ()
-    if referred and row.make is _exact and len(listed) == 1 and made.is_plain:
-        return _is_resolved(key, listed[0], deny), referred
+        weight = weights.looked_up(()).condition(several=True)
+        return Compiled(_around(key, made, _always(False), deny, frozenset()), (), weight)
+    several = deny or made.quantifier != ""  # elsewhere a key with several values is never looked into
+    weight = row.weigh(listed).condition(several=several)
+    reading = (key, row.reading, several) if row.reading else None
+    alone = row.make is _exact and len(listed) == 1 and made.is_plain
     if referred:
-        return _resolving(key, made, listed, deny), referred
+        return Compiled(_is_resolved(key, listed[0], deny) if alone else _resolving(key, made, listed, deny), referred, weight)
     static = [tuple(part for part in parts if not isinstance(part, variables.Variable)) for parts in listed]
-    if row.make is _exact and len(listed) == 1 and made.is_plain:
-        return _is(key, patterns.text_of(static[0]), deny), ()
-    return _around(key, made, row.make(static, doubt), deny), ()
+    texts = _texts(static) if row.make is _exact else None
+    fits = texts.__contains__ if texts is not None else row.make(static, doubt)
+    test = _is(key, patterns.text_of(static[0]), deny) if alone else _around(key, made, fits, deny, texts)
+    return Compiled(test, (), weight, fits if made.is_plain else None, reading)
+
+
+_PLAIN = weights.Cost(each=50).condition(several=False)  # a test that looks at next to nothing
 
 
 def _always(outcome: bool) -> Callable[[object], bool]:
@@ -252,18 +288,21 @@ def _null(key: str, listed: Sequence[str], deny: bool) -> Test:
     return lambda context: absent if context.get(key) in (None, ()) else present
 
 
-def _around(key: str, made: Form, fits: Fits, deny: bool) -> Test:
-    """Quantifiers, IfExists and negation around one row; chosen once, so that a test is one call and one comparison."""
+def _around(key: str, made: Form, fits: Fits, deny: bool, texts: frozenset[str] | None = None) -> Test:
+    """Quantifiers, IfExists and negation around one row; chosen once, so that a test is one call and one comparison.
+
+    `texts` are the listed values where a value fits by being one of them.
+    """
     missing, negated = made.missing, made.row is not None and made.row.negated
-    quantified = all if made.quantifier == FOR_ALL else any
+    holds = _together(made, fits, texts)
     senseless = not made.quantifier and not deny
 
     def several(values: tuple[str, ...]) -> bool:
         if not values:
             return missing
-        if len(values) > MAX_VALUES:
-            raise ValueError(f"condition key `{key[:64]}` has {len(values)} values; at most {MAX_VALUES} are allowed")
-        return not senseless and quantified(fits(value) is not negated for value in values)
+        if len(values) > keys.MAX_VALUES:
+            raise ValueError(f"condition key `{key[:64]}` has {len(values)} values; at most {keys.MAX_VALUES} are allowed")
+        return not senseless and holds(values)
 
     def present(context: Values) -> bool:
         value = context.get(key)
@@ -287,23 +326,49 @@ def _around(key: str, made: Form, fits: Fits, deny: bool) -> Test:
     return negative if negated else positive
 
 
+def _together(made: Form, fits: Fits, texts: frozenset[str] | None) -> Callable[[tuple[str, ...]], bool]:
+    """What tells whether several values satisfy a row: every one of them under ForAllValues, else some."""
+    negated, every = made.row is not None and made.row.negated, made.quantifier == FOR_ALL
+    if texts is not None:
+        known = texts
+        whole = known.isdisjoint if negated is every else known.issuperset
+        return whole if every else lambda values: not whole(values)
+
+    def one_by_one(values: tuple[str, ...]) -> bool:
+        for value in values:
+            if (fits(value) is not negated) is not every:
+                return not every
+        return every
+
+    return one_by_one
+
+
 def _resolving(key: str, made: Form, listed: Sequence[tuple[variables.Part, ...]], deny: bool) -> Test:
     """As `_around`, for listed values that depend on the request."""
     row = made.row
     assert row is not None
     doubt = deny is not row.negated
+    resolvable = variables.guard(variable for parts in listed for variable in variables.referred(parts))
+    assert resolvable is not None
 
     def test(context: Values) -> bool:
-        resolved = [variables.resolve(parts, context) for parts in listed]
-        known = [tokens for tokens in resolved if tokens is not None]
-        if len(known) < len(resolved) and not deny:
+        if not deny and not resolvable(context):
             return False
-        return _around(key, made, row.make(known, doubt), deny)(context)
+        value = context.get(key)
+        if value is None:
+            return made.missing
+        resolved = [tokens for parts in listed if (tokens := variables.resolve(parts, context)) is not None]
+        if row.wildcards:
+            longest = len(value) if isinstance(value, str) else max(map(len, value), default=0)
+            short = [tokens for tokens in resolved if patterns.least(tokens) <= longest]
+            if row.make is _arn:  # in doubt it counts that there was a pattern, and whether it was one of ARNs
+                short += [_out_of_reach(tokens) for tokens in resolved if patterns.least(tokens) > longest]
+            resolved = short
+        return _around(key, made, row.make(resolved, doubt), deny, _texts(resolved) if row.make is _exact else None)(context)
 
     return test
 
 
-def is_exact(condition: Condition) -> bool:
-    """Whether listed values are looked up, however many they are."""
-    made = form(condition.operator)
-    return made is None or made.row is None or made.row.make in (_exact, _ignoring_case)
+def _out_of_reach(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Instead of a pattern that is longer than every value: a short one that no ARN matches, or that is no more one of ARNs than it was."""
+    return (":" * min(5, sum(token.count(":") for token in tokens if isinstance(token, str))),)

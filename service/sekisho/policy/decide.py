@@ -16,23 +16,30 @@ Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_eva
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 """
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import replace
 
-from sekisho.policy import evaluate, keys
+from sekisho.policy import budget, evaluate, keys, reasons, weights
+from sekisho.policy.budget import Budget, TooMuchWork
+from sekisho.policy.compile import MAX_ACTION_LENGTH
+from sekisho.policy.index import Side
 from sekisho.policy.keys import Values
 from sekisho.policy.layers import (
+    ALLOWED,
+    BOUNDARY,
+    IDENTITY,
+    IMPLICITLY_DENIED,
+    RCP,
+    SCP,
+    SESSION,
+    TRUST,
     Attached,
     Decision,
     Layer,
     Layers,
     Match,
-    Outcome,
     Place,
     Request,
     needs_resource_policy,
-    places,
     resource_layer,
 )
 from sekisho.policy.principals import DIRECT, LIMITED, NONE, OUTSIDERS
@@ -42,12 +49,15 @@ Hit = tuple[Attached, Rule]
 
 
 class _Denied(Exception):  # noqa: N818  # leaves the layers at once, as `StopIteration` leaves a loop
-    """A Deny matches."""
+    """A Deny matches: the first that was found."""
+
+    def __init__(self, match: Match) -> None:
+        self.match = match
 
 
-MAX_RESOURCE = 8192  # characters; AWS's ARNs have at most 2,048
-
-_MAX_EXAMINED = 64  # rules of a policy that are asked whether they lack a certain key
+MAX_RESOURCE = budget.LARGEST_RESOURCE
+MAX_POLICIES = 500  # AWS's quotas admit some 200, and inline policies of a few statements
+_MANY = 64  # policies; of more, light ones are weighed as well
 
 _TYPES = {
     "root": "Account",
@@ -65,16 +75,17 @@ def decide(request: Request, layers: Layers) -> Decision:
     try:
         return _decide(request, layers)
     except Exception as error:
-        return Decision(Outcome.IMPLICITLY_DENIED, None, error=f"{type(error).__name__}: {error}"[:512])
+        return Decision(IMPLICITLY_DENIED, None, error=f"{type(error).__name__}: {error}"[:512])
 
 
 def implied_context(request: Request) -> Values:
     """The request's context with what the request itself says of principal and resource, where the context does not."""
-    context, principal = request.context, request.principal
+    context = request.context
     if "aws:principalarn" in context and "aws:principaltype" in context and "aws:principalaccount" in context:
         if "aws:resourceaccount" in context or not (owner := request.owner):
             return context
         return {**context, "aws:resourceaccount": owner}
+    principal = request.principal
     implied = {
         "aws:principalarn": "" if principal.kind in OUTSIDERS else principal.entity_arn,
         "aws:principalaccount": "anonymous" if principal.kind == "anonymous" else principal.account,
@@ -98,26 +109,63 @@ def applying(request: Request, layers: Layers) -> Layers:
 
 def _decide(request: Request, layers: Layers) -> Decision:
     if request.action.lower() == "sts:getcalleridentity" and request.principal.kind != "anonymous":
-        return Decision(Outcome.ALLOWED, None)  # needs no permission and cannot be denied
-    if len(request.resource) > MAX_RESOURCE:
-        raise evaluate.TooMuchWork(f"the resource has {len(request.resource)} characters; at most {MAX_RESOURCE} are allowed")
+        return Decision(ALLOWED, None)  # needs no permission and cannot be denied
+    if len(request.resource) > MAX_RESOURCE or len(request.action) > MAX_ACTION_LENGTH or len(request.principal.arn) > MAX_RESOURCE:
+        _refuse(request)
+    keys.size(request.context)  # which refuses what is too large
     layers = applying(request, layers)
     context = implied_context(request)
+    counted = Budget()
+    count = _count(layers)
+    if count > _MANY:
+        if count > MAX_POLICIES:
+            raise TooMuchWork(f"{count} policies apply; at most {MAX_POLICIES} are allowed")
+        counted.strict = True
     try:
-        return _undenied(request, layers, context)
-    except _Denied:
-        return _explicit(request, layers, context)
+        return _undenied(request, layers, context, counted)
+    except _Denied as denied:
+        return reasons.explicit(request, layers, context, denied.match, counted.for_reasons())
 
 
-def _undenied(request: Request, layers: Layers, context: Values) -> Decision:
+def _refuse(request: Request) -> None:
+    """Say what is longer than anything may be."""
+    for name, text, most in (
+        ("resource", request.resource, MAX_RESOURCE),
+        ("action", request.action, MAX_ACTION_LENGTH),
+        ("ARN of the principal", request.principal.arn, MAX_RESOURCE),
+    ):
+        if len(text) > most:
+            raise TooMuchWork(f"the {name} has {len(text)} characters; at most {most} are allowed")
+
+
+def _count(layers: Layers) -> int:
+    """How many policies apply."""
+    count = len(layers.identity) + len(layers.boundary or ()) + len(layers.session or ())
+    if layers.scps:
+        count += sum(map(len, layers.scps))
+    if layers.rcps:
+        count += sum(map(len, layers.rcps))
+    return count
+
+
+def _charge_light(deny: Side | None, allow: Side | None, request: Request, context: Values, counted: Budget) -> None:
+    """Charge what does not count where there are few policies."""
+    counted.spend(weights.POLICY)
+    for side in (deny, allow):
+        if side is not None:
+            counted.charge(side[-1], request.resource, context)
+
+
+def _undenied(request: Request, layers: Layers, context: Values, counted: Budget) -> Decision:
     """The decision where no Deny matches; _Denied where one does."""
-    permitted = _organization(request, layers, context)
+    permitted = (layers.scps is None and layers.rcps is None) or _organization(request, layers, context, counted)
     worth, grant = NONE, None
     if layers.resource is not None:
-        worth, grant = _of_resource(layers.resource, request, layers, context)
-    identity = _of_identity(layers.identity, request, layers, context)
-    within_boundary = layers.boundary is None or _of_identity(layers.boundary, request, layers, context) is not None
-    within_session = layers.session is None or _of_identity(layers.session, request, layers, context) is not None
+        place = Place(resource_layer(request), 0, layers.resource)
+        worth, grant = _of_resource(place, request, context, counted, bounded=layers.boundary is not None)
+    identity = _of_identity(layers.identity, IDENTITY, request, context, counted)
+    within_boundary = layers.boundary is None or _of_identity(layers.boundary, BOUNDARY, request, context, counted) is not None
+    within_session = layers.session is None or _of_identity(layers.session, SESSION, request, context, counted) is not None
 
     principal = request.principal
     outsider = principal.kind in OUTSIDERS
@@ -126,19 +174,20 @@ def _undenied(request: Request, layers: Layers, context: Values) -> Decision:
     unlimited = same and worth == DIRECT
     denier: Layer | None = None
     if not permitted:
-        denier = Layer.SCP
+        denier = SCP
     elif principal.kind == "root" and request.action.lower() == "sts:assumerole":
-        denier = Layer.TRUST  # root credentials cannot assume a role
+        denier = TRUST  # root credentials cannot assume a role
     elif worth == NONE and (not same or needs_resource_policy(request.action, request.resource)):
         denier = resource_layer(request)
     elif asks_identity and identity is None:
-        denier = Layer.IDENTITY
+        denier = IDENTITY
     elif not (unlimited or within_boundary):
-        denier = Layer.BOUNDARY
+        denier = BOUNDARY
     elif not (unlimited or within_session):
-        denier = Layer.SESSION
+        denier = SESSION
     if denier is not None:
-        return Decision(Outcome.IMPLICITLY_DENIED, denier, (), _wanted(denier, request, layers, context))
+        missing = reasons.wanted(denier, request, layers, context, counted.for_reasons())
+        return Decision(IMPLICITLY_DENIED, denier, (), missing)
     return _allowed(request, layers, grant, identity if asks_identity else None)
 
 
@@ -147,25 +196,27 @@ def _allowed(request: Request, layers: Layers, grant: Rule | None, identity: Hit
     if grant is not None and layers.resource is not None:
         matched = (Match(resource_layer(request), 0, layers.resource, grant.statement),)
     if identity is not None:
-        matched = (*matched, Match(Layer.IDENTITY, 0, identity[0], identity[1].statement))
-    return Decision(Outcome.ALLOWED, matched[-1].layer, matched)
+        matched = (*matched, Match(IDENTITY, 0, identity[0], identity[1].statement))
+    return Decision(ALLOWED, matched[-1][0], matched)
 
 
-def _organization(request: Request, layers: Layers, context: Values) -> bool:
+def _organization(request: Request, layers: Layers, context: Values, counted: Budget) -> bool:
     """Whether every level of SCPs allows; _Denied also where an RCP denies."""
     if request.principal.kind == "service-linked-role":
         return True
-    for level in layers.rcps or ():
+    for i, level in enumerate(layers.rcps or ()):
         for attached in level:
-            _of_resource(attached, request, layers, context)
+            _of_resource(Place(RCP, i, attached), request, context, counted, bounded=layers.boundary is not None)
     permitted = True
-    for level in layers.scps or ():
-        if _of_identity(level, request, layers, context) is None:
+    for i, level in enumerate(layers.scps or ()):
+        if _of_identity(level, SCP, request, context, counted, i) is None:
             permitted = False
     return permitted
 
 
-def _of_identity(group: tuple[Attached, ...], request: Request, layers: Layers, context: Values) -> Hit | None:
+def _of_identity(
+    group: tuple[Attached, ...], layer: Layer, request: Request, context: Values, counted: Budget, level: int = 0
+) -> Hit | None:
     """An Allow of the group that matches; _Denied where a Deny does."""
     action, resource = request.action, request.resource
     hit: Hit | None = None
@@ -173,9 +224,13 @@ def _of_identity(group: tuple[Attached, ...], request: Request, layers: Layers, 
         program = attached.program
         deny, allow, heavy = program.identity.get(action) or program.identity_bucket(action)
         if heavy is not None:
-            _afford(request, layers, context)
-        if deny is not None and evaluate.first(deny, resource, context) is not None:
-            raise _Denied
+            counted.charge(heavy, resource, context)
+        elif counted.strict:
+            _charge_light(deny, allow, request, context, counted)
+        if deny is not None:
+            rule = evaluate.first(deny, resource, context)
+            if rule is not None:
+                raise _Denied(Match(layer, level, attached, rule.statement))
         if hit is None and allow is not None:
             rule = evaluate.first(allow, resource, context)
             if rule is not None:
@@ -183,83 +238,14 @@ def _of_identity(group: tuple[Attached, ...], request: Request, layers: Layers, 
     return hit
 
 
-def _of_resource(attached: Attached, request: Request, layers: Layers, context: Values) -> tuple[int, Rule | None]:
+def _of_resource(place: Place, request: Request, context: Values, counted: Budget, *, bounded: bool) -> tuple[int, Rule | None]:
     """What the policy of a resource is worth to the principal; _Denied where a Deny matches."""
-    program = attached.program
-    deny, allow, heavy = program.resource.get(request.action) or program.resource_bucket(request.action)
+    deny, allow, heavy = place.bucket(request.action)
     if heavy is not None:
-        _afford(request, layers, context)
+        counted.charge(heavy, request.resource, context)
+    elif counted.strict:
+        _charge_light(deny, allow, request, context, counted)
     if deny is not None:
-        for _ in evaluate.denying(deny, request.resource, context, request.principal, bounded=layers.boundary is not None):
-            raise _Denied
+        for rule in evaluate.denying(deny, request.resource, context, request.principal, bounded=bounded):
+            raise _Denied(Match(*place, rule.statement))
     return evaluate.granting(allow, request.resource, context, request.principal) if allow is not None else (NONE, None)
-
-
-def _afford(request: Request, layers: Layers, context: Values) -> None:
-    needed = sum(evaluate.steps(place.bucket(request.action), request.resource, context) for place in places(request, layers))
-    if needed > evaluate.MAX_STEPS:
-        raise evaluate.TooMuchWork(f"the policies could take {needed} steps for this request; at most {evaluate.MAX_STEPS} are allowed")
-
-
-def _explicit(request: Request, layers: Layers, context: Values) -> Decision:
-    found = [(place, rule) for place in places(request, layers) for rule in denials(place, request, layers, context)]
-    matched = tuple(Match(place.layer, place.level, place.attached, rule.statement) for place, rule in found)
-    missing = dict.fromkeys(key for _, rule in found for key in lacking(rule, context))
-    return Decision(Outcome.EXPLICITLY_DENIED, matched[0].layer, matched, tuple(missing))
-
-
-def _wanted(denier: Layer, request: Request, layers: Layers, context: Values) -> tuple[str, ...]:
-    """The keys that Allows of the denying layer asked for in vain."""
-    wanted: dict[str, None] = {}
-    for place in withholding(denier, request, layers, context):
-        side = place.bucket(request.action)[1]
-        for key, rules in side[4].items() if side is not None else ():
-            if key not in context:
-                asking = (rule for rule in rules[:_MAX_EXAMINED] if _concerns(rule, place, request, context))
-                names = (name for rule in asking for name in lacking(rule, context) if name.lower() == key)
-                wanted.update(dict.fromkeys(itertools.islice(names, 1)))
-    return tuple(wanted)
-
-
-def _concerns(rule: Rule, place: Place, request: Request, context: Values) -> bool:
-    """Whether an Allow is about the resource, as far as its variables have values, and about the principal."""
-    about = rule.covers_resource(request.resource, context) or (rule.guard is not None and not rule.guard(context))
-    return about and (not place.of_resource or (rule.grantees is not None and rule.grantees.grant(request.principal) > NONE))
-
-
-def denials(place: Place, request: Request, layers: Layers, context: Values) -> Iterator[Rule]:
-    """The Denies at one place that match."""
-    deny = place.bucket(request.action)[0]
-    if deny is None:
-        return iter(())
-    if place.of_resource:
-        return evaluate.denying(deny, request.resource, context, request.principal, bounded=layers.boundary is not None)
-    return evaluate.matching(deny, request.resource, context)
-
-
-def withholding(denier: Layer, request: Request, layers: Layers, context: Values) -> Iterator[Place]:
-    """The policies of the layer that denied; of SCPs those at levels that let nothing through."""
-    for place in places(request, layers):
-        if place.layer is not denier:
-            continue
-        level = layers.scps[place.level] if denier is Layer.SCP and layers.scps is not None else ()
-        if not level or _of_identity(level, request, layers, context) is None:
-            yield place
-
-
-def nearly(place: Place, request: Request, context: Values) -> Iterator[Rule]:
-    """The Allows at one place that fail by their conditions alone."""
-    allow = place.bucket(request.action)[1]
-    for rule in evaluate.covering(allow, request.resource, context) if allow is not None else ():
-        if rule.test is not None and not rule.test(context) and _concerns(rule, place, request, context):
-            yield rule
-
-
-def lacking(rule: Rule, context: Values) -> Iterator[str]:
-    """The keys, in their documented spelling, that the request lacks and on which the rule's outcome hung."""
-    for variable in rule.referred:
-        if variable.default is None and variable.key not in context:
-            yield keys.canonical(variable.key)
-    for condition, test in rule.tests:
-        if condition.key.lower() not in context and test(context) is rule.deny:
-            yield keys.canonical(condition.key)

@@ -7,23 +7,15 @@ by an index that has settled it, an entry without a condition test has no condit
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from sekisho.policy.compile import Bucket
 from sekisho.policy.index import Entries, Entry, Pivot, Side
 from sekisho.policy.keys import Values
 from sekisho.policy.principals import DIRECT, NONE, Principal
 from sekisho.policy.rules import Rule
 
-MAX_STEPS = 1_000_000
-"""Comparisons, and steps of slow patterns, that one decision may take at the worst."""
-
-
-class TooMuchWork(Exception):  # noqa: N818  # says what happened, as `StopIteration` does; decide turns it into a denial
-    """The policies of a request could take more steps than a decision is given."""
-
 
 def first(side: Side, resource: str, context: Values) -> Rule | None:
     """Some rule of the side that matches."""
-    exact, (starts, nodes), pivots, rest, _ = side
+    exact, (starts, nodes), pivots, rest, _, _ = side
     entries = exact(resource)
     if entries is not None:
         for _, test, rule in entries:
@@ -86,16 +78,6 @@ def granting(side: Side, resource: str, context: Values, principal: Principal) -
     return best, chosen
 
 
-def steps(bucket: Bucket, resource: str, context: Values) -> int:
-    """The most steps that a bucket may take for a request; 0 for all but the heaviest."""
-    if bucket[2] is None:
-        return 0
-    asked, listed, slow = bucket[2]
-    several = [len(value) for value in context.values() if isinstance(value, tuple)]
-    characters = len(resource) + sum(len(value) if isinstance(value, str) else sum(map(len, value)) for value in context.values())
-    return asked + listed * max(several, default=1) + 2 * slow * characters
-
-
 def _at_pivots(pivots: tuple[Pivot, ...], resource: str, context: Values) -> Iterator[Rule]:
     for pivot in pivots:
         for covers, test, rule in _turned(pivot, context):
@@ -117,7 +99,7 @@ def _turned(pivot: Pivot, context: Values) -> Entries:
 
 def _entries(side: Side, resource: str, context: Values | None) -> Iterator[Entry]:
     """The entries that the indexes leave; without a context, also those that a condition would rule out."""
-    exact, (starts, nodes), pivots, rest, _ = side
+    exact, (starts, nodes), pivots, rest, _, _ = side
     yield from exact(resource) or ()
     at = bisect_right(starts, resource) - 1
     while at >= 0:

@@ -4,15 +4,17 @@ Source of the sentences: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubl
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sekisho.policy import conditions, keys, variables
-from sekisho.policy.decide import applying, implied_context, lacking, nearly, withholding
+from sekisho.policy.budget import MAX_EXPLAINED, Budget, TooMuchWork
+from sekisho.policy.decide import applying, implied_context
 from sekisho.policy.document import VERSION, Condition
 from sekisho.policy.keys import Values
 from sekisho.policy.layers import Decision, Layer, Layers, Match, Outcome, Place, Request, places
 from sekisho.policy.principals import ACCOUNT, DIRECT, LIMITED, NONE
+from sekisho.policy.reasons import lacking, nearly, withholding
 from sekisho.policy.rules import Rule
 
 MAX_STATEMENTS = 2000  # of one trace
@@ -112,10 +114,11 @@ def trace(request: Request, layers: Layers, decision: Decision) -> dict[str, Any
     layers = applying(request, layers)
     context = implied_context(request)
     left = MAX_STATEMENTS
+    counted = _budget()
     for place in places(request, layers):
         rules = place.attached.program.rules
-        traced["truncated"] = traced["truncated"] or len(rules) > left
-        statements = [_statement(rule, place, request, layers, context) for rule in rules[:left]]
+        statements = list(itertools.islice(_statements(rules, place, request, layers, context, counted), left))
+        traced["truncated"] = traced["truncated"] or len(rules) > len(statements)
         left -= len(statements)
         if not traced["layers"] or traced["layers"][-1]["layer"] != place.layer.value or traced["layers"][-1]["level"] != place.level:
             traced["layers"].append({"layer": place.layer.value, "level": place.level, "policies": []})
@@ -133,14 +136,39 @@ def what_would_allow(request: Request, layers: Layers, decision: Decision) -> li
         return [_escape(match, context) for match in decision.matched][:MAX_ADVICE]
     if decision.layer is Layer.TRUST and request.principal.kind == "root":
         return ["root credentials cannot assume a role"]
-    close = (
-        f"needs {' and '.join(_unmet(rule, place, context))} ({_rule_name(rule, place)})"
-        for place in withholding(decision.layer, request, layers, context)
-        for rule in nearly(place, request, context)
-    )
+    close = itertools.islice(_close(decision.layer, request, layers, context), MAX_ADVICE)
     level = "" if decision.layer is not Layer.SCP else " at every level of the organization"
     nothing = f"no {_NOUNS[decision.layer][0]} allows {request.action} on {request.resource}{level}"
-    return list(itertools.islice(close, MAX_ADVICE)) or [nothing]
+    return list(close) or [nothing]
+
+
+def _budget() -> Budget:
+    counted = Budget()
+    counted.left, counted.strict = MAX_EXPLAINED, True
+    return counted
+
+
+def _close(denier: Layer, request: Request, layers: Layers, context: Values) -> Iterator[str]:
+    """What Allows need that are about the request, as far as finding them can be afforded."""
+    counted = _budget()
+    try:
+        for place in withholding(denier, request, layers, context, counted):
+            for rule in nearly(place, request, context, counted):
+                yield f"needs {' and '.join(_unmet(rule, place, context))} ({_rule_name(rule, place)})"
+    except TooMuchWork:
+        return
+
+
+def _statements(
+    rules: Sequence[Rule], place: Place, request: Request, layers: Layers, context: Values, counted: Budget
+) -> Iterator[dict[str, Any]]:
+    """The traces of a policy's statements, as far as they can be afforded."""
+    try:
+        for rule in rules:
+            counted.charge(rule.about, request.resource, context)
+            yield _statement(rule, place, request, layers, context)
+    except TooMuchWork:
+        return
 
 
 def _statement(rule: Rule, place: Place, request: Request, layers: Layers, context: Values) -> dict[str, Any]:

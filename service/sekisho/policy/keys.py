@@ -1,7 +1,8 @@
 """Condition keys: what each global key holds, how many values it has, and who may say so.
 
 A context maps keys in lower case to text, or to a tuple where the key has several values. Keys that the principal owns come from its
-records and its session alone; a caller that asks about somebody cannot give them.
+records and its session alone; a caller that asks about somebody cannot give them. How large a context may be is said here, once: above
+what AWS can ask for (three times 50 tags of 384 characters), and small enough that a decision can be afforded.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 """
@@ -9,12 +10,21 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_cond
 import enum
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from sekisho.errors import ValidationError
 
 Value = str | tuple[str, ...]
 Values = Mapping[str, Value]
+
+MAX_KEYS = 512
+MAX_VALUES = 256  # of one key
+MAX_LENGTH = 8_192  # characters of one value
+MAX_KEY_LENGTH = 16_384  # characters of one key's values together
+MAX_ALL_VALUES = 1_024  # of all keys together
+MAX_ALL_LENGTH = 131_072  # characters of all keys and values together
+
+LONG = 600  # characters of a piece, from which on searching for it costs no more by the piece's length (see weights)
 
 
 class Type(enum.Enum):
@@ -88,10 +98,28 @@ _OWNED = (Source.PRINCIPAL, Source.SESSION)
 _OWNED_PREFIXES = ("aws:principal", "saml:")
 
 
+class Size(NamedTuple):
+    """The most that any one key of a context holds; never less than one value."""
+
+    values: int
+    characters: int  # of all its values together
+    squares: int  # of its values, each times its own length
+
+
+LARGEST = Size(MAX_VALUES, MAX_KEY_LENGTH, MAX_KEY_LENGTH * LONG)
+
+
+def squares(length: int) -> int:
+    """A length times itself, as far as that matters to a search."""
+    return length * min(length, LONG)
+
+
 class Context(dict[str, Value]):
     """The condition keys of one request, read-only."""
 
-    __slots__ = ()
+    __slots__ = ("measured",)
+
+    measured: Size  # once `size` has been asked
 
     def _refuse(self, *_args: object, **_named: object) -> NoReturn:
         raise TypeError("a context cannot be changed")
@@ -103,7 +131,7 @@ def context(values: Mapping[str, str | Sequence[str]], multivalued: Collection[s
     """Build a context from keys as they are written; ValidationError when a key stands twice in different case.
 
     A list stays a list for keys of `multivalued` and for global keys that have several values; elsewhere a list of one is its item and an
-    empty list no key at all.
+    empty list no key at all. ValidationError also where a limit above is passed.
     """
     several = {name.lower() for name in multivalued}
     built: dict[str, Value] = {}
@@ -117,7 +145,53 @@ def context(values: Mapping[str, str | Sequence[str]], multivalued: Collection[s
             built[key] = items
         elif items:
             built[key] = items[0]
-    return Context(built)
+    made = Context(built)
+    size(made)
+    return made
+
+
+def size(context: Values) -> Size:
+    """How large a context is; ValidationError where it is larger than any may be. A Context is measured once."""
+    found = getattr(context, "measured", None)
+    if found is None:
+        found = _size(context)
+        if isinstance(context, Context):
+            context.measured = found
+    return found
+
+
+def _size(context: Values) -> Size:
+    most = longest = widest = values = characters = 0
+    for key, value in context.items():
+        if isinstance(value, str):
+            count, length = 1, len(value)
+            square = length * min(length, LONG)
+            one = length
+        else:
+            lengths = list(map(len, value))
+            count, length, one = len(lengths), sum(lengths), max(lengths, default=0)
+            square = sum(map(squares, lengths))
+        if count > MAX_VALUES or one > MAX_LENGTH or length > MAX_KEY_LENGTH:
+            raise ValidationError(_excess(key, count, one, length))
+        values += count
+        characters += len(key) + length
+        most, longest, widest = max(most, count), max(longest, length), max(widest, square)
+    if len(context) > MAX_KEYS:
+        raise ValidationError(f"a context has {len(context)} condition keys; at most {MAX_KEYS} are allowed")
+    if values > MAX_ALL_VALUES:
+        raise ValidationError(f"the condition keys have {values} values together; at most {MAX_ALL_VALUES} are allowed")
+    if characters > MAX_ALL_LENGTH:
+        raise ValidationError(f"the condition keys and their values have {characters} characters; at most {MAX_ALL_LENGTH} are allowed")
+    return Size(max(most, 1), longest, widest)
+
+
+def _excess(key: str, count: int, longest: int, length: int) -> str:
+    name = f"condition key `{key[:64]}`"
+    if count > MAX_VALUES:
+        return f"{name} has {count} values; at most {MAX_VALUES} are allowed"
+    if longest > MAX_LENGTH:
+        return f"{name} has a value of {longest} characters; at most {MAX_LENGTH} are allowed"
+    return f"{name} has values of {length} characters together; at most {MAX_KEY_LENGTH} are allowed"
 
 
 def find(name: str) -> Key | None:

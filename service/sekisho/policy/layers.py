@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sekisho import arn
 from sekisho.policy.compile import Bucket, Program
@@ -29,6 +30,10 @@ class Outcome(enum.Enum):
     ALLOWED = "Allowed"
     IMPLICITLY_DENIED = "ImplicitlyDenied"
     EXPLICITLY_DENIED = "ExplicitlyDenied"
+
+
+RCP, SCP, RESOURCE, TRUST, IDENTITY, BOUNDARY, SESSION = Layer  # to look a member of an Enum up costs 0.1 µs in CPython 3.11
+ALLOWED, IMPLICITLY_DENIED, EXPLICITLY_DENIED = Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,7 @@ class Layers:
     rcps: tuple[tuple[Attached, ...], ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):  # as are the two below: one costs a fifth of what a frozen dataclass costs
     """A statement that determined a decision, and where it stands; `level` is that of an SCP or RCP, 0 elsewhere."""
 
     layer: Layer
@@ -79,12 +83,12 @@ class Match:
     statement: Statement
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The outcome and its reasons.
 
     `layer` denied or granted. `matched` are all Denies that matched, or an Allow of each layer that granted. `missing_keys` are condition
-    keys that the request lacked and that statements of the denying layer asked for. `error` says why nothing could be decided.
+    keys that the request lacked and that statements of the denying layer asked for. `error` says why nothing could be decided. Reasons
+    that would take too long to find are left out: of several Denies at least the first is named.
     """
 
     outcome: Outcome
@@ -99,8 +103,7 @@ class Decision:
         return self.outcome is Outcome.ALLOWED
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a policy stands among the layers."""
 
     layer: Layer
@@ -110,7 +113,8 @@ class Place:
     @property
     def of_resource(self) -> bool:
         """Whether the policy is one of a resource, which says whom it means."""
-        return self.layer in _OF_RESOURCES
+        layer = self.layer
+        return layer is RESOURCE or layer is TRUST or layer is RCP
 
     def bucket(self, action: str) -> Bucket:
         """What the policy says about an action."""
@@ -120,31 +124,31 @@ class Place:
         return program.identity.get(action) or program.identity_bucket(action)
 
 
-_OF_RESOURCES = frozenset((Layer.RCP, Layer.RESOURCE, Layer.TRUST))
-
-
 def places(request: Request, layers: Layers) -> Iterator[Place]:
     """Every policy that applies, in the order in which the layers are asked."""
     if request.principal.kind != "service-linked-role":
-        for layer, levels in ((Layer.RCP, layers.rcps), (Layer.SCP, layers.scps)):
-            yield from (Place(layer, i, attached) for i, level in enumerate(levels or ()) for attached in level)
+        for layer, levels in ((RCP, layers.rcps), (SCP, layers.scps)):
+            for i, level in enumerate(levels or ()):
+                for attached in level:
+                    yield Place(layer, i, attached)
     if layers.resource is not None:
         yield Place(resource_layer(request), 0, layers.resource)
-    for layer, group in ((Layer.IDENTITY, layers.identity), (Layer.BOUNDARY, layers.boundary), (Layer.SESSION, layers.session)):
-        yield from (Place(layer, 0, attached) for attached in group or ())
+    for layer, group in ((IDENTITY, layers.identity), (BOUNDARY, layers.boundary), (SESSION, layers.session)):
+        for attached in group or ():
+            yield Place(layer, 0, attached)
 
 
 def resource_layer(request: Request) -> Layer:
     """What to call the resource policy of a request."""
-    return Layer.TRUST if is_trust(request.action, request.resource) else Layer.RESOURCE
+    return TRUST if is_trust(request.action, request.resource) else RESOURCE
 
 
 def needs_resource_policy(action: str, resource: str) -> bool:
     """Whether the policy of the resource must allow, also within the account: trust policies of roles, key policies of KMS keys."""
-    lowered = action.lower()
-    if lowered.startswith("sts:"):
-        return lowered.startswith("sts:assumerole") or is_trust(action, resource)
-    return lowered.startswith("kms:") and ":kms:" in resource and resource.split(":", 5)[-1].startswith("key/")
+    service = action[:4].lower()
+    if service == "sts:":
+        return action.lower().startswith("sts:assumerole") or is_trust(action, resource)
+    return service == "kms:" and ":kms:" in resource and resource.split(":", 5)[-1].startswith("key/")
 
 
 def is_trust(action: str, resource: str) -> bool:

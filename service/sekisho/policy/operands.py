@@ -112,18 +112,21 @@ def network(text: str) -> tuple[int, int] | None:
     return first & mask, mask
 
 
-def arn_matcher(pattern: Sequence[Token]) -> Callable[[str], bool | None] | None:
-    """What tells whether an ARN matches, segment by segment (None: the text is no ARN); None when the pattern has not six segments."""
+def arn_segments(text: str) -> list[str] | None:
+    """The six segments of an ARN; None of a text that is none."""
+    segments = text.split(":", 5)
+    return segments if len(segments) == 6 and segments[0] == "arn" else None
+
+
+def arn_matcher(pattern: Sequence[Token]) -> Callable[[Sequence[str]], bool] | None:
+    """What tells whether the segments of an ARN match, one by one; None when the pattern has not six."""
     segments = _segments(pattern)
     if segments is None:
         return None
     literals = [(i, patterns.text_of(segment)) for i, segment in enumerate(segments) if all(isinstance(token, str) for token in segment)]
     wild = [(i, patterns.matcher(segment)) for i, segment in enumerate(segments) if any(not isinstance(token, str) for token in segment)]
 
-    def match(text: str) -> bool | None:
-        parts = text.split(":", 5)
-        if len(parts) != 6 or parts[0] != "arn":
-            return None
+    def match(parts: Sequence[str]) -> bool:
         for i, literal in literals:
             if parts[i] != literal:
                 return False

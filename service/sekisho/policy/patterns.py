@@ -44,15 +44,23 @@ def text_of(pattern: Sequence[Token]) -> str:
 def normal(pattern: Sequence[Token]) -> tuple[Token, ...]:
     """Join neighbouring literals and stars, drop empty literals."""
     joined: list[Token] = []
+    literal: list[str] = []  # joined at once: one after another would copy what variables brought again and again
     for token in pattern:
         if isinstance(token, str):
-            if joined and isinstance(joined[-1], str):
-                joined[-1] += token
-            elif token:
-                joined.append(token)
-        elif token is ONE or not joined or joined[-1] is not ANY:
+            if token:
+                literal.append(token)
+            continue
+        if literal:
+            joined.append("".join(literal))
+            literal.clear()
+        if token is ONE or not joined or joined[-1] is not ANY:
             joined.append(token)
-    return tuple(joined)
+    return (*joined, "".join(literal)) if literal else tuple(joined)
+
+
+def least(pattern: Sequence[Token]) -> int:
+    """The characters of the shortest text that can match."""
+    return sum(0 if token is ANY else 1 if isinstance(token, Wildcard) else len(token) for token in pattern)
 
 
 @lru_cache(maxsize=512)

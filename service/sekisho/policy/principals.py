@@ -13,6 +13,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sekisho import arn
 from sekisho.policy import conditions
@@ -44,10 +45,7 @@ class Principal:
         """`aws:PrincipalArn`: of a session the role's ARN, without its path where that is not known."""
         if self.role_arn or self.kind not in SESSIONS:
             return self.role_arn or self.arn
-        segments = self.arn.split(":", 5)
-        if len(segments) != 6 or not segments[5].startswith("assumed-role/"):
-            return self.arn
-        return ":".join((*segments[:2], "iam", "", segments[4], f"role/{segments[5].split('/')[1]}"))
+        return _pathless(self.arn)
 
 
 class Grantees:
@@ -156,6 +154,16 @@ def _account(name: str) -> str:
     return segments[4] if len(segments) == 6 and segments[5] == "root" and segments[2] == "iam" else ""
 
 
+@lru_cache(maxsize=1024)  # a resource policy asks about the same session at every statement
+def _pathless(session: str) -> str:
+    """The ARN of a session's role, without its path."""
+    segments = session.split(":", 5)
+    if len(segments) != 6 or not segments[5].startswith("assumed-role/"):
+        return session
+    return ":".join((*segments[:2], "iam", "", segments[4], f"role/{segments[5].split('/')[1]}"))
+
+
+@lru_cache(maxsize=1024)  # likewise
 def _role(name: str) -> tuple[str, str] | None:
     """Account and name of a role's ARN."""
     segments = name.split(":", 5)

@@ -4,8 +4,10 @@
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from sekisho.policy import conditions, patterns, variables
+from sekisho.policy import budget, conditions, patterns, variables, weights
+from sekisho.policy.budget import Weight
 from sekisho.policy.document import Condition, Statement
 from sekisho.policy.keys import Values
 from sekisho.policy.patterns import ANY, Wildcard
@@ -19,37 +21,49 @@ class Rule:
     """One statement; immutable."""
 
     __slots__ = (
+        "_about",
         "actions",
-        "cost",
+        "anchors",
+        "conditions",
         "covers",
         "deny",
         "dynamic",
         "grantees",
         "guard",
+        "reach",
         "referred",
         "resources",
         "statement",
         "test",
         "tests",
+        "told",
+        "weight",
     )
 
     def __init__(self, statement: Statement, *, dynamic: bool) -> None:
         self.statement = statement
+        self.anchors: tuple[Any, ...] | None = None  # the index's to find and to keep (`anchors.Anchor`)
         self.deny = statement.effect == "Deny"
         self.dynamic = dynamic
         self.actions = tuple(_action(pattern) for pattern in statement.actions)
         self.resources = tuple(variables.parse(text, variables=dynamic, wildcards=True) for text in statement.resources or ())
         self.covers = tuple(_resource_test(parts) for parts in self.resources)
         made = [conditions.compiled(condition, deny=self.deny, dynamic=dynamic) for condition in statement.conditions]
+        self.conditions = tuple(made)  # one for each of the statement's
         self.tests: tuple[tuple[Condition, conditions.Test], ...] = tuple(
-            zip(statement.conditions, [test for test, _ in made], strict=True)
+            zip(statement.conditions, [condition.test for condition in made], strict=True)
         )
-        self.referred = _referred(*self.resources, *(referred for _, referred in made)) if dynamic else ()
+        self.referred = _referred(*self.resources, *(condition.referred for condition in made)) if dynamic else ()
         # A Deny is not undone by a variable without a value: only what names it does not fit.
         self.guard = None if self.deny else variables.guard(self.referred)
-        self.test = _all([*([self.guard] if self.guard else ()), *(test for test, _ in made)])
+        self.test = self._test_of(made)
         self.grantees = Grantees(statement) if statement.principals is not None else None
-        self.cost = _cost(statement)
+        self.reach = tuple(weights.resource(parts) for parts in self.resources)  # what asking each of the resources weighs
+        self.weight = budget.total(condition.weight for condition in made)  # ... and all of the conditions
+        if self.referred:
+            self.weight = budget.plus(self.weight, weights.TEST * (1 + len(self.referred)))
+        self.told = weights.TOLD + weights.LACKING * (len(made) + len(self.referred))  # ... to be among the reasons of a decision
+        self._about: Weight | None = None
 
     def covers_action(self, action: str) -> bool:
         """Whether the statement is about the action, which is given in lower case."""
@@ -60,7 +74,24 @@ class Rule:
         """Whether the statement is about the resource; without a Resource element it is about all."""
         if self.statement.resources is None:
             return True
-        return any(covers(resource, context) for covers in self.covers) is not self.statement.not_resource
+        for covers in self.covers:
+            if covers(resource, context):
+                return not self.statement.not_resource
+        return self.statement.not_resource
+
+    @property
+    def about(self) -> Weight:
+        """What all that the statement can be asked weighs, and telling it."""
+        if self._about is None:
+            self._about = budget.plus(budget.total((*self.reach, self.weight)), self.told)
+        return self._about
+
+    def beside(self, settled: int) -> conditions.Test | None:
+        """The test of all conditions but one."""
+        return self._test_of([condition for i, condition in enumerate(self.conditions) if i != settled])
+
+    def _test_of(self, made: Iterable[conditions.Compiled]) -> conditions.Test | None:
+        return _all([*([self.guard] if self.guard else ()), *(condition.test for condition in made)])
 
 
 def _action(pattern: str) -> tuple[str | None, str | None, ActionTest]:
@@ -87,7 +118,8 @@ def _resource_test(parts: tuple[variables.Part, ...]) -> ResourceTest:
 
     def dynamic(resource: str, context: Values) -> bool:
         resolved = variables.resolve(parts, context)
-        return resolved is not None and patterns.resource_matcher(resolved)(resource)
+        # A pattern longer than the text is not even made.
+        return resolved is not None and patterns.least(resolved) <= len(resource) and patterns.resource_matcher(resolved)(resource)
 
     stem = parts[:-1] if parts[-1] is ANY else parts
     if any(isinstance(part, Wildcard) for part in stem):
@@ -122,14 +154,3 @@ def _all(tests: list[conditions.Test]) -> conditions.Test | None:
         return True
 
     return every
-
-
-def _cost(statement: Statement) -> tuple[int, int, int]:
-    """How many comparisons a statement may take whatever is asked, how many for each value of a key, how many for each character."""
-    resources = statement.resources or ()
-    listed = [value for condition in statement.conditions if not conditions.is_exact(condition) for value in condition.values]
-    return 1 + len(resources) + len(statement.conditions), len(listed), sum(map(_is_slow, (*resources, *listed)))
-
-
-def _is_slow(text: str) -> bool:
-    return ("?" in text or "*" in text[:-1]) and patterns.is_slow(patterns.tokens(text))
