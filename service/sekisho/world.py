@@ -72,7 +72,26 @@ class KeyRecord:
     secret: str = field(repr=False)
 
 
-Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecord
+@dataclass(frozen=True, slots=True)
+class EntityRecord:
+    """What has a name, as our own operations see it: by `arn`, `tags` and `boundary_arn` they are permitted or not.
+
+    `tags` are in the order of their keys. `boundary_arn` and `password_last_used_at` are of users and roles.
+    """
+
+    id: str
+    account_id: str
+    kind: str  # "user", "role", "group", "policy"...
+    name: str
+    path: str
+    arn: str
+    created_at: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
+    boundary_arn: str | None = None
+    password_last_used_at: datetime | None = None
+
+
+Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecord | EntityRecord
 
 
 @dataclass(frozen=True, slots=True)
