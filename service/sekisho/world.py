@@ -153,14 +153,25 @@ class UnknownPrincipal(NotFound):
     """The principal of a credential is gone; the edge says it as AWS does."""
 
 
+class InactiveAccount(UnknownPrincipal):
+    """The principal is there, but its account is suspended or closed."""
+
+    @property
+    def code(self) -> str:
+        """To who asks about the principal it is as if it were gone."""
+        return UnknownPrincipal.__name__
+
+
 Lookup = Callable[[str], Record | None]
 
 
 def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
     """Compose a subject's records; UnknownPrincipal when the principal no longer exists, Unavailable when a record is missing."""
     account = lookup(subject.account_id)
-    if not isinstance(account, AccountRecord) or account.status != "ACTIVE":
-        raise UnknownPrincipal("The account of the credentials is not active.")
+    if not isinstance(account, AccountRecord):
+        raise UnknownPrincipal("The account of the credentials does not exist.")
+    if account.status != "ACTIVE":
+        raise InactiveAccount("The account of the credentials is not active.")
     session = subject.session
     record = account if subject.id == subject.account_id else lookup(subject.id)
     if not isinstance(record, PrincipalRecord | AccountRecord) or (isinstance(record, PrincipalRecord) and record.account_id != account.id):

@@ -35,7 +35,9 @@ def serve(
     metrics: Annotated[
         str, typer.Option(envvar="SEKISHO_METRICS", help="Where /metrics is, if not beside /healthz; each worker takes the next port.")
     ] = "",
-    tls_cert: Annotated[Path | None, typer.Option(envvar="SEKISHO_TLS_CERT", help="The certificate with its chain (PEM).")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(envvar="SEKISHO_TLS_CERT", help="The certificate with its chain (PEM), for gRPC and HTTP.")
+    ] = None,
     tls_key: Annotated[Path | None, typer.Option(envvar="SEKISHO_TLS_KEY", help="Its private key (PEM).")] = None,
     tls_client_ca: Annotated[
         Path | None,
@@ -86,7 +88,8 @@ def serve(
 def _welcome(endpoints: "Endpoints", data_dir: Path, tls_cert: Path | None) -> None:
     """Say where it listens, where the credentials are, and three commands to paste."""
     where = connection.reachable(endpoints.grpc)
-    lines = [f"gRPC         {where}", f"HTTP         http://{connection.reachable(endpoints.http)}/readyz"]
+    scheme = "http" if tls_cert is None else "https"
+    lines = [f"gRPC         {where}", f"HTTP         {scheme}://{connection.reachable(endpoints.http)}/readyz"]
     if (credentials := data_dir / "credentials").exists():
         lines.append(f"credentials  {credentials} (profile `root`)")
     sekisho, shop = _program(data_dir, tls_cert), _from_here(example("shop"))

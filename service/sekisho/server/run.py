@@ -107,6 +107,9 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
         master_key=options.master_key,
         certificate=options.tls_cert.read_bytes() if options.tls_cert is not None else None,
         key=options.tls_key.read_bytes() if options.tls_key is not None else None,
+        files=(options.tls_cert.resolve(), options.tls_key.resolve())
+        if options.tls_cert is not None and options.tls_key is not None
+        else None,
         client_ca=options.tls_client_ca.read_bytes() if options.tls_client_ca is not None else None,
         workloads=workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads(),
         edge=edge,
@@ -180,7 +183,7 @@ def key_ring(database: db.Database, options: Options) -> KeyRing:
 def refuse_plaintext(name: str, listener: str, options: Options) -> None:
     """Without TLS only loopback is listened on, unless somebody insists."""
     host, _ = split(listener)
-    encrypted = options.tls_cert is not None and options.tls_key is not None and name == "--grpc"
+    encrypted = options.tls_cert is not None and options.tls_key is not None
     if bool(options.tls_cert) != bool(options.tls_key):
         raise InvalidArgument("--tls-cert and --tls-key go together")
     if not (encrypted or options.insecure or _loopback(host)):

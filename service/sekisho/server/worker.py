@@ -53,6 +53,7 @@ class Listen:
     audience: str
     master_key: bytes | None = field(default=None, repr=False)
     certificate: bytes | None = None
+    files: tuple[Path, Path] | None = None  # certificate and key once more: for HTTP, Python reads them from files only
     client_ca: bytes | None = None  # then every client shows a certificate that these authorities vouch for
     workloads: Workloads = field(default_factory=Workloads)
     key: bytes | None = field(default=None, repr=False)
@@ -117,7 +118,9 @@ def _over_http(made: Node, listen: Listen) -> Iterator[None]:
     lanes = Lanes("http", decide=2, control=2)
     edge = listen.edge(made, lanes, listen.skew) if listen.edge is not None else None
     apart = bool(listen.metrics)
-    listeners = [Listener(http.application(http.health(made) | ({} if apart else http.metrics()), edge), _bound(listen.http))]
+    pages = http.health(made) | ({} if apart else http.metrics())
+    tls = http.encrypted(*listen.files) if listen.files is not None else None
+    listeners = [Listener(http.application(pages, edge), _bound(listen.http), tls=tls)]
     if apart:
         listeners.append(Listener(http.application(http.metrics(), None), _bound(listen.metrics)))
     for listener in listeners:
