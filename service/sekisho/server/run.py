@@ -56,6 +56,7 @@ class Options:
     tls_client_ca: Path | None = None  # whose certificates clients over gRPC have to show
     spiffe_map: Path | None = None  # which of them are which principals
     insecure: bool = False
+    pin: bool = True  # each worker to a core
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -115,6 +116,7 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
         edge=edge,
         skew=timedelta(minutes=options.clock_skew),
         metrics=options.metrics,
+        pin=options.pin,
     )
 
     def ready() -> None:

@@ -23,7 +23,7 @@ from sekisho.authorize.workloads import Workloads
 from sekisho.lanes import Lanes
 from sekisho.operations import OPERATIONS, unanswered
 from sekisho.secrets import KeyRing
-from sekisho.server import handlers, http, node
+from sekisho.server import cores, handlers, http, node
 from sekisho.server.http import Edge, Listener
 
 PACKAGES = ("authorize", "iam", "sts")
@@ -61,6 +61,7 @@ class Listen:
     edge: Edge | None = None
     skew: timedelta = sigv4.SKEW
     metrics: str = ""  # empty: with everything else
+    pin: bool = True
 
 
 def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, grace: float) -> None:
@@ -69,6 +70,8 @@ def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, 
     if missing:
         raise TypeError(f"without a function or resolver: {', '.join(missing)}")
     sys.setswitchinterval(SWITCH_INTERVAL)
+    if listen.pin:
+        cores.pin(listen.index, listen.data_dir)
     spool = listen.data_dir / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
     ring = KeyRing.open(listen.data_dir / "keyring.json", listen.master_key)
