@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, event, func, inspect, select
+from sqlalchemy import event, func, inspect, select
 from sqlalchemy import insert as into
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from sekisho import db, inserts
+from sekisho import db, prepared
 from sekisho.errors import InvalidArgument
-from sekisho.inserts import Prepared
+from sekisho.prepared import Prepared
 from sekisho.tables import AuditRecord, Change, Revision
 
 LATEST = "SELECT number, nonce FROM revisions ORDER BY number DESC LIMIT 1"
@@ -80,16 +80,7 @@ def insert(session: Session, row: db.Base) -> None:
     """As `session.add`, for a row that the call does not come back to: it is inserted with the commit, after what the session flushes."""
     touched: Touched = session.info[_TOUCHED]
     touched.ids.update(getattr(row, column) for column in type(row).touches or ())
-
-    def step(connection: Connection) -> Callable[[], None]:
-        inserts.insert(connection, row)
-        return _nothing
-
-    db.at_commit(session, step)
-
-
-def _nothing() -> None:
-    """There is nothing to read."""
+    db.at_commit(session, lambda script: prepared.insert(script, row))
 
 
 def is_changed(session: Session) -> bool:
@@ -117,28 +108,23 @@ class Recorded:
 
     def __init__(self, touched: Touched, now: datetime, nonce: str, audited: Mapping[str, Any]) -> None:
         self._touched, self._now, self._nonce, self._audited = touched, now, nonce, audited
-        self._point: Point | None = None
+        self._script: db.Script | None = None
 
     @property
     def point(self) -> Point:
         """Its place in the history."""
-        if self._point is None:
+        if self._script is None or self._script.row is None:
             raise RuntimeError("the write is not committed")
-        return self._point
+        return Point(*self._script.row)
 
-    def write(self, connection: Connection) -> Callable[[], None]:
+    def write(self, script: db.Script) -> None:
         """The last rows of the transaction, under a lock that is held until the commit (`db.at_commit`)."""
-        db.lock(connection, "revision")
-        _REVISION.run(connection, [{"nonce": self._nonce, "committed_at": self._now}])
-        _CHANGES.run(connection, [{"id": id_} for id_ in sorted(self._touched.ids)])
-        _AUDIT.run(connection, [self._audited])
-        cursor = connection.connection.cursor()
-        cursor.execute(LATEST)
-
-        def read() -> None:
-            self._point = point_of(cursor.fetchone())
-
-        return read
+        script.lock("revision")
+        _REVISION.run(script, [{"nonce": self._nonce, "committed_at": self._now}])
+        _CHANGES.run(script, [{"id": id_} for id_ in sorted(self._touched.ids)])
+        _AUDIT.run(script, [self._audited])
+        script.execute(LATEST)
+        self._script = script
 
 
 def record(session: Session, touched: Touched, now: datetime, nonce: Callable[[], str], audited: Mapping[str, Any]) -> Recorded:

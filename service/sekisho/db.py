@@ -9,7 +9,7 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -34,7 +34,7 @@ FIRST = "first"
 
 Row = tuple[Any, ...]
 
-Step = Callable[[Connection], Callable[[], None]]
+Step = Callable[["Script"], None]
 """What is done with a commit (`at_commit`)."""
 
 _STEPS = "steps"
@@ -127,8 +127,11 @@ class Database:
         """The first row of one query in a snapshot of its own."""
         if deadline is not None:
             remaining(deadline)
-        with translated(), self.engine.connect() as connection:
-            return last_row(connection, query)
+        with translated(), closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            row: Row | None = cursor.fetchone()
+            return row
 
     @contextmanager
     def _session(self, deadline: float, *statements: str) -> Iterator[Session]:
@@ -180,52 +183,60 @@ def last_row(connection: Connection, *statements: str) -> Row | None:
     return row
 
 
-def lock(connection: Connection, name: str) -> None:
-    """Hold an advisory lock of PostgreSQL until the transaction ends; on SQLite a writer is alone anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.connection.cursor().execute(_taking(name))
-
-
 def _taking(name: str) -> str:
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
     return f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {key})"
 
 
-def at_commit(session: Session, step: Step) -> None:
-    """Have a step done with the commit of a write, after all rows are flushed: on PostgreSQL all of this is one round trip.
+class Script:
+    """What is done at the end of a write, with its commit: on SQLite a statement after the other, on PostgreSQL all in one round trip."""
 
-    So a step must not wait for what it asks: it answers with a function that reads that, once it is there.
-    """
+    def __init__(self, connection: Connection) -> None:
+        self.dialect = connection.dialect
+        driver: Any = connection.connection.driver_connection
+        self._cursor = psycopg.ClientCursor(driver) if self.dialect.name == "postgresql" else driver.cursor()
+        self._parts: list[str] = []
+        self.row: Row | None = None
+        """After the commit: the first row of the last query."""
+
+    def execute(self, statement: str, parameters: Any = None) -> None:
+        """Add a statement with its parameters in the manner of the driver."""
+        if self.dialect.name == "postgresql":
+            self._parts.append(self._cursor.mogrify(statement, parameters))
+        else:
+            self._cursor.execute(statement, parameters or ())
+            self.row = self._cursor.fetchone() if self._cursor.description is not None else self.row
+
+    def lock(self, name: str) -> None:
+        """Hold an advisory lock of PostgreSQL until the transaction ends; on SQLite a writer is alone anyway."""
+        if self.dialect.name == "postgresql":
+            self._parts.append(_taking(name))
+
+    def commit(self) -> None:
+        """On PostgreSQL do all of it, the commit too."""
+        if self.dialect.name == "postgresql":
+            self._cursor.execute("; ".join((*self._parts, "COMMIT")))
+            more: bool | None = True
+            while more:
+                self.row = self._cursor.fetchone() if self._cursor.description is not None else self.row
+                more = self._cursor.nextset()
+
+
+def at_commit(session: Session, step: Step) -> None:
+    """Have a step done with the commit of a write, after all rows are flushed."""
     session.info.setdefault(_STEPS, []).append(step)
 
 
 def _commit(session: Session, deadline: float) -> None:
-    if session.dirty or session.deleted:  # whose numbers of rows are looked at
-        session.flush()
-    connection = session.connection()
-    remaining(deadline)
-    if connection.dialect.name == "postgresql":
-        driver: Any = connection.connection.driver_connection
-        with _decided(), driver.pipeline():
-            finish = _prepared(session, connection)
-            driver.commit()
-        finish()
-        session.commit()
-    else:
-        _prepared(session, connection)()
-        with _decided():
-            session.commit()
-
-
-def _prepared(session: Session, connection: Connection) -> Callable[[], None]:
     session.flush()
-    reads = [step(connection) for step in session.info.pop(_STEPS, ())]
-
-    def finish() -> None:
-        for read in reads:
-            read()
-
-    return finish
+    remaining(deadline)
+    script = Script(session.connection())
+    steps: list[Step] = session.info.pop(_STEPS, [])
+    for step in steps:
+        step(script)
+    with _decided():
+        script.commit()
+        session.commit()
 
 
 @contextmanager

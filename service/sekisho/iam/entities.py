@@ -14,6 +14,7 @@ from sekisho.credentials import key_ids
 from sekisho.iam import quotas
 from sekisho.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity, UnmodifiableEntity
 from sekisho.operations import Resource
+from sekisho.prepared import Prepared
 from sekisho.tables import Entity, Group, Policy, QuotaOverride, Role, Tag, User
 from sekisho.world import EntityRecord
 
@@ -39,13 +40,18 @@ _TAKEN = {
 }
 
 _OF_KIND = (Entity.account_id == bindparam("account_id"), Entity.kind == bindparam("kind"))
-_ROOM = select(
-    exists(select(Entity.id).where(*_OF_KIND, Entity.name_key == bindparam("name_key"))).label("taken"),
-    select(func.count()).select_from(Entity).where(*_OF_KIND).scalar_subquery().label("many"),
-    select(QuotaOverride.value)
-    .where(QuotaOverride.account_id == bindparam("account_id"), QuotaOverride.quota == bindparam("quota"))
-    .scalar_subquery()
-    .label("override"),
+_ROOM = Prepared(
+    select(
+        exists(select(Entity.id).where(*_OF_KIND, Entity.name_key == bindparam("name_key"))),
+        select(func.count()).select_from(Entity).where(*_OF_KIND).scalar_subquery(),
+        select(QuotaOverride.value)
+        .where(QuotaOverride.account_id == bindparam("account_id"), QuotaOverride.quota == bindparam("quota"))
+        .scalar_subquery(),
+    ),
+    "account_id",
+    "kind",
+    "name_key",
+    "quota",
 )
 """What there is to ask before something new is made."""
 
@@ -120,11 +126,13 @@ def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, 
     """The columns that every new entity has; EntityAlreadyExists when the name is taken, LimitExceeded when the account has as many of the
     kind as its quota allows. `id_`: for kinds whose ids have no prefix.
     """
-    asked = {"account_id": call.account_id, "kind": kind(table), "name_key": name.lower(), "quota": quota}
-    found = call.session.connection().execute(_ROOM, asked).one()
-    if found.taken:
+    call.session.flush()
+    there, many, override = _ROOM.row(
+        call.session.connection(), account_id=call.account_id, kind=kind(table), name_key=name.lower(), quota=quota
+    )
+    if there:
         raise taken(table, name)
-    quotas.check_set(quota, found.many + 1, found.override)
+    quotas.check_set(quota, many + 1, override)
     return {
         "id": id_ or key_ids.unique_id(kind(table)),
         "account_id": call.account_id,

@@ -1,33 +1,47 @@
-"""New rows past the unit of work: what SQLAlchemy does to insert a row costs many times what the database does for it."""
+"""Statements that are compiled once: what SQLAlchemy does for one each time costs many times what the database does."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Insert, inspect
+from sqlalchemy import Connection, Dialect, Insert, Select, inspect
 from sqlalchemy import insert as insert_into
 
-from sekisho.db import Base
+from sekisho.db import Base, Row, Script
 
 Values = Mapping[str, Any]
 
 
 class Prepared:
-    """An insert that is compiled once for each database; `keys` are the names of the values that are given with it."""
+    """A statement that is compiled once for each database; `keys` are the names of the values that are given with it.
 
-    def __init__(self, statement: Insert, *keys: str) -> None:
+    Errors are the driver's own, and rows are as the driver has them.
+    """
+
+    def __init__(self, statement: Insert | Select[Any], *keys: str) -> None:
         self._statement, self._keys = statement, keys
         self._compiled: dict[str, tuple[str, Callable[[Values], Any]]] = {}
 
-    def run(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Insert rows. Errors are the driver's own; on PostgreSQL it may run in a pipeline, and then they come at its end."""
-        dialect = connection.dialect
-        if dialect.name not in self._compiled:
-            self._compiled[dialect.name] = self._compile(dialect)
-        text, parameters = self._compiled[dialect.name]
-        cursor = connection.connection.cursor()
+    def run(self, script: Script, rows: Iterable[Values]) -> None:
+        """Insert rows with the commit."""
+        text, parameters = self._for(script.dialect)
         for row in rows:
-            cursor.execute(text, parameters(row))
+            script.execute(text, parameters(row))
+
+    def row(self, connection: Connection, **values: Any) -> Row:
+        """The one row that a query has."""
+        text, parameters = self._for(connection.dialect)
+        cursor: Any = connection.connection.cursor()
+        cursor.execute(text, parameters(values))
+        found: Row = cursor.fetchone()
+        cursor.close()
+        return found
+
+    def _for(self, dialect: Dialect) -> tuple[str, Callable[[Values], Any]]:
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = self._compiled[dialect.name] = self._compile(dialect)
+        return found
 
     def _compile(self, dialect: Dialect) -> tuple[str, Callable[[Values], Any]]:
         compiled: Any = self._statement.compile(dialect=dialect, column_keys=list(self._keys))
@@ -53,11 +67,11 @@ class Prepared:
         return str(compiled), positional
 
 
-def insert(connection: Connection, row: Base) -> None:
+def insert(script: Script, row: Base) -> None:
     """Insert a row that no session has, into each of the tables that it is made of."""
     for prepared, attributes, defaults in _tables(type(row)):
         values = {column: getattr(row, attribute) for column, attribute in attributes.items()}
-        prepared.run(connection, [{column: defaults.get(column) if value is None else value for column, value in values.items()}])
+        prepared.run(script, [{column: defaults.get(column) if value is None else value for column, value in values.items()}])
 
 
 @cache

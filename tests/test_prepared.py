@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import inspect, select
 
 from sekisho import changes, db, schema
 from sekisho.errors import SekishoError
@@ -102,22 +102,21 @@ def test_a_name_that_is_taken_is_a_conflict_and_nothing_is_written(database: db.
 
 
 def test_steps_are_done_after_the_rows_of_the_session(database: db.Database) -> None:
-    seen: list[Any] = []
+    seen: list[db.Script] = []
 
-    def step(connection: Connection) -> Any:
-        cursor = connection.connection.cursor()
-        cursor.execute("SELECT count(*) FROM users")
-        return lambda: seen.append(cursor.fetchone())
+    def step(script: db.Script) -> None:
+        script.execute("SELECT count(*) FROM users")
+        seen.append(script)
 
     with database.write(()) as session:
         db.at_commit(session, step)
         session.add(named(User, "AIDA1"))
         assert seen == []
-    assert seen == [(1,)]
+    assert [script.row for script in seen] == [(1,)]
 
 
 def test_a_step_that_fails_leaves_nothing(database: db.Database) -> None:
-    def step(_connection: Connection) -> Any:
+    def step(_script: db.Script) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
