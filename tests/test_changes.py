@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import column, delete, event, func, insert, select, table, update
 from sqlalchemy.orm import Mapper
 
-from sekisho import changes, db, schema
+from sekisho import accounts, changes, db, schema
 from sekisho.changes import Point
 from sekisho.tables import Account, Base, Change, Revision, Tag, User
 from tests import harness
@@ -18,6 +18,7 @@ from tests.harness import House
 from tests.iam.documents import LIST_BUCKETS, TRUST_EC2
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+AUDITED = accounts.by_operator("111122223333", NOW, "iam", "Test", {})
 
 
 @pytest.fixture
@@ -130,7 +131,8 @@ def test_a_row_that_was_looked_at_or_set_to_the_same_is_not_touched(database: db
         row = session.get(Account, "111122223333")
         assert row is not None
         row.name = "a"
-        changes.record(session, seen, NOW, lambda: "0" * 16)
+        changes.record(session, seen, NOW, lambda: "0" * 16, AUDITED)
+        session.flush()
         assert seen.ids == set()
 
 
@@ -149,13 +151,13 @@ def test_a_session_leaves_no_listener_behind(database: db.Database) -> None:
 def test_numbers_rise_and_a_number_that_was_rolled_back_is_used_again(database: db.Database) -> None:
     def write(nonce: str, *, fail: bool = False) -> Point:
         with database.write(()) as session:
-            point = changes.record(session, changes.Touched(session), NOW, lambda: nonce)
+            recorded = changes.record(session, changes.Touched(session), NOW, lambda: nonce, {**AUDITED, "id": nonce})
             if fail:
-                raise ValueError(point)
-        return point
+                raise ValueError(nonce)
+        return recorded.point
 
     assert write("aaaaaaaaaaaaaaaa") == Point(1, "aaaaaaaaaaaaaaaa")
-    with pytest.raises(ValueError, match="number=2"):
+    with pytest.raises(ValueError, match="bbbb"):
         write("bbbbbbbbbbbbbbbb", fail=True)
     assert write("cccccccccccccccc") == Point(2, "cccccccccccccccc")
     with database.read() as session:

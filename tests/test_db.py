@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event, make_url, text
 from sqlalchemy.orm import Session
 
-from sekisho import db, schema
+from sekisho import db, engines, schema
 from sekisho.errors import RequestTimeout, ServiceUnavailable
 from sekisho.file_lock import FileLock
 from sekisho.tables import Account
@@ -154,14 +154,14 @@ def test_settings_are_safe(database: db.Database) -> None:
 def test_a_sqlite_that_would_lose_writes_is_refused(tmp_path: Path, pragma: str, words: str) -> None:
     with db.Database(f"sqlite:///{tmp_path / 'x.db'}") as database:
         event.listen(database.engine, "checkout", lambda connection, *_: connection.execute(f"PRAGMA {pragma}"))
-        with pytest.raises(db.UnsafeDatabase) as caught:
+        with pytest.raises(engines.UnsafeDatabase) as caught:
             db.refuse_unsafe(database)
         assert caught.value.message == f"the database's settings are unsafe: {words}"
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql+pymysql://h/d"])
 def test_what_is_no_database_for_us(url: str) -> None:
-    with pytest.raises(db.UnsafeDatabase):
+    with pytest.raises(engines.UnsafeDatabase):
         db.Database(url)
 
 

@@ -19,7 +19,7 @@ from sekisho.durable import write_file
 from sekisho.errors import FailedPrecondition, InvalidArgument, NotFound, SekishoError
 from sekisho.secrets import KeyRing
 from sekisho.sigv4 import Credentials
-from sekisho.tables import AccessKey, Account, AuditRecord, QuotaOverride, Root
+from sekisho.tables import AccessKey, Account, QuotaOverride, Root
 
 AWS = "aws"
 """The account that the AWS-managed policies belong to."""
@@ -144,25 +144,26 @@ def _record(
     session: Session, touched: changes.Touched, account_id: str, now: datetime, service: str, event: str, request: dict[str, Any]
 ) -> None:
     """The last rows of a write that no caller made: its revision and its audit record."""
-    point = changes.record(session, touched, now, lambda: secrets.token_hex(8))
-    session.add(
-        AuditRecord(
-            id=str(uuid.uuid4()),
-            account_id=account_id,
-            at=now,
-            revision=point.number,
-            event_source=f"{service}.amazonaws.com",
-            event_name=event,
-            read_only=False,
-            principal_id=OPERATOR,
-            principal_arn="",
-            access_key_id="",
-            source_ip="",
-            user_agent="",
-            request=json.dumps(request),
-            response="{}",
-        )
-    )
+    changes.record(session, touched, now, lambda: secrets.token_hex(8), by_operator(account_id, now, service, event, request))
+
+
+def by_operator(account_id: str, now: datetime, service: str, event: str, request: dict[str, Any]) -> dict[str, Any]:
+    """The audit record of a write that no caller made, as columns but for the revision."""
+    return {
+        "id": str(uuid.uuid4()),
+        "account_id": account_id,
+        "at": now,
+        "event_source": f"{service}.amazonaws.com",
+        "event_name": event,
+        "read_only": False,
+        "principal_id": OPERATOR,
+        "principal_arn": "",
+        "access_key_id": "",
+        "source_ip": "",
+        "user_agent": "",
+        "request": json.dumps(request),
+        "response": "{}",
+    }
 
 
 def _profile(new: NewAccount) -> bytes:

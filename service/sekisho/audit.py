@@ -4,11 +4,14 @@ Fields marked `debug_redact` never reach a record. Source: https://docs.aws.amaz
 """
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from sekisho.annotations import Access
 from sekisho.authorize.call import Call
@@ -22,6 +25,8 @@ LIMIT = 102_400
 REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 Event = dict[str, Any]
+
+_INSERT = insert(AuditRecord)
 
 
 def event(call: Call, request: Message | None, response: Message | None, error: SekishoError | None = None) -> Event:
@@ -52,9 +57,16 @@ def _shown(message: Message | None) -> str:
     return json.dumps(plain(message)) if message.ByteSize() <= LIMIT else '{"omitted": "over 100 KB"}'
 
 
-def row(record: Event, *, revision: int | None) -> AuditRecord:
-    """The record as a row."""
-    return AuditRecord(**{**record, "at": datetime.fromisoformat(record["at"]), "revision": revision})
+def columns(record: Event) -> dict[str, Any]:
+    """The record as a row's columns, but for the revision."""
+    return {**record, "at": datetime.fromisoformat(record["at"])}
+
+
+def deliver(session: Session, records: Iterable[Event]) -> None:
+    """Write records that came by the spool: those have no revision."""
+    rows = [{**columns(record), "revision": None} for record in records]
+    if rows:
+        session.connection().execute(_INSERT, rows)
 
 
 def entry(record: Event) -> Entry:

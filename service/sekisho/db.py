@@ -8,27 +8,38 @@ and then BEGIN IMMEDIATE, because SQLite's own lock starves writers of other pro
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, create_engine, event, make_url, text
+import psycopg
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, String, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from sekisho import engines
 from sekisho.errors import Internal, RequestTimeout, ServiceUnavailable
 from sekisho.file_lock import FileLock
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds that a call may take when its caller set no deadline."""
 
-_BUSY = 5.0  # seconds at the most that SQLite waits for a program that does not know our lock file
+FIRST = "first"
+"""Where `session.info` has the first row of the query that a transaction began with."""
+
+Row = tuple[Any, ...]
+
+Step = Callable[["Script"], None]
+"""What is done with a commit (`at_commit`)."""
+
+_STEPS = "steps"
 _LOCK_CLASS = 0x5EC1  # the first key of our two-key advisory locks, so that they are told from those of other programs
+_CANCELLED = "57014"  # by the statement's time limit
 _TRANSIENT = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 
 
@@ -66,8 +77,8 @@ class Base(DeclarativeBase):
     )
 
 
-class UnsafeDatabase(ServiceUnavailable):
-    """The database would lose a committed write, or is none that we know."""
+class Transaction(Session):
+    """One transaction of ours, of rows."""
 
 
 class CommitUnknown(Internal):
@@ -84,51 +95,54 @@ class Database:
     def __init__(self, url: str | URL, *, pool_size: int = 16) -> None:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        if self.sqlite:
-            self.engine = _sqlite(self.url, pool_size)
-            self._lock = FileLock(Path(str(self.url.database) + ".lock"))
-        elif self.url.get_backend_name() == "postgresql":
-            self.engine = _postgresql(self.url, pool_size)
-        else:
-            raise UnsafeDatabase(f"`{self.url.get_backend_name()}` is not a database that Sekisho knows; use sqlite or postgresql+psycopg")
+        self.engine = engines.opened(self.url, pool_size)
+        self._lock = FileLock(Path(f"{self.url.database}.lock"))  # of SQLite
 
     @contextmanager
-    def write(self, accounts: Iterable[str], *, deadline: float | None = None) -> Iterator[Session]:
+    def write(self, accounts: Iterable[str], *, deadline: float | None = None, first: str = "") -> Iterator[Session]:
         """One transaction, alone in the accounts; committed when the block ends, rolled back when it raises.
 
-        `deadline` is on the monotonic clock, in seconds. Raises RequestTimeout or ServiceUnavailable, and then nothing was written.
+        `deadline` is on the monotonic clock, in seconds; `first` is a query that every caller of this kind begins with, whose row is then
+        in `session.info[FIRST]`. Raises RequestTimeout or ServiceUnavailable, and then nothing was written.
         """
         deadline = time.monotonic() + DEFAULT_TIMEOUT if deadline is None else deadline
         if self.sqlite:
-            with self._lock.held(deadline), self._session(deadline, "IMMEDIATE") as session:
+            with self._lock.held(deadline), self._session(deadline, "BEGIN IMMEDIATE", first) as session:
                 yield session
                 _commit(session, deadline)
         else:
-            with self._session(deadline, "READ COMMITTED") as session:
-                for account in sorted(set(accounts)):
-                    lock(session, f"account:{account}")
+            locks = [_taking(f"account:{account}") for account in sorted(set(accounts))]
+            with self._session(deadline, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", *locks, first) as session:
                 yield session
                 _commit(session, deadline)
 
     @contextmanager
-    def read(self, *, deadline: float | None = None) -> Iterator[Session]:
-        """One snapshot of the database, read only."""
+    def read(self, *, deadline: float | None = None, first: str = "") -> Iterator[Session]:
+        """One snapshot of the database, read only; `first` as with `write`."""
         deadline = time.monotonic() + DEFAULT_TIMEOUT if deadline is None else deadline
-        with self._session(deadline, "DEFERRED" if self.sqlite else "REPEATABLE READ") as session:
+        with self._session(deadline, "BEGIN" if self.sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", first) as session:
             yield session
 
+    def glance(self, query: str, *, deadline: float | None = None) -> Row | None:
+        """The first row of one query in a snapshot of its own."""
+        if deadline is not None:
+            remaining(deadline)
+        with translated(), closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            row: Row | None = cursor.fetchone()
+            return row
+
     @contextmanager
-    def _session(self, deadline: float, mode: str) -> Iterator[Session]:
+    def _session(self, deadline: float, *statements: str) -> Iterator[Session]:
+        begin, *following = filter(None, statements)
         left = remaining(deadline)
-        with translated(), Session(self.engine, expire_on_commit=False, autoflush=True) as session:
-            options: dict[str, Any] = (
-                {"sekisho_begin": mode, "sekisho_wait": min(_BUSY, left)}
-                if self.sqlite
-                else {"isolation_level": mode, "postgresql_readonly": mode == "REPEATABLE READ"}
-            )
-            connection = session.connection(execution_options=options)
-            if not self.sqlite:
-                connection.execute(text(f"SET LOCAL statement_timeout = {int(left * 1000) + 1}"))
+        with translated(), Transaction(self.engine, expire_on_commit=False) as session:
+            if self.sqlite:
+                begun = (f"PRAGMA busy_timeout = {int(min(engines.BUSY, left) * 1000)}", begin, *following)
+            else:
+                begun = (begin, f"SET LOCAL statement_timeout = {int(left * 1000) + 1}", *following)
+            session.info[FIRST] = last_row(session.connection(), *begun)
             yield session
 
     def close(self) -> None:
@@ -150,20 +164,88 @@ def remaining(deadline: float) -> float:
     return left
 
 
-def lock(session: Session, name: str) -> None:
-    """Hold an advisory lock of PostgreSQL until the transaction ends; a no-op on SQLite, where a writer is alone anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
-        session.execute(text("SELECT pg_advisory_xact_lock(:space, :key)"), {"space": _LOCK_CLASS, "key": key})
+def last_row(connection: Connection, *statements: str) -> Row | None:
+    """Run statements without parameters, on PostgreSQL in one round trip; the first row of the last one, if it has any.
+
+    SQLAlchemy is passed by: what it does for a statement costs many times what SQLite takes for these. So errors are the driver's own.
+    """
+    if connection.dialect.name == "sqlite":
+        cursor: Any = None
+        for statement in statements:
+            cursor = connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]  # there is one while it is open
+    else:
+        cursor = connection.connection.cursor()
+        cursor.execute("; ".join(statements))
+        while cursor.nextset():
+            pass
+    row: Row | None = cursor.fetchone() if cursor.description is not None else None
+    cursor.close()
+    return row
+
+
+def _taking(name: str) -> str:
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
+    return f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {key})"
+
+
+class Script:
+    """What is done at the end of a write, with its commit: on SQLite a statement after the other, on PostgreSQL all in one round trip."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.dialect = connection.dialect
+        driver: Any = connection.connection.driver_connection
+        self._cursor = psycopg.ClientCursor(driver) if self.dialect.name == "postgresql" else driver.cursor()
+        self._parts: list[str] = []
+        self.row: Row | None = None
+        """After the commit: the first row of the last query."""
+
+    def execute(self, statement: str, parameters: Any = None) -> None:
+        """Add a statement with its parameters in the manner of the driver."""
+        if self.dialect.name == "postgresql":
+            self._parts.append(self._cursor.mogrify(statement, parameters))
+        else:
+            self._cursor.execute(statement, parameters or ())
+            self.row = self._cursor.fetchone() if self._cursor.description is not None else self.row
+
+    def lock(self, name: str) -> None:
+        """Hold an advisory lock of PostgreSQL until the transaction ends; on SQLite a writer is alone anyway."""
+        if self.dialect.name == "postgresql":
+            self._parts.append(_taking(name))
+
+    def commit(self) -> None:
+        """On PostgreSQL do all of it, the commit too."""
+        if self.dialect.name == "postgresql":
+            self._cursor.execute("; ".join((*self._parts, "COMMIT")))
+            more: bool | None = True
+            while more:
+                self.row = self._cursor.fetchone() if self._cursor.description is not None else self.row
+                more = self._cursor.nextset()
+
+
+def at_commit(session: Session, step: Step) -> None:
+    """Have a step done with the commit of a write, after all rows are flushed."""
+    session.info.setdefault(_STEPS, []).append(step)
 
 
 def _commit(session: Session, deadline: float) -> None:
     session.flush()
     remaining(deadline)
-    try:
+    script = Script(session.connection())
+    steps: list[Step] = session.info.pop(_STEPS, [])
+    for step in steps:
+        step(script)
+    with _decided():
+        script.commit()
         session.commit()
-    except DBAPIError as error:
-        if _undecided(error.orig):
+
+
+@contextmanager
+def _decided() -> Iterator[None]:
+    """CommitUnknown where nobody knows whether the commit took place."""
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        if _undecided(error.orig if isinstance(error, DBAPIError) else error):
             raise CommitUnknown("The database broke off during the commit; whether the write took place is not known.") from error
         raise
 
@@ -173,7 +255,9 @@ def _undecided(error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
         return "disk I/O error" in str(error)
     state = getattr(error, "sqlstate", None)
-    return state is None or state[:2] in ("08", "57")  # connection exceptions; the server was stopped or cancelled us
+    if state == _CANCELLED:  # what came before the commit: PostgreSQL does not cancel that
+        return False
+    return state is None or state[:2] in ("08", "57")  # connection exceptions; the server was stopped
 
 
 @contextmanager
@@ -181,7 +265,7 @@ def translated() -> Iterator[None]:
     """Say database errors as ours; the text of the database, which may quote rows, stays in the log as the cause."""
     try:
         yield
-    except IntegrityError as error:
+    except (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError) as error:
         raise WriteConflict(
             "The request was rejected because another request changed the same entity at the same time. Try again."
         ) from error
@@ -189,7 +273,7 @@ def translated() -> Iterator[None]:
         raise ServiceUnavailable("No database connection became free in time.") from error
     except (OperationalError, DBAPIError) as error:
         raise _said(error.orig) from error
-    except sqlite3.Error as error:  # from a new connection's pragmas, which SQLAlchemy does not wrap
+    except (sqlite3.Error, psycopg.Error) as error:  # from what passes SQLAlchemy by: a new connection's pragmas, `last_row`
         raise _said(error) from error
 
 
@@ -199,7 +283,7 @@ def _said(error: BaseException | None) -> ServiceUnavailable | RequestTimeout:
     words = str(error)
     if state in _TRANSIENT:
         return WriteConflict("The request was rejected because it collided with another request. Try again.")
-    if state == "57014":
+    if state == _CANCELLED:
         return RequestTimeout("The deadline of the call passed; nothing was written.")
     if state == "53100" or "disk is full" in words or "No space left" in words or "disk I/O error" in words:
         return ServiceUnavailable("The database cannot take the write: its disk is full or failing. Nothing was written.")
@@ -208,45 +292,6 @@ def _said(error: BaseException | None) -> ServiceUnavailable | RequestTimeout:
     if "readonly database" in words or state == "25006":
         return ServiceUnavailable("The database is read-only. Nothing was written.")
     return ServiceUnavailable("The database cannot be reached or did not answer. Nothing was written.")
-
-
-def _sqlite(url: URL, pool_size: int) -> Engine:
-    if url.database in (None, "", ":memory:"):
-        raise UnsafeDatabase("an in-memory database would lose every write; name a file")
-    engine = create_engine(url, connect_args={"timeout": _BUSY, "check_same_thread": False}, pool_size=pool_size, max_overflow=pool_size)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves; pysqlite would say it too late
-        cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -16384"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        options = connection.get_execution_options()
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(options.get('sekisho_wait', _BUSY) * 1000)}")
-        connection.exec_driver_sql(f"BEGIN {options.get('sekisho_begin', 'DEFERRED')}")
-
-    return engine
-
-
-def _postgresql(url: URL, pool_size: int) -> Engine:
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
-    # The pool checks a connection before it lends it: after a failover the first call does not pay with an error.
-    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=10, connect_args=_PATIENCE)
-
-
-# A server whose machine is gone says nothing: without these a call would wait for the kernel's own quarter of an hour.
-_PATIENCE = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,  # milliseconds
-}
 
 
 def refuse_unsafe(database: Database) -> None:
@@ -263,4 +308,4 @@ def refuse_unsafe(database: Database) -> None:
                 wanted["synchronous_commit"], found["synchronous_commit"] = "on", commit
     wrong = [f"{name} is {found[name]}, not {wanted[name]}" for name in wanted if found[name] != wanted[name]]
     if wrong:
-        raise UnsafeDatabase(f"the database's settings are unsafe: {'; '.join(wrong)}")
+        raise engines.UnsafeDatabase(f"the database's settings are unsafe: {'; '.join(wrong)}")

@@ -2,20 +2,22 @@
 
     deadline → authenticate → validate → transaction → newest revision → authorize → function → audit and change → commit → reply
 
-A WRITE runs in one transaction that ends with its audit record and its revision; a READ in one snapshot; DECIDE and ISSUE in neither.
-What takes long and needs no lock is a preparation, before the transaction of a WRITE.
-What commits no row (denials, failures, issued credentials) is spooled. An error at any step means that nothing was written.
+A WRITE runs in one transaction that ends with its audit record and its revision; a READ in one snapshot, where memory
+does not have what it needs; DECIDE and ISSUE in neither. What takes long and needs no lock is a preparation, before the transaction of a
+WRITE. What commits no row (denials, failures, issued credentials) is spooled. An error at any step means that nothing was written.
 """
 
 import secrets as randomness
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from google.protobuf.message import DecodeError, Message
+from sqlalchemy.orm import Session
 
 from sekisho import audit, changes, validation
 from sekisho.annotations import Access
@@ -101,22 +103,22 @@ def _write(call: Call, request: Message, subject: Any) -> Reply:
 
 def _write_once(call: Call, request: Message, subject: Any) -> Reply:
     _prepare(call, request, subject)
-    with call.node.database.write((subject.account_id,), deadline=call.deadline) as session:
+    with call.node.database.write((subject.account_id,), deadline=call.deadline, first=changes.LATEST) as session:
         call.database_session = session
         touched = changes.Touched(session)
         _authorized(call, request, subject, newest=True)
         message = call.operation.function(call, request)
-        point = changes.record(session, touched, call.now, lambda: randomness.token_hex(8))
-        session.add(audit.row(audit.event(call, request, message), revision=point.number))
-    call.node.world.committed(point, touched.ids)
-    return Reply(message, point.token)
+        audited = audit.columns(audit.event(call, request, message))
+        recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), audited)
+    call.node.world.committed(recorded.point, touched.ids)
+    return Reply(message, recorded.point.token)
 
 
 def _prepare(call: Call, request: Message, subject: Any) -> None:
     """Do what the operation needs done before its transaction, which others wait for; only for a caller who may."""
     preparation = PREPARATIONS.get(call.operation.function)
     if preparation is not None:
-        with call.node.database.read(deadline=call.deadline) as session:
+        with _snapshot(call) as session:
             call.database_session = session
             _authorized(call, request, subject, newest=True)
             work = preparation(call, request)
@@ -125,11 +127,44 @@ def _prepare(call: Call, request: Message, subject: Any) -> None:
 
 
 def _read(call: Call, request: Message, subject: Any) -> Reply:
-    with call.node.database.read(deadline=call.deadline) as session:
+    """Out of memory as far as that goes. When the world moved on meanwhile, all of it once more, in one snapshot."""
+    try:
+        return _remembered(call, request, subject)
+    except _Moved:
+        call.acting = call.point = call.database_session = None
+    with _snapshot(call) as session:
         call.database_session = session
         newest = call.node.world.sync(session)
         _authorized(call, request, subject, newest=False)
         return Reply(call.operation.function(call, request), newest.token)
+
+
+def _remembered(call: Call, request: Message, subject: Any) -> Reply:
+    """Nobody is shown what came after the world that the caller was authorized from: it may have been written because of a change there."""
+    world = call.node.world
+    newest = world.renewed(call.deadline)
+    with ExitStack() as stack:
+
+        def opened() -> Session:
+            session = stack.enter_context(_snapshot(call))
+            if world.sync(session) != newest:
+                raise _Moved
+            return session
+
+        call.snapshot = opened
+        _authorized(call, request, subject, newest=False)
+        message = call.operation.function(call, request)
+        if world.point != newest and call.database_session is None:
+            raise _Moved
+        return Reply(message, newest.token)
+
+
+class _Moved(Exception):  # noqa: N818  # says what happened, as `StopIteration` does
+    """A revision came while a read was under way."""
+
+
+def _snapshot(call: Call) -> AbstractContextManager[Session]:
+    return call.node.database.read(deadline=call.deadline, first=changes.LATEST)
 
 
 def _decide(call: Call, request: Message, subject: Any) -> Reply:

@@ -72,7 +72,26 @@ class KeyRecord:
     secret: str = field(repr=False)
 
 
-Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecord
+@dataclass(frozen=True, slots=True)
+class EntityRecord:
+    """What has a name, as our own operations see it: by `arn`, `tags` and `boundary_arn` they are permitted or not.
+
+    `tags` are in the order of their keys. `boundary_arn` and `password_last_used_at` are of users and roles.
+    """
+
+    id: str
+    account_id: str
+    kind: str  # "user", "role", "group", "policy"...
+    name: str
+    path: str
+    arn: str
+    created_at: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
+    boundary_arn: str | None = None
+    password_last_used_at: datetime | None = None
+
+
+Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecord | EntityRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +153,25 @@ class UnknownPrincipal(NotFound):
     """The principal of a credential is gone; the edge says it as AWS does."""
 
 
+class InactiveAccount(UnknownPrincipal):
+    """The principal is there, but its account is suspended or closed."""
+
+    @property
+    def code(self) -> str:
+        """To who asks about the principal it is as if it were gone."""
+        return UnknownPrincipal.__name__
+
+
 Lookup = Callable[[str], Record | None]
 
 
 def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
     """Compose a subject's records; UnknownPrincipal when the principal no longer exists, Unavailable when a record is missing."""
     account = lookup(subject.account_id)
-    if not isinstance(account, AccountRecord) or account.status != "ACTIVE":
-        raise UnknownPrincipal("The account of the credentials is not active.")
+    if not isinstance(account, AccountRecord):
+        raise UnknownPrincipal("The account of the credentials does not exist.")
+    if account.status != "ACTIVE":
+        raise InactiveAccount("The account of the credentials is not active.")
     session = subject.session
     record = account if subject.id == subject.account_id else lookup(subject.id)
     if not isinstance(record, PrincipalRecord | AccountRecord) or (isinstance(record, PrincipalRecord) and record.account_id != account.id):

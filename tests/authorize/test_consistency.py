@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from sekisho import changes, policy, sigv4
+from sekisho import accounts, changes, policy, sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.authorize.cache import World
 from sekisho.credentials import access_keys
@@ -210,4 +210,5 @@ def _swap(house: House, ids: list[str]) -> None:
         touched = changes.Touched(session)
         for row in session.scalars(select(Policy).where(Policy.id.in_(ids))):
             row.default_version = 3 - row.default_version
-        changes.record(session, touched, datetime.now(UTC), lambda: "0123456789abcdef")
+        now = datetime.now(UTC)
+        changes.record(session, touched, now, lambda: "0123456789abcdef", accounts.by_operator(house.account_id, now, "iam", "Swap", {}))

@@ -26,9 +26,10 @@ def program() -> Iterator[Program]:
         yield made
 
 
-@pytest.fixture
-def aws(served: Served, program: Program, tmp_path: Path) -> Aws:
+@pytest.fixture(params=["served", "served_postgresql"], ids=["sqlite", "postgresql"])
+def aws(request: pytest.FixtureRequest, program: Program, tmp_path: Path) -> Aws:
     """The command, with the files that the documentation names."""
+    served: Served = request.getfixturevalue(request.param)
     (tmp_path / "policy.json").write_text(json.dumps(POLICY))
     made = Aws(served, program, tmp_path)
     account = made("sts get-caller-identity")["Account"]

@@ -8,14 +8,18 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError, SSLError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sekisho.cli import throwaway
-from sekisho.client import Client, Credentials
+from sekisho.client import Client, Credentials, credentials
 from tests.cli.command import environment, one_line, sekisho
 from tests.cli.conftest import Shop
 
@@ -70,10 +74,37 @@ def test_over_tls_the_server_is_trusted_by_name(certificate: tuple[Path, Path]) 
     assert f"grpcurl -cacert {cert} -H" in said
 
 
+def test_over_https_aws_tools_call_it(certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    with throwaway.server("--tls-cert", str(cert), "--tls-key", str(key)) as server:
+        endpoints = json.loads((server.data_dir / "endpoints.json").read_text())
+        keys = credentials.from_file(server.data_dir / "credentials", "root")
+
+        def sts(**options: Any) -> Any:
+            return boto3.client(
+                "sts",
+                region_name="eu-west-1",
+                aws_access_key_id=keys.access_key_id,
+                aws_secret_access_key=keys.secret_access_key,
+                config=Config(retries={"total_max_attempts": 1}),
+                **options,
+            )
+
+        where = f"https://{endpoints['http']}"
+        assert sts(endpoint_url=where, verify=str(cert)).get_caller_identity()["Arn"].endswith(":root")
+        with pytest.raises(SSLError):
+            sts(endpoint_url=where).get_caller_identity()
+        with pytest.raises(ConnectionClosedError):  # nothing is said in the clear
+            sts(endpoint_url=f"http://{endpoints['http']}").get_caller_identity()
+        said = (server.data_dir.parent / "log").read_text()
+    assert f"{where}/readyz" in said
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
         (["--grpc", "0.0.0.0:0"], "would carry credentials in the clear"),
+        (["--http", "0.0.0.0:0"], "would carry credentials in the clear"),
         (["--grpc", "127.0.0.1"], "is not HOST:PORT"),
         (["--tls-cert", "cert.pem"], "--tls-cert and --tls-key go together"),
         (["--database", "nonsense"], "Could not parse SQLAlchemy URL"),

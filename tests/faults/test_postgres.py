@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from sekisho import db
+from sekisho import db, engines
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.errors import SekishoError
 from tests import harness, postgres
@@ -136,7 +136,7 @@ def test_a_server_that_would_lose_writes_is_refused(cluster: Cluster, setting: s
             if not words:
                 db.refuse_unsafe(database)
                 return
-            with pytest.raises(db.UnsafeDatabase) as caught:
+            with pytest.raises(engines.UnsafeDatabase) as caught:
                 db.refuse_unsafe(database)
             assert caught.value.message == f"the database's settings are unsafe: {words}"
     finally:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+from sekisho import accounts
 from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
 from sekisho.sigv4 import Credentials, HttpRequest
+from sekisho.tables import Account
 from tests.harness import House
 from tests.wire.edge import HOST, presigned, query, signed
 
@@ -21,6 +23,7 @@ class Hand:
     expired: Credentials
     foreign: Credentials
     inactive: Credentials
+    suspended: Credentials
 
 
 Attack = Callable[[str, str, Hand], HttpRequest]
@@ -39,7 +42,16 @@ def deal(house: House) -> Hand:
         expired=_session(house, now - timedelta(hours=2), now - timedelta(hours=1)),
         foreign=house.account(),
         inactive=Credentials(key.access_key_id, key.secret_access_key),
+        suspended=_suspended(house),
     )
+
+
+def _suspended(house: House) -> Credentials:
+    """The root credentials of an account that is not active any more."""
+    made = accounts.create(house.node.database, house.node.ring)
+    with house.node.database.write((made.account_id,)) as session:
+        session.get_one(Account, made.account_id).status = "SUSPENDED"
+    return Credentials(made.access_key_id, made.secret_access_key)
 
 
 def _session(house: House, start: datetime, end: datetime) -> Credentials:
@@ -118,6 +130,7 @@ ATTACKS: Mapping[str, tuple[Attack, str]] = MappingProxyType(
         "unknown_key": (lambda a, s, h: _post(a, s, Credentials("AKIAIOSFODNN7EXAMPLE", "x")), "InvalidClientTokenId"),
         "senseless_key": (lambda a, s, h: _post(a, s, Credentials("*", "x")), "InvalidClientTokenId"),
         "inactive_key": (lambda a, s, h: _post(a, s, h.inactive), "InvalidClientTokenId"),
+        "suspended_account": (lambda a, s, h: _post(a, s, h.suspended), "OptInRequired"),
         "inactive_key_presigned": (lambda a, s, h: url(a, s, h.inactive), "InvalidClientTokenId"),
         # Session tokens.
         "session_without_token": (lambda a, s, h: _post(a, s, replace(h.session, session_token=None)), "InvalidClientTokenId"),

@@ -14,6 +14,7 @@ STATUS = {
     "IncompleteSignature": 400,
     "SignatureDoesNotMatch": 403,
     "InvalidClientTokenId": 403,
+    "OptInRequired": 403,
     "ExpiredToken": 403,
     "RequestExpired": 400,
     "MalformedQueryString": 400,

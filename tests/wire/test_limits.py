@@ -1,14 +1,17 @@
 """The listener under hands that hold: sizes, times, and requests that two readers could read in two ways. Over real sockets."""
 
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from sekisho.server import http
 from sekisho.server.connections import MAX_HEADERS
+from tests.certificates import Authority
 from tests.wire.edge import Edge, query, signed
 
 Address = tuple[str, int]
@@ -26,12 +29,12 @@ def address(shared: Edge) -> Iterator[Address]:
 
 
 @contextmanager
-def listening(edge: Edge, patience: float) -> Iterator[Address]:
+def listening(edge: Edge, patience: float, tls: ssl.SSLContext | None = None) -> Iterator[Address]:
     """A listener, while the block runs."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.bind(("127.0.0.1", 0))
     pages = http.health(edge.house.node) | http.metrics()
-    listener = http.Listener(http.application(pages, edge.application), bound, patience=patience)
+    listener = http.Listener(http.application(pages, edge.application), bound, patience=patience, tls=tls)
     listener.start()
     try:
         yield bound.getsockname()
@@ -178,3 +181,12 @@ def test_health_and_metrics(address: Address) -> None:
     assert b"sekisho_http_refused_total" in said
     assert b"sekisho_gateway_answers_total" in said
     assert b"x-amzn-requestid: " in said
+
+
+def test_who_does_not_finish_the_handshake_is_cut_off(shared: Edge, tmp_path: Path) -> None:
+    certificate, key = Authority().server().write(tmp_path, "server")
+    with listening(shared, PATIENCE, http.encrypted(certificate, key)) as address:
+        began = time.monotonic()
+        assert talk(address, b"\x16\x03\x01") == b""
+        assert time.monotonic() - began < 30
+        assert talk(address, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")[:1] != b"H"

@@ -17,7 +17,7 @@ from sekisho.changes import Point
 from sekisho.credentials.sessions import Session
 from sekisho.errors import Unauthenticated
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
-from sekisho.world import Acting, SessionFacts, Subject, UnknownPrincipal
+from sekisho.world import AccountRecord, Acting, InactiveAccount, SessionFacts, Subject, UnknownPrincipal
 
 FAILED = Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
 
@@ -97,6 +97,9 @@ def proven(call: Call, proof: Proof) -> Subject:
             raise InvalidClientTokenId
         proof.verify(key.secret, call.now)
         found = Subject(key.owner_id, key.account_id, key.id)
+    account = call.node.world.record(found.account_id)
+    if isinstance(account, AccountRecord) and account.status != "ACTIVE":
+        raise sigv4.OptInRequired
     used = found.id if found.session is not None and found.session.kind == "assumed-role" else signed.access_key_id
     if used.startswith(("AROA", "AKIA")):
         call.node.last_use.note(used, Use(call.now, call.operation.service, signed.scope.region))
@@ -130,6 +133,8 @@ def acting(call: Call, who: Subject) -> tuple[Acting, Point]:
             raise InvalidClientTokenId
     try:
         return call.node.world.acting(who, call.now)
+    except InactiveAccount:
+        raise sigv4.OptInRequired from None
     except UnknownPrincipal:
         raise InvalidClientTokenId from None
 

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from sekisho import changes, db
 from sekisho.authorize import records
+from sekisho.authorize.data_version import DataVersion
 from sekisho.changes import ORIGIN, Point
 from sekisho.errors import Unavailable
-from sekisho.world import Acting, KeyRecord, PolicyRecord, PrincipalRecord, Record, Subject, acting
+from sekisho.world import Acting, EntityRecord, KeyRecord, PolicyRecord, PrincipalRecord, Record, Subject, acting
 
 BUDGET = 256 * 1024 * 1024
 _FIXED_COST = 2_048  # bytes of a record without documents, measured with tracemalloc, rounded up
@@ -70,18 +71,33 @@ class World:
         self._size = 0
         self._arns: dict[str, str] = {}
         self._lock = threading.RLock()
+        self._version = DataVersion(database) if database.sqlite else None
         self.point: Point = ORIGIN
         self.fresh_at = time.monotonic()
 
     def sync(self, session: Session) -> Point:
         """Bring the cache to the newest revision that the session sees, and say which that is."""
-        newest = changes.latest(session)
+        newest = changes.begun_at(session)
         if newest == self.point:
             return newest
         with self._lock:
             if newest.number >= self.point.number and newest != self.point:  # the same number with another nonce is another history
                 self._advance(session, newest)
         return newest
+
+    def renewed(self, deadline: float | None = None) -> Point:
+        """The cache's revision, once that is not older than the database is now."""
+        if self._version is None:
+            now = time.monotonic()
+            if changes.point_of(self._database.glance(changes.LATEST, deadline=deadline)) != self.point:
+                return self.poll(deadline)
+            self.fresh_at = now
+            return self.point
+        with self._version.looked() as changed:
+            if changed:
+                return self.poll(deadline)
+            self.fresh_at = time.monotonic()
+            return self.point
 
     def poll(self, deadline: float | None = None) -> Point:
         """Look at the database now; finds out, too, when its history was replaced by another (a failover, a restored backup)."""
@@ -174,20 +190,43 @@ class World:
                 self._arns[text] = found
         return found
 
+    def entity(self, account_id: str, kind: str, name: str, session: Callable[[], Session]) -> EntityRecord | None:
+        """What has this name, in any case, in an account: from memory, where a remembered id is held against the record, or from the
+        session of a call, kept unless that has changed something. None when there is no such thing.
+        """
+        text = f"{account_id}/{kind}/{name.lower()}"
+        known = self._arns.get(text)
+        if known is not None:
+            held = self.held(_entity(known))
+            if isinstance(held, EntityRecord) and (held.name.lower(), held.kind, held.account_id) == (name.lower(), kind, account_id):
+                return held
+        opened = session()
+        seen = self.sync(opened)
+        if changes.is_changed(opened):
+            opened.flush()
+            return records.entity(opened, account_id, kind, name.lower())
+        record = records.entity(opened, account_id, kind, name.lower())
+        self._remembered(text, record.id if record is not None else None)
+        if record is not None:
+            self._keep(_entity(record.id), record, seen)
+        return record
+
     def load(self, id_: str, session: Session) -> Record | None:
         """Load a record and keep it, unless the session's snapshot is older than what the cache has applied already."""
         seen = self.sync(session)
         record = records.load(session, id_, self._unseal)
-        if record is None:
-            return None
+        if record is not None:
+            self._keep(id_, record, seen)
+        return record
+
+    def _keep(self, key: str, record: Record, seen: Point) -> None:
         cost = _cost(record)
         with self._lock:
             if seen.number >= self.point.number and cost <= self._budget:
-                self._evict(id_)
-                self._slots[id_] = _Slot(record, cost)
+                self._drop(key)
+                self._slots[key] = _Slot(record, cost)
                 self._size += cost
                 self._shrink()
-        return record
 
     def held(self, id_: str) -> Record | None:
         """The record of an id if it is in memory."""
@@ -200,15 +239,20 @@ class World:
     def _shrink(self) -> None:
         """Second chance: the oldest record goes, unless it was used since it was last looked at."""
         while self._size > self._budget:
-            id_, slot = next(iter(self._slots.items()))
-            self._evict(id_)
+            key, slot = next(iter(self._slots.items()))
+            self._drop(key)
             if slot.used:
                 slot.used = False
-                self._slots[id_] = slot
+                self._slots[key] = slot
                 self._size += slot.cost
 
     def _evict(self, id_: str) -> None:
-        slot = self._slots.pop(id_, None)
+        """All that is held of an id."""
+        self._drop(id_)
+        self._drop(_entity(id_))
+
+    def _drop(self, key: str) -> None:
+        slot = self._slots.pop(key, None)
         if slot is not None:
             self._size -= slot.cost
 
@@ -216,6 +260,11 @@ class World:
     def size(self) -> tuple[int, int]:
         """How many records are held, and about how many bytes they take."""
         return len(self._slots), self._size
+
+
+def _entity(id_: str) -> str:
+    """Under what the entity of an id is held, beside what it may do."""
+    return f"{id_}/entity"
 
 
 def _cost(record: Record) -> int:

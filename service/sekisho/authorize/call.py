@@ -1,6 +1,7 @@
 """One call on its way through the pipeline, and the node that it runs on."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -69,6 +70,8 @@ class Call:
     acting: world.Acting | None = None
     point: Point | None = None
     database_session: Session | None = None
+    snapshot: Callable[[], Session] | None = None
+    """Opens the snapshot of a READ, when the first is asked for it."""
     prepared: Any = None
     """What the operation's preparation made, before the transaction."""
 
@@ -88,7 +91,9 @@ class Call:
     def session(self) -> Session:
         """The transaction of a WRITE, the snapshot of a READ."""
         if self.database_session is None:
-            raise Internal(f"{self.operation.name} runs without a transaction")
+            if self.snapshot is None:
+                raise Internal(f"{self.operation.name} runs without a transaction")
+            self.database_session = self.snapshot()
         return self.database_session
 
     @property

@@ -1,6 +1,5 @@
 """Keeps a worker's world new: polls the change log, and waits for a revision that a caller insists on."""
 
-import sqlite3
 import threading
 import time
 
@@ -29,7 +28,7 @@ class AnotherHistory(Unavailable):
 
 
 class Feed:
-    """The thread that polls. On SQLite it asks `data_version` first, which is a look into shared memory."""
+    """The thread that polls, where nothing else brings the world to the newest revision."""
 
     def __init__(self, world: World, database: db.Database) -> None:
         self._world = world
@@ -48,18 +47,12 @@ class Feed:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        version = _DataVersion(self._database) if self._database.sqlite else None
         failing = False
         while not self._stop.wait(INTERVAL):
             try:
-                if version is not None and not version.changed():
-                    self._world.fresh_at = time.monotonic()
-                    continue
-                self._world.poll()
+                self._world.renewed()
                 failing = False
             except Exception as error:  # whatever it is, the thread goes on: without it the world would stand still
-                if version is not None:
-                    version.forget()
                 if not failing:  # once for each outage, not twenty times a second
                     log.warning(
                         "feed.database_unreachable", error=error.message if isinstance(error, SekishoError) else type(error).__name__
@@ -93,26 +86,3 @@ class Feed:
                     pause = min(pause * 2, INTERVAL)
         finally:
             self._places.release()
-
-
-class _DataVersion:
-    """Whether another connection has committed since the last look; a connection of its own, since its own writes do not count."""
-
-    def __init__(self, database: db.Database) -> None:
-        self._path = str(database.url.database)
-        self._connection: sqlite3.Connection | None = None
-        self._last = -1
-
-    def changed(self) -> bool:
-        if self._connection is None:
-            self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
-        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        changed, self._last = version != self._last, version
-        return bool(changed)
-
-    def forget(self) -> None:
-        """Look again from scratch: the next poll reads the log whatever the version says."""
-        self._last = -1
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None

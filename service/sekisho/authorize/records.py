@@ -5,14 +5,33 @@ These are the only reads that do not filter by the caller's account: a decision 
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, inspect, select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
 from sekisho.tables import AccessKey, Account, Attachment, Entity, Group, InlinePolicy, Membership, Policy, PolicyVersion, Role, Tag, User
-from sekisho.world import AccountRecord, GroupRecord, KeyRecord, PolicyRecord, PrincipalRecord, Record
+from sekisho.world import AccountRecord, EntityRecord, GroupRecord, KeyRecord, PolicyRecord, PrincipalRecord, Record
 
 Unseal = Callable[[AccessKey], str]
+
+_ENTITIES, _USERS, _ROLES = (inspect(table).local_table for table in (Entity, User, Role))
+_BOUNDARIES = _ENTITIES.alias("boundaries")
+_ENTITY = (
+    select(
+        *(_ENTITIES.c[name] for name in ("id", "name", "path", "created_at")),
+        _USERS.c.password_last_used_at,
+        _BOUNDARIES.c.account_id.label("boundary_account"),
+        _BOUNDARIES.c.name.label("boundary_name"),
+        _BOUNDARIES.c.path.label("boundary_path"),
+    )
+    .select_from(
+        _ENTITIES.outerjoin(_USERS, _USERS.c.id == _ENTITIES.c.id)
+        .outerjoin(_ROLES, _ROLES.c.id == _ENTITIES.c.id)
+        .outerjoin(_BOUNDARIES, _BOUNDARIES.c.id == func.coalesce(_USERS.c.boundary_id, _ROLES.c.boundary_id))
+    )
+    .where(*(_ENTITIES.c[name] == bindparam(name) for name in ("account_id", "kind", "name_key")))
+)
+_TAGS = select(Tag.key, Tag.value).where(Tag.owner_id == bindparam("owner_id")).order_by(Tag.key_key)
 
 
 def load(session: Session, id_: str, unseal: Unseal) -> Record | None:
@@ -24,6 +43,27 @@ def load(session: Session, id_: str, unseal: Unseal) -> Record | None:
         return loader(session, id_)
     key = session.get(AccessKey, id_, populate_existing=True)
     return KeyRecord(key.id, key.account_id, key.owner_id, key.status, unseal(key)) if key is not None else None
+
+
+def entity(session: Session, account_id: str, kind: str, name_key: str) -> EntityRecord | None:
+    """What has this name, in lower case, in an account."""
+    row = session.connection().execute(_ENTITY, {"account_id": account_id, "kind": kind, "name_key": name_key}).one_or_none()
+    if row is None:
+        return None
+    tags = session.connection().execute(_TAGS, {"owner_id": row.id})
+    boundary = row.boundary_account
+    return EntityRecord(
+        id=row.id,
+        account_id=account_id,
+        kind=kind,
+        name=row.name,
+        path=row.path,
+        arn=arn.iam(account_id, kind, row.name, row.path),
+        created_at=row.created_at,
+        tags={tag.key: tag.value for tag in tags},
+        boundary_arn=arn.iam(boundary, "policy", row.boundary_name, row.boundary_path) if boundary is not None else None,
+        password_last_used_at=row.password_last_used_at,
+    )
 
 
 def id_of_arn(session: Session, text: str) -> str | None:

@@ -101,7 +101,7 @@ def _user(call: Call, row: User, owned: _Belongings) -> pb.UserDetail:
         user_policy_list=owned.inline[row.id],
         group_list=owned.groups[row.id],
         attached_managed_policies=owned.attached[row.id],
-        permissions_boundary=boundaries.message(call, row),
+        permissions_boundary=boundaries.of(call, row),
         tags=tags.messages(call, row),
     )
 
@@ -129,7 +129,7 @@ def _role(call: Call, row: Role, owned: _Belongings) -> pb.RoleDetail:
         instance_profile_list=instance_profiles.of_role(call, row),
         role_policy_list=owned.inline[row.id],
         attached_managed_policies=owned.attached[row.id],
-        permissions_boundary=boundaries.message(call, row),
+        permissions_boundary=boundaries.of(call, row),
         tags=tags.messages(call, row),
         role_last_used=roles.last_used(call, row),
     )

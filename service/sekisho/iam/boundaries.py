@@ -54,12 +54,15 @@ def policy_id(call: Call, named: str) -> str | None:
     return policy_arns.find(call, named, sentence="Scope ARN: {} does not exist or is not attachable.", wrong=InvalidInput).id
 
 
-def message(call: Call, row: User | Role) -> pb.AttachedPermissionsBoundary | None:
+def of(call: Call, row: User | Role) -> pb.AttachedPermissionsBoundary | None:
     """The boundary of a user or role as the API shows it."""
     policy = call.session.get(Policy, row.boundary_id) if row.boundary_id is not None else None
-    if policy is None:
-        return None
-    return pb.AttachedPermissionsBoundary(permissions_boundary_type=_TYPE, permissions_boundary_arn=entities.arn_of(policy))
+    return message(entities.arn_of(policy) if policy is not None else None)
+
+
+def message(arn: str | None) -> pb.AttachedPermissionsBoundary | None:
+    """A boundary, by the ARN of its policy, as the API shows it."""
+    return pb.AttachedPermissionsBoundary(permissions_boundary_type=_TYPE, permissions_boundary_arn=arn) if arn is not None else None
 
 
 def _put(call: Call, row: User | Role, request: Any) -> None:

@@ -6,14 +6,17 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from google.protobuf.message import Message
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 
 from sekisho import arn, paging
 from sekisho.authorize.call import Call
 from sekisho.credentials import key_ids
+from sekisho.iam import quotas
 from sekisho.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity, UnmodifiableEntity
 from sekisho.operations import Resource
-from sekisho.tables import Entity, Group, Policy, Role, Tag, User
+from sekisho.prepared import Prepared
+from sekisho.tables import Entity, Group, Policy, QuotaOverride, Role, Tag, User
+from sekisho.world import EntityRecord
 
 E = TypeVar("E", bound=Entity)
 Owner = User | Group | Role
@@ -36,6 +39,22 @@ _TAKEN = {
     "saml-provider": "Provider with name {} already exists.",
 }
 
+_OF_KIND = (Entity.account_id == bindparam("account_id"), Entity.kind == bindparam("kind"))
+_ROOM = Prepared(
+    select(
+        exists(select(Entity.id).where(*_OF_KIND, Entity.name_key == bindparam("name_key"))),
+        select(func.count()).select_from(Entity).where(*_OF_KIND).scalar_subquery(),
+        select(QuotaOverride.value)
+        .where(QuotaOverride.account_id == bindparam("account_id"), QuotaOverride.quota == bindparam("quota"))
+        .scalar_subquery(),
+    ),
+    "account_id",
+    "kind",
+    "name_key",
+    "quota",
+)
+"""What there is to ask before something new is made."""
+
 
 def kind(table: type[Entity]) -> str:
     """What the table's rows are called in ARNs and messages: `user`."""
@@ -52,12 +71,22 @@ def lookup(call: Call, table: type[E], name: str) -> E | None:
     return row
 
 
+def known(call: Call, table: type[Entity], name: str) -> EntityRecord | None:
+    """As `lookup`, as it was when the call came, out of memory where it is there."""
+    return call.node.world.entity(call.account_id, kind(table), name, lambda: call.session)
+
+
 def find(call: Call, table: type[E], name: str) -> E:
     """The entity of this name, or NoSuchEntity in AWS's sentence."""
     row = lookup(call, table, name)
     if row is None:
-        raise NoSuchEntity(_NOT_FOUND.get(kind(table), f"The {kind(table)} with name {{}} cannot be found.").format(name))
+        raise no_such(table, name)
     return row
+
+
+def no_such(table: type[Entity], name: str) -> NoSuchEntity:
+    """AWS's sentence about a name that nothing of the kind has."""
+    return NoSuchEntity(_NOT_FOUND.get(kind(table), f"The {kind(table)} with name {{}} cannot be found.").format(name))
 
 
 def owner(call: Call, request: Any) -> Owner:
@@ -88,14 +117,22 @@ def refuse_protected(row: Entity) -> None:
         raise UnmodifiableEntity(f"Cannot perform the operation on the protected role '{row.name}' - this role is only modifiable by AWS")
 
 
-def arn_of(row: Entity) -> str:
+def arn_of(row: Entity | EntityRecord) -> str:
     """The entity's ARN, with its path."""
     return arn.root(row.account_id) if row.kind == "root" else arn.iam(row.account_id, row.kind, row.name, row.path)
 
 
-def identified(call: Call, table: type[E], name: str, path: str, *, id_: str = "") -> dict[str, Any]:
-    """The columns that every new entity has; EntityAlreadyExists when the name is taken. `id_`: for kinds whose ids have no prefix."""
-    refuse_taken(call, table, name)
+def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, id_: str = "") -> dict[str, Any]:
+    """The columns that every new entity has; EntityAlreadyExists when the name is taken, LimitExceeded when the account has as many of the
+    kind as its quota allows. `id_`: for kinds whose ids have no prefix.
+    """
+    call.session.flush()
+    there, many, override = _ROOM.row(
+        call.session.connection(), account_id=call.account_id, kind=kind(table), name_key=name.lower(), quota=quota
+    )
+    if there:
+        raise taken(table, name)
+    quotas.check_set(quota, many + 1, override)
     return {
         "id": id_ or key_ids.unique_id(kind(table)),
         "account_id": call.account_id,
@@ -109,7 +146,12 @@ def identified(call: Call, table: type[E], name: str, path: str, *, id_: str = "
 def refuse_taken(call: Call, table: type[E], name: str) -> None:
     """EntityAlreadyExists when there is an entity of this kind and name, in any case."""
     if lookup(call, table, name) is not None:
-        raise EntityAlreadyExists(_TAKEN.get(kind(table), f"{kind(table).capitalize()} with name {{}} already exists.").format(name))
+        raise taken(table, name)
+
+
+def taken(table: type[Entity], name: str) -> EntityAlreadyExists:
+    """AWS's sentence about a name that something of the kind has already."""
+    return EntityAlreadyExists(_TAKEN.get(kind(table), f"{kind(table).capitalize()} with name {{}} already exists.").format(name))
 
 
 def rename(call: Call, row: E, name: str, path: str) -> None:
@@ -120,12 +162,6 @@ def rename(call: Call, row: E, name: str, path: str) -> None:
         row.name, row.name_key = name, name.lower()
     if path:
         row.path = path
-
-
-def count(call: Call, table: type[E]) -> int:
-    """How many of a kind the account has."""
-    query = select(func.count()).select_from(Entity).where(Entity.account_id == call.account_id, Entity.kind == kind(table))
-    return call.session.scalar(query) or 0
 
 
 def refuse_dependents(call: Call, dependents: Sequence[tuple[Any, str]]) -> None:
@@ -173,17 +209,21 @@ def resource(call: Call, table: type[E], request: Any, name: str) -> Resource:
     """
     if "path" in request.DESCRIPTOR.fields_by_name:
         return Resource(arn.iam(call.account_id, kind(table), name, request.path or "/"))
-    row = lookup(call, table, name)
-    return seen(call, row) if row is not None else Resource(arn.iam(call.account_id, kind(table), name))
+    found = known(call, table, name)
+    return _shown(found) if found is not None else Resource(arn.iam(call.account_id, kind(table), name))
 
 
 def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, new_path: str) -> Resource:
     """What policies see of an entity under the name and path that it is to have; tags and boundary are those it has."""
-    row = lookup(call, table, name)
-    if row is None:
+    found = known(call, table, name)
+    if found is None:
         return Resource(arn.iam(call.account_id, kind(table), new_name or name, new_path or "/"))
-    now = seen(call, row)
-    return Resource(arn.iam(call.account_id, kind(table), new_name or row.name, new_path or row.path), now.tags, now.keys)
+    now = _shown(found)
+    return Resource(arn.iam(call.account_id, kind(table), new_name or found.name, new_path or found.path), now.tags, now.keys)
+
+
+def _shown(found: EntityRecord) -> Resource:
+    return Resource(found.arn, found.tags, {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {})
 
 
 def seen(call: Call, row: Entity) -> Resource:

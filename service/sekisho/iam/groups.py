@@ -4,9 +4,10 @@ from typing import Any
 
 from sqlalchemy import select
 
+from sekisho import changes
 from sekisho.api.iam.v1 import groups_pb2 as pb
 from sekisho.authorize.call import Call
-from sekisho.iam import entities, quotas, users
+from sekisho.iam import entities, users
 from sekisho.operations import Resource, operation, resource
 from sekisho.tables import Attachment, Group, InlinePolicy, Membership, User
 
@@ -26,10 +27,9 @@ def renamed_group(call: Call, request: pb.UpdateGroupRequest, field: str) -> Res
 @operation
 def create_group(call: Call, request: pb.CreateGroupRequest) -> pb.CreateGroupResponse:
     """A group begins without members and permissions."""
-    columns = entities.identified(call, Group, request.group_name, request.path)
-    quotas.check_account(call, "GroupsQuota", entities.count(call, Group) + 1)
+    columns = entities.identified(call, Group, request.group_name, request.path, quota="GroupsQuota")
     row = Group(**columns)
-    call.session.add(row)
+    changes.insert(call.session, row)
     return pb.CreateGroupResponse(group=message(row))
 
 
@@ -41,7 +41,7 @@ def get_group(call: Call, request: pb.GetGroupRequest) -> pb.GetGroupResponse:
     found = entities.paged(call, request, members, key=[User.name_key], of=lambda member: [member.name_key])
     return pb.GetGroupResponse(
         group=message(row),
-        users=[users.message(call, member) for member in found.rows],
+        users=[users.message(member) for member in found.rows],
         is_truncated=found.marker is not None,
         marker=found.marker,
     )

@@ -1,10 +1,12 @@
 """Instance profiles: a named place for one role, for programs that run on a machine."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import instance_profiles_pb2 as pb
+from sekisho.api.iam.v1.tags_pb2 import Tag
 from sekisho.authorize.call import Call
 from sekisho.iam import entities, quotas, roles, tags
 from sekisho.iam.errors import DeleteConflict, NoSuchEntity
@@ -21,20 +23,17 @@ def instance_profile(call: Call, request: Any, field: str) -> Resource:
 @operation
 def create_instance_profile(call: Call, request: pb.CreateInstanceProfileRequest) -> pb.CreateInstanceProfileResponse:
     """It begins without a role."""
-    columns = entities.identified(call, InstanceProfile, request.instance_profile_name, request.path)
-    quotas.check_account(call, "InstanceProfilesQuota", entities.count(call, InstanceProfile) + 1)
+    columns = entities.identified(call, InstanceProfile, request.instance_profile_name, request.path, quota="InstanceProfilesQuota")
     row = InstanceProfile(**columns)
-    call.session.add(row)
-    call.session.flush()
-    tags.put(call, row, request.tags)
-    return pb.CreateInstanceProfileResponse(instance_profile=message(call, row, whole=True))
+    given = tags.first(call, row, request.tags)
+    return pb.CreateInstanceProfileResponse(instance_profile=message(call, row, tags=given))
 
 
 @operation
 def get_instance_profile(call: Call, request: pb.GetInstanceProfileRequest) -> pb.GetInstanceProfileResponse:
     """With tags, which lists leave out."""
     row = entities.find(call, InstanceProfile, request.instance_profile_name)
-    return pb.GetInstanceProfileResponse(instance_profile=message(call, row, whole=True))
+    return pb.GetInstanceProfileResponse(instance_profile=message(call, row, tags=tags.messages(call, row)))
 
 
 @operation
@@ -114,8 +113,8 @@ def of_role(call: Call, role: Role) -> list[pb.InstanceProfile]:
     return [message(call, row) for row in call.session.scalars(query)]
 
 
-def message(call: Call, row: InstanceProfile, *, whole: bool = False) -> pb.InstanceProfile:
-    """An instance profile as the API shows it; `whole` with tags."""
+def message(call: Call, row: InstanceProfile, *, tags: Sequence[Tag] = ()) -> pb.InstanceProfile:
+    """An instance profile as the API shows it; lists leave out its tags."""
     role = call.session.get(Role, row.role_id) if row.role_id is not None else None
     return pb.InstanceProfile(
         path=row.path,
@@ -124,5 +123,5 @@ def message(call: Call, row: InstanceProfile, *, whole: bool = False) -> pb.Inst
         arn=entities.arn_of(row),
         create_date=entities.seconds(row.created_at),
         roles=[roles.described(call, role)] if role is not None else (),
-        tags=tags.messages(call, row) if whole else (),
+        tags=tags,
     )

@@ -2,6 +2,7 @@
 
 import io
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import segno
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from sekisho import arn
 from sekisho.api.iam.v1 import mfa_devices_pb2 as pb
+from sekisho.api.iam.v1.tags_pb2 import Tag
 from sekisho.authorize.call import Call
 from sekisho.credentials import one_time
 from sekisho.errors import InvalidArn
@@ -45,16 +47,13 @@ def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resour
 @operation
 def create_virtual_mfa_device(call: Call, request: pb.CreateVirtualMFADeviceRequest) -> pb.CreateVirtualMFADeviceResponse:
     """Nobody's as yet. Nothing shows the seed again."""
-    row = MfaDevice(**entities.identified(call, MfaDevice, request.virtual_mfa_device_name, request.path, id_=uuid.uuid4().hex))
+    name, quota = request.virtual_mfa_device_name, "MFADevicesQuota"
+    row = MfaDevice(**entities.identified(call, MfaDevice, name, request.path, id_=uuid.uuid4().hex, quota=quota))
     if len(entities.arn_of(row)) > _SERIAL_LENGTH:
         raise InvalidInput(f"The serial number of the device would have more than {_SERIAL_LENGTH} characters.")
-    quotas.check_account(call, "MFADevicesQuota", entities.count(call, MfaDevice) + 1)
     seed = one_time.new_seed()
     row.seed = one_time.seal(row.id, seed, call.node.ring)
-    call.session.add(row)
-    call.session.flush()
-    tags.put(call, row, request.tags)
-    shown = _message(call, row, whole=True)
+    shown = _message(call, row, tags=tags.first(call, row, request.tags))
     shown.base32_string_seed = one_time.shown(seed).encode()
     shown.qr_code_png = _picture(one_time.uri(seed, row.name, _account_name(call)))
     return pb.CreateVirtualMFADeviceResponse(virtual_mfa_device=shown)
@@ -208,11 +207,11 @@ def _picture(text: str) -> bytes:
     return png.getvalue()
 
 
-def _message(call: Call, row: MfaDevice, *, whole: bool = False) -> pb.VirtualMFADevice:
+def _message(call: Call, row: MfaDevice, *, tags: Sequence[Tag] = ()) -> pb.VirtualMFADevice:
     user = call.session.get(User, row.user_id) if row.user_id is not None else None
     return pb.VirtualMFADevice(
         serial_number=entities.arn_of(row),
-        user=users.message(call, user) if user is not None else None,
+        user=users.message(user) if user is not None else None,
         enable_date=entities.seconds(row.enabled_at),
-        tags=tags.messages(call, row) if whole else (),
+        tags=tags,
     )

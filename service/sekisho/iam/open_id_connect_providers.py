@@ -40,13 +40,10 @@ def create_open_id_connect_provider(call: Call, request: pb.CreateOpenIDConnectP
     name = _name(request.url)
     client_ids = list(dict.fromkeys(request.client_id_list))
     quotas.check("ClientIdsPerOpenIdConnectProviderQuota", len(client_ids))
-    columns = entities.identified(call, OpenIdConnectProvider, name, "/", id_=uuid.uuid4().hex.upper())
-    quotas.check("OpenIdConnectProvidersQuota", entities.count(call, OpenIdConnectProvider) + 1)
+    columns = entities.identified(call, OpenIdConnectProvider, name, "/", id_=uuid.uuid4().hex.upper(), quota="OpenIdConnectProvidersQuota")
     row = OpenIdConnectProvider(**columns, client_ids=client_ids, thumbprints=_thumbprints(request.thumbprint_list))
-    call.session.add(row)
-    call.session.flush()
-    tags.put(call, row, request.tags)
-    return pb.CreateOpenIDConnectProviderResponse(open_id_connect_provider_arn=entities.arn_of(row), tags=tags.messages(call, row))
+    given = tags.first(call, row, request.tags)
+    return pb.CreateOpenIDConnectProviderResponse(open_id_connect_provider_arn=entities.arn_of(row), tags=given)
 
 
 @operation

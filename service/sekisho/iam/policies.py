@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
+from sekisho import changes
 from sekisho.api.iam.v1 import policies_pb2 as pb
 from sekisho.authorize.call import Call
 from sekisho.iam import entities, policy_arns, quotas, tags
@@ -37,14 +38,12 @@ Counts = dict[str | None, int]
 def create_policy(call: Call, request: pb.CreatePolicyRequest) -> pb.CreatePolicyResponse:
     """The document becomes version v1, in force. The answer leaves out the description, as AWS's does."""
     check_document(request.policy_document)
-    columns = entities.identified(call, Policy, request.policy_name, request.path)
-    quotas.check_account(call, "PoliciesQuota", entities.count(call, Policy) + 1)
+    columns = entities.identified(call, Policy, request.policy_name, request.path, quota="PoliciesQuota")
     row = Policy(**columns, description=request.description or None, default_version=1, last_version=1, updated_at=call.now)
-    call.session.add(row)
-    call.session.flush()
-    call.session.add(PolicyVersion(policy_id=row.id, number=1, document=request.policy_document, created_at=call.now))
-    tags.put(call, row, request.tags)
-    return pb.CreatePolicyResponse(policy=_message(row, {}, {}, tags=tags.messages(call, row)))
+    given = tags.first(call, row, request.tags)
+    version = PolicyVersion(policy_id=row.id, number=1, document=request.policy_document, created_at=call.now)
+    changes.insert(call.session, version)
+    return pb.CreatePolicyResponse(policy=_message(row, {}, {}, tags=given))
 
 
 @operation

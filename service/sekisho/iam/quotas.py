@@ -82,9 +82,9 @@ def check(quota: str, count: int, *, name: str = "") -> None:
     _check(quota, count, QUOTAS[quota], name)
 
 
-def check_account(call: Call, quota: str, count: int) -> None:
+def check_set(quota: str, count: int, override: int | None) -> None:
     """As `check`, for a quota that an operator may have set to another value for the account."""
-    _check(quota, count, of_account(call, quota), "")
+    _check(quota, count, QUOTAS[quota] if override is None else override, "")
 
 
 def of_account(call: Call, quota: str) -> int:

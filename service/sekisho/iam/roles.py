@@ -1,10 +1,13 @@
 """Roles: identities that others assume for a while."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sekisho.api.iam.v1 import roles_pb2 as pb
+from sekisho.api.iam.v1.boundaries_pb2 import AttachedPermissionsBoundary
+from sekisho.api.iam.v1.tags_pb2 import Tag
 from sekisho.authorize.call import Call
-from sekisho.iam import boundaries, entities, quotas, tags, trust
+from sekisho.iam import boundaries, entities, tags, trust
 from sekisho.iam.errors import InvalidInput, UnmodifiableEntity
 from sekisho.operations import Resource, operation, resource
 from sekisho.tables import Attachment, InlinePolicy, InstanceProfile, Role
@@ -23,8 +26,7 @@ def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleRespo
     if entities.SERVICE_LINKED in request.path:  # also where it is not at the beginning
         raise InvalidInput(f"The path {entities.SERVICE_LINKED} is reserved for service-linked roles.")
     document = trust.stored(call.session, request.assume_role_policy_document)
-    columns = entities.identified(call, Role, request.role_name, request.path)
-    quotas.check_account(call, "RolesQuota", entities.count(call, Role) + 1)
+    columns = entities.identified(call, Role, request.role_name, request.path, quota="RolesQuota")
     row = Role(
         **columns,
         boundary_id=boundaries.policy_id(call, request.permissions_boundary),
@@ -32,11 +34,9 @@ def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleRespo
         trust_policy=document,
         max_session_seconds=request.max_session_duration or 3600,
     )
-    call.session.add(row)
-    call.session.flush()
-    tags.put(call, row, request.tags)
+    given = tags.first(call, row, request.tags)
     shown = described(call, row)
-    _extend(call, row, shown)
+    _extend(shown, boundaries.message(request.permissions_boundary or None), given)
     return pb.CreateRoleResponse(role=shown)
 
 
@@ -45,7 +45,7 @@ def get_role(call: Call, request: pb.GetRoleRequest) -> pb.GetRoleResponse:
     """With all that there is to tell, last use too."""
     row = entities.find(call, Role, request.role_name)
     shown = listed(call, row)
-    _extend(call, row, shown)
+    _extend(shown, boundaries.of(call, row), tags.messages(call, row))
     shown.role_last_used.CopyFrom(last_used(call, row))
     return pb.GetRoleResponse(role=shown)
 
@@ -136,12 +136,11 @@ def listed(call: Call, row: Role) -> pb.Role:
     return shown
 
 
-def _extend(call: Call, row: Role, shown: pb.Role) -> None:
+def _extend(shown: pb.Role, boundary: AttachedPermissionsBoundary | None, given: Sequence[Tag]) -> None:
     """Add what lists leave out."""
-    boundary = boundaries.message(call, row)
     if boundary is not None:
         shown.permissions_boundary.CopyFrom(boundary)
-    shown.tags.extend(tags.messages(call, row))
+    shown.tags.extend(given)
 
 
 def last_used(call: Call, row: Role) -> pb.RoleLastUsed:

@@ -37,8 +37,7 @@ def saml_provider_name(call: Call, request: Any, field: str) -> Resource:
 def create_saml_provider(call: Call, request: pb.CreateSAMLProviderRequest) -> pb.CreateSAMLProviderResponse:
     """The metadata must describe one identity provider, and not have expired."""
     metadata: Metadata = call.prepared
-    columns = entities.identified(call, SamlProvider, request.name, "/", id_=uuid.uuid4().hex.upper())
-    quotas.check("SAMLProvidersQuota", entities.count(call, SamlProvider) + 1)
+    columns = entities.identified(call, SamlProvider, request.name, "/", id_=uuid.uuid4().hex.upper(), quota="SAMLProvidersQuota")
     if request.assertion_encryption_mode == "Required" and not request.add_private_key:
         raise InvalidInput(_KEY_REQUIRED)
     row = SamlProvider(

@@ -9,7 +9,7 @@ from typing import Any
 from sekisho import secrets
 from sekisho.api.iam.v1 import server_certificates_pb2 as pb
 from sekisho.authorize.call import Call
-from sekisho.iam import certificates, entities, quotas, tags
+from sekisho.iam import certificates, entities, tags
 from sekisho.iam.certificates import Certificate
 from sekisho.iam.errors import MalformedCertificate
 from sekisho.operations import Resource, operation, prepare, resource
@@ -33,8 +33,7 @@ def renamed_server_certificate(call: Call, request: pb.UpdateServerCertificateRe
 def upload_server_certificate(call: Call, request: pb.UploadServerCertificateRequest) -> pb.UploadServerCertificateResponse:
     """Certificate, private key and chain must follow from each other, and the certificate be valid now."""
     certificate: Certificate = call.prepared
-    columns = entities.identified(call, ServerCertificate, request.server_certificate_name, request.path)
-    quotas.check_account(call, "ServerCertificatesQuota", entities.count(call, ServerCertificate) + 1)
+    columns = entities.identified(call, ServerCertificate, request.server_certificate_name, request.path, quota="ServerCertificatesQuota")
     place = ("server_certificates", "private_key", columns["id"])
     row = ServerCertificate(
         **columns,
@@ -43,10 +42,8 @@ def upload_server_certificate(call: Call, request: pb.UploadServerCertificateReq
         private_key=call.node.ring.seal(secrets.CERTIFICATES, request.private_key.encode(), place),
         expires_at=certificate.ends,
     )
-    call.session.add(row)
-    call.session.flush()
-    tags.put(call, row, request.tags)
-    return pb.UploadServerCertificateResponse(server_certificate_metadata=_message(row), tags=tags.messages(call, row))
+    given = tags.first(call, row, request.tags)
+    return pb.UploadServerCertificateResponse(server_certificate_metadata=_message(row), tags=given)
 
 
 @prepare(upload_server_certificate)

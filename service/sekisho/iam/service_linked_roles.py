@@ -12,7 +12,7 @@ from typing import Any
 from sekisho import arn
 from sekisho.api.iam.v1 import service_linked_roles_pb2 as pb
 from sekisho.authorize.call import Call
-from sekisho.iam import entities, quotas, roles, tags
+from sekisho.iam import entities, roles, tags
 from sekisho.iam.errors import InvalidInput, NoSuchEntity
 from sekisho.operations import Resource, operation, resource
 from sekisho.tables import DeletionTask, Role
@@ -65,9 +65,8 @@ def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRe
         raise InvalidInput(f"The name {name} of the role would have more than {_NAME_LENGTH} characters.")
     if entities.lookup(call, Role, name) is not None:
         raise InvalidInput(f"Service role name {name} has been taken in this account, please try a different suffix.")
-    quotas.check_account(call, "RolesQuota", entities.count(call, Role) + 1)
     row = Role(
-        **entities.identified(call, Role, name, _path(request.aws_service_name)),
+        **entities.identified(call, Role, name, _path(request.aws_service_name), quota="RolesQuota"),
         description=request.description or None,
         trust_policy=_trust(request.aws_service_name),
         max_session_seconds=3600,

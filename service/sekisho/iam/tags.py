@@ -1,12 +1,12 @@
 """Tags: of users, roles and managed policies here, of other kinds in the module of their noun."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import select
 
-from sekisho import paging
+from sekisho import changes, paging
 from sekisho.api.iam.v1 import tags_pb2 as pb
 from sekisho.authorize.call import Call
 from sekisho.iam import entities, policy_arns, quotas
@@ -84,13 +84,19 @@ def list_policy_tags(call: Call, request: pb.ListPolicyTagsRequest) -> pb.ListPo
     return listed(call, request, policy_arns.find(call, request.policy_arn), pb.ListPolicyTagsResponse)
 
 
+def first(call: Call, row: Entity, given: Sequence[pb.Tag]) -> list[pb.Tag]:
+    """Add a new entity and its tags; those as the API shows them, by key."""
+    new = _new(row, given)
+    quotas.check("TagsPerResourceQuota", len(new))
+    changes.insert(call.session, row)
+    for key_key, tag in new.items():
+        changes.insert(call.session, Tag(owner_id=row.id, key=tag.key, key_key=key_key, value=tag.value))
+    return [new[key_key] for key_key in sorted(new)]
+
+
 def put(call: Call, row: Entity, given: Sequence[pb.Tag]) -> None:
     """Give an entity tags, or other values of those that it has; InvalidInput for keys that are reserved or stand twice."""
-    new = {_key(row, tag.key): tag for tag in given}
-    if len(new) != len(given):
-        raise InvalidInput(_DUPLICATE_FOLDED if row.kind in _FOLDED else _DUPLICATE)
-    if any(tag.key.lower().startswith("aws:") for tag in given):
-        raise InvalidInput(_RESERVED)
+    new = _new(row, given)
     old = {tag.key_key: tag for tag in _rows(call, row)}
     quotas.check("TagsPerResourceQuota", len(old.keys() | new.keys()))
     for key_key, tag in new.items():
@@ -99,6 +105,15 @@ def put(call: Call, row: Entity, given: Sequence[pb.Tag]) -> None:
         else:
             call.session.add(Tag(owner_id=row.id, key=tag.key, key_key=key_key, value=tag.value))
     call.session.flush()
+
+
+def _new(row: Entity, given: Sequence[pb.Tag]) -> dict[str, pb.Tag]:
+    new = {_key(row, tag.key): tag for tag in given}
+    if len(new) != len(given):
+        raise InvalidInput(_DUPLICATE_FOLDED if row.kind in _FOLDED else _DUPLICATE)
+    if any(tag.key.lower().startswith("aws:") for tag in given):
+        raise InvalidInput(_RESERVED)
+    return new
 
 
 def clear(call: Call, row: Entity) -> None:
@@ -111,6 +126,11 @@ def clear(call: Call, row: Entity) -> None:
 def messages(call: Call, row: Entity) -> list[pb.Tag]:
     """The tags of an entity as the API shows them, by key."""
     return [_message(tag) for tag in _rows(call, row)]
+
+
+def shown(tags: Mapping[str, str]) -> list[pb.Tag]:
+    """Tags in their order as the API shows them."""
+    return [pb.Tag(key=key, value=value) for key, value in tags.items()]
 
 
 def remove(call: Call, row: Entity, keys: Iterable[str]) -> None:

@@ -1,13 +1,15 @@
 """Users."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import users_pb2 as pb
+from sekisho.api.iam.v1.tags_pb2 import Tag as TagMessage
 from sekisho.authorize.call import Call
 from sekisho.errors import ValidationError
-from sekisho.iam import boundaries, entities, quotas, tags
+from sekisho.iam import boundaries, entities, tags
 from sekisho.operations import Resource, operation, resource
 from sekisho.tables import (
     AccessKey,
@@ -23,6 +25,7 @@ from sekisho.tables import (
     SshPublicKey,
     User,
 )
+from sekisho.world import EntityRecord
 
 
 @resource("user")
@@ -58,23 +61,23 @@ def shown_name(owner: User | Root) -> str | None:
 @operation
 def create_user(call: Call, request: pb.CreateUserRequest) -> pb.CreateUserResponse:
     """A user begins without credentials and permissions."""
-    columns = entities.identified(call, User, request.user_name, request.path)
-    quotas.check_account(call, "UsersQuota", entities.count(call, User) + 1)
+    columns = entities.identified(call, User, request.user_name, request.path, quota="UsersQuota")
     row = User(**columns, boundary_id=boundaries.policy_id(call, request.permissions_boundary))
-    call.session.add(row)
-    call.session.flush()
-    tags.put(call, row, request.tags)
-    return pb.CreateUserResponse(user=message(call, row, whole=True))
+    given = tags.first(call, row, request.tags)
+    return pb.CreateUserResponse(user=message(row, boundary_arn=request.permissions_boundary or None, tags=given))
 
 
 @operation
 def get_user(call: Call, request: pb.GetUserRequest) -> pb.GetUserResponse:
     """With tags and boundary, which ListUsers leaves out. A root user has an id, an ARN and a date."""
-    row = named_or_own(call, request.user_name)
-    if isinstance(row, Root):
-        shown = pb.User(user_id=row.id, arn=entities.arn_of(row), create_date=entities.seconds(row.created_at))
-        return pb.GetUserResponse(user=shown)
-    return pb.GetUserResponse(user=message(call, row, whole=True))
+    name = request.user_name or _own_name(call)
+    if not name:
+        root = named_or_own(call, "")
+        return pb.GetUserResponse(user=pb.User(user_id=root.id, arn=entities.arn_of(root), create_date=entities.seconds(root.created_at)))
+    found = entities.known(call, User, name)
+    if found is None:
+        raise entities.no_such(User, name)
+    return pb.GetUserResponse(user=message(found, boundary_arn=found.boundary_arn, tags=tags.shown(found.tags)))
 
 
 @operation
@@ -114,22 +117,20 @@ def delete_user(call: Call, request: pb.DeleteUserRequest) -> pb.DeleteUserRespo
 def list_users(call: Call, request: pb.ListUsersRequest) -> pb.ListUsersResponse:
     """By name, without tags and boundaries."""
     found = entities.listed(call, request, User)
-    return pb.ListUsersResponse(
-        users=[message(call, row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker
-    )
+    return pb.ListUsersResponse(users=[message(row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker)
 
 
-def message(call: Call, row: User, *, whole: bool = False) -> pb.User:
-    """A user as the API shows it; `whole` with tags and boundary."""
+def message(user: User | EntityRecord, *, boundary_arn: str | None = None, tags: Sequence[TagMessage] = ()) -> pb.User:
+    """A user as the API shows it; lists leave out boundary and tags."""
     return pb.User(
-        path=row.path,
-        user_name=row.name,
-        user_id=row.id,
-        arn=entities.arn_of(row),
-        create_date=entities.seconds(row.created_at),
-        password_last_used=entities.seconds(row.password_last_used_at),
-        permissions_boundary=boundaries.message(call, row) if whole else None,
-        tags=tags.messages(call, row) if whole else (),
+        path=user.path,
+        user_name=user.name,
+        user_id=user.id,
+        arn=entities.arn_of(user),
+        create_date=entities.seconds(user.created_at),
+        password_last_used=entities.seconds(user.password_last_used_at),
+        permissions_boundary=boundaries.message(boundary_arn),
+        tags=tags,
     )
 
 

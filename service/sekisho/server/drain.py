@@ -85,8 +85,7 @@ def deliver(session: Session, entries: Iterable[Entry]) -> None:
     records = [json.loads(entry.body) for entry in entries if entry.kind == audit.KIND]
     known = set(session.scalars(select(AuditRecord.id).where(AuditRecord.id.in_([record["id"] for record in records]))))
     fresh = {record["id"]: record for record in records if record["id"] not in known}
-    session.add_all(audit.row(record, revision=None) for record in fresh.values())
-    session.flush()
+    audit.deliver(session, fresh.values())
     for entry in entries:
         if entry.kind == LAST_USE:
             _last_use(session, json.loads(entry.body))

@@ -3,12 +3,15 @@
 The edge is an ASGI application that is made by who starts the server: this package knows none.
 """
 
+import asyncio.constants
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import prometheus_client
@@ -73,16 +76,26 @@ def application(pages: dict[str, Callable[[], Answer]], edge: Application | None
     return answer
 
 
-class Listener:
-    """uvicorn in a thread, on a socket that is bound already."""
+def encrypted(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS from 1.2 on, with this certificate and its chain."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
-    def __init__(self, app: Application, bound: socket.socket, *, patience: float = PATIENCE) -> None:
+
+class Listener:
+    """uvicorn in a thread, on a socket that is bound already; with TLS if it is given."""
+
+    def __init__(self, app: Application, bound: socket.socket, *, tls: ssl.SSLContext | None = None, patience: float = PATIENCE) -> None:
+        asyncio.constants.SSL_HANDSHAKE_TIMEOUT = patience  # a minute otherwise, and uvicorn does not ask
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             lifespan="off",
             ws="none",
+            ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
             http=type("Connection", (Connection,), {"patience": patience}),
             timeout_keep_alive=int(PATIENCE),
             timeout_graceful_shutdown=int(PATIENCE),

@@ -56,6 +56,7 @@ class Options:
     tls_client_ca: Path | None = None  # whose certificates clients over gRPC have to show
     spiffe_map: Path | None = None  # which of them are which principals
     insecure: bool = False
+    pin: bool = True  # each worker to a core
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -107,11 +108,15 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
         master_key=options.master_key,
         certificate=options.tls_cert.read_bytes() if options.tls_cert is not None else None,
         key=options.tls_key.read_bytes() if options.tls_key is not None else None,
+        files=(options.tls_cert.resolve(), options.tls_key.resolve())
+        if options.tls_cert is not None and options.tls_key is not None
+        else None,
         client_ca=options.tls_client_ca.read_bytes() if options.tls_client_ca is not None else None,
         workloads=workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads(),
         edge=edge,
         skew=timedelta(minutes=options.clock_skew),
         metrics=options.metrics,
+        pin=options.pin,
     )
 
     def ready() -> None:
@@ -180,7 +185,7 @@ def key_ring(database: db.Database, options: Options) -> KeyRing:
 def refuse_plaintext(name: str, listener: str, options: Options) -> None:
     """Without TLS only loopback is listened on, unless somebody insists."""
     host, _ = split(listener)
-    encrypted = options.tls_cert is not None and options.tls_key is not None and name == "--grpc"
+    encrypted = options.tls_cert is not None and options.tls_key is not None
     if bool(options.tls_cert) != bool(options.tls_key):
         raise InvalidArgument("--tls-cert and --tls-key go together")
     if not (encrypted or options.insecure or _loopback(host)):

@@ -23,7 +23,7 @@ from sekisho.authorize.workloads import Workloads
 from sekisho.lanes import Lanes
 from sekisho.operations import OPERATIONS, unanswered
 from sekisho.secrets import KeyRing
-from sekisho.server import handlers, http, node
+from sekisho.server import cores, handlers, http, node
 from sekisho.server.http import Edge, Listener
 
 PACKAGES = ("authorize", "iam", "sts")
@@ -53,6 +53,7 @@ class Listen:
     audience: str
     master_key: bytes | None = field(default=None, repr=False)
     certificate: bytes | None = None
+    files: tuple[Path, Path] | None = None  # certificate and key once more: for HTTP, Python reads them from files only
     client_ca: bytes | None = None  # then every client shows a certificate that these authorities vouch for
     workloads: Workloads = field(default_factory=Workloads)
     key: bytes | None = field(default=None, repr=False)
@@ -60,6 +61,7 @@ class Listen:
     edge: Edge | None = None
     skew: timedelta = sigv4.SKEW
     metrics: str = ""  # empty: with everything else
+    pin: bool = True
 
 
 def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, grace: float) -> None:
@@ -68,6 +70,8 @@ def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, 
     if missing:
         raise TypeError(f"without a function or resolver: {', '.join(missing)}")
     sys.setswitchinterval(SWITCH_INTERVAL)
+    if listen.pin:
+        cores.pin(listen.index, listen.data_dir)
     spool = listen.data_dir / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
     ring = KeyRing.open(listen.data_dir / "keyring.json", listen.master_key)
@@ -117,7 +121,9 @@ def _over_http(made: Node, listen: Listen) -> Iterator[None]:
     lanes = Lanes("http", decide=2, control=2)
     edge = listen.edge(made, lanes, listen.skew) if listen.edge is not None else None
     apart = bool(listen.metrics)
-    listeners = [Listener(http.application(http.health(made) | ({} if apart else http.metrics()), edge), _bound(listen.http))]
+    pages = http.health(made) | ({} if apart else http.metrics())
+    tls = http.encrypted(*listen.files) if listen.files is not None else None
+    listeners = [Listener(http.application(pages, edge), _bound(listen.http), tls=tls)]
     if apart:
         listeners.append(Listener(http.application(http.metrics(), None), _bound(listen.metrics)))
     for listener in listeners:

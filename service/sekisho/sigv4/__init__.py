@@ -12,6 +12,7 @@ from sekisho.sigv4.errors import (
     IncompleteSignature,
     InvalidClientTokenId,
     MissingAuthenticationToken,
+    OptInRequired,
     RequestExpired,
     SignatureDoesNotMatch,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "IncompleteSignature",
     "InvalidClientTokenId",
     "MissingAuthenticationToken",
+    "OptInRequired",
     "RequestExpired",
     "SignatureDoesNotMatch",
 ]

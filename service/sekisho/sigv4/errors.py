@@ -45,6 +45,13 @@ class InvalidClientTokenId(Unauthenticated):
         super().__init__(message)
 
 
+class OptInRequired(Unauthenticated):
+    """The credentials are right, but their account is not active."""
+
+    def __init__(self, message: str = "The AWS access key ID needs a subscription for the service.") -> None:
+        super().__init__(message)
+
+
 class ExpiredToken(Unauthenticated):
     """The session is over."""
 

@@ -6,7 +6,6 @@ name; `allow` is one statement on everything, `statements` are written as in a p
 
 import json
 import secrets
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,9 +18,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, changes, db
-from sekisho.accounts import AWS, OPERATOR
+from sekisho.accounts import AWS, by_operator
 from sekisho.credentials import key_ids
-from sekisho.tables import Account, AuditRecord, Policy, PolicyOrigin, PolicyVersion
+from sekisho.tables import Account, Policy, PolicyOrigin, PolicyVersion
 
 try:
     from yaml import CSafeLoader as _Loader
@@ -81,8 +80,9 @@ def put(database: db.Database, policies: Sequence[ManagedPolicy], *, imported: b
         for policy, row in changed:
             _write(session, policy, row, now, imported=imported)
         if changed:
-            point = changes.record(session, touched, now, lambda: secrets.token_hex(8))
-            session.add(_audit([policy.arn for policy, _ in changed], point.number, now))
+            arns = [policy.arn for policy, _ in changed]
+            audited = by_operator(AWS, now, "iam", "ImportManagedPolicies", {"policyArns": arns})
+            changes.record(session, touched, now, lambda: secrets.token_hex(8), audited)
     return len(changed)
 
 
@@ -137,22 +137,3 @@ def _write(session: Session, policy: ManagedPolicy, row: Policy | None, now: dat
     else:
         origin.imported = imported
     session.flush()
-
-
-def _audit(arns: Sequence[str], revision: int, now: datetime) -> AuditRecord:
-    return AuditRecord(
-        id=str(uuid.uuid4()),
-        account_id=AWS,
-        at=now,
-        revision=revision,
-        event_source="iam.amazonaws.com",
-        event_name="ImportManagedPolicies",
-        read_only=False,
-        principal_id=OPERATOR,
-        principal_arn="",
-        access_key_id="",
-        source_ip="",
-        user_agent="",
-        request=json.dumps({"policyArns": arns}),
-        response="{}",
-    )
