@@ -136,7 +136,7 @@ def record(session: Session, touched: Touched, now: datetime, nonce: Callable[[]
 
 def latest(session: Session) -> Point:
     """The newest revision that the session sees."""
-    return point_of(db.last_row(session.connection(), LATEST))
+    return point_of(db.last_row(session.connection().connection.driver_connection, LATEST))
 
 
 def begun_at(session: Session) -> Point:
@@ -146,7 +146,7 @@ def begun_at(session: Session) -> Point:
 
 def point_of(row: db.Row | None) -> Point:
     """The revision of a row of `LATEST`."""
-    return Point(*row) if row is not None else ORIGIN
+    return Point(int(row[0]), row[1]) if row is not None else ORIGIN
 
 
 def at(session: Session, number: int) -> Point | None:

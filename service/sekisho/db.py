@@ -39,6 +39,7 @@ Step = Callable[["Script"], None]
 
 _STEPS = "steps"
 _LOCK_CLASS = 0x5EC1  # the first key of our two-key advisory locks, so that they are told from those of other programs
+_DONE = (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK)
 _CANCELLED = "57014"  # by the statement's time limit
 _TRANSIENT = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 
@@ -128,10 +129,7 @@ class Database:
         if deadline is not None:
             remaining(deadline)
         with translated(), closing(self.engine.raw_connection()) as connection:
-            cursor = connection.cursor()
-            cursor.execute(query)
-            row: Row | None = cursor.fetchone()
-            return row
+            return last_row(connection.driver_connection, query)
 
     @contextmanager
     def _session(self, deadline: float, *statements: str) -> Iterator[Session]:
@@ -142,7 +140,7 @@ class Database:
                 begun = (f"PRAGMA busy_timeout = {int(min(engines.BUSY, left) * 1000)}", begin, *following)
             else:
                 begun = (begin, f"SET LOCAL statement_timeout = {int(left * 1000) + 1}", *following)
-            session.info[FIRST] = last_row(session.connection(), *begun)
+            session.info[FIRST] = last_row(session.connection().connection.driver_connection, *begun)
             yield session
 
     def close(self) -> None:
@@ -164,23 +162,20 @@ def remaining(deadline: float) -> float:
     return left
 
 
-def last_row(connection: Connection, *statements: str) -> Row | None:
-    """Run statements without parameters, on PostgreSQL in one round trip; the first row of the last one, if it has any.
-
-    SQLAlchemy is passed by: what it does for a statement costs many times what SQLite takes for these. So errors are the driver's own.
+def last_row(driver: Any, *statements: str) -> Row | None:
+    """Run statements without parameters, on PostgreSQL in one round trip; the first row of the last one, if it has any, on PostgreSQL as
+    texts. SQLAlchemy is passed by, and psycopg but for its errors: what they do costs many times what the database takes for these.
     """
-    if connection.dialect.name == "sqlite":
-        cursor: Any = None
+    if isinstance(driver, sqlite3.Connection):
+        cursor = None
         for statement in statements:
-            cursor = connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]  # there is one while it is open
-    else:
-        cursor = connection.connection.cursor()
-        cursor.execute("; ".join(statements))
-        while cursor.nextset():
-            pass
-    row: Row | None = cursor.fetchone() if cursor.description is not None else None
-    cursor.close()
-    return row
+            cursor = driver.execute(statement)
+        row: Row | None = cursor.fetchone() if cursor is not None else None
+        return row
+    result = driver.pgconn.exec_("; ".join(statements).encode())
+    if result.status not in _DONE:
+        raise psycopg.errors.error_from_result(result)
+    return tuple(result.get_value(0, column).decode() for column in range(result.nfields)) if result.ntuples else None
 
 
 def _taking(name: str) -> str:
@@ -212,14 +207,16 @@ class Script:
         if self.dialect.name == "postgresql":
             self._parts.append(_taking(name))
 
-    def commit(self) -> None:
-        """On PostgreSQL do all of it, the commit too."""
-        if self.dialect.name == "postgresql":
-            self._cursor.execute("; ".join((*self._parts, "COMMIT")))
-            more: bool | None = True
-            while more:
-                self.row = self._cursor.fetchone() if self._cursor.description is not None else self.row
-                more = self._cursor.nextset()
+    def commit(self) -> bool:
+        """On PostgreSQL do all of it, the commit too; whether that is so."""
+        if self.dialect.name != "postgresql":
+            return False
+        self._cursor.execute("; ".join((*self._parts, "COMMIT")))
+        more: bool | None = True
+        while more:
+            self.row = self._cursor.fetchone() if self._cursor.description is not None else self.row
+            more = self._cursor.nextset()
+        return True
 
 
 def at_commit(session: Session, step: Step) -> None:
@@ -235,8 +232,8 @@ def _commit(session: Session, deadline: float) -> None:
     for step in steps:
         step(script)
     with _decided():
-        script.commit()
-        session.commit()
+        if not script.commit():
+            session.commit()
 
 
 @contextmanager

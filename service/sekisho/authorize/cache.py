@@ -7,8 +7,9 @@ a record loaded from a snapshot older than the cache is not kept, and a composit
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from datetime import datetime
+from types import TracebackType
 from typing import Self, TypeVar
 
 from sqlalchemy.orm import Session
@@ -32,7 +33,7 @@ class Reader:
 
     def __init__(self, world: "World", database: db.Database, session: Session | None = None) -> None:
         self._world, self._database = world, database
-        self._stack = ExitStack()
+        self._opened: AbstractContextManager[Session] | None = None
         self._session = session
 
     def record(self, id_: str) -> Record | None:
@@ -41,14 +42,16 @@ class Reader:
         if held is not None:
             return held
         if self._session is None:
-            self._session = self._stack.enter_context(self._database.read())
+            self._opened = self._database.read()
+            self._session = self._opened.__enter__()
         return self._world.load(id_, self._session)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self._stack.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._opened is not None:
+            self._opened.__exit__(kind, error, trace)
 
 
 class _Slot:
@@ -154,6 +157,9 @@ class World:
 
     def record(self, id_: str) -> Record | None:
         """The record of an id, from memory or from the database; None when there is no such thing."""
+        held = self.held(id_)
+        if held is not None:
+            return held
         with Reader(self, self._database) as reader:
             return reader.record(id_)
 

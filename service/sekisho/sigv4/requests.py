@@ -50,8 +50,11 @@ class HttpRequest:
 
     def header(self, name: str) -> str | None:
         """The value of a header by its lower-case name, repeated ones joined by commas; None when there is none."""
-        values = [value for key, value in self.headers if key.lower() == name]
-        return ",".join(values) if values else None
+        found = None
+        for key, value in self.headers:
+            if key == name or key.lower() == name:
+                found = value if found is None else f"{found},{value}"
+        return found
 
 
 def _http_time(request: HttpRequest) -> datetime:
