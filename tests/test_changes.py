@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapper
 
 from sekisho import accounts, changes, db, schema
 from sekisho.changes import Point
-from sekisho.tables import Account, Base, Change, Revision, Tag, User
+from sekisho.tables import Account, Base, Change, Entity, Revision, Tag, User
 from tests import harness
 from tests.harness import House
 from tests.iam.documents import LIST_BUCKETS, TRUST_EC2
@@ -176,3 +176,5 @@ def _says_what_it_touches(mapper: Mapper[Any]) -> None:
     touches = mapper.class_.touches
     assert touches is not None, mapper.class_.__name__
     assert set(touches) <= {column.key for column in mapper.column_attrs}, mapper.class_.__name__
+    if issubclass(mapper.class_, Entity):  # which the world has records of
+        assert "id" in touches, mapper.class_.__name__

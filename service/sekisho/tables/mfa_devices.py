@@ -17,7 +17,6 @@ class MfaDevice(Entity):
 
     __tablename__ = "mfa_devices"
     __mapper_args__ = {"polymorphic_identity": "mfa"}  # noqa: RUF012  # SQLAlchemy reads a plain dict here
-    touches = ()
 
     id: Mapped[str] = mapped_column(ForeignKey("entities.id", ondelete="CASCADE"), primary_key=True)
     seed: Mapped[bytes]
