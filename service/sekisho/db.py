@@ -140,8 +140,14 @@ class Database:
                 begun = (f"PRAGMA busy_timeout = {int(min(engines.BUSY, left) * 1000)}", begin, *following)
             else:
                 begun = (begin, f"SET LOCAL statement_timeout = {int(left * 1000) + 1}", *following)
-            session.info[FIRST] = last_row(session.connection().connection.driver_connection, *begun)
-            yield session
+            driver: Any = session.connection().connection.driver_connection
+            try:
+                session.info[FIRST] = last_row(driver, *begun)
+                yield session
+            except BaseException:
+                if not self.sqlite and driver.closed:  # a roll-back would fail, and its error hide this one
+                    session.invalidate()
+                raise
 
     def close(self) -> None:
         """Give back every connection."""
