@@ -310,6 +310,9 @@ def test_reasons_that_take_too_long_are_left_out() -> None:
         "",
     )
     assert [match.statement.index for match in decision.matched] == [0]
+    below = ({"Effect": "Deny", "Condition": {"NumericLessThan": {"k:n": str(i)}}} for i in range(10_000))
+    weighty = decide(*below, context={"k:n": "-1"})
+    assert (weighty.outcome, len(weighty.matched)) == (Outcome.EXPLICITLY_DENIED, 1)
     many = decide(*({"Effect": "Deny", "Resource": "*"} for _ in range(3000)))
     assert many.outcome is Outcome.EXPLICITLY_DENIED
     assert 500 < len(many.matched) < 3000
