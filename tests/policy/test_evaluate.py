@@ -98,7 +98,7 @@ def test_everybody() -> None:
 
 def test_everybody_with_a_certain_arn() -> None:
     context = {"aws:PrincipalArn": ALICE.arn}
-    for operator in ("ArnEquals", "ArnLike", "StringEquals", "StringLike", "ForAnyValue:ArnLike"):
+    for operator in ("ArnEquals", "ArnLike", "StringEquals", "StringEqualsIgnoreCase", "StringLike", "ForAnyValue:ArnLike"):
         element = {"Principal": "*", "Condition": {operator: {"aws:principalarn": ALICE.arn}}}
         assert granted(ALICE, element, context=context) == DIRECT
     for operator in ("ArnLikeIfExists", "ForAllValues:ArnLike"):
