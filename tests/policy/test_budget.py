@@ -179,6 +179,12 @@ def test_of_an_index_only_what_is_found_together_weighs() -> None:
     pivot = [{"Condition": {"StringEquals": {"k:e": f"v{i}"}}} for i in range(20)]
     assert weight(*pivot).fixed == 20 * weight(pivot[0]).fixed
     assert weight(*pivot, {"Effect": "Deny"}).fixed > weight(*pivot).fixed
+    nested = [weight(*({"Resource": "abc"[:length] + "*"} for length in range(1, count + 1))).fixed for count in (1, 2, 3)]
+    assert nested == [91, 91 + 92, 91 + 92 + 93]
+
+
+def test_presence_weighs_next_to_nothing() -> None:
+    assert listed("Null", "true") == Weight(weights.TEST + 50)
 
 
 def test_what_is_asked_once_for_all_weighs_once() -> None:
