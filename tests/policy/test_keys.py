@@ -105,6 +105,7 @@ def test_given_by_the_caller(name: str) -> None:
 def test_documented_spelling() -> None:
     assert keys.canonical("AWS:MULTIFACTORAUTHPRESENT") == "aws:MultiFactorAuthPresent"
     assert keys.canonical("aws:principaltag/Team") == "aws:PrincipalTag/Team"
+    assert keys.canonical("aws:principaltag/a/B") == "aws:PrincipalTag/a/B"  # a tag may have a slash of its own
     assert keys.canonical("orders:Amount") == "orders:Amount"
 
 
