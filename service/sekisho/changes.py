@@ -115,7 +115,7 @@ class Recorded:
         """Its place in the history."""
         if self._script is None or self._script.row is None:
             raise RuntimeError("the write is not committed")
-        return Point(*self._script.row)
+        return point_of(self._script.row)
 
     def write(self, script: db.Script) -> None:
         """The last rows of the transaction, under a lock that is held until the commit (`db.at_commit`)."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sekisho import changes
 from sekisho.db import Database
 from sekisho.errors import SekishoError
 from tests import harness
@@ -120,3 +121,27 @@ def test_nobody_sees_what_was_written_after_the_permission_went(
     with pytest.raises(SekishoError, match=f"is not authorized to perform: iam:{name}"):
         reader.call(name, _as=ann)
     assert len(calls) == 1
+
+
+def test_memory_that_is_newer_than_the_snapshot_of_a_call_is_not_shown(nodes: tuple[House, House]) -> None:
+    writer, reader = nodes
+    writer.call("CreateUser", user_name="ann")
+    world = reader.node.world
+    with reader.node.database.read(first=changes.LATEST) as session:
+        asked = (reader.account_id, "user", "ann", session, lambda: session)
+        assert world.entity(*asked) is not None
+        writer.call("TagUser", user_name="ann", tags=[{"key": "secret", "value": "x"}])
+        assert shown(reader).tags  # the memory has it
+        old = world.entity(*asked)
+        assert old is not None
+        assert dict(old.tags) == {}
+    assert shown(reader).tags
+
+
+def test_a_context_over_a_limit_is_an_error_and_no_decision(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    values = [str(number) for number in range(250)]
+    many = [{"key": f"orders:Line{number}", "values": values, "multivalued": True} for number in range(5)]
+    with pytest.raises(SekishoError, match=r"at most 1,?024 are allowed") as caught:
+        house.call("Authorize", action="orders:Ship", resource="*", context=many)
+    assert caught.value.grpc == "INVALID_ARGUMENT"

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -98,6 +99,22 @@ def test_over_https_aws_tools_call_it(certificate: tuple[Path, Path]) -> None:
             sts(endpoint_url=f"http://{endpoints['http']}").get_caller_identity()
         said = (server.data_dir.parent / "log").read_text()
     assert f"{where}/readyz" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system cannot keep a thread on a core")
+@pytest.mark.parametrize(("options", "cores"), [((), 1), (("--no-pin",), None)], ids=["by itself", "told not to"])
+def test_a_worker_stays_on_one_core(tmp_path: Path, options: tuple[str, ...], cores: int | None) -> None:
+    command = [sys.executable, "-m", "sekisho.cli", "serve", "--data-dir", str(tmp_path / "data"), "--grpc", "127.0.0.1:0"]
+    line = [*command, "--http", "127.0.0.1:0", *options]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "Sekisho serves.\n"
+        tasks = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
+        seen = {len(os.sched_getaffinity(task)) for task in tasks}
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert seen == {cores or len(os.sched_getaffinity(0))}
+    assert len(tasks) > 5
 
 
 @pytest.mark.parametrize(

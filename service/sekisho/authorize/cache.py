@@ -102,6 +102,11 @@ class World:
             self.fresh_at = time.monotonic()
             return self.point
 
+    def close(self) -> None:
+        """Nobody looks any more."""
+        if self._version is not None:
+            self._version.close()
+
     def poll(self, deadline: float | None = None) -> Point:
         """Look at the database now; finds out, too, when its history was replaced by another (a failover, a restored backup)."""
         before = self.point
@@ -196,17 +201,23 @@ class World:
                 self._arns[text] = found
         return found
 
-    def entity(self, account_id: str, kind: str, name: str, session: Callable[[], Session]) -> EntityRecord | None:
+    def entity(
+        self, account_id: str, kind: str, name: str, session: Session | None, snapshot: Callable[[], Session]
+    ) -> EntityRecord | None:
         """What has this name, in any case, in an account: from memory, where a remembered id is held against the record, or from the
-        session of a call, kept unless that has changed something. None when there is no such thing.
+        session of a call, kept unless that has changed something. None when there is no such thing. To a call that has a session,
+        memory may not be newer than that.
         """
         text = f"{account_id}/{kind}/{name.lower()}"
         known = self._arns.get(text)
-        if known is not None:
-            held = self.held(_entity(known))
-            if isinstance(held, EntityRecord) and (held.name.lower(), held.kind, held.account_id) == (name.lower(), kind, account_id):
-                return held
-        opened = session()
+        held = self.held(_entity(known)) if known is not None else None
+        if (
+            isinstance(held, EntityRecord)
+            and (held.name.lower(), held.kind, held.account_id) == (name.lower(), kind, account_id)
+            and (session is None or changes.begun_at(session) == self.point)
+        ):
+            return held
+        opened = snapshot()
         seen = self.sync(opened)
         if changes.is_changed(opened):
             opened.flush()

@@ -27,6 +27,11 @@ class DataVersion:
                 self._forget()
                 raise
 
+    def close(self) -> None:
+        """Give back the connection; a look after that makes another."""
+        with self._lock:
+            self._forget()
+
     def _changed(self) -> bool:
         if self._connection is None:
             self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)

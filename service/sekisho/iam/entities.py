@@ -73,7 +73,7 @@ def lookup(call: Call, table: type[E], name: str) -> E | None:
 
 def known(call: Call, table: type[Entity], name: str) -> EntityRecord | None:
     """As `lookup`, as it was when the call came, out of memory where it is there."""
-    return call.node.world.entity(call.account_id, kind(table), name, lambda: call.session)
+    return call.node.world.entity(call.account_id, kind(table), name, call.database_session, lambda: call.session)
 
 
 def find(call: Call, table: type[E], name: str) -> E:

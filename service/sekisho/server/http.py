@@ -88,7 +88,8 @@ class Listener:
     """uvicorn in a thread, on a socket that is bound already; with TLS if it is given."""
 
     def __init__(self, app: Application, bound: socket.socket, *, tls: ssl.SSLContext | None = None, patience: float = PATIENCE) -> None:
-        asyncio.constants.SSL_HANDSHAKE_TIMEOUT = patience  # a minute otherwise, and uvicorn does not ask
+        if tls is not None:
+            asyncio.constants.SSL_HANDSHAKE_TIMEOUT = patience  # a minute otherwise, and uvicorn does not ask
         config = uvicorn.Config(
             app,
             log_config=None,

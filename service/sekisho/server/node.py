@@ -43,3 +43,4 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
         node.feed.stop()
         drain.stop()
         spool.close()
+        world.close()
