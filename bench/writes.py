@@ -36,15 +36,15 @@ def run() -> None:
 
 
 def _write(folder: Path, index: int, account: accounts.NewAccount, queue: Any) -> None:
-    from sekisho import db
-    from sekisho.secrets import KeyRing
-    from sekisho.server import node
+    from sekisho.credentials.key_ring import KeyRing
+    from sekisho.node import assembly
+    from sekisho.store import db
     from tests import harness
 
     ring = KeyRing.open(folder / "keyring.json")
     with (
         db.Database(f"sqlite:///{folder / 'sekisho.db'}") as database,
-        node.opened(database, ring, folder / f"spool-{index}.db", audience="sekisho") as made,
+        assembly.opened(database, ring, folder / f"spool-{index}.db", audience="sekisho") as made,
     ):
         house = harness.House(made, account)
         end, count, slowest = time.monotonic() + SECONDS, 0, 0.0

@@ -1,8 +1,8 @@
-"""Alembic's entry: the connection comes from `sekisho.schema`, or for `alembic revision` from `-x database=URL`."""
+"""Alembic's entry: the connection comes from `sekisho.store.schema`, or for `alembic revision` from `-x database=URL`."""
 
 from alembic import context
 
-from sekisho import db, schema
+from sekisho.store import db, schema
 
 connection = context.config.attributes.get("connection")
 if connection is not None:

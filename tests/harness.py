@@ -8,17 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import sekisho.iam
-import sekisho.sts
-from sekisho import accounts, db, pipeline, schema, sigv4
-from sekisho.authorize import authenticate, rpcs
-from sekisho.authorize.call import Node, Peer
+import sekisho.services.authorize
+import sekisho.services.iam
+import sekisho.services.sts
+from sekisho import accounts, sigv4
+from sekisho.calls import authenticate, pipeline
+from sekisho.calls.call import Node, Peer
+from sekisho.credentials.key_ring import KeyRing
+from sekisho.node import assembly, logs
 from sekisho.operations import OPERATIONS, Operation
-from sekisho.secrets import KeyRing
-from sekisho.server import logs, node
+from sekisho.store import db, schema
 
 logs.configure()
-LOADED = (rpcs, sekisho.iam, sekisho.sts)
+LOADED = (sekisho.services.authorize, sekisho.services.iam, sekisho.services.sts)
 BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS.values()}
 _numbers = itertools.count(1)
 
@@ -74,5 +76,5 @@ def house(url: str, folder: Path) -> Iterator[House]:
         schema.upgrade(database)
         ring = KeyRing.create(folder / "keyring.json")
         account = accounts.create(database, ring)
-        with node.opened(database, ring, folder / "spool.db", audience="sekisho") as made:
+        with assembly.opened(database, ring, folder / "spool.db", audience="sekisho") as made:
             yield House(made, account)

@@ -12,10 +12,11 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sekisho import accounts, db
+from sekisho import accounts
+from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import SekishoError
-from sekisho.secrets import KeyRing
-from sekisho.server import node
+from sekisho.node import assembly
+from sekisho.store import db
 from tests.harness import House
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -58,7 +59,7 @@ def _body(
     try:
         with (
             db.Database(url, pool_size=4) as database,
-            node.opened(database, KeyRing.open(folder / "keyring.json"), folder / f"spool-{number}.db", audience="sekisho") as made,
+            assembly.opened(database, KeyRing.open(folder / "keyring.json"), folder / f"spool-{number}.db", audience="sekisho") as made,
         ):
             houses = [House(made, account) for account in known]
             barrier.wait(60)

@@ -13,13 +13,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sekisho import arn, changes, db
+from sekisho import arn
 from sekisho.credentials import access_keys
-from sekisho.durable import write_file
+from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import FailedPrecondition, InvalidArgument, NotFound, SekishoError
-from sekisho.secrets import KeyRing
 from sekisho.sigv4 import Credentials
-from sekisho.tables import AccessKey, Account, QuotaOverride, Root
+from sekisho.store import changes, db
+from sekisho.store.durable import write_file
+from sekisho.store.tables import AccessKey, Account, QuotaOverride, Root
 
 AWS = "aws"
 """The account that the AWS-managed policies belong to."""

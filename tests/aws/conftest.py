@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.db import Database
-from sekisho.tables import Account, Policy, PolicyVersion
+from sekisho.store.db import Database
+from sekisho.store.tables import Account, Policy, PolicyVersion
 from tests import postgres
 
 REGION = "eu-west-1"

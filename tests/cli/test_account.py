@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sekisho import db, schema
-from sekisho.tables import QuotaOverride
+from sekisho.store import db, schema
+from sekisho.store.tables import QuotaOverride
 from tests.cli.command import one_line, sekisho
 
 

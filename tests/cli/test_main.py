@@ -18,7 +18,7 @@ HEAVY = (
     "cryptography",
     "botocore",
     "sekisho.policy",
-    "sekisho.server",
+    "sekisho.node",
 )
 
 

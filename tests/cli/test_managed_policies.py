@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from sekisho import db
-from sekisho.iam import managed_policies
-from sekisho.server import run
-from sekisho.tables import Policy
+from sekisho.node import run
+from sekisho.services.iam import managed_policies
+from sekisho.store import db
+from sekisho.store.tables import Policy
 from tests.cli.command import one_line, sekisho
 
 ENTRY = {

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from sekisho import accounts, db, schema
-from sekisho.secrets import KeyRing
-from sekisho.tables import Entity, MfaDevice
+from sekisho import accounts
+from sekisho.credentials.key_ring import KeyRing
+from sekisho.store import db, schema
+from sekisho.store.tables import Entity, MfaDevice
 from tests import processes
 from tests.harness import House
-from tests.iam.documents import TRUST_EC2
-from tests.iam.mfa import phone
+from tests.services.iam.documents import TRUST_EC2
+from tests.services.iam.mfa import phone
 
 PROCESSES, TRIES = 8, 50
 QUOTAS = {"UsersQuota": 7, "GroupsQuota": 3, "RolesQuota": 5, "InstanceProfilesQuota": 0}

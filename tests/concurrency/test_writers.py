@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from sekisho import accounts, changes, db, schema
-from sekisho.secrets import KeyRing
-from sekisho.tables import AccessKey, AuditRecord, Change, Membership, PolicyVersion, Revision, User
+from sekisho import accounts
+from sekisho.credentials.key_ring import KeyRing
+from sekisho.store import changes, db, schema
+from sekisho.store.tables import AccessKey, AuditRecord, Change, Membership, PolicyVersion, Revision, User
 from tests import processes
 from tests.harness import House
-from tests.iam.documents import LIST_BUCKETS
+from tests.services.iam.documents import LIST_BUCKETS
 
 PROCESSES = 8
 EACH = 15

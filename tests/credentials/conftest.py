@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.secrets import KeyRing
+from sekisho.credentials.key_ring import KeyRing
 
 
 @pytest.fixture

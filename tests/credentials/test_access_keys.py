@@ -5,7 +5,7 @@ import re
 import pytest
 
 from sekisho.credentials import access_keys, key_ids
-from sekisho.secrets import KeyRing, SealBroken
+from sekisho.credentials.key_ring import KeyRing, SealBroken
 
 
 def test_a_new_key() -> None:

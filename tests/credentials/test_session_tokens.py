@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sekisho.credentials import key_ids
+from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens, PackedPolicyTooLarge, issue, open_token, packed_size_percent
 from sekisho.credentials.sessions import KINDS, Session, pack
-from sekisho.secrets import KeyRing
 from sekisho.sigv4 import Credentials, ExpiredToken, InvalidClientTokenId
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, text
 
-from sekisho import accounts, changes, db, schema
+from sekisho import accounts
 from sekisho.errors import SekishoError
-from sekisho.tables import Account
+from sekisho.store import changes, db, schema
+from sekisho.store.tables import Account
 from tests import postgres
 
 pytestmark = pytest.mark.faults

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select
 
-from sekisho import accounts, db, schema
+from sekisho import accounts
+from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import SekishoError
-from sekisho.file_lock import FileLock
-from sekisho.secrets import KeyRing
-from sekisho.tables import AuditRecord, Change, Revision, User
+from sekisho.store import db, schema
+from sekisho.store.file_lock import FileLock
+from sekisho.store.tables import AuditRecord, Change, Revision, User
 from tests import harness, processes
 from tests.harness import House
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sekisho import accounts, durable
+from sekisho import accounts
 from sekisho.errors import SekishoError
-from sekisho.server import run
-from sekisho.server.run import Options
+from sekisho.node import run
+from sekisho.node.run import Options
+from sekisho.store import durable
 
 pytestmark = pytest.mark.faults
 

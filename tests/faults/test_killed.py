@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from sekisho import accounts, db, schema
-from sekisho.secrets import KeyRing
-from sekisho.server import node
-from sekisho.spool import Spool
-from sekisho.tables import AccessKey, AuditRecord, Change, Revision, User
+from sekisho import accounts
+from sekisho.credentials.key_ring import KeyRing
+from sekisho.journal.spool import Spool
+from sekisho.node import assembly
+from sekisho.store import db, schema
+from sekisho.store.tables import AccessKey, AuditRecord, Change, Revision, User
 from tests import processes
 from tests.harness import House
-from tests.iam.documents import trust
+from tests.services.iam.documents import trust
 
 pytestmark = pytest.mark.faults
 ROUNDS = 4
@@ -28,7 +29,7 @@ def write_until_killed(url: str, folder: Path, account: accounts.NewAccount, num
     """Make users with keys and sessions, and say the name of each when its reply was there."""
     with (
         db.Database(url) as database,
-        node.opened(database, KeyRing.open(folder / "keyring.json"), folder / "spool.db", audience="sekisho") as made,
+        assembly.opened(database, KeyRing.open(folder / "keyring.json"), folder / "spool.db", audience="sekisho") as made,
     ):
         house = House(made, account)
         ann = house.user(f"ann-{number}")

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from sekisho import db, engines
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.errors import SekishoError
+from sekisho.store import db, engines
 from tests import harness, postgres
 from tests.harness import House
-from tests.iam.documents import allow, trust
+from tests.services.iam.documents import allow, trust
 
 pytestmark = pytest.mark.faults
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, text
 
-from sekisho import db, schema
+from sekisho.store import db, schema
 from tests import processes
 
 

@@ -9,7 +9,7 @@ from sekisho import accounts
 from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
 from sekisho.sigv4 import Credentials, HttpRequest
-from sekisho.tables import Account
+from sekisho.store.tables import Account
 from tests.harness import House
 from tests.wire.edge import HOST, presigned, query, signed
 

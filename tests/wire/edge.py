@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from sekisho import gateway, sigv4
-from sekisho.lanes import Lanes
+from sekisho import sigv4
+from sekisho.edges import aws
+from sekisho.edges.lanes import Lanes
 from sekisho.sigv4 import Credentials, HttpRequest
 from tests import harness
 from tests.wire import shapes
@@ -119,6 +120,6 @@ def edge(house: harness.House) -> Iterator[Edge]:
     """The gateway of a house, while the block runs."""
     lanes = Lanes("test", decide=2, control=2)
     try:
-        yield Edge(house, gateway.application(house.node, lanes, timedelta(minutes=5)))
+        yield Edge(house, aws.application(house.node, lanes, timedelta(minutes=5)))
     finally:
         lanes.close()

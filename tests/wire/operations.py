@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from sekisho.annotations import Access
 from sekisho.operations import Operation
+from sekisho.operations.annotations import Access
 from tests.wire import shapes
 
 

@@ -15,7 +15,7 @@ from botocore import xform_name
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
-from sekisho.gateway.wire import Answer
+from sekisho.edges.aws.wire import Answer
 from sekisho.sigv4 import HttpRequest
 
 SESSION = botocore.session.get_session()

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from sekisho.errors import Unauthenticated
-from sekisho.tables import Revision
+from sekisho.store.tables import Revision
 from tests.wire import attacks, world
 from tests.wire.attacks import ATTACKS, Hand
 from tests.wire.edge import Edge, query, signed

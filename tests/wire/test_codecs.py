@@ -6,15 +6,15 @@ from urllib.parse import quote
 import botocore
 import pytest
 
-import sekisho.iam
-import sekisho.sts
-from sekisho.gateway.services import Router
-from sekisho.gateway.wire import Codec, Route
+import sekisho.services.iam
+import sekisho.services.sts
+from sekisho.edges.aws.services import Router
+from sekisho.edges.aws.wire import Codec, Route
 from sekisho.operations import OPERATIONS, Operation
 from tests.wire import shapes
 from tests.wire.operations import operations
 
-LOADED = (sekisho.iam, sekisho.sts)
+LOADED = (sekisho.services.iam, sekisho.services.sts)
 
 ELSEWHERE = {
     "organizations": ("CreateAccount", "ListRoots", "DescribeOrganization", "ListPolicies", "TagResource", "AcceptHandshake"),

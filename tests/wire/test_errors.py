@@ -7,13 +7,13 @@ import pytest
 from sekisho import errors as bases
 from sekisho import sigv4
 from sekisho.api.iam.v1 import users_pb2
+from sekisho.edges.aws import errors, faults, parameters
+from sekisho.edges.aws import shapes as pairs
+from sekisho.edges.lanes import Throttling
 from sekisho.errors import SekishoError
-from sekisho.gateway import errors, faults, parameters
-from sekisho.gateway import shapes as pairs
-from sekisho.iam import errors as iam
-from sekisho.lanes import Throttling
+from sekisho.services.iam import errors as iam
+from sekisho.services.sts import errors as sts
 from sekisho.sigv4 import HttpRequest
-from sekisho.sts import errors as sts
 from tests.wire import shapes
 from tests.wire.edge import FORM, HOST, VERSIONS, Edge, query, signed
 

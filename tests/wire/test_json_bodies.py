@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from sekisho.gateway.errors import NotImplemented as Missing
-from sekisho.gateway.errors import Serialization, UnknownOperation
-from sekisho.gateway.services import Router, signing_name
+from sekisho.edges.aws.errors import NotImplemented as Missing
+from sekisho.edges.aws.errors import Serialization, UnknownOperation
+from sekisho.edges.aws.services import Router, signing_name
 from sekisho.sigv4 import HttpRequest
 from tests.wire.operations import operations
 

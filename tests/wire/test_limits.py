@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.server import http
-from sekisho.server.connections import MAX_HEADERS
+from sekisho.edges.http import listener
+from sekisho.edges.http.connections import MAX_HEADERS
 from tests.certificates import Authority
 from tests.wire.edge import Edge, query, signed
 
@@ -33,13 +33,13 @@ def listening(edge: Edge, patience: float, tls: ssl.SSLContext | None = None) ->
     """A listener, while the block runs."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.bind(("127.0.0.1", 0))
-    pages = http.health(edge.house.node) | http.metrics()
-    listener = http.Listener(http.application(pages, edge.application), bound, patience=patience, tls=tls)
-    listener.start()
+    pages = listener.health(edge.house.node) | listener.metrics()
+    serving = listener.Listener(listener.application(pages, edge.application), bound, patience=patience, tls=tls)
+    serving.start()
     try:
         yield bound.getsockname()
     finally:
-        listener.stop()
+        serving.stop()
 
 
 def talk(address: Address, *parts: bytes) -> bytes:
@@ -185,7 +185,7 @@ def test_health_and_metrics(address: Address) -> None:
 
 def test_who_does_not_finish_the_handshake_is_cut_off(shared: Edge, tmp_path: Path) -> None:
     certificate, key = Authority().server().write(tmp_path, "server")
-    with listening(shared, PATIENCE, http.encrypted(certificate, key)) as address:
+    with listening(shared, PATIENCE, listener.encrypted(certificate, key)) as address:
         began = time.monotonic()
         assert talk(address, b"\x16\x03\x01") == b""
         assert time.monotonic() - began < 30

@@ -14,8 +14,9 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 
 import sekisho.api
-from sekisho import annotations, operations, validation
+from sekisho import operations
 from sekisho.api.annotations.v1 import annotations_pb2
+from sekisho.operations import annotations, validation
 
 Rules = annotations_pb2.Rules
 Difference = tuple[str, str, object, object]

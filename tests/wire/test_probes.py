@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 from sekisho import accounts
 from sekisho.operations import Operation
 from sekisho.sigv4 import Credentials
-from sekisho.tables import Base, Change
+from sekisho.store.tables import Base, Change
 from tests import harness
-from tests.iam import documents
+from tests.services.iam import documents
 from tests.wire import world
 from tests.wire.edge import Edge
 from tests.wire.world import World

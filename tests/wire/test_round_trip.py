@@ -9,10 +9,10 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 
 from sekisho import accounts
-from sekisho.annotations import Access
+from sekisho.edges.aws.wire import Answer
 from sekisho.errors import SekishoError
-from sekisho.gateway.wire import Answer
 from sekisho.operations import Operation
+from sekisho.operations.annotations import Access
 from tests import harness
 from tests.wire import shapes, world
 from tests.wire.edge import Edge

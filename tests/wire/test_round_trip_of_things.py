@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from sekisho import accounts
-from sekisho.annotations import Access
 from sekisho.operations import Operation
+from sekisho.operations.annotations import Access
 from tests import harness
-from tests.iam import documents, pki
-from tests.iam.test_saml_providers import metadata
+from tests.services.iam import documents, pki
+from tests.services.iam.test_saml_providers import metadata
 from tests.wire import test_round_trip, world
 from tests.wire.edge import Edge
 

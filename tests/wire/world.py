@@ -10,7 +10,7 @@ import botocore
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.sigv4 import Credentials
 from tests.harness import House
-from tests.iam import documents
+from tests.services.iam import documents
 from tests.wire import shapes
 
 ORDERS = documents.allow("orders:*", "sts:*")

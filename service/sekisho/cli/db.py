@@ -13,7 +13,7 @@ from sekisho.cli.connection import DataDir
 from sekisho.cli.serve import Database
 
 if TYPE_CHECKING:
-    from sekisho import db
+    from sekisho.store import db
 
 app = typer.Typer(name="db", no_args_is_help=True, rich_markup_mode=None, help="The schema of a database.")
 
@@ -21,7 +21,7 @@ app = typer.Typer(name="db", no_args_is_help=True, rich_markup_mode=None, help="
 @app.command()
 def upgrade(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> None:
     """Bring the database to the schema of this version. Run it before the servers of a new version start on PostgreSQL."""
-    from sekisho import schema
+    from sekisho.store import schema
 
     with _opened(database, data_dir) as opened:
         print(schema.upgrade(opened))
@@ -30,7 +30,7 @@ def upgrade(database: Database = "", data_dir: DataDir = connection.DATA_DIR) ->
 @app.command()
 def current(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> None:
     """Print the version of the database's schema, `none` when there is none."""
-    from sekisho import schema
+    from sekisho.store import schema
 
     with _opened(database, data_dir) as opened:
         print(schema.current(opened) or "none")
@@ -39,7 +39,7 @@ def current(database: Database = "", data_dir: DataDir = connection.DATA_DIR) ->
 @app.command()
 def check(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> None:
     """Compare the database with the schema of this version. Exit code 0: it fits; 1: each difference is a line."""
-    from sekisho import schema
+    from sekisho.store import schema
 
     with _opened(database, data_dir) as opened:
         differences = schema.check(opened)
@@ -53,8 +53,8 @@ def check(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> N
 @contextmanager
 def _opened(url: str, data_dir: Path) -> "Iterator[db.Database]":
     """The database of a URL, or the one in the data directory."""
-    from sekisho import db
-    from sekisho.server.run import Options
+    from sekisho.node.run import Options
+    from sekisho.store import db
 
     options = Options(data_dir=data_dir, database=url)
     if not url:

@@ -26,10 +26,10 @@ def import_(
     data_dir: DataDir = connection.DATA_DIR,
 ) -> None:
     """Bring in the policies of a file, all or none. One that is there already gets a new version, in force at once for all who have it."""
-    from sekisho import db, schema
-    from sekisho.iam import managed_policies
-    from sekisho.iam.managed_policies import files
-    from sekisho.server import run
+    from sekisho.node import run
+    from sekisho.services.iam import managed_policies
+    from sekisho.services.iam.managed_policies import files
+    from sekisho.store import db, schema
 
     policies = files.read(file.read_text("utf-8"))
     if not database and not data_dir.is_dir():

@@ -14,7 +14,7 @@ from sekisho.cli.connection import Audience, DataDir
 from sekisho.cli.examples import example
 
 if TYPE_CHECKING:
-    from sekisho.server.run import Endpoints
+    from sekisho.node.run import Endpoints
 
 Database = Annotated[
     str,
@@ -61,8 +61,8 @@ def serve(
     The first start on an empty database makes an account with a root access key, written to DATA_DIR/credentials
     (SEKISHO_ROOT_ACCESS_KEY_ID and SEKISHO_ROOT_SECRET_ACCESS_KEY choose it).
     """
-    from sekisho import gateway
-    from sekisho.server import run
+    from sekisho.edges import aws
+    from sekisho.node import run
 
     options = run.Options(
         data_dir=data_dir,
@@ -84,7 +84,7 @@ def serve(
         root_access_key_id=os.environ.get("SEKISHO_ROOT_ACCESS_KEY_ID"),
         root_secret_access_key=os.environ.get("SEKISHO_ROOT_SECRET_ACCESS_KEY"),
     )
-    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir, tls_cert), edge=gateway.application))
+    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir, tls_cert), edge=aws.application))
 
 
 def _welcome(endpoints: "Endpoints", data_dir: Path, tls_cert: Path | None) -> None:

@@ -5,7 +5,7 @@ from base64 import b64encode
 
 from sekisho.credentials import key_ids
 from sekisho.credentials.key_ids import Random
-from sekisho.secrets import ACCESS_KEYS, KeyRing
+from sekisho.credentials.key_ring import ACCESS_KEYS, KeyRing
 from sekisho.sigv4 import Credentials
 
 

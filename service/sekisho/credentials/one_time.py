@@ -10,7 +10,7 @@ from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from sekisho.credentials.key_ids import Random
-from sekisho.secrets import MFA, KeyRing
+from sekisho.credentials.key_ring import MFA, KeyRing
 
 STEP = 30
 """Seconds that a code lasts."""

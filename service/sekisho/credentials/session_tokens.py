@@ -26,9 +26,9 @@ from cryptography.exceptions import InvalidTag
 
 from sekisho.credentials import access_keys, key_ids
 from sekisho.credentials.key_ids import Random
+from sekisho.credentials.key_ring import SESSIONS, Key, KeyRing, UnknownKey
 from sekisho.credentials.sessions import Session, pack, unpack
 from sekisho.errors import InvalidArgument
-from sekisho.secrets import SESSIONS, Key, KeyRing, UnknownKey
 from sekisho.sigv4 import Credentials, ExpiredToken, InvalidClientTokenId
 
 MAX_LENGTH = 6144

@@ -1,1 +1,0 @@
-"""The data plane: world records in memory, who is calling, and whether it may."""

@@ -1,0 +1,109 @@
+"""One call on its way through the pipeline, and the node that it runs on."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from sekisho import world
+from sekisho.calls.workloads import Workload
+from sekisho.credentials import key_ring
+from sekisho.credentials.session_tokens import OpenedTokens
+from sekisho.errors import Internal
+from sekisho.journal.accesses import Accesses
+from sekisho.journal.last_use import LastUse
+from sekisho.journal.spool import Spool
+from sekisho.memory.cache import World
+from sekisho.memory.feed import Feed
+from sekisho.operations import Operation
+from sekisho.operations.annotations import Access
+from sekisho.store import db
+from sekisho.store.changes import Point
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What one worker process has: its database, keys, world and spool. `audience` is what its callers sign for."""
+
+    database: db.Database
+    ring: key_ring.KeyRing
+    world: World
+    feed: Feed
+    spool: Spool
+    last_use: LastUse
+    accesses: Accesses
+    tokens: OpenedTokens
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, whether TLS carried it, and the
+    program that its certificate names.
+    """
+
+    source_ip: str = ""
+    user_agent: str = ""
+    secure: bool = False
+    workload: Workload | None = None
+
+
+def plain_address(host: str) -> str:
+    """`192.0.2.1` for the `::ffff:192.0.2.1` that a listener on [::] sees, so that a condition on an IPv4 network holds."""
+    return host.removeprefix("::ffff:") if "." in host else host
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """A call: who, what, when, until when. Functions of operations get it with their request.
+
+    `deadline` is on the monotonic clock; `now` is the wall clock in UTC, in whole microseconds, once for the whole call.
+    """
+
+    node: Node
+    operation: Operation
+    request_id: str
+    now: datetime
+    deadline: float
+    peer: Peer = field(default_factory=Peer)
+    acting: world.Acting | None = None
+    point: Point | None = None
+    database_session: Session | None = None
+    snapshot: Callable[[], Session] | None = None
+    """Opens the snapshot of a READ, when the first is asked for it."""
+    prepared: Any = None
+    """What the operation's preparation made, before the transaction."""
+
+    @property
+    def caller(self) -> world.Acting:
+        """Who calls; an operation that anyone may call unsigned has none."""
+        if self.acting is None:
+            raise Internal("the operation needs a caller")
+        return self.acting
+
+    @property
+    def account_id(self) -> str:
+        """The account of the caller's credentials, in which the call happens."""
+        return self.caller.subject.account_id
+
+    @property
+    def session(self) -> Session:
+        """The transaction of a WRITE, the snapshot of a READ."""
+        if self.database_session is None:
+            if self.snapshot is None:
+                raise Internal(f"{self.operation.name} runs without a transaction")
+            self.database_session = self.snapshot()
+        return self.database_session
+
+    @property
+    def reads(self) -> bool:
+        """Whether the call sees one snapshot throughout, in which nothing changes."""
+        return self.operation.access.level == Access.READ
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline, at least zero."""
+        return max(0.0, self.deadline - time.monotonic())

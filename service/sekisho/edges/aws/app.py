@@ -1,0 +1,149 @@
+"""The ASGI application: an HTTP request becomes a call of the pipeline, its reply or error an HTTP response."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from prometheus_client import Counter
+
+from sekisho.calls import authenticate, pipeline
+from sekisho.calls.call import Call, Node, Peer, plain_address
+from sekisho.edges import request_ids
+from sekisho.edges.aws import errors, services
+from sekisho.edges.aws.errors import BadRequest, RequestEntityTooLarge
+from sekisho.edges.aws.services import Router
+from sekisho.edges.aws.wire import Answer, Codec, Headers, Route
+from sekisho.edges.lanes import Lane, Lanes
+from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure
+from sekisho.operations import OPERATIONS, Operation
+from sekisho.sigv4 import HttpRequest
+
+MAX_BODY = 1024 * 1024
+"""Bytes."""
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+ANSWERS = Counter("sekisho_gateway_answers", "Answers over HTTP, by service and status.", ["service", "status"])
+
+log = structlog.get_logger(__name__)
+
+
+def application(node: Node, lanes: Lanes, skew: timedelta) -> "Gateway":
+    """The edge of a node: `sekisho.server` serves it. `skew` is how far a caller's clock may be off."""
+    return Gateway(node, lanes, skew, Router(OPERATIONS.values()))
+
+
+class Gateway:
+    """Answers every request, also the senseless ones."""
+
+    def __init__(self, node: Node, lanes: Lanes, skew: timedelta, router: Router) -> None:
+        self._node, self._lanes, self._skew, self._router = node, lanes, skew, router
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+        """One request (ASGI)."""
+        request_id = request_ids.new()
+        request = _request(scope)
+        close: Headers = ()
+        service = ""
+        try:
+            body = await _body(receive, request)
+            if body is None:
+                return
+            request = HttpRequest(request.method, request.path, request.query, request.headers, body)
+            route = self._router.of(request)
+            service = route.service.name
+            answer = await self._run(route, request, _peer(scope, request), request_id)
+        except SekishoError as error:
+            answer = services.failing(request)(error, request_id)
+            close = ((b"connection", b"close"),) if isinstance(error, RequestEntityTooLarge | BadRequest) else ()
+        ANSWERS.labels(service, answer.status).inc()
+        headers = [
+            (b"x-amzn-requestid", request_id.encode()),
+            (b"content-type", answer.kind),
+            (b"content-length", str(len(answer.body)).encode()),
+            *answer.headers,
+            *close,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _run(self, route: Route, request: HttpRequest, peer: Peer, request_id: str) -> Answer:
+        if route.answered is None:
+            return route.service.fail(errors.NotImplemented(f"The operation {route.name} is not implemented by this server."), request_id)
+        operation, codec = route.answered
+        lane = self._lanes.of(operation)
+        call = asyncio.get_running_loop().run_in_executor(lane, self._answer, lane, route, operation, codec, request, peer, request_id)
+        return await call
+
+    def _answer(
+        self, lane: Lane, route: Route, operation: Operation, codec: Codec, request: HttpRequest, peer: Peer, request_id: str
+    ) -> Answer:
+        """The whole call, in a thread of its lane."""
+        service = route.service
+        try:
+            lane.enter()
+
+            def proof() -> authenticate.Proof:
+                return authenticate.over_http(request, service.signing, self._skew)
+
+            try:
+                message = codec.read(request)
+            except (InvalidArgument, errors.NotImplemented):
+                if operation.signed:  # who has not said who it is does not learn what else is wrong
+                    authenticate.subject(
+                        Call(node=self._node, operation=operation, request_id=request_id, now=datetime.now(UTC), deadline=0.0), proof
+                    )
+                raise
+            reply = pipeline.run(self._node, operation, pipeline.Arrival(message, proof, peer, request_id))
+            answer = codec.write(reply.message, request_id)
+            return Answer(answer.status, answer.kind, answer.body, (*answer.headers, (b"x-sekisho-revision", reply.revision.encode())))
+        except SekishoError as error:
+            return service.fail(error, request_id)
+        except Exception:
+            log.exception("gateway.failure", operation=operation.path, request_id=request_id)
+            return service.fail(
+                ServiceFailure(f"The request could not be processed because of an unknown error. Request id: {request_id}"), request_id
+            )
+
+
+def _request(scope: Event) -> HttpRequest:
+    """The request without its body, as it stood on the wire."""
+    headers = tuple((name.decode("utf-8", "replace"), value.decode("utf-8", "replace")) for name, value in scope["headers"])
+    path = scope["raw_path"].decode("utf-8", "replace")
+    return HttpRequest(scope["method"], path, scope["query_string"].decode("utf-8", "replace"), headers)
+
+
+def _peer(scope: Event, request: HttpRequest) -> Peer:
+    client = scope.get("client")
+    return Peer(
+        source_ip=plain_address(client[0]) if client else "",
+        user_agent=request.header("user-agent") or "",
+        secure=scope.get("scheme") == "https",
+    )
+
+
+async def _body(receive: Receive, request: HttpRequest) -> bytes | None:
+    """The body; None when the client is gone. One that is too large is refused before it is read, if it says so."""
+    if len([1 for name, _ in request.headers if name == "host"]) != 1:
+        raise BadRequest("A request has one header Host.")
+    length = request.header("content-length")
+    if length is not None and length.isdecimal() and int(length) > MAX_BODY:
+        raise RequestEntityTooLarge(f"A request has at most {MAX_BODY} bytes.")
+    if length is None and request.header("transfer-encoding") is None:
+        return b""
+    parts, size = [], 0
+    while True:
+        event = await receive()
+        if event["type"] != "http.request":
+            return None
+        part = event.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY:
+            raise RequestEntityTooLarge(f"A request has at most {MAX_BODY} bytes.")
+        parts.append(part)
+        if not event.get("more_body"):
+            return b"".join(parts)

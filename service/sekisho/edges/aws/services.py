@@ -1,0 +1,116 @@
+"""Which operation a request is for: the registry's operations, found as AWS's protocols name them.
+
+The models are read once, at start; of each service only those that we have a package for.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from sekisho.edges.aws import faults, form, json, query, rest_json
+from sekisho.edges.aws.errors import InvalidAction, MissingAction, UnknownOperation
+from sekisho.edges.aws.rest_json import Template
+from sekisho.edges.aws.wire import Fail, Route, Service
+from sekisho.operations import Operation
+from sekisho.sigv4 import HttpRequest
+
+MODELS = {"trail": "cloudtrail"}
+"""Packages that AWS's service has another name than; `_` is `-`."""
+
+QUERY_FAIL: Fail = query.failing(faults.Faults(None, faults.QUERY), "")
+JSON_FAIL: Fail = json.failing(faults.Faults(None, faults.JSON, 400), b"application/x-amz-json-1.1")
+REST_FAIL: Fail = json.failing(faults.Faults(None, faults.JSON), rest_json.KIND)
+"""How errors are said before it is known whose they are."""
+
+_PROTOCOLS: Mapping[str, Callable[[Any], Any]] = {"query": query.Protocol, "json": json.Protocol, "rest-json": rest_json.Protocol}
+
+
+class Router:
+    """The routes of all services that are answered."""
+
+    def __init__(self, operations: Iterable[Operation], load: Callable[[str], Any] | None = None) -> None:
+        self._actions: dict[tuple[str, str], Route] = {}
+        self._targets: dict[str, Route] = {}
+        self._paths: dict[str, list[tuple[Template, Route]]] = {}
+        ours: dict[str, dict[str, Operation]] = {}
+        for operation in operations:
+            ours.setdefault(operation.service, {})[operation.name] = operation
+        load = load or models()
+        for package, known in ours.items():
+            try:
+                model = load(MODELS.get(package, package.replace("_", "-")))
+            except UnknownServiceError:  # a service of our own, such as `authorize`, is over gRPC alone
+                continue
+            self._add(package, model, known)
+
+    def _add(self, package: str, model: Any, known: Mapping[str, Operation]) -> None:
+        protocol = _PROTOCOLS[model.metadata["protocol"]](model)
+        service = Service(package, model.signing_name, protocol.fail)
+        version, prefix = model.api_version, model.metadata.get("targetPrefix")
+        for name in model.operation_names:
+            theirs, operation = model.operation_model(name), known.get(name)
+            route = Route(service, name, (operation, protocol.codec(theirs, operation)) if operation is not None else None)
+            if isinstance(protocol, query.Protocol):
+                self._actions[name, version] = route
+            elif isinstance(protocol, json.Protocol):
+                self._targets[f"{prefix}.{name}"] = route
+            else:
+                where = rest_json.template(theirs.http["method"], theirs.http["requestUri"])
+                self._paths.setdefault(service.signing, []).append((where, route))
+        for found in self._paths.values():
+            found.sort(key=lambda entry: entry[0].weight)
+
+    def routes(self) -> list[Route]:
+        """All routes, those without a function among them."""
+        return [*self._actions.values(), *self._targets.values(), *(route for paths in self._paths.values() for _, route in paths)]
+
+    def of(self, request: HttpRequest) -> Route:
+        """The operation that a request names, or InvalidAction, MissingAction or UnknownOperation."""
+        if (target := request.header("x-amz-target")) is not None:
+            if (route := self._targets.get(target)) is None or request.method != "POST" or request.path != "/":
+                raise UnknownOperation("The operation that X-Amz-Target names is not known.")
+            return route
+        if request.path == "/" and (route := self._named(request)) is not None:
+            return route
+        for where, route in self._paths.get(signing_name(request), ()):
+            if where.match(request) is not None:
+                return route
+        if request.path == "/":
+            raise MissingAction("The request names no operation: it has neither Action nor X-Amz-Target.")
+        raise UnknownOperation("No operation has this path.")
+
+    def _named(self, request: HttpRequest) -> Route | None:
+        if request.method not in ("GET", "POST"):
+            return None
+        texts = form.raw(request)
+        action = form.peek(texts, "Action")
+        if action is None:
+            return None
+        version = form.peek(texts, "Version")
+        route = self._actions.get((action, version or ""))
+        if route is None:
+            raise InvalidAction(f"Could not find operation {action[:128]} for version {(version or 'NO_VERSION_SPECIFIED')[:32]}")
+        return route
+
+
+def failing(request: HttpRequest) -> Fail:
+    """How to say an error to a caller of whom it is not known what it calls."""
+    if request.header("x-amz-target") is not None:
+        return JSON_FAIL
+    return QUERY_FAIL if request.path == "/" else REST_FAIL
+
+
+def signing_name(request: HttpRequest) -> str:
+    """The service in the scope that the request claims to be signed for; empty when it claims none."""
+    _, _, credential = (request.header("authorization") or "").partition("Credential=")
+    parts = (credential.partition(",")[0] or (form.peek((request.query, ""), "X-Amz-Credential") or "").replace("%2F", "/")).split("/")
+    return parts[3] if len(parts) == 5 else ""
+
+
+def models() -> Callable[[str], Any]:
+    """Loads service models that are installed with botocore."""
+    loader = Loader()
+    return lambda name: ServiceModel(loader.load_service_model(name, "service-2"), name)

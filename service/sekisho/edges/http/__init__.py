@@ -1,0 +1,1 @@
+"""The HTTP listener, and the connections that cannot hold it up."""

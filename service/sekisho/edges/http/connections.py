@@ -1,0 +1,124 @@
+"""Connections of HTTP that cannot hold the server up: bounded headers, bounded time.
+
+uvicorn bounds neither with httptools. What is refused here never reached the application; the answer is a short text with a request id.
+"""
+
+from asyncio import TimerHandle, Transport
+from http import HTTPStatus
+from typing import Any
+
+from prometheus_client import Counter
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sekisho.edges import request_ids
+
+MAX_HEADERS = 16 * 1024
+"""Bytes of the request line and all headers together."""
+PATIENCE = 10.0
+"""Seconds that a client has to send a whole request, and to take a whole answer."""
+CONNECTIONS = 1000
+"""Connections of a worker beyond which it answers 503."""
+
+REFUSED = Counter("sekisho_http_refused", "Requests that did not reach the application, by HTTP status.", ["status"])
+
+
+class HeadersTooLargeError(Exception):
+    """Leaves httptools' callback, and with it the request."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection; `patience` in seconds."""
+
+    patience = PATIENCE
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cut: TimerHandle | None = None
+        self._in_headers = False
+        self._in_request = False
+        self._size = 0
+        self._too_large = False
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """From the first moment on there is not for ever time to send a request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Some of a request, or of several."""
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._in_headers:
+            # A header without an end has not been counted yet: httptools collects it before it tells.
+            self._size += len(data)
+            if self._size > MAX_HEADERS:
+                self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                return
+        if not self._in_request:
+            self._wait_no_longer()
+        elif self._cut is None:
+            self._wait()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_headers = self._in_request = True
+        self._size = 0
+
+    def on_headers_complete(self) -> None:
+        """The headers are there; the application starts."""
+        self._in_headers = False
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEADERS:
+            self._too_large = True
+            raise HeadersTooLargeError
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is there."""
+        self._in_request = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls when httptools could not parse the request or a callback raised."""
+        self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if self._too_large else HTTPStatus.BAD_REQUEST)
+
+    def refuse(self, status: HTTPStatus) -> None:
+        """Answer and close."""
+        REFUSED.labels(status.value).inc()
+        self._wait_no_longer()
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}",
+            "content-type: text/plain; charset=utf-8",
+            f"content-length: {len(status.phrase)}",
+            f"x-amzn-requestid: {request_ids.new()}",
+            "connection: close",
+        )
+        self.transport.write("\r\n".join((*head, "", status.phrase)).encode())
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._wait_no_longer()
+        super().connection_lost(exc)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """An idle connection ends; one whose client does not take its answer ends at once, for closing would wait for the client."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _wait(self) -> None:
+        self._cut = self.loop.call_later(self.patience, self._out_of_patience)
+
+    def _wait_no_longer(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
+
+    def _out_of_patience(self) -> None:
+        self._cut = None
+        if not self.transport.is_closing():
+            self.refuse(HTTPStatus.REQUEST_TIMEOUT)
+            self.loop.call_later(self.patience, self.transport.abort)

@@ -1,0 +1,120 @@
+"""The HTTP listener: `/healthz` (the process lives), `/readyz` (it can answer), `/metrics` (Prometheus); all else is the edge's.
+
+The edge is an ASGI application that is made by who starts the server: this package knows none.
+"""
+
+import asyncio.constants
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import prometheus_client
+import uvicorn
+
+from sekisho.calls.call import Node
+from sekisho.edges import request_ids
+from sekisho.edges.http.connections import CONNECTIONS, PATIENCE, Connection
+from sekisho.edges.lanes import Lanes
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+Application = Callable[[Event, Receive, Send], Awaitable[None]]
+Edge = Callable[[Node, Lanes, timedelta], Application]
+"""Makes the application of a node, whose calls run in these lanes; the time is how far a caller's clock may be off."""
+
+STALE = 5.0
+"""Seconds without a look at the database after which a worker says that it is not ready."""
+
+Answer = tuple[int, str, bytes]
+"""Status, content type, body."""
+
+
+def health(node: Node) -> dict[str, Callable[[], Answer]]:
+    """`/healthz` and `/readyz`."""
+
+    def readyz() -> Answer:
+        age = time.monotonic() - node.world.fresh_at
+        ready = age < STALE
+        return _json(200 if ready else 503, {"status": "ok" if ready else "stale", "staleness_seconds": round(age, 3)})
+
+    return {"/healthz": lambda: _json(200, {"status": "ok"}), "/readyz": readyz}
+
+
+def metrics() -> dict[str, Callable[[], Answer]]:
+    """`/metrics`: the counters of this process."""
+    return {"/metrics": lambda: (200, prometheus_client.CONTENT_TYPE_LATEST, prometheus_client.generate_latest())}
+
+
+def _json(status: int, value: dict[str, Any]) -> Answer:
+    return status, "application/json", json.dumps(value).encode()
+
+
+def application(pages: dict[str, Callable[[], Answer]], edge: Application | None) -> Application:
+    """The pages, and everything else to the edge; without one, nothing else is there."""
+
+    async def answer(scope: Event, receive: Receive, send: Send) -> None:
+        page = pages.get(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
+        if page is None and edge is not None:
+            await edge(scope, receive, send)
+            return
+        status, kind, body = page() if page is not None else _json(404, {"status": "not found"})
+        headers = [
+            (b"content-type", kind.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-amzn-requestid", request_ids.new().encode()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return answer
+
+
+def encrypted(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS from 1.2 on, with this certificate and its chain."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Listener:
+    """uvicorn in a thread, on a socket that is bound already; with TLS if it is given."""
+
+    def __init__(self, app: Application, bound: socket.socket, *, tls: ssl.SSLContext | None = None, patience: float = PATIENCE) -> None:
+        if tls is not None:
+            asyncio.constants.SSL_HANDSHAKE_TIMEOUT = patience  # a minute otherwise, and uvicorn does not ask
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
+            http=type("Connection", (Connection,), {"patience": patience}),
+            timeout_keep_alive=int(PATIENCE),
+            timeout_graceful_shutdown=int(PATIENCE),
+            limit_concurrency=CONNECTIONS,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,  # a header that any caller can write would choose aws:SourceIp
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [bound]}, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen; returns when connections are accepted."""
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """Finish what is under way, then stop."""
+        self._server.should_exit = True
+        self._thread.join(timeout=PATIENCE + 5)

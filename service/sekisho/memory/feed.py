@@ -1,0 +1,88 @@
+"""Keeps a worker's world new: polls the change log, and waits for a revision that a caller insists on."""
+
+import threading
+import time
+
+import structlog
+
+from sekisho.errors import SekishoError, Unavailable
+from sekisho.memory.cache import World
+from sekisho.store import changes, db
+
+INTERVAL = 0.05
+"""Seconds between two looks; LISTEN does not work on a standby, and a look costs microseconds."""
+
+log = structlog.get_logger(__name__)
+
+
+WAITERS = 3
+"""Calls that may wait for a revision at once: fewer than the threads that decide, so that a revision from afar stops nobody else."""
+
+
+class NotYet(Unavailable):
+    """The worker did not reach the revision that the caller insists on before the deadline."""
+
+
+class AnotherHistory(Unavailable):
+    """The database was restored or failed over to a state that does not have the revision that the caller insists on."""
+
+
+class Feed:
+    """The thread that polls, where nothing else brings the world to the newest revision."""
+
+    def __init__(self, world: World, database: db.Database) -> None:
+        self._world = world
+        self._database = database
+        self._stop = threading.Event()
+        self._places = threading.BoundedSemaphore(WAITERS)
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop polling and wait for the thread."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        failing = False
+        while not self._stop.wait(INTERVAL):
+            try:
+                self._world.renewed()
+                failing = False
+            except Exception as error:  # whatever it is, the thread goes on: without it the world would stand still
+                if not failing:  # once for each outage, not twenty times a second
+                    log.warning(
+                        "feed.database_unreachable", error=error.message if isinstance(error, SekishoError) else type(error).__name__
+                    )
+                failing = True
+
+    def wait_for(self, token: str, deadline: float) -> None:
+        """Return when the world is not older than this revision; NotYet when the deadline (monotonic) comes first."""
+        wanted = changes.parse(token)
+        if self._world.point.number < wanted.number:
+            self._world.poll(deadline)
+        if self._world.point.number < wanted.number:
+            self._wait(wanted, deadline)
+        if wanted != self._world.point:
+            with self._database.read(deadline=deadline) as session:
+                if changes.at(session, wanted.number) != wanted:
+                    raise AnotherHistory("The revision in `at_least` is not in the history of this database.")
+
+    def _wait(self, wanted: changes.Point, deadline: float) -> None:
+        if not self._places.acquire(blocking=False):
+            raise NotYet("This worker has not reached the revision in `at_least` yet, and too many calls wait for theirs.")
+        try:
+            pause = 0.001
+            while self._world.point.number < wanted.number:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise NotYet("This worker has not reached the revision in `at_least` yet.")
+                self._world.poll(deadline)
+                if self._world.point.number < wanted.number:
+                    time.sleep(min(pause, left))
+                    pause = min(pause * 2, INTERVAL)
+        finally:
+            self._places.release()

@@ -1,0 +1,184 @@
+"""Loads world records from the database, by immutable id.
+
+These are the only reads that do not filter by the caller's account: a decision follows ids wherever they lead.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import bindparam, func, inspect, select
+from sqlalchemy.orm import Session
+
+from sekisho import arn, policy
+from sekisho.store.tables import (
+    AccessKey,
+    Account,
+    Attachment,
+    Entity,
+    Group,
+    InlinePolicy,
+    Membership,
+    Policy,
+    PolicyVersion,
+    Role,
+    Tag,
+    User,
+)
+from sekisho.world import AccountRecord, EntityRecord, GroupRecord, KeyRecord, PolicyRecord, PrincipalRecord, Record
+
+Unseal = Callable[[AccessKey], str]
+
+_ENTITIES, _USERS, _ROLES = (inspect(table).local_table for table in (Entity, User, Role))
+_BOUNDARIES = _ENTITIES.alias("boundaries")
+_ENTITY = (
+    select(
+        *(_ENTITIES.c[name] for name in ("id", "name", "path", "created_at")),
+        _USERS.c.password_last_used_at,
+        _BOUNDARIES.c.account_id.label("boundary_account"),
+        _BOUNDARIES.c.name.label("boundary_name"),
+        _BOUNDARIES.c.path.label("boundary_path"),
+    )
+    .select_from(
+        _ENTITIES.outerjoin(_USERS, _USERS.c.id == _ENTITIES.c.id)
+        .outerjoin(_ROLES, _ROLES.c.id == _ENTITIES.c.id)
+        .outerjoin(_BOUNDARIES, _BOUNDARIES.c.id == func.coalesce(_USERS.c.boundary_id, _ROLES.c.boundary_id))
+    )
+    .where(*(_ENTITIES.c[name] == bindparam(name) for name in ("account_id", "kind", "name_key")))
+)
+_TAGS = select(Tag.key, Tag.value).where(Tag.owner_id == bindparam("owner_id")).order_by(Tag.key_key)
+
+
+def load(session: Session, id_: str, unseal: Unseal) -> Record | None:
+    """The record of an id, or None when there is no such thing."""
+    if arn.is_account_id(id_):
+        return _account(session, id_)
+    loader = _LOADERS.get(id_[:4])
+    if loader is not None:
+        return loader(session, id_)
+    key = session.get(AccessKey, id_, populate_existing=True)
+    return KeyRecord(key.id, key.account_id, key.owner_id, key.status, unseal(key)) if key is not None else None
+
+
+def entity(session: Session, account_id: str, kind: str, name_key: str) -> EntityRecord | None:
+    """What has this name, in lower case, in an account."""
+    row = session.connection().execute(_ENTITY, {"account_id": account_id, "kind": kind, "name_key": name_key}).one_or_none()
+    if row is None:
+        return None
+    tags = session.connection().execute(_TAGS, {"owner_id": row.id})
+    boundary = row.boundary_account
+    return EntityRecord(
+        id=row.id,
+        account_id=account_id,
+        kind=kind,
+        name=row.name,
+        path=row.path,
+        arn=arn.iam(account_id, kind, row.name, row.path),
+        created_at=row.created_at,
+        tags={tag.key: tag.value for tag in tags},
+        boundary_arn=arn.iam(boundary, "policy", row.boundary_name, row.boundary_path) if boundary is not None else None,
+        password_last_used_at=row.password_last_used_at,
+    )
+
+
+def id_of_arn(session: Session, text: str) -> str | None:
+    """The unique id of the user, role, policy or root that an ARN names now; the path must be the entity's own."""
+    parsed = arn.parse(text)
+    if parsed.service != "iam":
+        return None
+    if parsed.resource == "root":
+        return parsed.account if session.get(Account, parsed.account) is not None else None
+    kind, _, rest = parsed.resource.partition("/")
+    path, _, name = rest.rpartition("/")
+    row = session.execute(
+        select(Entity.id, Entity.name, Entity.path).where(
+            Entity.account_id == parsed.account, Entity.kind == kind, Entity.name_key == name.lower()
+        )
+    ).one_or_none()
+    exact = row is not None and row.name == name and row.path == (f"/{path}/" if path else "/")
+    return row.id if row is not None and exact else None
+
+
+def role_id(session: Session, account_id: str, name: str) -> str | None:
+    """The unique id of a role by its name, as role-session ARNs name it."""
+    row = session.execute(
+        select(Entity.id, Entity.name).where(Entity.account_id == account_id, Entity.kind == "role", Entity.name_key == name.lower())
+    ).one_or_none()
+    return row.id if row is not None and row.name == name else None
+
+
+def _account(session: Session, id_: str) -> Record | None:
+    row = session.get(Account, id_, populate_existing=True)
+    return AccountRecord(row.id, row.status) if row is not None else None
+
+
+def _user(session: Session, id_: str) -> Record | None:
+    row = session.get(User, id_, populate_existing=True)
+    if row is None:
+        return None
+    groups = session.scalars(select(Membership.group_id).where(Membership.user_id == id_).order_by(Membership.group_id)).all()
+    return PrincipalRecord(
+        id=id_,
+        account_id=row.account_id,
+        kind="user",
+        name=row.name,
+        arn=arn.iam(row.account_id, "user", row.name, row.path),
+        tags=_tags(session, id_),
+        inline=_inline(session, id_),
+        policy_ids=_attached(session, id_),
+        group_ids=tuple(groups),
+        boundary_id=row.boundary_id,
+    )
+
+
+def _role(session: Session, id_: str) -> Record | None:
+    row = session.get(Role, id_, populate_existing=True)
+    if row is None:
+        return None
+    return PrincipalRecord(
+        id=id_,
+        account_id=row.account_id,
+        kind="role",
+        name=row.name,
+        arn=arn.iam(row.account_id, "role", row.name, row.path),
+        tags=_tags(session, id_),
+        inline=_inline(session, id_),
+        policy_ids=_attached(session, id_),
+        boundary_id=row.boundary_id,
+        trust=policy.Attached(program=policy.compiled(row.trust_policy), name="AssumeRolePolicyDocument"),
+        max_session_seconds=row.max_session_seconds,
+    )
+
+
+def _group(session: Session, id_: str) -> Record | None:
+    row = session.get(Group, id_, populate_existing=True)
+    return GroupRecord(id_, _inline(session, id_), _attached(session, id_)) if row is not None else None
+
+
+def _policy(session: Session, id_: str) -> Record | None:
+    row = session.get(Policy, id_, populate_existing=True)
+    if row is None:
+        return None
+    named = arn.iam(row.account_id, "policy", row.name, row.path)
+    document = session.scalars(
+        select(PolicyVersion.document).where(PolicyVersion.policy_id == id_, PolicyVersion.number == row.default_version)
+    ).one()
+    return PolicyRecord(id_, named, policy.Attached(policy.compiled(document), arn=named, version=f"v{row.default_version}"))
+
+
+_LOADERS: dict[str, Callable[[Session, str], Record | None]] = {"AIDA": _user, "AROA": _role, "AGPA": _group, "ANPA": _policy}
+
+
+def _tags(session: Session, owner_id: str) -> dict[str, str]:
+    rows = session.execute(select(Tag.key, Tag.value).where(Tag.owner_id == owner_id).order_by(Tag.key)).all()
+    return {row.key: row.value for row in rows}
+
+
+def _inline(session: Session, owner_id: str) -> tuple[policy.Attached, ...]:
+    query = select(InlinePolicy.name, InlinePolicy.document).where(InlinePolicy.owner_id == owner_id).order_by(InlinePolicy.name_key)
+    return tuple(policy.Attached(policy.compiled(row.document), name=row.name) for row in session.execute(query))
+
+
+def _attached(session: Session, owner_id: str) -> tuple[str, ...]:
+    rows: Sequence[str] = session.scalars(
+        select(Attachment.policy_id).where(Attachment.owner_id == owner_id).order_by(Attachment.created_at, Attachment.policy_id)
+    ).all()
+    return tuple(rows)

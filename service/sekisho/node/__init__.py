@@ -1,0 +1,1 @@
+"""A running server: its options, what it prepares, its workers and their threads."""

@@ -1,0 +1,46 @@
+"""Puts a worker together: database, key ring, world, feed and spool, from its options."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sekisho.calls.call import Node
+from sekisho.credentials import access_keys
+from sekisho.credentials.key_ring import KeyRing
+from sekisho.credentials.session_tokens import OpenedTokens
+from sekisho.journal.accesses import Accesses
+from sekisho.journal.last_use import LastUse
+from sekisho.journal.spool import Spool
+from sekisho.memory.cache import World
+from sekisho.memory.feed import Feed
+from sekisho.node.drain import Drain
+from sekisho.store import db
+
+
+@contextmanager
+def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: str) -> Iterator[Node]:
+    """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end."""
+    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring))
+    spool = Spool(spool_path)
+    node = Node(
+        database=database,
+        ring=ring,
+        world=world,
+        feed=Feed(world, database),
+        spool=spool,
+        last_use=LastUse(spool),
+        accesses=Accesses(spool),
+        tokens=OpenedTokens(ring),
+        audience=audience,
+    )
+    world.poll()
+    drain = Drain(spool, (node.last_use, node.accesses), database)
+    node.feed.start()
+    drain.start()
+    try:
+        yield node
+    finally:
+        node.feed.stop()
+        drain.stop()
+        spool.close()
+        world.close()

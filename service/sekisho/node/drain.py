@@ -1,0 +1,139 @@
+"""Carries the spool into the database: audit records of what committed no row, the last use of keys and roles, and who asked for what.
+
+An entry leaves the spool only after the database has committed it; one that arrives twice is written once, by its id.
+"""
+
+import json
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Table, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from sekisho.calls import audit
+from sekisho.errors import SekishoError
+from sekisho.journal.accesses import KIND as ACCESSES
+from sekisho.journal.accesses import Accesses
+from sekisho.journal.last_use import KIND as LAST_USE
+from sekisho.journal.last_use import LastUse
+from sekisho.journal.spool import Entry, Spool
+from sekisho.store import db
+from sekisho.store.tables import Access, AccessKey, AuditRecord, Role
+
+INTERVAL = 1.0
+MOST_ACTIONS = 1000
+"""Different actions that are kept of one principal: a service that makes names up fills no disk."""
+
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+log = structlog.get_logger(__name__)
+
+
+class Drain:
+    """The thread that drains one worker's spool."""
+
+    def __init__(self, spool: Spool, noted: tuple[LastUse | Accesses, ...], database: db.Database) -> None:
+        self._spool, self._noted, self._database = spool, noted, database
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
+
+    def start(self) -> None:
+        """Begin to drain."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Drain what there is, then stop."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        failing = False
+        while True:
+            last_round = self._stop.wait(INTERVAL)
+            try:
+                for noted in self._noted:
+                    noted.flush()
+                while self.once():
+                    pass
+                failing = False
+            except SekishoError as error:
+                if not failing:
+                    log.warning("drain.waiting", error=error.message)
+                failing = True
+            except Exception as error:  # whatever it is, the thread goes on: what it carries must arrive in the end
+                if not failing:
+                    log.error("drain.failing", error=type(error).__name__)
+                failing = True
+            if last_round:
+                return
+
+    def once(self) -> bool:
+        """Deliver one batch; whether there may be more."""
+        entries = self._spool.waiting()
+        if not entries:
+            return False
+        with self._database.write(()) as session:
+            deliver(session, entries)
+        self._spool.delivered(entries[-1].number)
+        return True
+
+
+def deliver(session: Session, entries: Iterable[Entry]) -> None:
+    """Write entries of a spool; outside the change log, which is for what decisions depend on."""
+    records = [json.loads(entry.body) for entry in entries if entry.kind == audit.KIND]
+    known = set(session.scalars(select(AuditRecord.id).where(AuditRecord.id.in_([record["id"] for record in records]))))
+    fresh = {record["id"]: record for record in records if record["id"] not in known}
+    audit.deliver(session, fresh.values())
+    for entry in entries:
+        if entry.kind == LAST_USE:
+            _last_use(session, json.loads(entry.body))
+        elif entry.kind == ACCESSES:
+            _accesses(session, json.loads(entry.body))
+
+
+def _last_use(session: Session, uses: dict[str, dict[str, str]]) -> None:
+    for id_, use in uses.items():
+        table, values = _columns(id_, use)
+        at = table.c.last_used_at
+        moment = values["last_used_at"]
+        session.execute(update(table).where(table.c.id == id_, (at.is_(None)) | (at < moment)).values(**values))
+
+
+def _columns(id_: str, use: dict[str, str]) -> tuple[Table, dict[str, object]]:
+    """The table of a key or role, and what its columns become."""
+    moment = datetime.fromisoformat(use["at"]).astimezone(UTC)
+    values: dict[str, object] = {"last_used_at": moment, "last_used_region": use["region"]}
+    if id_.startswith("AROA"):
+        return Role.__table__, values  # type: ignore[return-value]  # a Table, as both are declared classes
+    return AccessKey.__table__, values | {"last_used_service": use["service"]}  # type: ignore[return-value]  # likewise
+
+
+def _accesses(session: Session, seen: list[list[str]]) -> None:
+    """The newest time counts, in whatever order workers deliver. Sorted, so that two who deliver at once do not wait in a ring."""
+    rows = {}
+    for principal_id, account_id, action, at, region in seen:
+        service, _, name = action.partition(":")
+        key = (principal_id, service.lower(), name)
+        rows[key] = dict(zip(("principal_id", "service", "action"), key, strict=True)) | {
+            "account_id": account_id,
+            "at": datetime.fromisoformat(at).astimezone(UTC),
+            "region": region,
+        }
+    held = select(Access.principal_id, func.count()).where(Access.principal_id.in_({key[0] for key in rows})).group_by(Access.principal_id)
+    full = {principal_id for principal_id, count in session.execute(held) if count >= MOST_ACTIONS}
+    statement = _INSERT[session.get_bind().dialect.name](Access.__table__)
+    newer = {"at": statement.excluded.at, "region": statement.excluded.region}
+    upsert = statement.on_conflict_do_update(
+        index_elements=["principal_id", "service", "action"], set_=newer, where=Access.at < statement.excluded.at
+    )
+    fresh = [rows[key] for key in sorted(rows) if key[0] not in full]
+    if fresh:
+        session.connection().execute(upsert, fresh)
+    for key in sorted(rows):
+        if key[0] in full:  # no new names, but new times of old ones
+            row = rows[key]
+            same = (Access.principal_id == key[0]) & (Access.service == key[1]) & (Access.action == key[2]) & (Access.at < row["at"])
+            session.execute(update(Access).where(same).values(at=row["at"], region=row["region"]))

@@ -1,0 +1,29 @@
+"""Operations: the registry of functions by rpc, what the protos annotate, and how requests are validated."""
+
+from sekisho.operations.registry import (
+    OPERATIONS,
+    PREPARATIONS,
+    RESOURCES,
+    Check,
+    Operation,
+    Resource,
+    operation,
+    prepare,
+    resource,
+    rpcs,
+    unanswered,
+)
+
+__all__ = [
+    "OPERATIONS",
+    "PREPARATIONS",
+    "RESOURCES",
+    "Check",
+    "Operation",
+    "Resource",
+    "operation",
+    "prepare",
+    "resource",
+    "rpcs",
+    "unanswered",
+]

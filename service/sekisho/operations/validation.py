@@ -1,0 +1,197 @@
+"""Holds a request to the `(rules)` of its fields, and says what is wrong in AWS's wording.
+
+A plan is made once for each message type and then only walked. All violations of a request are reported together, as AWS does:
+`1 validation error detected: Value 'a b' at 'userName' failed to satisfy constraint: Member must satisfy regular expression pattern: …`
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from google.protobuf import descriptor
+from google.protobuf.message import Message
+
+from sekisho.errors import InvalidArgument, ValidationError
+from sekisho.operations import annotations
+from sekisho.operations.annotations import Rules
+
+_SHOWN = 128
+_REPORTED = 10
+
+
+class UnknownField(InvalidArgument):
+    """The request carries a field that this server does not know; ignoring it could ignore a restriction."""
+
+
+def _regex(pattern: str) -> Callable[[str], bool]:
+    compiled = re.compile(pattern)
+    return lambda text: compiled.fullmatch(text) is not None
+
+
+def _tag(text: str) -> bool:
+    return all(c in "_.:/=+-@" or unicodedata.category(c)[0] in "LZN" for c in text)
+
+
+# What a pattern accepts, and the expression that AWS names in its message. All are linear in the text.
+PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
+    Rules.NAME: (_regex(r"[A-Za-z0-9_+=,.@-]+"), r"[\w+=,.@-]+"),
+    Rules.PATH: (_regex(r"/|/[\x21-\x7e]+/"), r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"),
+    Rules.PATH_PREFIX: (_regex(r"/[\x21-\x7e]*"), r"\u002F[\u0021-\u007F]*"),
+    Rules.ARN: (_regex(r"arn:[\x21-\xff]+"), r"arn:[\u0021-\u00FF]+"),
+    Rules.ID: (_regex(r"[A-Za-z0-9_]+"), r"[\w]+"),
+    Rules.POLICY_VERSION: (_regex(r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"), r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"),
+    Rules.LATIN: (_regex(r"[\t\n\r\x20-\xff]*"), r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
+    Rules.TAG: (_tag, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"),
+    Rules.SESSION_NAME: (_regex(r"[A-Za-z0-9_+=,.@-]*"), r"[\w+=,.@-]*"),
+    Rules.ACCOUNT_ID: (_regex(r"[0-9]{12}"), r"\d{12}"),
+    Rules.POLICY_PATH: (_regex(r"/(?:[A-Za-z0-9.,+@=_-]+/)*"), r"((/[A-Za-z0-9\.,\+@=_-]+)*)/"),
+    Rules.DESCRIPTION: (_regex(r"[\t\n\r\x20-\x7e\xa1-\xff]*"), r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*"),
+    Rules.MARKER: (_regex(r"[\x20-\xff]+"), r"[\u0020-\u00FF]+"),
+    Rules.EXTERNAL_ID: (_regex(r"[A-Za-z0-9_+=,.@:/-]*"), r"[\w+=,.@:\/-]*"),
+    Rules.SERIAL_NUMBER: (_regex(r"[A-Za-z0-9_+=/:,.@-]*"), r"[\w+=/:,.@-]*"),
+    Rules.TOKEN_CODE: (_regex(r"[0-9]*"), r"[\d]*"),
+    Rules.SAML_NAME: (_regex(r"[A-Za-z0-9._-]+"), r"[\w._-]+"),
+    Rules.SERVICE_NAMESPACE: (_regex(r"[A-Za-z0-9_-]*"), r"[\w-]*"),
+    Rules.PRIVATE_KEY_ID: (_regex(r"[A-Z0-9]+"), r"[A-Z0-9]+"),
+    Rules.ACCOUNT_ALIAS: (_regex(r"[a-z0-9](?:[a-z0-9]|-(?!-)){1,61}[a-z0-9]"), r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One field of a message: its name, AWS's name for it, its rules and the plan of the message that it holds."""
+
+    name: str
+    shown: str
+    rules: Rules | None
+    presence: bool
+    repeated: bool
+    secret: bool
+    message: descriptor.Descriptor | None
+    kept: bool = True
+
+
+_ASKED = "sekisho.api.authorize.v1"
+"""The package whose texts are only asked about: they reach no column of a database."""
+
+
+@cache
+def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
+    """The members of a message type that have something to check."""
+    members = []
+    for field in message.fields:
+        rules = annotations.rules(field)
+        if rules is not None and rules.pattern and rules.pattern not in PATTERNS:
+            raise TypeError(f"{field.full_name}: no pattern {rules.pattern}")
+        inner = field.message_type if field.message_type is not None and not field.message_type.GetOptions().map_entry else None
+        members.append(
+            Member(
+                field.name,
+                field.json_name,
+                rules,
+                field.has_presence,
+                field.is_repeated,
+                field.GetOptions().debug_redact,
+                inner,
+                kept=message.file.package != _ASKED,
+            )
+        )
+    return tuple(m for m in members if m.rules is not None or m.message is not None)
+
+
+def check(request: Message) -> None:
+    """Raise ValidationError with every violation (ten at most) that the request has, in AWS's wording."""
+    refuse_unknown_fields(request)
+    found = []
+    for violation in _violations(request, ""):
+        found.append(violation)
+        if len(found) == _REPORTED:
+            break
+    if found:
+        plural = "error" if len(found) == 1 else "errors"
+        raise ValidationError(f"{len(found)} validation {plural} detected: {'; '.join(found)}")
+
+
+def refuse_unknown_fields(request: Message) -> None:
+    """Raise UnknownField when the bytes held anything that the proto does not name, at any depth."""
+    size = request.ByteSize()
+    request.DiscardUnknownFields()
+    if request.ByteSize() != size:
+        raise UnknownField(f"{request.DESCRIPTOR.name} has a field that this server does not know; it may be older than its client")
+
+
+def _violations(message: Message, prefix: str) -> Iterator[str]:
+    for member in plan(message.DESCRIPTOR):
+        where = prefix + member.shown
+        value = getattr(message, member.name)
+        absent = not len(value) if member.repeated else member.presence and not message.HasField(member.name)
+        if absent:
+            if member.rules is not None and member.rules.required:
+                yield f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
+            continue
+        if member.rules is not None:
+            broken = False
+            for violation in _broken(value, member.rules, where, secret=member.secret):
+                broken = True
+                yield violation
+            # PostgreSQL has no such character; where a pattern refuses it, it has been named already.
+            if member.kept and not broken and _holds_nul(value):
+                yield _sentence("…", where, "not contain the character U+0000", secret=True)
+        if member.message is not None:
+            for at, item in _items(value, where) if member.repeated else ((where, value),):
+                yield from _violations(item, at + ".")
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    return isinstance(value, Sequence) and any(isinstance(item, str) and "\0" in item for item in value)
+
+
+def _items(values: Any, where: str) -> Iterator[tuple[str, Any]]:
+    for index, item in enumerate(values, 1):
+        yield f"{where}.{index}.member", item
+
+
+def _broken(value: Any, rules: Rules, where: str, *, secret: bool) -> Iterator[str]:
+    """The constraints of one field that its value breaks."""
+    if isinstance(value, str):
+        yield from (_sentence(value, where, rule, secret=secret) for rule in _broken_text(value, rules))
+    elif isinstance(value, bool | float):
+        return
+    elif isinstance(value, int):
+        yield from (_sentence(str(value), where, rule, secret=secret) for rule in _bounds(value, rules, "have value"))
+    elif isinstance(value, bytes):
+        yield from (_sentence("…", where, rule, secret=True) for rule in _bounds(len(value), rules, "have length"))
+    elif hasattr(value, "__len__"):
+        yield from (_sentence(f"{len(value)} items", where, rule, secret=secret) for rule in _bounds(len(value), rules, "have length"))
+        if rules.HasField("items"):
+            for at, item in _items(value, where):
+                yield from _broken(item, rules.items, at, secret=secret)
+
+
+def _broken_text(value: str, rules: Rules) -> Iterator[str]:
+    broken = False
+    for rule in _bounds(len(value), rules, "have length"):
+        broken = True
+        yield rule
+    # A text of the wrong length is not matched against anything: its size is not ours to choose.
+    if not broken and rules.pattern and not PATTERNS[rules.pattern][0](value):
+        yield f"satisfy regular expression pattern: {PATTERNS[rules.pattern][1]}"
+    if not broken and getattr(rules, "in") and value not in getattr(rules, "in"):
+        yield f"satisfy enum value set: [{', '.join(getattr(rules, 'in'))}]"
+
+
+def _bounds(size: int, rules: Rules, measure: str) -> Iterator[str]:
+    if rules.HasField("min") and size < rules.min:
+        yield f"{measure} greater than or equal to {rules.min}"
+    if rules.HasField("max") and size > rules.max:
+        yield f"{measure} less than or equal to {rules.max}"
+
+
+def _sentence(value: str, where: str, rule: str, *, secret: bool) -> str:
+    shown = "***" if secret else value if len(value) <= _SHOWN else value[:_SHOWN] + "…"
+    return f"Value '{shown}' at '{where}' failed to satisfy constraint: Member must {rule}"

@@ -1,1 +1,0 @@
-"""The gRPC edge: listeners, handlers made from the registry, and the processes that they run in."""

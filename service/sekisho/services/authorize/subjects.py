@@ -1,0 +1,59 @@
+"""Whom a question is about: the holder of a token, the signer of a request, a principal that the caller names, or the caller itself."""
+
+from sekisho import arn
+from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.calls import authenticate, permission
+from sekisho.calls.call import Call
+from sekisho.errors import AccessDenied, InvalidArgument, NotFound
+from sekisho.operations import Resource
+from sekisho.world import SessionFacts, Subject
+
+
+class NoSuchPrincipal(NotFound):
+    """There is no principal with this ARN."""
+
+
+class InvalidPrincipal(InvalidArgument):
+    """The ARN is none of a user, a role, a role session or a root user."""
+
+
+def subject(call: Call, request: pb.AuthorizeRequest) -> Subject:
+    """The subject of a question; a proof that does not hold is an error, never another subject."""
+    kind = request.WhichOneof("subject")
+    if kind is None:
+        return call.caller.subject
+    if kind == "bearer_token":
+        return authenticate.proven(call, authenticate.of_bearer(request.bearer_token, request.audience or call.node.audience))
+    if kind == "signed_request":
+        return authenticate.proven(call, _signed(request.signed_request))
+    return _named(call, request.principal_arn)
+
+
+def _signed(given: pb.SignedRequest) -> authenticate.Proof:
+    headers = [(name.lower(), value) for name, value in given.headers.items()]
+    return authenticate.of_call(headers, given.path, given.body, given.audience)
+
+
+def _named(call: Call, text: str) -> Subject:
+    """A principal that the caller vouches for. It takes authorize:AssertPrincipal on the principal; and, since no account can yet
+    consent to it, a principal of another account cannot be named at all.
+    """
+    parsed = arn.parse(text)
+    if "\0" in text:  # PostgreSQL has no such character, and could not even be asked
+        raise InvalidPrincipal("the ARN holds a character that no ARN has")
+    if parsed.account != call.account_id:
+        raise AccessDenied(f"The account {parsed.account} has not consented that account {call.account_id} asserts its principals.")
+    permission.demand(call, "authorize:AssertPrincipal", Resource(text), {})
+    kind, _, rest = parsed.resource.partition("/")
+    if parsed.service == "sts" and kind == "assumed-role":
+        role, _, session = rest.partition("/")
+        id_ = call.node.world.role_id(parsed.account, role) if session else None
+        if id_ is not None:
+            return Subject(id_, parsed.account, session=SessionFacts(kind="assumed-role", name=session))
+    elif parsed.service == "iam" and (kind in ("user", "role") or parsed.resource == "root"):
+        id_ = call.node.world.id_of_arn(text)
+        if id_ is not None:
+            return Subject(id_, parsed.account)
+    else:
+        raise InvalidPrincipal(f"`{text}` is not the ARN of a user, a role, a role session or a root user")
+    raise NoSuchPrincipal(f"There is no principal `{text}`.")

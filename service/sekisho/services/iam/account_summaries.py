@@ -1,0 +1,65 @@
+"""What an account holds, in numbers.
+
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
+"""
+
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from sekisho.api.iam.v1 import account_summaries_pb2 as pb
+from sekisho.calls.call import Call
+from sekisho.operations import operation
+from sekisho.services.iam import quotas
+from sekisho.store.tables import AccessKey, Entity, MfaDevice, PolicyVersion, SigningCertificate
+
+# Entities by the name under which they are counted.
+_KINDS = {
+    "Users": ("user",),
+    "Groups": ("group",),
+    "Roles": ("role",),
+    "Policies": ("policy",),
+    "InstanceProfiles": ("instance-profile",),
+    "ServerCertificates": ("server-certificate",),
+    "MFADevices": ("mfa",),
+    "Providers": ("oidc-provider", "saml-provider"),
+}
+_ACCOUNT_QUOTAS = ("UsersQuota", "GroupsQuota", "RolesQuota", "PoliciesQuota", "InstanceProfilesQuota", "ServerCertificatesQuota")
+_QUOTAS = (
+    *("AccessKeysPerUserQuota", "AssumeRolePolicySizeQuota", "GroupsPerUserQuota", "PolicySizeQuota", "SigningCertificatesPerUserQuota"),
+    *("AttachedPoliciesPerGroupQuota", "AttachedPoliciesPerRoleQuota", "AttachedPoliciesPerUserQuota", "VersionsPerPolicyQuota"),
+    *("GroupPolicySizeQuota", "RolePolicySizeQuota", "UserPolicySizeQuota"),
+)
+_VERSIONS_IN_USE = 10_000  # AWS's number; here the policies and their versions are limited, and nothing else
+
+
+@operation
+def get_account_summary(call: Call, request: pb.GetAccountSummaryRequest) -> pb.GetAccountSummaryResponse:
+    """A root user has neither password, MFA device nor certificates here."""
+    counts = select(Entity.kind, func.count()).where(Entity.account_id == call.account_id).group_by(Entity.kind)
+    by_kind = {kind: count for kind, count in call.session.execute(counts)}  # noqa: C416  # a Row is no tuple to mypy
+    root = call.account_id
+    versions = select(func.count()).select_from(PolicyVersion).join(Entity, Entity.id == PolicyVersion.policy_id)
+    summary = {name: sum(by_kind.get(kind, 0) for kind in kinds) for name, kinds in _KINDS.items()}
+    summary |= {name: quotas.of_account(call, name) for name in _ACCOUNT_QUOTAS}
+    summary |= {name: quotas.QUOTAS[name] for name in _QUOTAS}
+    summary |= {
+        "AccountAccessKeysPresent": min(1, _count(call, select(func.count()).select_from(AccessKey).where(AccessKey.owner_id == root))),
+        "AccountMFAEnabled": 0,
+        "AccountPasswordPresent": 0,
+        "AccountSigningCertificatesPresent": min(
+            1, _count(call, select(func.count()).select_from(SigningCertificate).where(SigningCertificate.owner_id == root))
+        ),
+        "GlobalEndpointTokenVersion": 2,
+        "MFADevicesInUse": _count(
+            call,
+            select(func.count()).select_from(MfaDevice).where(MfaDevice.account_id == call.account_id, MfaDevice.user_id.is_not(None)),
+        ),
+        "PolicyVersionsInUse": _count(call, versions.where(Entity.account_id == call.account_id)),
+        "PolicyVersionsInUseQuota": _VERSIONS_IN_USE,
+    }
+    return pb.GetAccountSummaryResponse(summary_map=summary)
+
+
+def _count(call: Call, query: Select[Any]) -> int:
+    return call.session.scalar(query) or 0

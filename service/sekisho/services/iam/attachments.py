@@ -1,0 +1,105 @@
+"""Managed policies attached to users, groups and roles."""
+
+from typing import Any, TypeVar
+
+from sqlalchemy import func, select
+
+from sekisho.api.iam.v1 import attachments_pb2 as pb
+from sekisho.calls.call import Call
+from sekisho.operations import operation
+from sekisho.services.iam import entities, policy_arns, quotas
+from sekisho.services.iam.errors import NoSuchEntity
+from sekisho.store.tables import Attachment, Policy
+
+_QUOTAS = {"user": "AttachedPoliciesPerUserQuota", "group": "AttachedPoliciesPerGroupQuota", "role": "AttachedPoliciesPerRoleQuota"}
+
+L = TypeVar("L", pb.ListAttachedUserPoliciesResponse, pb.ListAttachedGroupPoliciesResponse, pb.ListAttachedRolePoliciesResponse)
+
+
+@operation
+def attach_user_policy(call: Call, request: pb.AttachUserPolicyRequest) -> pb.AttachUserPolicyResponse:
+    """At most ten a user."""
+    _attach(call, request)
+    return pb.AttachUserPolicyResponse()
+
+
+@operation
+def attach_group_policy(call: Call, request: pb.AttachGroupPolicyRequest) -> pb.AttachGroupPolicyResponse:
+    """At most ten a group."""
+    _attach(call, request)
+    return pb.AttachGroupPolicyResponse()
+
+
+@operation
+def attach_role_policy(call: Call, request: pb.AttachRolePolicyRequest) -> pb.AttachRolePolicyResponse:
+    """At most twenty a role."""
+    _attach(call, request)
+    return pb.AttachRolePolicyResponse()
+
+
+@operation
+def detach_user_policy(call: Call, request: pb.DetachUserPolicyRequest) -> pb.DetachUserPolicyResponse:
+    """One that is not attached is an error."""
+    _detach(call, request)
+    return pb.DetachUserPolicyResponse()
+
+
+@operation
+def detach_group_policy(call: Call, request: pb.DetachGroupPolicyRequest) -> pb.DetachGroupPolicyResponse:
+    """One that is not attached is an error."""
+    _detach(call, request)
+    return pb.DetachGroupPolicyResponse()
+
+
+@operation
+def detach_role_policy(call: Call, request: pb.DetachRolePolicyRequest) -> pb.DetachRolePolicyResponse:
+    """One that is not attached is an error."""
+    _detach(call, request)
+    return pb.DetachRolePolicyResponse()
+
+
+@operation
+def list_attached_user_policies(call: Call, request: pb.ListAttachedUserPoliciesRequest) -> pb.ListAttachedUserPoliciesResponse:
+    """By the policy's name."""
+    return _listed(call, request, pb.ListAttachedUserPoliciesResponse)
+
+
+@operation
+def list_attached_group_policies(call: Call, request: pb.ListAttachedGroupPoliciesRequest) -> pb.ListAttachedGroupPoliciesResponse:
+    """By the policy's name."""
+    return _listed(call, request, pb.ListAttachedGroupPoliciesResponse)
+
+
+@operation
+def list_attached_role_policies(call: Call, request: pb.ListAttachedRolePoliciesRequest) -> pb.ListAttachedRolePoliciesResponse:
+    """By the policy's name."""
+    return _listed(call, request, pb.ListAttachedRolePoliciesResponse)
+
+
+def _attach(call: Call, request: Any) -> None:
+    """What is attached already stays so, whatever the quota."""
+    owner = entities.own_to_change(call, request)
+    policy = policy_arns.find(call, request.policy_arn, sentence=policy_arns.NOT_ATTACHABLE)
+    if call.session.get(Attachment, (owner.id, policy.id)) is None:
+        held = call.session.scalar(select(func.count()).select_from(Attachment).where(Attachment.owner_id == owner.id)) or 0
+        quotas.check(_QUOTAS[owner.kind], held + 1)
+        call.session.add(Attachment(owner_id=owner.id, policy_id=policy.id, created_at=call.now))
+
+
+def _detach(call: Call, request: Any) -> None:
+    owner = entities.own_to_change(call, request)
+    policy = policy_arns.find(call, request.policy_arn)
+    row = call.session.get(Attachment, (owner.id, policy.id))
+    if row is None:
+        raise NoSuchEntity(policy_arns.NOT_FOUND.format(request.policy_arn))
+    call.session.delete(row)
+
+
+def _listed(call: Call, request: Any, response: type[L]) -> L:
+    """The id makes the order complete: a policy of the account and one of AWS may have the same name."""
+    owner = entities.owner(call, request)
+    query = select(Policy).join(Attachment, Attachment.policy_id == Policy.id).where(Attachment.owner_id == owner.id)
+    query = entities.under(query, request, Policy.path)
+    found = entities.paged(call, request, query, key=[Policy.name_key, Policy.id], of=lambda row: [row.name_key, row.id])
+    attached = [pb.AttachedPolicy(policy_name=row.name, policy_arn=entities.arn_of(row)) for row in found.rows]
+    return response(attached_policies=attached, is_truncated=found.marker is not None, marker=found.marker)

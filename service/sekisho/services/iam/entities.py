@@ -1,0 +1,243 @@
+"""What users, groups, roles and policies have in common: names, paths, unique ids, pages and dependents."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from google.protobuf.message import Message
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
+
+from sekisho import arn
+from sekisho.calls.call import Call
+from sekisho.credentials import key_ids
+from sekisho.credentials.key_ring import PAGING
+from sekisho.operations import Resource
+from sekisho.services.iam import quotas
+from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity, UnmodifiableEntity
+from sekisho.store import paging
+from sekisho.store.prepared import Prepared
+from sekisho.store.tables import Entity, Group, Policy, QuotaOverride, Role, Tag, User
+from sekisho.world import EntityRecord
+
+E = TypeVar("E", bound=Entity)
+Owner = User | Group | Role
+"""Who can have policies."""
+
+SERVICE_LINKED = "/aws-service-role/"
+"""How the paths of service-linked roles begin. They are exempt from service control policies."""
+
+# AWS's sentences about a name, by kind; the kinds that are not here share one.
+_NOT_FOUND = {
+    "instance-profile": "Instance Profile {} cannot be found.",
+    "server-certificate": "The Server Certificate with name {} cannot be found.",
+}
+_TAKEN = {
+    "instance-profile": "Instance Profile {} already exists.",
+    "mfa": "MFADevice entity at the same path and name already exists.",
+    "policy": "A policy called {} already exists. Duplicate names are not allowed.",
+    "server-certificate": "The Server Certificate with name {} already exists.",
+    "oidc-provider": "Provider with url https://{} already exists.",
+    "saml-provider": "Provider with name {} already exists.",
+}
+
+_OF_KIND = (Entity.account_id == bindparam("account_id"), Entity.kind == bindparam("kind"))
+_ROOM = Prepared(
+    select(
+        exists(select(Entity.id).where(*_OF_KIND, Entity.name_key == bindparam("name_key"))),
+        select(func.count()).select_from(Entity).where(*_OF_KIND).scalar_subquery(),
+        select(QuotaOverride.value)
+        .where(QuotaOverride.account_id == bindparam("account_id"), QuotaOverride.quota == bindparam("quota"))
+        .scalar_subquery(),
+    ),
+    "account_id",
+    "kind",
+    "name_key",
+    "quota",
+)
+"""What there is to ask before something new is made."""
+
+
+def kind(table: type[Entity]) -> str:
+    """What the table's rows are called in ARNs and messages: `user`."""
+    return str(table.__mapper_args__["polymorphic_identity"])
+
+
+def lookup(call: Call, table: type[E], name: str) -> E | None:
+    """The entity of this name, in any case, in the caller's account. In the snapshot of a READ it is looked for once."""
+    found: dict[tuple[type[Entity], str], Any] = call.session.info.setdefault("entities", {}) if call.reads else {}
+    if (row := found.get((table, name.lower()))) is not None:
+        return cast("E", row)
+    query = select(table).where(table.account_id == call.account_id, table.kind == kind(table), table.name_key == name.lower())
+    row = found[(table, name.lower())] = call.session.scalars(query).one_or_none()
+    return row
+
+
+def known(call: Call, table: type[Entity], name: str) -> EntityRecord | None:
+    """As `lookup`, as it was when the call came, out of memory where it is there."""
+    return call.node.world.entity(call.account_id, kind(table), name, call.database_session, lambda: call.session)
+
+
+def find(call: Call, table: type[E], name: str) -> E:
+    """The entity of this name, or NoSuchEntity in AWS's sentence."""
+    row = lookup(call, table, name)
+    if row is None:
+        raise no_such(table, name)
+    return row
+
+
+def no_such(table: type[Entity], name: str) -> NoSuchEntity:
+    """AWS's sentence about a name that nothing of the kind has."""
+    return NoSuchEntity(_NOT_FOUND.get(kind(table), f"The {kind(table)} with name {{}} cannot be found.").format(name))
+
+
+def owner(call: Call, request: Any) -> Owner:
+    """The user, group or role that a request names as `user_name`, `group_name` or `role_name`."""
+    fields = request.DESCRIPTOR.fields_by_name
+    if "user_name" in fields:
+        return find(call, User, request.user_name)
+    if "group_name" in fields:
+        return find(call, Group, request.group_name)
+    return find(call, Role, request.role_name)
+
+
+def own_to_change(call: Call, request: Any) -> Owner:
+    """As `owner`, for a change of its policies: UnmodifiableEntity for a service-linked role."""
+    row = owner(call, request)
+    refuse_protected(row)
+    return row
+
+
+def is_service_linked(row: Entity) -> bool:
+    """Whether it is a role that only its service changes."""
+    return row.kind == "role" and row.path.startswith(SERVICE_LINKED)
+
+
+def refuse_protected(row: Entity) -> None:
+    """UnmodifiableEntity when it is a service-linked role."""
+    if is_service_linked(row):
+        raise UnmodifiableEntity(f"Cannot perform the operation on the protected role '{row.name}' - this role is only modifiable by AWS")
+
+
+def arn_of(row: Entity | EntityRecord) -> str:
+    """The entity's ARN, with its path."""
+    return arn.root(row.account_id) if row.kind == "root" else arn.iam(row.account_id, row.kind, row.name, row.path)
+
+
+def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, id_: str = "") -> dict[str, Any]:
+    """The columns that every new entity has; EntityAlreadyExists when the name is taken, LimitExceeded when the account has as many of the
+    kind as its quota allows. `id_`: for kinds whose ids have no prefix.
+    """
+    call.session.flush()
+    there, many, override = _ROOM.row(
+        call.session.connection(), account_id=call.account_id, kind=kind(table), name_key=name.lower(), quota=quota
+    )
+    if there:
+        raise taken(table, name)
+    quotas.check_set(quota, many + 1, override)
+    return {
+        "id": id_ or key_ids.unique_id(kind(table)),
+        "account_id": call.account_id,
+        "name": name,
+        "name_key": name.lower(),
+        "path": path or "/",
+        "created_at": call.now,
+    }
+
+
+def refuse_taken(call: Call, table: type[E], name: str) -> None:
+    """EntityAlreadyExists when there is an entity of this kind and name, in any case."""
+    if lookup(call, table, name) is not None:
+        raise taken(table, name)
+
+
+def taken(table: type[Entity], name: str) -> EntityAlreadyExists:
+    """AWS's sentence about a name that something of the kind has already."""
+    return EntityAlreadyExists(_TAKEN.get(kind(table), f"{kind(table).capitalize()} with name {{}} already exists.").format(name))
+
+
+def rename(call: Call, row: E, name: str, path: str) -> None:
+    """Give an entity another name or path; empty ones stay as they are. The id, and all that refers to it, stays."""
+    if name and name.lower() != row.name_key:
+        refuse_taken(call, type(row), name)
+    if name:
+        row.name, row.name_key = name, name.lower()
+    if path:
+        row.path = path
+
+
+def refuse_dependents(call: Call, dependents: Sequence[tuple[Any, str]]) -> None:
+    """DeleteConflict with the sentence of the first condition that some row meets."""
+    for condition, sentence in dependents:
+        if call.session.scalar(select(exists().where(condition))):
+            raise DeleteConflict(sentence)
+
+
+def listed(call: Call, request: Any, table: type[E], *conditions: ColumnElement[bool]) -> paging.Page[E]:
+    """A page of the account's entities of a kind, by name; a `path_prefix` of the request narrows it."""
+    query = select(table).where(table.account_id == call.account_id, table.kind == kind(table), *conditions)
+    return paged(call, request, under(query, request, table.path), key=[table.name_key], of=lambda row: [row.name_key])
+
+
+def under(query: Select[Any], request: Any, path: Any) -> Select[Any]:
+    """The query, narrowed to paths that begin with the request's `path_prefix`, if it has one."""
+    if "path_prefix" not in request.DESCRIPTOR.fields_by_name or request.path_prefix in ("", "/"):
+        return query
+    # Not LIKE: SQLite's takes no notice of case.
+    return query.where(func.substr(path, 1, len(request.path_prefix)) == request.path_prefix)
+
+
+def paged(call: Call, request: Any, query: Select[Any], *, key: Sequence[Any], of: Callable[[Any], Sequence[Any]]) -> paging.Page[Any]:
+    """A page of any query of the caller's, with a marker that is good for the same request only."""
+    return paging.page(call.session, query, cursor(call, request), key=key, of=of, marker=request.marker, most=request.max_items)
+
+
+def cursor(call: Call, request: Message) -> paging.Cursor:
+    """Makes and opens the markers of a request: they are bound to the list, the account, and the request but for its place and size."""
+    same = type(request)()
+    same.CopyFrom(request)
+    same.ClearField("marker")
+    same.ClearField("max_items")
+    filters = hashlib.sha256(same.SerializeToString(deterministic=True)).hexdigest()
+    scope = f"{call.operation.path} {call.account_id} {filters}"
+    ring = call.node.ring
+    return paging.Cursor(partial(ring.mac, PAGING), partial(ring.is_mac, PAGING), scope)
+
+
+def resource(call: Call, table: type[E], request: Any, name: str) -> Resource:
+    """What policies see of an entity: its ARN, tags and boundary; for one that does not exist, the ARN without a path.
+
+    A request with a `path` makes a new entity: then it is the ARN to be, and of what has the name already nothing is seen, since
+    what exists must not lend its tags to what is asked for.
+    """
+    if "path" in request.DESCRIPTOR.fields_by_name:
+        return Resource(arn.iam(call.account_id, kind(table), name, request.path or "/"))
+    found = known(call, table, name)
+    return _shown(found) if found is not None else Resource(arn.iam(call.account_id, kind(table), name))
+
+
+def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, new_path: str) -> Resource:
+    """What policies see of an entity under the name and path that it is to have; tags and boundary are those it has."""
+    found = known(call, table, name)
+    if found is None:
+        return Resource(arn.iam(call.account_id, kind(table), new_name or name, new_path or "/"))
+    now = _shown(found)
+    return Resource(arn.iam(call.account_id, kind(table), new_name or found.name, new_path or found.path), now.tags, now.keys)
+
+
+def _shown(found: EntityRecord) -> Resource:
+    return Resource(found.arn, found.tags, {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {})
+
+
+def seen(call: Call, row: Entity) -> Resource:
+    """What policies see of an entity that exists: ARN, tags, and as `iam:PermissionsBoundary` the boundary that it has."""
+    tags = {tag.key: tag.value for tag in call.session.scalars(select(Tag).where(Tag.owner_id == row.id))}
+    boundary_id = getattr(row, "boundary_id", None)
+    boundary = call.session.get(Policy, boundary_id) if boundary_id is not None else None
+    return Resource(arn_of(row), tags, {"iam:PermissionsBoundary": arn_of(boundary)} if boundary is not None else {})
+
+
+def seconds(moment: datetime | None) -> datetime | None:
+    """A moment as the API shows it: in whole seconds."""
+    return moment.replace(microsecond=0) if moment is not None else None

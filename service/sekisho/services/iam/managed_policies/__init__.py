@@ -1,0 +1,140 @@
+"""The AWS-managed policies: rows of the account `aws`, which every account may attach and none may change.
+
+Those that come with this program stand in the YAML files beside it: what each allows is what its name says, in our own words. By path and
+name; `allow` is one statement on everything, `statements` are written as in a policy document. Others come from an operator's file.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib import resources
+from typing import Any
+
+import yaml
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sekisho import arn
+from sekisho.accounts import AWS, by_operator
+from sekisho.credentials import key_ids
+from sekisho.store import changes, db
+from sekisho.store.tables import Account, Policy, PolicyOrigin, PolicyVersion
+
+try:
+    from yaml import CSafeLoader as _Loader
+except ImportError:  # a PyYAML without libyaml: ten times slower
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+
+KEPT = 5
+"""Versions of a policy that stay, as many as a policy may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedPolicy:
+    """A policy as it is to be; `document` is its text."""
+
+    name: str
+    path: str
+    description: str
+    document: str
+
+    @property
+    def arn(self) -> str:
+        """Its ARN, `arn:aws:iam::aws:policy/…`."""
+        return arn.iam(AWS, "policy", self.name, self.path)
+
+
+def built_in() -> tuple[ManagedPolicy, ...]:
+    """The policies that come with this program, by name."""
+    found = []
+    for file in resources.files(__package__).iterdir():
+        if file.name.endswith(".yaml"):
+            entries: dict[str, dict[str, Any]] = yaml.load(file.read_text("utf-8"), _Loader)  # one of the safe loaders
+            found += [_policy(named, entry) for named, entry in entries.items()]
+    return tuple(sorted(found, key=lambda policy: policy.name))
+
+
+def load(database: db.Database) -> int:
+    """Bring the program's own policies into the database, and say how many that changed.
+
+    What an operator imported stays. So does a policy that had the program's text before and has another now: of two releases that run
+    beside each other, the older does not undo the newer.
+    """
+    return put(database, built_in(), imported=False)
+
+
+def put(database: db.Database, policies: Sequence[ManagedPolicy], *, imported: bool) -> int:
+    """Make policies, or give them a new version where their text is another; how many that changed. No write when none does."""
+    with database.read() as session:
+        if not _outdated(session, policies, imported=imported):
+            return 0
+    with database.write((AWS,)) as session:
+        touched = changes.Touched(session)
+        now = datetime.now(UTC)
+        changed = _outdated(session, policies, imported=imported)
+        if session.get(Account, AWS) is None:
+            session.add(Account(id=AWS, name=AWS, created_at=now))
+            session.flush()
+        for policy, row in changed:
+            _write(session, policy, row, now, imported=imported)
+        if changed:
+            arns = [policy.arn for policy, _ in changed]
+            audited = by_operator(AWS, now, "iam", "ImportManagedPolicies", {"policyArns": arns})
+            changes.record(session, touched, now, lambda: secrets.token_hex(8), audited)
+    return len(changed)
+
+
+def _policy(named: str, entry: dict[str, Any]) -> ManagedPolicy:
+    path, _, name = named.rpartition("/")
+    statements = entry.get("statements") or [{"Effect": "Allow", "Action": entry["allow"], "Resource": "*"}]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
+    return ManagedPolicy(name, f"/{path}/" if path else "/", entry["description"], document)
+
+
+def _outdated(session: Session, policies: Iterable[ManagedPolicy], *, imported: bool) -> list[tuple[ManagedPolicy, Policy | None]]:
+    """The policies that the database has not, or not so, with their rows."""
+    rows = {row.name_key: row for row in session.scalars(select(Policy).where(Policy.account_id == AWS))}
+    origins = {row.policy_id: row.imported for row in session.scalars(select(PolicyOrigin))}
+    texts: dict[str, dict[int, str]] = {}
+    for version in session.scalars(select(PolicyVersion).where(PolicyVersion.policy_id.in_([row.id for row in rows.values()]))):
+        texts.setdefault(version.policy_id, {})[version.number] = version.document
+    found: list[tuple[ManagedPolicy, Policy | None]] = []
+    for policy in policies:
+        row = rows.get(policy.name.lower())
+        if row is None:
+            found.append((policy, row))
+        elif imported:
+            now = (row.name, row.path, row.description, json.loads(texts[row.id][row.default_version]), origins.get(row.id))
+            if now != (policy.name, policy.path, policy.description, json.loads(policy.document), True):
+                found.append((policy, row))
+        elif not origins.get(row.id) and policy.document not in texts[row.id].values():
+            found.append((policy, row))
+    return found
+
+
+def _write(session: Session, policy: ManagedPolicy, row: Policy | None, now: datetime, *, imported: bool) -> None:
+    if row is None:
+        # The same id in every database, so that copies of one can be told to be of the same policy.
+        id_ = key_ids.unique_id("policy", lambda size: sha256(policy.arn.encode()).digest()[:size])
+        columns = {"account_id": AWS, "name": policy.name, "name_key": policy.name.lower(), "path": policy.path, "created_at": now}
+        row = Policy(id=id_, **columns, description=policy.description, default_version=0, last_version=0, updated_at=now)
+        session.add(row)
+        session.flush()
+    row.name, row.path, row.description = policy.name, policy.path, policy.description
+    versions = session.scalars(select(PolicyVersion).where(PolicyVersion.policy_id == row.id).order_by(PolicyVersion.number)).all()
+    if not versions or json.loads(versions[-1].document) != json.loads(policy.document):
+        row.last_version += 1
+        row.updated_at = now
+        session.add(PolicyVersion(policy_id=row.id, number=row.last_version, document=policy.document, created_at=now))
+        for old in versions[: max(0, len(versions) + 1 - KEPT)]:
+            session.delete(old)
+    row.default_version = row.last_version
+    origin = session.get(PolicyOrigin, row.id)
+    if origin is None:
+        session.add(PolicyOrigin(policy_id=row.id, imported=imported))
+    else:
+        origin.imported = imported
+    session.flush()

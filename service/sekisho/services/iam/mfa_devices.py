@@ -1,0 +1,217 @@
+"""MFA devices: what shows the one-time passwords of a user. All are virtual: AWS's API makes no others."""
+
+import io
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import segno
+from sqlalchemy import select
+
+from sekisho import arn
+from sekisho.api.iam.v1 import mfa_devices_pb2 as pb
+from sekisho.api.iam.v1.tags_pb2 import Tag
+from sekisho.calls.call import Call
+from sekisho.credentials import one_time
+from sekisho.errors import InvalidArn
+from sekisho.operations import Resource, operation, resource
+from sekisho.services.iam import entities, quotas, tags, users
+from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, InvalidAuthenticationCode, InvalidInput, NoSuchEntity
+from sekisho.store.tables import AccountAlias, MfaDevice, User
+
+_SERIAL_LENGTH = 256
+_PIXELS = 5  # of the picture, a module of the code
+
+
+@resource("mfa-device")
+def mfa_device(call: Call, request: Any, field: str) -> Resource:
+    """The device that the request names; one that does not exist has no tags."""
+    row = _lookup(call, getattr(request, field))
+    return entities.seen(call, row) if row is not None else Resource(getattr(request, field))
+
+
+@resource("mfa-device-name")
+def mfa_device_name(call: Call, request: Any, field: str) -> Resource:
+    """The device that the request is to make."""
+    return entities.resource(call, MfaDevice, request, getattr(request, field))
+
+
+@resource("mfa-owner")
+def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resource:
+    """The user who has the device, or who is asked about; of a device that is nobody's, the one who calls."""
+    row = _lookup(call, getattr(request, field))
+    user = call.session.get(User, row.user_id) if row is not None and row.user_id is not None else None
+    return entities.seen(call, user) if user is not None else users.user(call, request, "user_name")
+
+
+@operation
+def create_virtual_mfa_device(call: Call, request: pb.CreateVirtualMFADeviceRequest) -> pb.CreateVirtualMFADeviceResponse:
+    """Nobody's as yet. Nothing shows the seed again."""
+    name, quota = request.virtual_mfa_device_name, "MFADevicesQuota"
+    row = MfaDevice(**entities.identified(call, MfaDevice, name, request.path, id_=uuid.uuid4().hex, quota=quota))
+    if len(entities.arn_of(row)) > _SERIAL_LENGTH:
+        raise InvalidInput(f"The serial number of the device would have more than {_SERIAL_LENGTH} characters.")
+    seed = one_time.new_seed()
+    row.seed = one_time.seal(row.id, seed, call.node.ring)
+    shown = _message(call, row, tags=tags.first(call, row, request.tags))
+    shown.base32_string_seed = one_time.shown(seed).encode()
+    shown.qr_code_png = _picture(one_time.uri(seed, row.name, _account_name(call)))
+    return pb.CreateVirtualMFADeviceResponse(virtual_mfa_device=shown)
+
+
+@operation
+def delete_virtual_mfa_device(call: Call, request: pb.DeleteVirtualMFADeviceRequest) -> pb.DeleteVirtualMFADeviceResponse:
+    """It must be nobody's."""
+    row = _find(call, request.serial_number)
+    if row.user_id is not None:
+        raise DeleteConflict("MFA VirtualDevice in use. Must deactivate first.")
+    tags.clear(call, row)
+    call.session.delete(row)
+    return pb.DeleteVirtualMFADeviceResponse()
+
+
+@operation
+def list_virtual_mfa_devices(call: Call, request: pb.ListVirtualMFADevicesRequest) -> pb.ListVirtualMFADevicesResponse:
+    """By name, without tags and seeds."""
+    assigned = {"Assigned": [MfaDevice.user_id.is_not(None)], "Unassigned": [MfaDevice.user_id.is_(None)]}
+    found = entities.listed(call, request, MfaDevice, *assigned.get(request.assignment_status, ()))
+    shown = [_message(call, row) for row in found.rows]
+    return pb.ListVirtualMFADevicesResponse(virtual_mfa_devices=shown, is_truncated=found.marker is not None, marker=found.marker)
+
+
+@operation
+def enable_mfa_device(call: Call, request: pb.EnableMFADeviceRequest) -> pb.EnableMFADeviceResponse:
+    """At most eight a user. Neither code can be used again."""
+    user = entities.find(call, User, request.user_name)
+    row = _find(call, request.serial_number)
+    if row.user_id is not None:
+        raise EntityAlreadyExists("MFA Device is already in use.")
+    quotas.check("MFADevicesPerUserQuota", len(_of_user(call, user)) + 1)
+    row.last_step, row.drift = _proven(call, row, request, window=one_time.WINDOW), 0
+    row.user_id, row.enabled_at, row.failures = user.id, call.now, 0
+    return pb.EnableMFADeviceResponse()
+
+
+@operation
+def resync_mfa_device(call: Call, request: pb.ResyncMFADeviceRequest) -> pb.ResyncMFADeviceResponse:
+    """The clock of the device may be an hour wrong."""
+    row = _of(call, entities.find(call, User, request.user_name), request.serial_number)
+    row.last_step = _proven(call, row, request, window=one_time.RESYNC_WINDOW)
+    row.drift, row.failures = row.last_step - one_time.step(call.now), 0
+    return pb.ResyncMFADeviceResponse()
+
+
+@operation
+def deactivate_mfa_device(call: Call, request: pb.DeactivateMFADeviceRequest) -> pb.DeactivateMFADeviceResponse:
+    """What it has shown stays used."""
+    user = users.named_or_own(call, request.user_name)
+    row = _of(call, user, request.serial_number)
+    row.user_id = row.enabled_at = None
+    return pb.DeactivateMFADeviceResponse()
+
+
+@operation
+def list_mfa_devices(call: Call, request: pb.ListMFADevicesRequest) -> pb.ListMFADevicesResponse:
+    """By name."""
+    user = users.named_or_own(call, request.user_name)
+    found = entities.listed(call, request, MfaDevice, MfaDevice.user_id == user.id)
+    shown = [
+        pb.MFADevice(user_name=user.name, serial_number=entities.arn_of(row), enable_date=entities.seconds(row.enabled_at))
+        for row in found.rows
+    ]
+    return pb.ListMFADevicesResponse(mfa_devices=shown, is_truncated=found.marker is not None, marker=found.marker)
+
+
+@operation
+def get_mfa_device(call: Call, request: pb.GetMFADeviceRequest) -> pb.GetMFADeviceResponse:
+    """With a name, only if it is that user's."""
+    row = _find(call, request.serial_number)
+    if request.user_name:
+        _of(call, entities.find(call, User, request.user_name), request.serial_number)
+    user = call.session.get(User, row.user_id) if row.user_id is not None else None
+    return pb.GetMFADeviceResponse(
+        user_name=user.name if user is not None else None,
+        serial_number=entities.arn_of(row),
+        enable_date=entities.seconds(row.enabled_at),
+    )
+
+
+@operation
+def tag_mfa_device(call: Call, request: pb.TagMFADeviceRequest) -> pb.TagMFADeviceResponse:
+    """The keys of a device's tags differ by case."""
+    tags.put(call, _find(call, request.serial_number), request.tags)
+    return pb.TagMFADeviceResponse()
+
+
+@operation
+def untag_mfa_device(call: Call, request: pb.UntagMFADeviceRequest) -> pb.UntagMFADeviceResponse:
+    """A key that is not there is no error."""
+    tags.remove(call, _find(call, request.serial_number), request.tag_keys)
+    return pb.UntagMFADeviceResponse()
+
+
+@operation
+def list_mfa_device_tags(call: Call, request: pb.ListMFADeviceTagsRequest) -> pb.ListMFADeviceTagsResponse:
+    """By key."""
+    return tags.listed(call, request, _find(call, request.serial_number), pb.ListMFADeviceTagsResponse)
+
+
+def _proven(call: Call, row: MfaDevice, request: Any, *, window: int) -> int:
+    """The step of the second of the request's codes; InvalidAuthenticationCode when the device does not show them one after the other."""
+    seed = one_time.unseal(row.id, row.seed, call.node.ring)
+    codes = request.authentication_code1, request.authentication_code2
+    step = one_time.pair(seed, *codes, call.now, window=window, after=row.last_step)
+    if step is None:
+        raise InvalidAuthenticationCode("Authentication code for device is not valid.")
+    return step
+
+
+def _lookup(call: Call, serial_number: str) -> MfaDevice | None:
+    """The device of a serial number; path and spelling must be its own."""
+    try:
+        parsed = arn.parse(serial_number)
+    except InvalidArn:
+        return None
+    row = entities.lookup(call, MfaDevice, parsed.resource.rpartition("/")[2])
+    return row if row is not None and entities.arn_of(row) == serial_number else None
+
+
+def _find(call: Call, serial_number: str) -> MfaDevice:
+    row = _lookup(call, serial_number)
+    if row is None:
+        raise NoSuchEntity(f"VirtualMFADevice with serial number {serial_number} doesn't exist.")
+    return row
+
+
+def _of(call: Call, user: Any, serial_number: str) -> MfaDevice:
+    """The device, if it is this user's."""
+    row = _find(call, serial_number)
+    if row.user_id != user.id:
+        raise NoSuchEntity("MFA Device invalid for user.")
+    return row
+
+
+def _of_user(call: Call, user: User) -> list[MfaDevice]:
+    return list(call.session.scalars(select(MfaDevice).where(MfaDevice.user_id == user.id)))
+
+
+def _account_name(call: Call) -> str:
+    """How people call the account: by its alias, else by its number."""
+    return call.session.scalar(select(AccountAlias.alias).where(AccountAlias.account_id == call.account_id)) or call.account_id
+
+
+def _picture(text: str) -> bytes:
+    """A QR code as PNG."""
+    png = io.BytesIO()
+    segno.make_qr(text, error="m").save(png, kind="png", scale=_PIXELS)
+    return png.getvalue()
+
+
+def _message(call: Call, row: MfaDevice, *, tags: Sequence[Tag] = ()) -> pb.VirtualMFADevice:
+    user = call.session.get(User, row.user_id) if row.user_id is not None else None
+    return pb.VirtualMFADevice(
+        serial_number=entities.arn_of(row),
+        user=users.message(user) if user is not None else None,
+        enable_date=entities.seconds(row.enabled_at),
+        tags=tags,
+    )

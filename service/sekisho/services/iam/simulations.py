@@ -1,0 +1,223 @@
+"""The policy simulator: what policies would decide, without doing anything.
+
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sekisho import arn, policy
+from sekisho.api.iam.v1 import simulations_pb2 as pb
+from sekisho.calls.call import Call
+from sekisho.errors import InvalidArn, ValidationError
+from sekisho.memory import loaders
+from sekisho.operations import operation
+from sekisho.policy import layers, validate
+from sekisho.services.iam import entities, policy_sources, trust
+from sekisho.services.iam.entities import Owner
+from sekisho.services.iam.errors import InvalidInput
+from sekisho.services.iam.policy_sources import SourcePolicy
+from sekisho.services.iam.simulator import Simulation
+from sekisho.store.db import remaining
+from sekisho.store.paging import PAGE
+from sekisho.store.tables import Group, Role
+from sekisho.world import Subject
+
+_MOST_RESOURCES = 1000
+_MOST_DECISIONS = 2000  # of one page
+_SINGLE_TYPES = ("", "string", "numeric", "boolean", "ip", "binary", "date")
+_BOUNDARY = "permission-boundary"
+
+Keys = Mapping[str, str | tuple[str, ...]]
+
+
+@operation
+def simulate_custom_policy(call: Call, request: pb.SimulateCustomPolicyRequest) -> pb.SimulateCustomPolicyResponse:
+    """The request brings all policies; the caller is a user of its account, named or not."""
+    if request.resource_policy and not request.caller_arn:
+        raise InvalidInput("CallerArn is required when a ResourcePolicy is given.")
+    principal, keys = _user(call, request.caller_arn) if request.caller_arn else (policy.Principal("user", "", call.account_id), {})
+    simulation = Simulation(
+        principal=principal,
+        context=_context(call, request, keys),
+        identity=tuple(policy_sources.inputs("PolicyInputList", request.policy_input_list)),
+        boundary=_boundary_inputs(request),
+        resource_policy=_resource_policy(request),
+        scps=_scps(request.ordered_organization_policy_input_list),
+        trusts=_trusts(call, request),
+        owner=_owner(request.resource_owner),
+    )
+    results, marker = _page(call, request, simulation)
+    return pb.SimulateCustomPolicyResponse(evaluation_results=results, is_truncated=marker is not None, marker=marker)
+
+
+@operation
+def simulate_principal_policy(call: Call, request: pb.SimulatePrincipalPolicyRequest) -> pb.SimulatePrincipalPolicyResponse:
+    """With the policies and the boundary that a user, group or role has, those of the request beside them, without those excluded."""
+    source = policy_sources.find_owner(call, request.policy_source_arn)
+    if request.resource_policy and isinstance(source, Group) and not request.caller_arn:
+        raise InvalidInput("CallerArn is required when a ResourcePolicy is given and the PolicySourceArn is not a user.")
+    principal, keys = _user(call, request.caller_arn) if request.caller_arn else _source(call, source)
+    excluded = [_excluded(identifier) for identifier in request.policy_exclusion_list]
+    identity = [one for one in policy_sources.identity(call, source) if not any(test(one, one.kind) for test in excluded)]
+    simulation = Simulation(
+        principal=principal,
+        context=_context(call, request, keys),
+        identity=(*identity, *policy_sources.inputs("PolicyInputList", request.policy_input_list)),
+        boundary=_boundary_inputs(request) or _boundary(call, source, excluded),
+        resource_policy=_resource_policy(request),
+        trusts=_trusts(call, request),
+        owner=_owner(request.resource_owner),
+    )
+    results, marker = _page(call, request, simulation)
+    return pb.SimulatePrincipalPolicyResponse(evaluation_results=results, is_truncated=marker is not None, marker=marker)
+
+
+def _page(call: Call, request: Any, simulation: Simulation) -> tuple[list[pb.EvaluationResult], str | None]:
+    """Results of some actions; only those are decided."""
+    actions, resources = _actions(request.action_names), _resources(request.resource_arns)
+    if request.resource_handling_option:
+        raise InvalidInput("ResourceHandlingOption is not supported: give the resources of the scenario, and each is decided by itself.")
+    cursor = entities.cursor(call, request)
+    start = cursor.open(request.marker)[0] if request.marker else 0
+    end = start + min(request.max_items or PAGE, max(1, _MOST_DECISIONS // max(1, len(resources))))
+    results = []
+    for action in actions[start:end]:
+        remaining(call.deadline)
+        results.append(simulation.result(action, resources))
+    return results, cursor.marker([end]) if end < len(actions) else None
+
+
+def _actions(names: Sequence[str]) -> list[str]:
+    for name in names:
+        service, colon, action = name.partition(":")
+        if not (service and colon and action) or "*" in name or "?" in name:
+            raise InvalidInput(f"Invalid input: {name} is not the name of an action.")
+    return list(dict.fromkeys(names))
+
+
+def _resources(named: Sequence[str]) -> tuple[str, ...]:
+    """Each once; none for everything, which is what a lone star stands for."""
+    if len(named) > _MOST_RESOURCES:
+        raise InvalidInput(f"A simulation takes at most {_MOST_RESOURCES} resources.")
+    for one in named:
+        if one != "*":
+            try:
+                arn.parse(one)
+            except InvalidArn:
+                raise InvalidInput(f"Invalid input: {one} is not an ARN.") from None
+    return () if list(named) == ["*"] else tuple(dict.fromkeys(named))
+
+
+def _context(call: Call, request: Any, keys: Keys) -> policy.Context:
+    """The time, what the principal owns, and over both what the request says."""
+    now = {"aws:currenttime": call.now.strftime("%Y-%m-%dT%H:%M:%SZ"), "aws:epochtime": str(int(call.now.timestamp()))}
+    several = {entry.context_key_name for entry in request.context_entries if entry.context_key_type not in _SINGLE_TYPES}
+    for entry in request.context_entries:
+        if not entry.context_key_name or (entry.context_key_name not in several and len(entry.context_key_values) != 1):
+            raise InvalidInput(f"The context key {entry.context_key_name} must have one value, or a list type.")
+    if len(request.context_entries) != len({entry.context_key_name.lower() for entry in request.context_entries}):
+        raise InvalidInput("A context key is given twice.")
+    given = {entry.context_key_name: tuple(entry.context_key_values) for entry in request.context_entries}
+    try:
+        return policy.Context({**now, **keys, **policy.context(given, several)})
+    except ValidationError as error:
+        raise InvalidInput(error.message) from None
+
+
+def _user(call: Call, text: str) -> tuple[policy.Principal, Keys]:
+    """The user of an ARN as the principal; one of the caller's account is who bears the name, with what its records say."""
+    try:
+        parsed = arn.parse(text)
+    except InvalidArn as error:
+        raise InvalidInput(error.message) from None
+    kind, _, name = parsed.resource.rpartition("/")
+    if parsed.service != "iam" or kind.partition("/")[0] != "user" or not arn.is_account_id(parsed.account):
+        raise InvalidInput(f"Invalid CallerArn: {text} is not the ARN of a user.")
+    id_ = loaders.id_of_arn(call.session, text) if parsed.account == call.account_id else None
+    if id_ is None:
+        return policy.Principal("user", text, parsed.account), {"aws:username": name}
+    who, _ = call.node.world.acting(Subject(id_, call.account_id), call.now)
+    return who.principal, who.keys
+
+
+def _source(call: Call, source: Owner) -> tuple[policy.Principal, Keys]:
+    """The policy source as the principal; a group stands for a user in it, of whom nothing else is known."""
+    if isinstance(source, Group):
+        return policy.Principal("user", entities.arn_of(source), source.account_id), {}
+    who, _ = call.node.world.acting(Subject(source.id, source.account_id), call.now)
+    return who.principal, who.keys
+
+
+def _boundary(call: Call, source: Owner, excluded: Iterable[Any]) -> tuple[SourcePolicy, ...] | None:
+    found = policy_sources.boundary(call, source)
+    if found is None or any(test(one, _BOUNDARY) for one in found for test in excluded):
+        return None
+    return tuple(found)
+
+
+def _boundary_inputs(request: Any) -> tuple[SourcePolicy, ...] | None:
+    given = request.permissions_boundary_policy_input_list
+    return tuple(policy_sources.inputs("PermissionsBoundaryPolicyInputList", given)) if given else None
+
+
+def _resource_policy(request: Any) -> SourcePolicy | None:
+    if not request.resource_policy:
+        return None
+    (found,) = policy_sources.inputs("ResourcePolicy", [request.resource_policy], validate.Kind.RESOURCE)
+    return found
+
+
+def _scps(levels: Sequence[pb.OrderedOrganizationPolicyType]) -> tuple[tuple[SourcePolicy, ...], ...] | None:
+    name = "OrderedOrganizationPolicyInputList.{}.ServiceControlPolicyInputList"
+    found = [
+        tuple(policy_sources.inputs(name.format(number), level.service_control_policy_input_list, validate.Kind.SCP))
+        for number, level in enumerate(levels, 1)
+    ]
+    return tuple(found) or None
+
+
+def _trusts(call: Call, request: Any) -> dict[str, SourcePolicy]:
+    """The trust policies of the roles of the account among the resources, as GetRole shows them."""
+    if not any(layers.is_trust(action, resource) for action in request.action_names for resource in request.resource_arns):
+        return {}
+    found = {}
+    for named in request.resource_arns:
+        of_role = arn.account_of(named) == call.account_id and layers.is_trust("sts:AssumeRole", named)
+        id_ = loaders.id_of_arn(call.session, named) if of_role else None
+        row = call.session.get(Role, id_) if id_ is not None else None
+        if row is not None:
+            # A program of its own: what is decided is the stored text, what is shown is the text with names.
+            attached = policy.Attached(policy.compile_policy(policy.parse(row.trust_policy)), name="AssumeRolePolicyDocument")
+            found[named] = SourcePolicy(attached, trust.shown(call.session, row.trust_policy), "input", f"role_{row.name}_{attached.name}")
+    return found
+
+
+def _owner(text: str) -> str:
+    """An account: twelve digits, or an ARN that names one."""
+    account = text if arn.is_account_id(text) else arn.account_of(text)
+    if text and not arn.is_account_id(account):
+        raise InvalidInput(f"Invalid ResourceOwner: {text} names no account.")
+    return account
+
+
+def _excluded(identifier: pb.PolicyIdentifier) -> Any:
+    """Whether an identifier means a policy in a place: all that it says must hold. A boundary is left out only when it is named so."""
+    inline = identifier.inline_policy_identifier if identifier.HasField("inline_policy_identifier") else None
+    if not (identifier.policy_type or identifier.policy_arn or inline):
+        raise InvalidInput("A policy to exclude is named by its type, its ARN or its name.")
+    if identifier.policy_arn:
+        try:
+            arn.parse(identifier.policy_arn)
+        except InvalidArn as error:
+            raise InvalidInput(error.message) from None
+
+    def means(one: SourcePolicy, place: str) -> bool:
+        if identifier.policy_type != place and (identifier.policy_type or place == _BOUNDARY):
+            return False
+        if identifier.policy_arn and identifier.policy_arn != one.arn:
+            return False
+        named = (one.name.lower(), one.owner_kind, one.owner_name.lower())
+        return inline is None or named == (inline.policy_name.lower(), inline.attachment_type, inline.attachment_name.lower())
+
+    return means

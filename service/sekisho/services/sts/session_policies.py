@@ -1,0 +1,39 @@
+"""What limits a session from its birth: an inline policy, managed policies, tags; and how long it lasts."""
+
+from typing import Any
+
+from sekisho import arn
+from sekisho.calls.call import Call
+from sekisho.errors import Unimplemented, ValidationError
+from sekisho.policy import validate
+from sekisho.world import PolicyRecord
+
+
+def policies(call: Call, request: Any, account: str) -> tuple[str, tuple[str, ...]]:
+    """The inline session policy, checked, and the unique ids of the managed ones, which belong to the session's account or to AWS."""
+    if request.policy:
+        validate.check(request.policy, validate.Kind.SESSION)
+    ids = []
+    for descriptor in request.policy_arns:
+        id_ = call.node.world.id_of_arn(descriptor.arn)
+        record = call.node.world.record(id_) if id_ is not None else None
+        if not isinstance(record, PolicyRecord) or arn.account_of(record.arn) not in (account, "aws"):
+            raise ValidationError(f"The policy {descriptor.arn} does not exist in the account {account}.")
+        ids.append(record.id)
+    return request.policy, tuple(dict.fromkeys(ids))
+
+
+def tags(request: Any) -> dict[str, str]:
+    """The tags that a request gives to the session; a key stands there once, whatever its case."""
+    given = {tag.key: tag.value for tag in request.tags}
+    if len({key.lower() for key in given}) != len(request.tags):
+        raise ValidationError("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+    if any(key.lower().startswith("aws:") for key in given):
+        raise ValidationError("Tag keys beginning with aws: are reserved for system use.")
+    return given
+
+
+def refuse_token_size(request: Any) -> None:
+    """A size that nothing would keep is not taken."""
+    if request.minimum_session_token_size:
+        raise Unimplemented("MinimumSessionTokenSize is not supported.")

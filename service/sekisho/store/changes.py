@@ -1,0 +1,162 @@
+"""The change log: which write came when, and what it touched.
+
+`Touched` gathers, while a session is flushed, the ids that make cached world records stale; `record` has them written with the next
+revision as the last rows of the transaction, under a lock that is held until the commit. So revisions rise in the order of the commits.
+"""
+
+import base64
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import event, func, inspect, select
+from sqlalchemy import insert as into
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from sekisho.errors import InvalidArgument
+from sekisho.store import db, prepared
+from sekisho.store.prepared import Prepared
+from sekisho.store.tables import AuditRecord, Change, Revision
+
+LATEST = "SELECT number, nonce FROM revisions ORDER BY number DESC LIMIT 1"
+"""The query for the newest revision: what a call begins with."""
+
+_TOKEN = struct.Struct(">Q8s")
+_TOUCHED = "touched"
+_AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name != "revision")
+_NEWEST = select(func.max(Revision.number)).scalar_subquery()
+_REVISION = Prepared(into(Revision).inline().values(number=func.coalesce(_NEWEST, 0) + 1), "nonce", "committed_at")
+_CHANGES = Prepared(into(Change).inline().values(number=_NEWEST), "id")
+_AUDIT = Prepared(into(AuditRecord).inline().values(revision=_NEWEST), *_AUDITED)
+
+
+class InvalidRevision(InvalidArgument):
+    """A revision that is none: revisions are handed back as they were received."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """A place in the history of the database; `nonce` (16 hex digits) names the history."""
+
+    number: int
+    nonce: str
+
+    @property
+    def token(self) -> str:
+        """The revision as callers see it: opaque."""
+        return base64.urlsafe_b64encode(_TOKEN.pack(self.number, bytes.fromhex(self.nonce))).decode().rstrip("=")
+
+
+ORIGIN = Point(0, "0" * 16)
+"""Before the first write."""
+
+
+def parse(token: str) -> Point:
+    """The point that a token names, or InvalidRevision."""
+    try:
+        number, nonce = _TOKEN.unpack(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (ValueError, struct.error):
+        raise InvalidRevision(f"`{token[:64]}` is not a revision") from None
+    return Point(number, nonce.hex())
+
+
+class Touched:
+    """The ids that a session's flushes have touched."""
+
+    def __init__(self, session: Session) -> None:
+        self.ids: set[str] = set()
+        session.info[_TOUCHED] = self
+
+    def gather(self, session: Session) -> None:
+        """Note what the flush that is about to begin touches."""
+        for row in (*session.new, *session.dirty, *session.deleted):
+            if row not in session.dirty or session.is_modified(row):
+                self.ids.update(getattr(row, column) for column in type(row).touches)
+
+
+def insert(session: Session, row: db.Base) -> None:
+    """As `session.add`, for a row that the call does not come back to: it is inserted with the commit, after what the session flushes."""
+    touched: Touched = session.info[_TOUCHED]
+    touched.ids.update(getattr(row, column) for column in type(row).touches or ())
+    db.at_commit(session, lambda script: prepared.insert(script, row))
+
+
+def is_changed(session: Session) -> bool:
+    """Whether the session's call has changed anything, flushed or not."""
+    touched = session.info.get(_TOUCHED)
+    return touched is not None and bool(touched.ids or session.new or session.dirty or session.deleted)
+
+
+@event.listens_for(db.Transaction, "before_flush")
+def _gather(session: Session, _context: object, _instances: object) -> None:
+    touched = session.info.get(_TOUCHED)
+    if touched is not None:
+        touched.gather(session)
+
+
+@event.listens_for(db.Transaction, "do_orm_execute")
+def _refuse_bulk(state: ORMExecuteState) -> None:
+    """A bulk statement would change rows past `Touched`, and the caches would not hear of it."""
+    if (state.is_update or state.is_delete or state.is_insert) and _TOUCHED in state.session.info:
+        raise TypeError("rows are changed through the session, one by one, so that the change log knows of them")
+
+
+class Recorded:
+    """The revision of a write: it has its `point` when the write is committed."""
+
+    def __init__(self, touched: Touched, now: datetime, nonce: str, audited: Mapping[str, Any]) -> None:
+        self._touched, self._now, self._nonce, self._audited = touched, now, nonce, audited
+        self._script: db.Script | None = None
+
+    @property
+    def point(self) -> Point:
+        """Its place in the history."""
+        if self._script is None or self._script.row is None:
+            raise RuntimeError("the write is not committed")
+        return point_of(self._script.row)
+
+    def write(self, script: db.Script) -> None:
+        """The last rows of the transaction, under a lock that is held until the commit (`db.at_commit`)."""
+        script.lock("revision")
+        _REVISION.run(script, [{"nonce": self._nonce, "committed_at": self._now}])
+        _CHANGES.run(script, [{"id": id_} for id_ in sorted(self._touched.ids)])
+        _AUDIT.run(script, [self._audited])
+        script.execute(LATEST)
+        self._script = script
+
+
+def record(session: Session, touched: Touched, now: datetime, nonce: Callable[[], str], audited: Mapping[str, Any]) -> Recorded:
+    """Have the transaction's revision written with its commit, what it touched, and its audit record (columns but for the revision)."""
+    recorded = Recorded(touched, now, nonce(), audited)
+    db.at_commit(session, recorded.write)
+    return recorded
+
+
+def latest(session: Session) -> Point:
+    """The newest revision that the session sees."""
+    return point_of(db.last_row(session.connection().connection.driver_connection, LATEST))
+
+
+def begun_at(session: Session) -> Point:
+    """The newest revision when the session's transaction began, if it began with `LATEST`; else the newest that it sees."""
+    return point_of(session.info[db.FIRST]) if session.info.get(db.FIRST) is not None else latest(session)
+
+
+def point_of(row: db.Row | None) -> Point:
+    """The revision of a row of `LATEST`."""
+    return Point(int(row[0]), row[1]) if row is not None else ORIGIN
+
+
+def at(session: Session, number: int) -> Point | None:
+    """The revision of this number, if there was one."""
+    if number == 0:
+        return ORIGIN
+    row = session.execute(select(Revision.number, Revision.nonce).where(Revision.number == number)).one_or_none()
+    return Point(*row) if row is not None else None
+
+
+def touched_after(session: Session, number: int) -> Sequence[str]:
+    """The ids that revisions above this one touched."""
+    return session.scalars(select(Change.id).where(Change.number > number).distinct()).all()

@@ -1,0 +1,57 @@
+"""The whole schema, a file per domain. Alembic compares with `Base.metadata` as it is after this import."""
+
+from sekisho.store.db import Base
+from sekisho.store.tables.access_keys import AccessKey
+from sekisho.store.tables.accesses import Access, AccessReport
+from sekisho.store.tables.accounts import Account, AccountAlias, QuotaOverride
+from sekisho.store.tables.certificates import ServerCertificate, SigningCertificate
+from sekisho.store.tables.changes import Change, Revision
+from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
+from sekisho.store.tables.instance_profiles import InstanceProfile
+from sekisho.store.tables.mfa_devices import MfaDevice
+from sekisho.store.tables.passwords import LoginProfile, PasswordHistory, PasswordPolicy
+from sekisho.store.tables.policies import Attachment, InlinePolicy, Policy, PolicyOrigin, PolicyVersion
+from sekisho.store.tables.providers import OpenIdConnectProvider, SamlPrivateKey, SamlProvider
+from sekisho.store.tables.reports import CredentialReport, DeletionTask
+from sekisho.store.tables.tags import Tag
+from sekisho.store.tables.trail import AuditRecord
+from sekisho.store.tables.user_credentials import ServiceCredential, SshPublicKey
+
+__all__ = [
+    "Access",
+    "AccessKey",
+    "AccessReport",
+    "Account",
+    "AccountAlias",
+    "Attachment",
+    "AuditRecord",
+    "Base",
+    "Change",
+    "CredentialReport",
+    "DeletionTask",
+    "Entity",
+    "Group",
+    "InlinePolicy",
+    "InstanceProfile",
+    "LoginProfile",
+    "Membership",
+    "MfaDevice",
+    "OpenIdConnectProvider",
+    "PasswordHistory",
+    "PasswordPolicy",
+    "Policy",
+    "PolicyOrigin",
+    "PolicyVersion",
+    "QuotaOverride",
+    "Revision",
+    "Role",
+    "Root",
+    "SamlPrivateKey",
+    "SamlProvider",
+    "ServerCertificate",
+    "ServiceCredential",
+    "SigningCertificate",
+    "SshPublicKey",
+    "Tag",
+    "User",
+]

@@ -1,0 +1,42 @@
+"""Accounts: what everything else belongs to, what they are called, and how much they may hold."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sekisho.store.db import Base
+
+
+class Account(Base):
+    """An account of twelve digits, or `aws`, to which the AWS-managed policies belong."""
+
+    __tablename__ = "accounts"
+    touches = ("id",)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    status: Mapped[str] = mapped_column(default="ACTIVE")
+    created_at: Mapped[datetime]
+
+
+class AccountAlias(Base):
+    """Another name for an account, which no other account has."""
+
+    __tablename__ = "account_aliases"
+    touches = ()
+
+    alias: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), unique=True)
+    created_at: Mapped[datetime]
+
+
+class QuotaOverride(Base):
+    """A quota of an account that an operator has set to another value than the usual one."""
+
+    __tablename__ = "quota_overrides"
+    touches = ()
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    quota: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int]

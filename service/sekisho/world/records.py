@@ -1,0 +1,112 @@
+"""Pure records of the world, by immutable id: what the caches hold, and the subjects that credentials name. Nothing here loads one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sekisho import policy
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalRecord:
+    """A user or role. `arn` has the path; `trust` is a role's trust policy, with principals as unique ids."""
+
+    id: str
+    account_id: str
+    kind: str  # "user" or "role"
+    name: str
+    arn: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    inline: tuple[policy.Attached, ...] = ()
+    policy_ids: tuple[str, ...] = ()
+    group_ids: tuple[str, ...] = ()
+    boundary_id: str | None = None
+    trust: policy.Attached | None = None
+    max_session_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """What a group gives to its members."""
+
+    id: str
+    inline: tuple[policy.Attached, ...] = ()
+    policy_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """The default version of a managed policy."""
+
+    id: str
+    arn: str
+    attached: policy.Attached
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """An account; its root user has the same id."""
+
+    id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A long-term access key with its secret, opened."""
+
+    id: str
+    account_id: str
+    owner_id: str
+    status: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRecord:
+    """What has a name, as our own operations see it: by `arn`, `tags` and `boundary_arn` they are permitted or not.
+
+    `tags` are in the order of their keys. `boundary_arn` and `password_last_used_at` are of users and roles.
+    """
+
+    id: str
+    account_id: str
+    kind: str  # "user", "role", "group", "policy"...
+    name: str
+    path: str
+    arn: str
+    created_at: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
+    boundary_arn: str | None = None
+    password_last_used_at: datetime | None = None
+
+
+Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecord | EntityRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What a temporary credential says of its session; `policies` and `policy_ids` are its session policies, `None` when it has none."""
+
+    kind: str  # "assumed-role", "session-token" or "federation"
+    name: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    transitive: frozenset[str] = frozenset()
+    source_identity: str = ""
+    policies: tuple[policy.Attached, ...] = ()
+    policy_ids: tuple[str, ...] = ()
+    issued_at: datetime | None = None
+    expires_at: datetime | None = None
+    mfa: bool | None = None
+    mfa_at: datetime | None = None
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who acts: a principal by its unique id, in a session or not."""
+
+    id: str
+    account_id: str
+    access_key_id: str = ""
+    session: SessionFacts | None = None

@@ -1,0 +1,254 @@
+"""The world in memory: bounded, never older than it says, never of another history."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from sekisho.credentials import access_keys
+from sekisho.errors import SekishoError
+from sekisho.memory.cache import Reader, World
+from sekisho.memory.feed import Feed
+from sekisho.store import changes
+from sekisho.world import PrincipalRecord, Subject
+from tests.harness import House
+from tests.nodes import two
+from tests.services.iam.documents import allow
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SHIP = allow("orders:Ship")
+
+
+@pytest.fixture
+def nodes(database_url: str, tmp_path: Path) -> Iterator[tuple[House, House]]:
+    with two(database_url, tmp_path) as made:
+        yield made
+
+
+def world_of(house: House, budget: int = 1 << 20) -> World:
+    """A cache of its own, which nobody keeps new."""
+    ring = house.node.ring
+    made = World(house.node.database, lambda row: access_keys.unseal(row.id, row.secret, ring), budget=budget)
+    made.poll()
+    return made
+
+
+def inline(world: World, id_: str) -> int:
+    """How many inline policies the cache has for a principal; -1 when it holds none of it."""
+    record = world.held(id_)
+    return len(record.inline) if isinstance(record, PrincipalRecord) else -1
+
+
+def test_a_record_of_an_older_snapshot_is_not_kept(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    house.user("ann", SHIP)
+    id_ = house.call("GetUser", user_name="ann").user.user_id
+    world = world_of(house)
+    with house.node.database.read() as old:
+        changes.latest(old)  # the snapshot begins with its first statement
+        house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
+        world.poll()
+        stale = world.load(id_, old)
+        assert isinstance(stale, PrincipalRecord)
+        assert len(stale.inline) == 1
+        assert inline(world, id_) == -1
+    world.record(id_)
+    assert inline(world, id_) == 0
+
+
+def test_the_point_moves_only_after_all_that_is_stale_has_gone(nodes: tuple[House, House], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a composition that begins in between would call old records new."""
+    house, _ = nodes
+    house.user("ann", SHIP)
+    world = world_of(house)
+    before, evict = world.point, world._evict
+    seen = []
+
+    def noted(id_: str) -> None:
+        seen.append(world.point)
+        evict(id_)
+
+    monkeypatch.setattr(world, "_evict", noted)
+    house.call("PutUserPolicy", user_name="ann", policy_name="more", policy_document=SHIP)
+    world.poll()
+    assert seen == [before]
+    house.call("PutUserPolicy", user_name="ann", policy_name="again", policy_document=SHIP)
+    moved = world.point
+    world.committed(changes.parse(house.revision), ["an id"])
+    assert seen == [before, moved]
+    assert world.point == changes.parse(house.revision)
+
+
+def test_a_newer_snapshot_takes_the_cache_with_it(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    house.user("ann", SHIP)
+    house.user("bob")
+    ann, bob = (house.call("GetUser", user_name=name).user.user_id for name in ("ann", "bob"))
+    world = world_of(house)
+    world.record(ann)
+    before = world.point
+    house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
+    world.record(bob)
+    assert world.point.number == before.number + 1
+    assert inline(world, ann) == -1
+
+
+def test_a_composition_is_made_again_when_the_world_moves_meanwhile(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    house.user("ann", SHIP)
+    id_ = house.call("GetUser", user_name="ann").user.user_id
+    world = world_of(house)
+    tries: list[int] = []
+
+    def compose(reader: object) -> int:
+        tries.append(len(tries))
+        made = world.record(id_)
+        assert isinstance(made, PrincipalRecord)
+        if len(tries) <= 2:
+            house.call("PutUserPolicy", user_name="ann", policy_name=f"more-{len(tries)}", policy_document=SHIP)
+            world.poll()
+        return len(made.inline)
+
+    assert world.consistent(compose) == (3, world.point)
+    assert tries == [0, 1, 2]
+
+
+def test_a_composition_with_the_world_held_still_is_of_one_snapshot(nodes: tuple[House, House]) -> None:
+    """A write that the cache has not seen comes between what is in memory and what must be loaded."""
+    house, _ = nodes
+    house.user("ann", SHIP)
+    house.user("bob", SHIP)
+    ann, bob = (house.call("GetUser", user_name=name).user.user_id for name in ("ann", "bob"))
+    world = world_of(house)
+    tries: list[int] = []
+
+    def compose(reader: Reader) -> tuple[int, int]:
+        tries.append(1)
+        world.record(ann)
+        with world._lock:
+            world._evict(bob)
+        first = reader.record(ann)
+        if len(tries) <= 4:
+            for name in ("ann", "bob"):
+                house.call("PutUserPolicy", user_name=name, policy_name=f"more-{len(tries)}", policy_document=SHIP)
+        second = reader.record(bob)
+        assert isinstance(first, PrincipalRecord)
+        assert isinstance(second, PrincipalRecord)
+        return len(first.inline), len(second.inline)
+
+    (anns, bobs), point = world.consistent(compose)
+    assert anns == bobs
+    assert point == world.point
+
+
+def test_a_composition_that_is_always_overtaken_is_made_with_the_world_held_still(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    world = world_of(house)
+    tries: list[int] = []
+
+    def compose(reader: object) -> int:
+        tries.append(1)
+        if len(tries) <= 3:
+            house.call("CreateUser", user_name=f"u{len(tries)}")
+            world.poll()
+        return len(tries)
+
+    assert world.consistent(compose)[0] == 4
+
+
+def test_the_cache_keeps_within_its_budget_and_still_answers_right(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    for number in range(12):
+        house.user(f"u{number}", *(allow(f"orders:{n}") for n in range(number % 4)))
+    ids = [house.call("GetUser", user_name=f"u{number}").user.user_id for number in range(12)]
+    world = world_of(house, budget=30_000)
+    for turn in range(3):
+        for number in (*range(12), *range(11, -1, -1)):
+            acting, _ = world.acting(Subject(ids[number], house.account_id), NOW)
+            assert (turn, number, len(acting.identity)) == (turn, number, number % 4)
+            assert world.size[1] <= 30_000
+    assert world.size[0] > 1
+    assert world.size[1] == sum(slot.cost for slot in world._slots.values())
+
+
+def test_a_record_that_is_larger_than_the_budget_is_used_and_not_kept(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    house.user("ann", SHIP)
+    id_ = house.call("GetUser", user_name="ann").user.user_id
+    world = world_of(house, budget=5_000)
+    assert len(world.acting(Subject(id_, house.account_id), NOW)[0].identity) == 1
+    assert inline(world, id_) == -1
+
+
+def test_an_id_of_nothing_is_nothing_until_it_is_something(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    world = world_of(house)
+    assert world.id_of_arn(f"arn:aws:iam::{house.account_id}:user/ann") is None
+    made = house.call("CreateUser", user_name="ann").user
+    assert world.id_of_arn(made.arn) == made.user_id
+    house.call("UpdateUser", user_name="ann", new_path="/x/")
+    world.poll()
+    assert world.id_of_arn(made.arn) is None
+    assert world.id_of_arn(made.arn.replace("user/", "user/x/")) == made.user_id
+
+
+@pytest.mark.parametrize("history", ["shorter", "as long", "longer"])
+def test_a_database_that_was_restored_is_another_world(nodes: tuple[House, House], history: str) -> None:
+    house, _ = nodes
+    house.user("ann", SHIP)
+    id_ = house.call("GetUser", user_name="ann").user.user_id
+    world = world_of(house)
+    world.record(id_)
+    assert inline(world, id_) == 1
+    with house.node.database.engine.begin() as connection:  # somebody brings a backup back: the last write is not in it
+        newest = connection.execute(text("SELECT max(number) FROM revisions")).scalar_one()
+        connection.execute(text("DELETE FROM inline_policies"))
+        for table in ("changes", "revisions"):
+            connection.execute(text(f"DELETE FROM {table} WHERE number >= :number"), {"number": newest - 1})
+        for number in range(newest - 1, newest - 1 + {"shorter": 0, "as long": 2, "longer": 4}[history]):
+            row = {"number": number, "nonce": f"{number:016x}", "at": "2026-01-01 00:00:00.000000+00:00"}
+            connection.execute(text("INSERT INTO revisions (number, nonce, committed_at) VALUES (:number, :nonce, :at)"), row)
+    world.poll()
+    assert inline(world, id_) == -1
+    assert len(world.acting(Subject(id_, house.account_id), NOW)[0].identity) == 0
+
+
+def test_a_transaction_finds_out_about_another_history_by_itself(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    house.user("ann", SHIP)
+    id_ = house.call("GetUser", user_name="ann").user.user_id
+    world = world_of(house)
+    world.record(id_)
+    with house.node.database.engine.begin() as connection:
+        connection.execute(text("UPDATE revisions SET nonce = 'ffffffffffffffff' WHERE number = :number"), {"number": world.point.number})
+    with house.node.database.read() as session:
+        world.sync(session)
+    assert inline(world, id_) == -1
+
+
+def test_the_feed_goes_on_after_whatever_went_wrong(nodes: tuple[House, House], monkeypatch: pytest.MonkeyPatch) -> None:
+    house, _ = nodes
+    world = world_of(house)
+    feed = Feed(world, house.node.database)
+    looks, poll = [], world.poll
+
+    def failing(deadline: float | None = None) -> changes.Point:
+        looks.append(1)
+        if len(looks) < 3:
+            raise [ValueError("a defect"), SekishoError("an outage")][len(looks) - 1]
+        return poll(deadline)
+
+    monkeypatch.setattr(world, "poll", failing)
+    feed.start()
+    try:
+        house.call("CreateUser", user_name="ann")
+        limit = time.monotonic() + 20
+        while world.point != house.node.world.point and time.monotonic() < limit:
+            time.sleep(0.01)
+        assert world.point == house.node.world.point
+        assert len(looks) >= 3
+    finally:
+        feed.stop()

@@ -1,3 +1,0 @@
-"""A house for each module, an account for each test, and a role in it."""
-
-from tests.iam.conftest import house, refused, shared  # noqa: F401  # fixtures, found by their names here
