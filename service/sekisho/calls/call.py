@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sekisho import world
-from sekisho.calls.workloads import Workload
 from sekisho.credentials import key_ring
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal
@@ -41,14 +40,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, whether TLS carried it, and the
-    program that its certificate names.
-    """
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
-    workload: Workload | None = None
 
 
 def plain_address(host: str) -> str:
@@ -74,6 +70,8 @@ class Call:
     database_session: Session | None = None
     snapshot: Callable[[], Session] | None = None
     """Opens the snapshot of a READ, when the first is asked for it."""
+    recipient: str = ""
+    """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
     prepared: Any = None
     """What the operation's preparation made, before the transaction."""
 

@@ -19,7 +19,7 @@ ANYTHING = Resource("*")
 
 def permission(call: Call, request: Message) -> None:
     """Raise AccessDenied, in AWS's sentence, unless the caller may do all that the operation's `(access)` names."""
-    refuse_restricted_session(call, call.operation.service)
+    refuse_restricted_session(call, call.operation.service.prefix)
     if call.operation.permitted_to_all:
         return
     for check in call.operation.checks:
@@ -77,4 +77,6 @@ def _given(request: Message, field: str) -> bool:
 
 
 def _resource(call: Call, request: Message, check: Check) -> Resource:
-    return RESOURCES[check.kind](call, request, check.field) if check.kind else ANYTHING
+    if not check.kind:
+        return ANYTHING
+    return RESOURCES[call.operation.service.package, check.kind](call, request, check.field)

@@ -84,7 +84,7 @@ def serve(
         root_access_key_id=os.environ.get("SEKISHO_ROOT_ACCESS_KEY_ID"),
         root_secret_access_key=os.environ.get("SEKISHO_ROOT_SECRET_ACCESS_KEY"),
     )
-    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir, tls_cert), edge=aws.application))
+    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir, tls_cert), edges=(aws.application,)))
 
 
 def _welcome(endpoints: "Endpoints", data_dir: Path, tls_cert: Path | None) -> None:

@@ -89,10 +89,10 @@ class WorkerFailed(FailedPrecondition):
     """A worker did not start."""
 
 
-def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: None, *, edge: Edge | None = None) -> int:
+def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: None, *, edges: tuple[Edge, ...] = ()) -> int:
     """Serve until SIGINT or SIGTERM; the exit code. `on_ready` is called once, when every worker answers.
 
-    `edge` answers over HTTP what is not about health; it is a function of a module, for the workers' processes import it.
+    `edges` answer over HTTP what is not about health; they are functions of modules, for the workers' processes import them.
     """
     logs.configure()
     prepare(options)
@@ -114,7 +114,7 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
         else None,
         client_ca=options.tls_client_ca.read_bytes() if options.tls_client_ca is not None else None,
         workloads=workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads(),
-        edge=edge,
+        edges=edges,
         skew=timedelta(minutes=options.clock_skew),
         metrics=options.metrics,
         pin=options.pin,

@@ -14,10 +14,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-import sekisho.services.authorize
-import sekisho.services.iam
-import sekisho.services.sts
-from sekisho import sigv4
+from sekisho import operations, sigv4
 from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
@@ -26,11 +23,8 @@ from sekisho.edges.http import listener
 from sekisho.edges.http.listener import Edge, Listener
 from sekisho.edges.lanes import Lanes
 from sekisho.node import assembly, cores
-from sekisho.operations import OPERATIONS, unanswered
+from sekisho.operations import OPERATIONS
 from sekisho.store import db
-
-PACKAGES = ("authorize", "iam", "sts")
-_DOMAINS = (sekisho.services.authorize, sekisho.services.iam, sekisho.services.sts)  # imported, they have filled the registry
 
 OPTIONS = (
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
@@ -61,7 +55,7 @@ class Listen:
     workloads: Workloads = field(default_factory=Workloads)
     key: bytes | None = field(default=None, repr=False)
     index: int = 0
-    edge: Edge | None = None
+    edges: tuple[Edge, ...] = ()
     skew: timedelta = sigv4.SKEW
     metrics: str = ""  # empty: with everything else
     pin: bool = True
@@ -69,9 +63,7 @@ class Listen:
 
 def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, grace: float) -> None:
     """Serve until `stop` is set; `ready` is called when the ports answer."""
-    missing = unanswered(PACKAGES)
-    if missing:
-        raise TypeError(f"without a function or resolver: {', '.join(missing)}")
+    operations.load()
     sys.setswitchinterval(SWITCH_INTERVAL)
     if listen.pin:
         cores.pin(listen.index, listen.data_dir)
@@ -98,7 +90,7 @@ class Server:
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(made, self._lanes, listen.workloads)))
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._names = sorted({path.split("/")[1] for path in OPERATIONS})
+        self._names = sorted({operation.service.full_name for operation in OPERATIONS.values()})
         reflection.enable_server_reflection((*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         if listen.certificate is not None and listen.key is not None:
             own, clients = [(listen.key, listen.certificate)], listen.client_ca
@@ -122,13 +114,13 @@ class Server:
 def _over_http(made: Node, listen: Listen) -> Iterator[None]:
     """The HTTP listeners, while the block runs."""
     lanes = Lanes("http", decide=2, control=2)
-    edge = listen.edge(made, lanes, listen.skew) if listen.edge is not None else None
+    edges = tuple(edge(made, lanes, listen.skew) for edge in listen.edges)
     apart = bool(listen.metrics)
     pages = listener.health(made) | ({} if apart else listener.metrics())
     tls = listener.encrypted(*listen.files) if listen.files is not None else None
-    listeners = [Listener(listener.application(pages, edge), _bound(listen.http), tls=tls)]
+    listeners = [Listener(listener.application(pages, edges), _bound(listen.http), tls=tls)]
     if apart:
-        listeners.append(Listener(listener.application(listener.metrics(), None), _bound(listen.metrics)))
+        listeners.append(Listener(listener.application(listener.metrics()), _bound(listen.metrics)))
     for one in listeners:
         one.start()
     try:

@@ -2,7 +2,7 @@
 
 from sekisho import arn
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
-from sekisho.calls import authenticate, permission
+from sekisho.calls import permission, proofs
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied, InvalidArgument, NotFound
 from sekisho.operations import Resource
@@ -23,15 +23,15 @@ def subject(call: Call, request: pb.AuthorizeRequest) -> Subject:
     if kind is None:
         return call.caller.subject
     if kind == "bearer_token":
-        return authenticate.proven(call, authenticate.of_bearer(request.bearer_token, request.audience or call.node.audience))
+        return proofs.Bearer(request.bearer_token, request.audience or call.node.audience).prove(call)
     if kind == "signed_request":
-        return authenticate.proven(call, _signed(request.signed_request))
+        return _signed(request.signed_request).prove(call)
     return _named(call, request.principal_arn)
 
 
-def _signed(given: pb.SignedRequest) -> authenticate.Proof:
+def _signed(given: pb.SignedRequest) -> proofs.Proof:
     headers = [(name.lower(), value) for name, value in given.headers.items()]
-    return authenticate.of_call(headers, given.path, given.body, given.audience)
+    return proofs.CallSignature(headers, given.path, given.body, given.audience)
 
 
 def _named(call: Call, text: str) -> Subject:

@@ -28,7 +28,7 @@ _BEARER_PREFIX = "ABSK"  # what a leaked secret is recognised by
 @resource("user-or-all")
 def user_or_all(call: Call, request: pb.ListServiceSpecificCredentialsRequest, field: str) -> Resource:
     """The user that the request names, or every user of the account."""
-    return Resource(arn.iam(call.account_id, "user", "*")) if request.all_users else RESOURCES["user"](call, request, field)
+    return Resource(arn.iam(call.account_id, "user", "*")) if request.all_users else RESOURCES["iam", "user"](call, request, field)
 
 
 @operation
