@@ -11,7 +11,7 @@ from prometheus_client import Counter
 
 from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer, plain_address
-from sekisho.edges import request_ids
+from sekisho.edges import claims, request_ids
 from sekisho.edges.aws import errors, services
 from sekisho.edges.aws.errors import BadRequest, RequestEntityTooLarge
 from sekisho.edges.aws.services import Router
@@ -81,8 +81,9 @@ class Gateway:
             return route.fail(errors.NotImplemented(f"The operation {route.name} is not implemented by this server."), request_id)
         operation, codec = route.answered
         lane = self._lanes.of(operation)
-        call = asyncio.get_running_loop().run_in_executor(lane, self._answer, lane, route, operation, codec, request, peer, request_id)
-        return await call
+        account = claims.of_text(self._node, request.header("authorization") or request.query)
+        call = lane.submit_for(account, self._answer, lane, route, operation, codec, request, peer, request_id)
+        return await asyncio.wrap_future(call)
 
     def _answer(
         self, lane: Lane, route: Route, operation: Operation, codec: Codec, request: HttpRequest, peer: Peer, request_id: str

@@ -9,7 +9,7 @@ import grpc
 from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer, plain_address
 from sekisho.calls.workloads import Workloads
-from sekisho.edges import request_ids
+from sekisho.edges import claims, request_ids
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.arrivals import Arrivals
 from sekisho.edges.lanes import Lane, Lanes
@@ -23,7 +23,7 @@ B = TypeVar("B", bound=Callable[..., Any])
 def generic(node: Node, lanes: Lanes, workloads: Workloads) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
     """A generic handler for each service of the registry."""
     services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
-    pools = {lane: Arrivals(lane) for lane in lanes}
+    pools = {lane: Arrivals(lane, partial(claims.of_metadata, node)) for lane in lanes}
     for operation in OPERATIONS.values():
         lane = lanes.of(operation)
         if operation.streams:
