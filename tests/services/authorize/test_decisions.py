@@ -7,7 +7,6 @@ import pytest
 
 from sekisho import world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
-from sekisho.world import Acting
 from tests.harness import House
 from tests.services.authorize.conftest import Ask
 from tests.services.conftest import Refused
@@ -201,15 +200,15 @@ def test_a_thousand_questions_have_one_revision_and_a_thousand_and_one_are_too_m
 def test_a_batch_is_of_one_revision_although_the_world_moves_meanwhile(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.user("ann", allow("orders:Ship"))
     moved: list[Any] = []
-    composed = world.acting
+    composed = world.question
 
-    def moving(*arguments: Any) -> Acting:
-        made = composed(*arguments)
-        if not moved:
+    def moving(subject: Any, asked: world.Asked, *others: Any) -> world.Question:
+        made = composed(subject, asked, *others)
+        if asked.action == "orders:Ship" and not moved:
             moved.append(house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0"))
         return made
 
-    monkeypatch.setattr("sekisho.services.authorize.decisions.acting", moving)
+    monkeypatch.setattr(world, "question", moving)
     ann = f"arn:aws:iam::{house.account_id}:user/ann"
     items = house.call("AuthorizeBatch", requests=[{"action": "orders:Ship", "resource": "*", "principal_arn": ann}] * 2).items
     assert moved

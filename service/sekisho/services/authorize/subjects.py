@@ -1,4 +1,4 @@
-"""Whom a question is about: the holder of a token, the signer of a request, a principal that the caller names, or the caller itself."""
+"""The subject of a question: the holder of a token, the signer of a request, a principal that the caller names, or the caller itself."""
 
 from sekisho import arn
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
@@ -6,7 +6,7 @@ from sekisho.calls import permission, proofs
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied, InvalidArgument, NotFound
 from sekisho.operations import Resource
-from sekisho.world import SessionFacts, Subject
+from sekisho.world import NO_KEYS, SessionFacts, Subject
 
 
 class NoSuchPrincipal(NotFound):
@@ -14,7 +14,7 @@ class NoSuchPrincipal(NotFound):
 
 
 class InvalidPrincipal(InvalidArgument):
-    """The ARN is none of a user, a role, a role session or a root user."""
+    """The ARN is not one of a user, a role, a role session or a root user."""
 
 
 def subject(call: Call, request: pb.AuthorizeRequest) -> Subject:
@@ -43,7 +43,7 @@ def _named(call: Call, text: str) -> Subject:
         raise InvalidPrincipal("the ARN holds a character that no ARN has")
     if parsed.account != call.account_id:
         raise AccessDenied(f"The account {parsed.account} has not consented that account {call.account_id} asserts its principals.")
-    permission.demand(call, "authorize:AssertPrincipal", Resource(text), {})
+    permission.demand(call, "authorize:AssertPrincipal", Resource(text), NO_KEYS)
     kind, _, rest = parsed.resource.partition("/")
     if parsed.service == "sts" and kind == "assumed-role":
         role, _, session = rest.partition("/")

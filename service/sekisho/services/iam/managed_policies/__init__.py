@@ -18,10 +18,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho import arn
-from sekisho.accounts import AWS, by_operator
+from sekisho.accounts import by_operator
 from sekisho.credentials import key_ids
 from sekisho.store import changes, db
 from sekisho.store.tables import Account, Policy, PolicyOrigin, PolicyVersion
+from sekisho.world import AWS
 
 try:
     from yaml import CSafeLoader as _Loader
