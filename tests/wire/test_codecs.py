@@ -10,7 +10,7 @@ from sekisho import operations as registry
 from sekisho.edges.aws.services import Router
 from sekisho.edges.aws.wire import Codec, Route
 from sekisho.operations import OPERATIONS, Operation
-from tests.wire import shapes
+from tests.wire import presence, shapes
 from tests.wire.operations import operations
 
 registry.load()
@@ -87,6 +87,7 @@ def test_answer_is_read_by_botocore(name: str) -> None:
     value = _known(shapes.sample(shape), operation.response.DESCRIPTOR) if shape is not None else {}
     _places(value, shape)
     answer = codec.write(shapes.fill(operation.response(), value), "request-1")
+    value = presence.without_never(_service(route), route.name, value)
     parsed = shapes.response(_service(route), route.name, answer)
     metadata = parsed.pop("ResponseMetadata")
     assert metadata["HTTPStatusCode"] == value.get("StatusCode", 200)
@@ -124,7 +125,8 @@ def test_empty_answer_has_its_lists(name: str) -> None:
     shape = shapes.model(_service(route)).operation_model(route.name).output_shape
     parsed = shapes.response(_service(route), route.name, codec.write(operation.response(), "request-1"))
     members = shape.members if shape is not None else {}
-    lists: dict[str, object] = {member: [] for member, inner in members.items() if inner.type_name == "list"}
-    maps: dict[str, object] = {member: {} for member, inner in members.items() if inner.type_name == "map"}
+    absent = presence.members(_service(route), route.name, "absent")
+    lists: dict[str, object] = {member: [] for member, inner in members.items() if inner.type_name == "list" and member not in absent}
+    maps: dict[str, object] = {member: {} for member, inner in members.items() if inner.type_name == "map" and member not in absent}
     assert parsed == {**lists, **maps, "ResponseMetadata": parsed["ResponseMetadata"]}
     assert parsed["ResponseMetadata"]["RequestId"] == "request-1"
