@@ -234,7 +234,7 @@ def case(made: Scene, pools: tuple[list[Doc], ...]) -> Case:
         found["rcps"] = [[*full, *rng.sample(rcps, rng.choice((0, 1)))] for _ in range(rng.choice((1, 2)))]
     if kind in ("service", "anonymous", "federated"):
         found |= {"identity_policies": [], "permission_boundary": None}
-    elif rng.random() < 0.25:
+    if rng.random() < 0.25:
         found["scps"] = [rng.sample((FULL_ACCESS, *limits), rng.choice((1, 1, 2))) for _ in range(rng.choice((1, 2, 3)))]
     if kind == "root":
         found["identity_policies"] = [FULL_ACCESS]

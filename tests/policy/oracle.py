@@ -119,8 +119,13 @@ def boundary_of(case: Doc) -> list[Doc] | None:
 
 
 def levels(case: Doc, layer: str) -> list[list[Doc]]:
-    """The levels of a control policy, none when nothing is attached or the caller is a service-linked role."""
-    if case["request"]["principal_type"] == "service-linked-role":
+    """The levels of a control policy that are over the caller, none when nothing is attached.
+
+    An SCP is over "IAM users and roles that are managed by accounts that are part of the organization" and over root users, an RCP over
+    everybody; neither is over a service-linked role.
+    """
+    kind = case["request"]["principal_type"]
+    if kind == "service-linked-role" or (layer == "scp" and kind in ACCOUNTLESS):
         return []
     return case.get(layer + "s") or []
 

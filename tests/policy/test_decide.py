@@ -102,6 +102,15 @@ CASES: dict[str, tuple[policy.Principal, dict[str, Any], Answer]] = {
     "root_with_its_allow_all": (ROOT, {"identity": (ALL,)}, (ALLOWED, Layer.IDENTITY)),
     "root_has_no_boundary": (ROOT, {"identity": (ALL,), "boundary": (deny(),)}, (ALLOWED, Layer.IDENTITY)),
     "root_has_scps": (ROOT, {"identity": (ALL,), "scps": ((NONE,),)}, (IMPLICIT, Layer.SCP)),
+    # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
+    "anonymous_callers_have_no_scps": (ANONYMOUS, {"resource": allow(Principal="*"), "scps": ((deny(),),)}, (ALLOWED, Layer.RESOURCE)),
+    "services_need_no_scp": (SNS, {"resource": allow(Principal={"Service": SNS.arn}), "scps": ((),)}, (ALLOWED, Layer.RESOURCE)),
+    "identities_of_providers_have_no_scps": (
+        WEB,
+        {"resource": allow(Principal={"Federated": WEB.provider}), "scps": ((deny(),), ())},
+        (ALLOWED, Layer.RESOURCE),
+    ),
+    "federated_users_have_scps": (FEDERATED, {"resource": allow(Principal="*"), "scps": ((deny(),),)}, (EXPLICIT, Layer.SCP)),
     "linked_roles_have_no_scps": (LINKED, {"identity": (ALL,), "scps": ((deny(),),)}, (ALLOWED, Layer.IDENTITY)),
     "linked_roles_have_no_rcps": (LINKED, {"identity": (ALL,), "rcps": ((deny(Principal="*"),),)}, (ALLOWED, Layer.IDENTITY)),
     "rcps_deny_services": (
