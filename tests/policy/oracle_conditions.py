@@ -30,18 +30,12 @@ NEGATED = {
 Truth = bool | None  # None: cannot be told
 
 
-def met(condition: dict[str, Any], context: Context, variables: bool, *, nulls: bool) -> Truth:
-    """Whether a Condition element is satisfied.
-
-    When a variable in it has no value it is false whatever the rest says, or with `nulls` the value that names it is "effectively null".
-    """
+def met(condition: dict[str, Any], context: Context, variables: bool) -> Truth:
+    """Whether a Condition element is satisfied."""
     found: list[Truth] = []
     for operator, block in condition.items():
         for key, wanted in block.items():
-            values = [text(value) for value in as_list(wanted)]
-            if not nulls and takes_variables(operator) and any(read(value, context, variables) is None for value in values):
-                return False
-            found.append(holds(operator, key, values, context, variables))
+            found.append(holds(operator, key, [text(value) for value in as_list(wanted)], context, variables))
     return conjunction(found)
 
 

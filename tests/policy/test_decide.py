@@ -41,6 +41,11 @@ def deny(**element: Any) -> policy.Attached:
     return attached({"Effect": "Deny", **element})
 
 
+def all_but(resource: str) -> policy.Attached:
+    statement = {"Effect": "Deny", "Action": "*", "NotResource": resource}
+    return policy.Attached(policy.compile_policy(policy.from_json({"Version": "2012-10-17", "Statement": statement})))
+
+
 def grant(*names: str, **element: Any) -> policy.Attached:
     return allow(Principal={"AWS": list(names)}, **element)
 
@@ -282,6 +287,18 @@ MISSING: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "of_another_action": ({"identity": (allow(Condition=MFA, Action="s3:*"),)}, ()),
     "present_but_different": ({"identity": (allow(Condition={"StringEquals": {"aws:PrincipalType": "Account"}}),)}, ()),
     "a_variable": ({"identity": (allow(Resource="arn:aws:orders:*:*:order/${aws:username}"),)}, ("aws:username",)),
+    "a_variable_of_a_resource_that_is_not_needed": (
+        {"identity": (allow(Resource=["${aws:username}", "*"], Condition={"Bool": {"k:b": "true"}}),)},
+        ("k:b",),
+    ),
+    "a_variable_of_a_condition": (
+        {"identity": (allow(Condition={"StringEquals": {"aws:PrincipalType": "${k:f}"}, "StringNotEquals": {"k:g": "${k:h}"}}),)},
+        ("k:f",),
+    ),
+    "a_variable_that_a_deny_spares_nothing_without": (
+        {"identity": (ALL, all_but("${k:f}"), deny(Resource=["${k:g}", "*"]))},
+        ("k:f",),
+    ),
     "once_each": ({"identity": (allow(Condition=MFA), allow(Condition=MFA))}, ("aws:MultiFactorAuthPresent",)),
     "of_the_denying_layer_only": ({"identity": (ALL,), "boundary": (allow(Condition={"StringLike": {"k:b": "*"}}),)}, ("k:b",)),
     "of_a_level_that_permits": (

@@ -210,7 +210,7 @@ class Compiled(NamedTuple):
     """A condition made ready to be asked."""
 
     test: Test
-    referred: tuple[variables.Variable, ...] = ()  # variables that must have values before it is asked
+    referred: tuple[variables.Variable, ...] = ()  # the variables in its listed values
     weight: Weight = NOTHING
     fits: Fits | None = None  # all that the test asks of a key that has one value, where it needs such a key
     reading: tuple[str, str, bool] | None = None  # key, how its values are read, whether all of them are
@@ -348,12 +348,8 @@ def _resolving(key: str, made: Form, listed: Sequence[tuple[variables.Part, ...]
     row = made.row
     assert row is not None
     doubt = deny is not row.negated
-    resolvable = variables.guard(variable for parts in listed for variable in variables.referred(parts))
-    assert resolvable is not None
 
     def test(context: Values) -> bool:
-        if not deny and not resolvable(context):
-            return False
         value = context.get(key)
         if value is None:
             return made.missing

@@ -22,6 +22,7 @@ class Rule:
 
     __slots__ = (
         "_about",
+        "_guard",
         "actions",
         "anchors",
         "conditions",
@@ -29,7 +30,7 @@ class Rule:
         "deny",
         "dynamic",
         "grantees",
-        "guard",
+        "places",
         "reach",
         "referred",
         "resources",
@@ -53,15 +54,15 @@ class Rule:
         self.tests: tuple[tuple[Condition, conditions.Test], ...] = tuple(
             zip(statement.conditions, [condition.test for condition in made], strict=True)
         )
-        self.referred = _referred(*self.resources, *(condition.referred for condition in made)) if dynamic else ()
-        # A Deny is not undone by a variable without a value: only what names it does not fit.
-        self.guard = None if self.deny else variables.guard(self.referred)
-        self.test = self._test_of(made)
+        self.places = _referred(*self.resources) if dynamic else ()  # the variables among the resources
+        self.referred = _referred(self.places, *(condition.referred for condition in made)) if dynamic else ()
+        self._guard = None if self.deny else variables.guard(self.places)
+        self.test = _all([condition.test for condition in made])
         self.grantees = Grantees(statement) if statement.principals is not None else None
         self.reach = tuple(weights.resource(parts) for parts in self.resources)  # what asking each of the resources weighs
         self.weight = budget.total(condition.weight for condition in made)  # ... and all of the conditions
-        if self.referred:
-            self.weight = budget.plus(self.weight, weights.TEST * (1 + len(self.referred)))
+        if self._guard is not None:
+            self.weight = budget.plus(self.weight, weights.TEST * (1 + len(self.places)))
         self.told = weights.TOLD + weights.LACKING * (len(made) + len(self.referred))  # ... to be among the reasons of a decision
         self._about: Weight | None = None
 
@@ -77,7 +78,12 @@ class Rule:
         for covers in self.covers:
             if covers(resource, context):
                 return not self.statement.not_resource
-        return self.statement.not_resource
+        # What a NotResource spares cannot be told without its variables: a Deny spares nothing, an Allow does not match.
+        return self.statement.not_resource and not self.is_open(context)
+
+    def is_open(self, context: Values) -> bool:
+        """Whether an Allow has a resource that names a variable without a value, so that more may be known with it."""
+        return self._guard is not None and not self._guard(context)
 
     @property
     def about(self) -> Weight:
@@ -88,10 +94,7 @@ class Rule:
 
     def beside(self, settled: int) -> conditions.Test | None:
         """The test of all conditions but one."""
-        return self._test_of([condition for i, condition in enumerate(self.conditions) if i != settled])
-
-    def _test_of(self, made: Iterable[conditions.Compiled]) -> conditions.Test | None:
-        return _all([*([self.guard] if self.guard else ()), *(condition.test for condition in made)])
+        return _all([condition.test for i, condition in enumerate(self.conditions) if i != settled])
 
 
 def _action(pattern: str) -> tuple[str | None, str | None, ActionTest]:
