@@ -204,7 +204,7 @@ def caller_forms(request: Doc) -> list[set[str]]:
     if kind == "service":
         return [{f"Service:{arn}"}]
     if kind == "federated":
-        return [{f"Federated:{request['provider']}"}]
+        return [{f"Federated:{request.get('provider') or arn}"}]
     if kind == "anonymous":
         return []
     account = account_of(arn)
