@@ -118,8 +118,9 @@ class Scene:
             return arn[:cut] + "?" + arn[cut + 1 :]
         if choice < 0.9:
             return arn[:cut] + "*" + arn[self.rng.randrange(cut, len(arn)) :]
+        short = ":".join(arn.split(":")[: self.rng.randrange(2, 6)])
         return self.rng.choice(
-            (arn + "*", arn + "?", arn[:-1], arn.upper(), arn.replace("a*b", "a${*}b"), "*" + arn[-4:], arn + "${aws:TagKeys}")
+            (arn + "*", arn + "?", arn[:-1], short, arn.upper(), arn.replace("a*b", "a${*}b"), "*" + arn[-4:], arn + "${aws:TagKeys}")
         )
 
     def patterns(self, one: Any) -> Any:

@@ -123,7 +123,10 @@ NULLS: dict[str, tuple[list[str], str | list[str] | None, bool]] = {
     "absent_but_there": (["true"], "x", False),
     "there": (["false"], "x", True),
     "there_but_absent": (["false"], None, False),
-    "an_empty_text_is_there": (["false"], "", True),
+    "an_empty_text_is_no_value": (["false"], "", False),
+    "an_empty_text_is_as_good_as_absent": (["true"], "", True),
+    "one_empty_text_in_a_list": (["true"], [""], True),
+    "two_empty_texts": (["true"], ["", ""], False),
     "no_values_are_absent": (["true"], [], True),
     "either": (["true", "false"], "x", True),
 }

@@ -47,7 +47,7 @@ class Rule:
         self.deny = statement.effect == "Deny"
         self.dynamic = dynamic
         self.actions = tuple(_action(pattern) for pattern in statement.actions)
-        self.resources = tuple(variables.parse(text, variables=dynamic, wildcards=True) for text in statement.resources or ())
+        self.resources = tuple(_completed(variables.parse(text, variables=dynamic, wildcards=True)) for text in statement.resources or ())
         self.covers = tuple(_resource_test(parts) for parts in self.resources)
         made = [conditions.compiled(condition, deny=self.deny, dynamic=dynamic) for condition in statement.conditions]
         self.conditions = tuple(made)  # one for each of the statement's
@@ -111,6 +111,21 @@ def _action(pattern: str) -> tuple[str | None, str | None, ActionTest]:
         return service, name, lambda given, rest: given == service and matches_name(rest)
     matches_service = patterns.matcher(patterns.tokens(before))
     return None, name, lambda given, rest: matches_service(given) and matches_name(rest)
+
+
+def _completed(parts: tuple[variables.Part, ...]) -> tuple[variables.Part, ...]:
+    """A resource pattern with a star for each field of an ARN that it lacks: `arn:aws:sqs` is `arn:aws:sqs:*:*:*`.
+
+    So AWS completes what identity-based policies say. A star at the very end is enough: it runs over all that follows.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+    """
+    if not parts or parts[-1] is ANY or not isinstance(parts[0], str) or not parts[0].startswith("arn:"):
+        return parts
+    lacking = 5 - sum(part.count(":") for part in parts if isinstance(part, str))
+    if lacking <= 0:
+        return parts
+    last = f"{parts[-1]}:" if isinstance(parts[-1], str) else ":"
+    return (*(parts[:-1] if isinstance(parts[-1], str) else parts), last, ANY, *(":", ANY) * (lacking - 1))
 
 
 def _resource_test(parts: tuple[variables.Part, ...]) -> ResourceTest:
