@@ -97,10 +97,21 @@ def test_resources(element: dict[str, Any], resource: str, effect: str, *, expec
     assert found(made, "s3:GetObject", resource, context, effect=effect) == ([0] if expected else [])
 
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html, "Policy variables with no value"
+WITHOUT_VALUE: dict[str, tuple[dict[str, Any], list[int], list[int]]] = {  # what an Allow and what a Deny says about arn:aws:s3:::a
+    "alone": ({"Resource": "arn:aws:s3:::${k:none}"}, [], []),
+    "beside_another": ({"Resource": ["arn:aws:s3:::a", "${k:none}"]}, [0], [0]),
+    "beside_a_star": ({"Resource": ["${k:none}", "*"]}, [0], [0]),
+    "not_resource": ({"NotResource": "arn:aws:s3:::${k:none}"}, [], [0]),
+    "not_resource_beside_another": ({"NotResource": ["arn:aws:s3:::${k:none}", "arn:aws:s3:::b"]}, [], [0]),
+    "not_resource_beside_one_that_spares": ({"NotResource": ["arn:aws:s3:::${k:none}", "arn:aws:s3:::a"]}, [], []),
+}
+
+
 @pytest.mark.parametrize("indexed", [True, False])
-@pytest.mark.parametrize("element", [{"Resource": ["arn:aws:s3:::a", "${k:none}"]}, {"NotResource": "arn:aws:s3:::${k:none}"}])
-def test_a_variable_without_a_value_spoils_an_allow_and_spares_nothing_from_a_deny(element: dict[str, Any], *, indexed: bool) -> None:
-    for effect, expected in (("Allow", []), ("Deny", [0])):
+@pytest.mark.parametrize(("element", "allowed", "denied"), WITHOUT_VALUE.values(), ids=WITHOUT_VALUE.keys())
+def test_a_variable_without_a_value(element: dict[str, Any], allowed: list[int], denied: list[int], *, indexed: bool) -> None:
+    for effect, expected in (("Allow", allowed), ("Deny", denied)):
         made = program({"Effect": effect, "Action": "*", **element}, indexed=indexed)
         assert found(made, "s3:GetObject", "arn:aws:s3:::a", {}, effect=effect) == expected
 

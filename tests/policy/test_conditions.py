@@ -123,7 +123,10 @@ NULLS: dict[str, tuple[list[str], str | list[str] | None, bool]] = {
     "absent_but_there": (["true"], "x", False),
     "there": (["false"], "x", True),
     "there_but_absent": (["false"], None, False),
-    "an_empty_text_is_there": (["false"], "", True),
+    "an_empty_text_is_no_value": (["false"], "", False),
+    "an_empty_text_is_as_good_as_absent": (["true"], "", True),
+    "one_empty_text_in_a_list": (["true"], [""], True),
+    "two_empty_texts": (["true"], ["", ""], False),
     "no_values_are_absent": (["true"], [], True),
     "either": (["true", "false"], "x", True),
 }
@@ -245,7 +248,7 @@ def test_variables_in_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operator", "denies"),
+    ("operator", "holds_"),
     [
         ("StringEquals", False),
         ("StringNotEquals", True),
@@ -256,9 +259,10 @@ def test_variables_in_values() -> None:
         ("StringEqualsIfExists", False),
     ],
 )
-def test_a_variable_without_a_value_undoes_an_allow_and_equals_nothing_in_a_deny(operator: str, *, denies: bool) -> None:
-    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=False)[0] is False
-    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=True)[0] is denies
+def test_a_variable_without_a_value_equals_nothing(operator: str, *, holds_: bool) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html, "Policy variables with no value"."""
+    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=False)[0] is holds_
+    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=True)[0] is holds_
 
 
 def test_a_missing_key_does_not_equal_a_missing_variable() -> None:

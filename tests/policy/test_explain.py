@@ -93,6 +93,14 @@ ADVICE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"identity": (attached({"Resource": "arn:aws:orders:*:*:order/${aws:username}"}),)},
         ["needs a single value of aws:username (statement 1 of the identity-based policy)"],
     ),
+    "a_variable_beside_a_resource_that_fits": (
+        {"identity": (attached({"Resource": [THING, "arn:aws:s3:::${aws:username}"], "Condition": {"Bool": {"k:b": "true"}}}),)},
+        ["needs k:b = true (statement 1 of the identity-based policy)"],
+    ),
+    "a_variable_in_a_condition": (
+        {"identity": (attached({"Condition": {"StringEquals": {"k:e": "${aws:username}"}, "StringNotLike": {"k:f": "${k:none}"}}}),)},
+        ["needs a single value of aws:username and k:e = ${aws:username} (statement 1 of the identity-based policy)"],
+    ),
     "null_and_nonsense": (
         {"identity": (attached({"Condition": {"Null": {"k:e": "false"}}}, {"Condition": {"StringLik": {"k:e": "x"}}}),)},
         [

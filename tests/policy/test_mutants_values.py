@@ -94,6 +94,13 @@ DATES = {
     "2026-11-25T17:23:42+05:30": "1795607622",
     "2026-11-25T17:23:42-0130": "1795632822",
     "2026-11-25": "1795564800",
+    # parts and leading zeros left out, as AWS reads dates in policies
+    "01T": "-62135596800",
+    "2026-11-25T": "1795564800",
+    "2026-11-25t2:00:00.5+23": "1795489200.5",
+    "2026-11-25T2:5:7-02": "1795579507",
+    "2026-3-1T4": "1772337600",
+    "2026-11-25T+01": "1795561200",
     "2026-11": "1793491200",
     "1795627422": "1795627422",
 }
@@ -102,6 +109,26 @@ DATES = {
 @pytest.mark.parametrize(("text", "seconds"), DATES.items())
 def test_dates_to_the_second(text: str, seconds: str) -> None:
     assert operands.date(text) == Decimal(seconds)
+
+
+NO_DATES = (
+    "2026 T",
+    "2026-11-25 ",
+    "2026-11-25T12:00:00+1",
+    "2026-11-25T12:00+22:60",
+    "2026-11-25T12:00+24",
+    "20261125T12",
+    "2026-11-25Z",
+    "2026-11-25T12.5",
+    "0T",
+    "T",
+    "2026",
+)
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_texts_that_are_no_dates(text: str) -> None:
+    assert operands.date(text) is None
 
 
 def test_a_normal_pattern_has_no_neighbours_of_a_kind() -> None:

@@ -4,7 +4,7 @@ A row compares one value of the request with the listed ones; a negated row is t
 
     key missing         positive: false; negated: true; ForAllValues: true; ForAnyValue: false; ...IfExists: true
     single value        the row
-    ForAllValues        every value of the request satisfies the row (none: true)
+    ForAllValues        every value of the request satisfies the row (none, or nothing but an empty string: true)
     ForAnyValue         some value satisfies the row
     several values      without a quantifier AWS promises nothing: an Allow does not match, a Deny does where any of them satisfies the row
 
@@ -210,7 +210,7 @@ class Compiled(NamedTuple):
     """A condition made ready to be asked."""
 
     test: Test
-    referred: tuple[variables.Variable, ...] = ()  # variables that must have values before it is asked
+    referred: tuple[variables.Variable, ...] = ()  # the variables in its listed values
     weight: Weight = NOTHING
     fits: Fits | None = None  # all that the test asks of a key that has one value, where it needs such a key
     reading: tuple[str, str, bool] | None = None  # key, how its values are read, whether all of them are
@@ -247,6 +247,9 @@ def compiled(condition: Condition, *, deny: bool, dynamic: bool) -> Compiled:
     return Compiled(test, (), weight, fits if made.is_plain else None, reading)
 
 
+# What a key has when it has no value, for `Null` and ForAllValues: "a null dataset, such as an empty string", as AWS's page has it
+# (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html).
+_NOTHING = (None, (), "", ("",))
 _PLAIN = weights.Cost(each=50).condition(several=False)  # a test that looks at next to nothing
 
 
@@ -285,7 +288,7 @@ def _null(key: str, listed: Sequence[str], deny: bool) -> Test:
         absent, present = True in wanted or deny, False in wanted or deny
     else:
         absent, present = True in wanted, False in wanted
-    return lambda context: absent if context.get(key) in (None, ()) else present
+    return lambda context: absent if context.get(key) in _NOTHING else present
 
 
 def _around(key: str, made: Form, fits: Fits, deny: bool, texts: frozenset[str] | None = None) -> Test:
@@ -294,15 +297,9 @@ def _around(key: str, made: Form, fits: Fits, deny: bool, texts: frozenset[str] 
     `texts` are the listed values where a value fits by being one of them.
     """
     missing, negated = made.missing, made.row is not None and made.row.negated
-    holds = _together(made, fits, texts)
-    senseless = not made.quantifier and not deny
-
-    def several(values: tuple[str, ...]) -> bool:
-        if not values:
-            return missing
-        if len(values) > keys.MAX_VALUES:
-            raise ValueError(f"condition key `{key[:64]}` has {len(values)} values; at most {keys.MAX_VALUES} are allowed")
-        return not senseless and holds(values)
+    several = _several(key, made, _together(made, fits, texts), deny)
+    if made.quantifier == FOR_ALL:
+        return _every(key, fits, several, negated=negated)
 
     def present(context: Values) -> bool:
         value = context.get(key)
@@ -324,6 +321,32 @@ def _around(key: str, made: Form, fits: Fits, deny: bool, texts: frozenset[str] 
         return not fits(value) if isinstance(value, str) else several(value)
 
     return negative if negated else positive
+
+
+def _every(key: str, fits: Fits, several: Callable[[tuple[str, ...]], bool], *, negated: bool) -> Test:
+    """ForAllValues around one row."""
+
+    def test(context: Values) -> bool:
+        value = context.get(key)
+        if value is None or value in _NOTHING:
+            return True
+        return fits(value) is not negated if isinstance(value, str) else several(value)
+
+    return test
+
+
+def _several(key: str, made: Form, holds: Callable[[tuple[str, ...]], bool], deny: bool) -> Callable[[tuple[str, ...]], bool]:
+    """What tells whether the values of a key that has several satisfy a condition."""
+    missing, senseless = made.missing, not made.quantifier and not deny
+
+    def test(values: tuple[str, ...]) -> bool:
+        if not values:
+            return missing
+        if len(values) > keys.MAX_VALUES:
+            raise ValueError(f"condition key `{key[:64]}` has {len(values)} values; at most {keys.MAX_VALUES} are allowed")
+        return not senseless and holds(values)
+
+    return test
 
 
 def _together(made: Form, fits: Fits, texts: frozenset[str] | None) -> Callable[[tuple[str, ...]], bool]:
@@ -348,12 +371,8 @@ def _resolving(key: str, made: Form, listed: Sequence[tuple[variables.Part, ...]
     row = made.row
     assert row is not None
     doubt = deny is not row.negated
-    resolvable = variables.guard(variable for parts in listed for variable in variables.referred(parts))
-    assert resolvable is not None
 
     def test(context: Values) -> bool:
-        if not deny and not resolvable(context):
-            return False
         value = context.get(key)
         if value is None:
             return made.missing

@@ -14,8 +14,9 @@ from sekisho.policy.document import VERSION, Condition
 from sekisho.policy.keys import Values
 from sekisho.policy.layers import Decision, Layer, Layers, Match, Outcome, Place, Request, places
 from sekisho.policy.principals import ACCOUNT, DIRECT, LIMITED, NONE
-from sekisho.policy.reasons import lacking, nearly, withholding
+from sekisho.policy.reasons import lacking, nearly, unresolved, withholding
 from sekisho.policy.rules import Rule
+from sekisho.policy.variables import Variable
 
 MAX_STATEMENTS = 2000  # of one trace
 MAX_ADVICE = 16  # lines of what_would_allow
@@ -154,7 +155,7 @@ def _close(denier: Layer, request: Request, layers: Layers, context: Values) -> 
     try:
         for place in withholding(denier, request, layers, context, counted):
             for rule in nearly(place, request, context, counted):
-                yield f"needs {' and '.join(_unmet(rule, place, context))} ({_rule_name(rule, place)})"
+                yield f"needs {' and '.join(dict.fromkeys(_unmet(rule, place, request, context)))} ({_rule_name(rule, place)})"
     except TooMuchWork:
         return
 
@@ -175,8 +176,8 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
     action = rule.covers_action(request.action.lower())
     resource = rule.covers_resource(request.resource, context)
     principal, grant = _principal(rule, place, request, layers)
-    needed = () if rule.deny else rule.referred
-    unresolved = [keys.canonical(variable.key) for variable in needed if variables.resolve((variable,), context) is None]
+    nameless = [] if resource else unresolved(rule, request.resource, context)
+    nameless += [variable for made in rule.conditions if not made.test(context) for variable in _valueless(made, context)]
     dynamic = place.attached.program.policy.version == VERSION
     traced = [_condition(condition, test, context, dynamic=dynamic) for condition, test in rule.tests]
     met = rule.test is None or rule.test(context)
@@ -184,7 +185,7 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
         *([] if action else ["the action is not covered"]),
         *([] if resource else ["the resource is not covered"]),
         *([] if principal else ["the principal is not named"]),
-        *(f"variable {name} has no single value" for name in unresolved),
+        *(f"variable {name} has no single value" for name in dict.fromkeys(keys.canonical(variable.key) for variable in nameless)),
         *(
             f"not {_phrase(condition, row['wanted'], met=True)}"
             for (condition, _), row in zip(rule.tests, traced, strict=True)
@@ -202,7 +203,7 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
         "principal": principal,
         **({"grant": grant} if grant else {}),
         "conditions": traced,
-        "missing_keys": list(dict.fromkeys(lacking(rule, context))),
+        "missing_keys": list(dict.fromkeys(lacking(rule, request.resource, context))),
         "why_not": why,
     }
 
@@ -238,14 +239,20 @@ def _listed(condition: Condition, context: Values, *, dynamic: bool) -> list[str
     return [variables.join(variables.parse(value, variables=True, wildcards=False), context) or value for value in values]
 
 
-def _unmet(rule: Rule, place: Place, context: Values) -> Iterator[str]:
+def _unmet(rule: Rule, place: Place, request: Request, context: Values) -> Iterator[str]:
     dynamic = place.attached.program.policy.version == VERSION
-    for variable in rule.referred:
-        if variables.resolve((variable,), context) is None:
-            yield f"a single value of {keys.canonical(variable.key)}"
-    for condition, test in rule.tests:
+    for variable in unresolved(rule, request.resource, context):
+        yield f"a single value of {keys.canonical(variable.key)}"
+    for (condition, test), made in zip(rule.tests, rule.conditions, strict=True):
         if not test(context):
+            for variable in _valueless(made, context):
+                yield f"a single value of {keys.canonical(variable.key)}"
             yield _phrase(condition, _listed(condition, context, dynamic=dynamic), met=True)
+
+
+def _valueless(made: conditions.Compiled, context: Values) -> list[Variable]:
+    """The variables of a condition that have no value."""
+    return [variable for variable in made.referred if variables.resolve((variable,), context) is None]
 
 
 def _phrase(condition: Condition, values: list[str], *, met: bool) -> str:
