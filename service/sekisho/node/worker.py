@@ -37,6 +37,7 @@ OPTIONS = (
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),
+    ("grpc.max_concurrent_streams", 100),  # of one connection; without a limit, four that reset their calls at once ended everybody's
     ("grpc.so_reuseport", 1),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
