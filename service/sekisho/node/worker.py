@@ -2,7 +2,6 @@
 
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from sekisho.edges.http import listener
 from sekisho.edges.http.listener import Edge, Listener
 from sekisho.edges.lanes import Lanes
 from sekisho.node import assembly, cores
+from sekisho.node.orders import STOP, Orders
 from sekisho.operations import OPERATIONS, unanswered
 from sekisho.store import db
 
@@ -68,8 +68,8 @@ class Listen:
     pin: bool = True
 
 
-def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, grace: float) -> None:
-    """Serve until `stop` is set; `ready` is called when the ports answer."""
+def worker(listen: Listen, *, ready: Callable[[], None], orders: Orders, grace: float, stopping: Callable[[], None] = lambda: None) -> None:
+    """Serve until the order to stop; `ready` is called when the ports answer, `stopping` when it begins to end."""
     missing = unanswered(PACKAGES)
     if missing:
         raise TypeError(f"without a function or resolver: {', '.join(missing)}")
@@ -86,7 +86,9 @@ def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, 
         _over_http(made, listen),
     ):
         ready()
-        stop.wait()
+        while orders.get() != STOP:
+            pass
+        stopping()
 
 
 class Server:
