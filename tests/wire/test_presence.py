@@ -45,7 +45,7 @@ def test_a_member_has_one_row_and_rows_are_in_order() -> None:
 def test_empty_lists_are_sent_where_the_table_or_the_model_says_so(name: str) -> None:
     """An answer with every structure, and nothing in any of them: botocore finds the lists that are expected, and no others."""
     route = ROUTES[name]
-    service = route.service.name
+    service = route.service.model
     shape = shapes.model(service).operation_model(name).output_shape
     assert route.answered is not None
     operation, codec = route.answered

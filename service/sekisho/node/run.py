@@ -5,17 +5,15 @@ Workers are spawned before gRPC starts, since gRPC's threads do not survive a fo
 
 import ipaddress
 import json
-import multiprocessing
 import os
+import queue
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
-from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
 
 import structlog
@@ -26,7 +24,8 @@ from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import FailedPrecondition, InvalidArgument
-from sekisho.node import logs
+from sekisho.node import logs, workers
+from sekisho.node.orders import STOP, Orders, ending
 from sekisho.node.worker import Listen, worker
 from sekisho.services.iam import managed_policies
 from sekisho.store import db, schema
@@ -34,8 +33,6 @@ from sekisho.store.durable import write_file
 
 GRACE = 5.0
 """Seconds that calls under way have to end when the server stops."""
-START = 60.0
-"""Seconds that a worker may take to start."""
 
 log = structlog.get_logger(__name__)
 
@@ -85,10 +82,6 @@ class KeyRingMissing(FailedPrecondition):
     """A new key ring would leave everything that the database has sealed closed for ever."""
 
 
-class WorkerFailed(FailedPrecondition):
-    """A worker did not start."""
-
-
 def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: None, *, edges: tuple[Edge, ...] = ()) -> int:
     """Serve until SIGINT or SIGTERM; the exit code. `on_ready` is called once, when every worker answers.
 
@@ -96,9 +89,9 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
     """
     logs.configure()
     prepare(options)
-    stop = threading.Event()
+    orders: Orders = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: orders.put(STOP))
     grpc_socket, http_socket = reserve(options.grpc), reserve(options.http)
     listen = Listen(
         grpc=address(grpc_socket),
@@ -128,13 +121,25 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
 
     try:
         if options.workers == 1:
-            worker(listen, ready=ready, stop=stop, grace=GRACE)
-            return 0
-        return _Workers(listen, options.workers).run(ready, stop)
+            worker(listen, ready=ready, orders=orders, grace=GRACE, stopping=_end_in_time)
+        else:
+            workers.Workers(listen, options.workers, grace=GRACE, metrics=lambda index: beside(options.metrics, index)).run(ready, orders)
+        return 0
     finally:
         (options.data_dir / "endpoints.json").unlink(missing_ok=True)
         grpc_socket.close()
         http_socket.close()
+
+
+def _end_in_time() -> None:
+    """End the process a while after it was told to stop, also when something in it does not: a computation, a client that never reads."""
+
+    def end() -> None:
+        time.sleep(ending(GRACE))
+        log.error("server.cut")
+        os._exit(0)
+
+    threading.Thread(target=end, name="end", daemon=True).start()
 
 
 def prepare(options: Options) -> None:
@@ -235,66 +240,3 @@ def address(bound: socket.socket) -> str:
     """HOST:PORT of a bound socket."""
     host, port = bound.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-class _Workers:
-    """Several workers, each a process; one that dies is replaced, unless it dies young."""
-
-    def __init__(self, listen: Listen, count: int) -> None:
-        self._listen, self._count = listen, count
-        self._context = multiprocessing.get_context("spawn")
-        self._stop: ProcessEvent = self._context.Event()
-        self._processes: dict[int, tuple[BaseProcess, float]] = {}
-
-    def run(self, ready: Callable[[], None], stop: threading.Event) -> int:
-        """Until `stop`: all workers run."""
-        try:
-            events = [self._start(index) for index in range(self._count)]
-            limit = time.monotonic() + START
-            for index, event in enumerate(events):
-                while not event.wait(0.1):
-                    if not self._processes[index][0].is_alive() or time.monotonic() > limit:
-                        raise WorkerFailed(f"worker {index} did not start; its log says why")
-            ready()
-            while not stop.wait(0.5):
-                self._replace_dead()
-            return 0
-        finally:
-            self._stop.set()
-            for process, _ in self._processes.values():
-                process.join(GRACE + 5)
-                if process.is_alive():
-                    process.kill()
-
-    def _start(self, index: int) -> ProcessEvent:
-        event = self._context.Event()
-        listen = replace(self._listen, index=index, metrics=beside(self._listen.metrics, index))
-        process = self._context.Process(target=spawned, args=(listen, event, self._stop, os.getpid()), name=f"sekisho-worker-{index}")
-        process.start()
-        self._processes[index] = (process, time.monotonic())
-        return event
-
-    def _replace_dead(self) -> None:
-        for index, (process, started) in list(self._processes.items()):
-            if not process.is_alive():
-                if time.monotonic() - started < 1.0:
-                    raise WorkerFailed(f"worker {index} ended with code {process.exitcode} just after it started")
-                log.error("server.worker_died", worker=index, exit_code=process.exitcode)
-                self._start(index)
-
-
-def spawned(listen: Listen, ready: ProcessEvent, stop: ProcessEvent, parent: int) -> None:
-    """The body of a worker process; it ends with its parent."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the parent tells when to stop
-    logs.configure()
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.5):
-            if os.getppid() != parent:
-                break
-        ended.set()
-
-    threading.Thread(target=watch, name="watch", daemon=True).start()
-    worker(listen, ready=ready.set, stop=ended, grace=GRACE)

@@ -2,7 +2,6 @@
 
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from sekisho.edges.http import listener
 from sekisho.edges.http.listener import Edge, Listener
 from sekisho.edges.lanes import Lanes
 from sekisho.node import assembly, cores
+from sekisho.node.orders import STOP, Orders
 from sekisho.operations import OPERATIONS
 from sekisho.store import db
 
@@ -31,6 +31,7 @@ OPTIONS = (
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),
+    ("grpc.max_concurrent_streams", 100),  # of one connection; without a limit, four that reset their calls at once ended everybody's
     ("grpc.so_reuseport", 1),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -61,8 +62,8 @@ class Listen:
     pin: bool = True
 
 
-def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, grace: float) -> None:
-    """Serve until `stop` is set; `ready` is called when the ports answer."""
+def worker(listen: Listen, *, ready: Callable[[], None], orders: Orders, grace: float, stopping: Callable[[], None] = lambda: None) -> None:
+    """Serve until the order to stop; `ready` is called when the ports answer, `stopping` when it begins to end."""
     operations.load()
     sys.setswitchinterval(SWITCH_INTERVAL)
     if listen.pin:
@@ -77,7 +78,9 @@ def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, 
         _over_http(made, listen),
     ):
         ready()
-        stop.wait()
+        while orders.get() != STOP:
+            pass
+        stopping()
 
 
 class Server:
