@@ -16,7 +16,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 import sekisho.api
 from sekisho import operations
 from sekisho.api.annotations.v1 import annotations_pb2
-from sekisho.operations import annotations, validation
+from sekisho.operations import annotations, patterns
 
 Rules = annotations_pb2.Rules
 Difference = tuple[str, str, object, object]
@@ -147,7 +147,7 @@ def _constraints(path: str, rules: Rules, shape: Any) -> Iterator[Difference]:
     ours = {
         "min": rules.min if rules.HasField("min") else None,
         "max": rules.max if rules.HasField("max") else None,
-        "pattern": validation.PATTERNS[rules.pattern][1] if rules.pattern else None,
+        "pattern": patterns.PATTERNS[rules.pattern][1] if rules.pattern else None,
         "in": tuple(getattr(rules, "in")),
     }
     for what, value in ours.items():

@@ -4,9 +4,7 @@ A plan is made once for each message type and then only walked. All violations o
 `1 validation error detected: Value at 'userName' failed to satisfy constraint: Member must satisfy regular expression pattern: …`
 """
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +15,8 @@ from google.protobuf.message import Message
 from sekisho.errors import InvalidArgument, ValidationError
 from sekisho.operations import annotations
 from sekisho.operations.annotations import Rules
+from sekisho.operations.fine import ASKED, fine
+from sekisho.operations.patterns import PATTERNS
 
 _SHOWN = 128
 _REPORTED = 10
@@ -24,41 +24,6 @@ _REPORTED = 10
 
 class UnknownField(InvalidArgument):
     """The request carries a field that this server does not know; ignoring it could ignore a restriction."""
-
-
-def _regex(pattern: str) -> Callable[[str], bool]:
-    compiled = re.compile(pattern)
-    return lambda text: compiled.fullmatch(text) is not None
-
-
-def _tag(text: str) -> bool:
-    return all(c in "_.:/=+-@" or unicodedata.category(c)[0] in "LZN" for c in text)
-
-
-# What a pattern accepts, and the expression that AWS names in its message. All are linear in the text.
-PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
-    Rules.NAME: (_regex(r"[A-Za-z0-9_+=,.@-]+"), r"[\w+=,.@-]+"),
-    Rules.PATH: (_regex(r"/|/[\x21-\x7e]+/"), r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"),
-    Rules.PATH_PREFIX: (_regex(r"/[\x21-\x7e]*"), r"\u002F[\u0021-\u007F]*"),
-    Rules.ARN: (_regex(r"arn:[\x21-\xff]+"), r"arn:[\u0021-\u00FF]+"),
-    Rules.ID: (_regex(r"[A-Za-z0-9_]+"), r"[\w]+"),
-    Rules.POLICY_VERSION: (_regex(r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"), r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"),
-    Rules.LATIN: (_regex(r"[\t\n\r\x20-\xff]*"), r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
-    Rules.TAG: (_tag, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"),
-    Rules.TAG_KEY: (lambda text: text != "" and _tag(text), r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"),
-    Rules.SESSION_NAME: (_regex(r"[A-Za-z0-9_+=,.@-]*"), r"[\w+=,.@-]*"),
-    Rules.ACCOUNT_ID: (_regex(r"[0-9]{12}"), r"\d{12}"),
-    Rules.POLICY_PATH: (_regex(r"/(?:[A-Za-z0-9.,+@=_-]+/)*"), r"((/[A-Za-z0-9\.,\+@=_-]+)*)/"),
-    Rules.DESCRIPTION: (_regex(r"[\t\n\r\x20-\x7e\xa1-\xff]*"), r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*"),
-    Rules.MARKER: (_regex(r"[\x20-\xff]+"), r"[\u0020-\u00FF]+"),
-    Rules.EXTERNAL_ID: (_regex(r"[A-Za-z0-9_+=,.@:/-]*"), r"[\w+=,.@:\/-]*"),
-    Rules.SERIAL_NUMBER: (_regex(r"[A-Za-z0-9_+=/:,.@-]*"), r"[\w+=/:,.@-]*"),
-    Rules.TOKEN_CODE: (_regex(r"[0-9]*"), r"[\d]*"),
-    Rules.SAML_NAME: (_regex(r"[A-Za-z0-9._-]+"), r"[\w._-]+"),
-    Rules.SERVICE_NAMESPACE: (_regex(r"[A-Za-z0-9_-]*"), r"[\w-]*"),
-    Rules.PRIVATE_KEY_ID: (_regex(r"[A-Z0-9]+"), r"[A-Z0-9]+"),
-    Rules.ACCOUNT_ALIAS: (_regex(r"[a-z0-9](?:[a-z0-9]|-(?!-)){1,61}[a-z0-9]"), r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +46,6 @@ _QUOTED, _STARRED, _SILENT = " '{}'", " '***'", ""
 _SILENT_PACKAGE = "sekisho.api.iam.v1"
 """IAM says where a value is wrong, but not the value, which STS does: so AWS answered in 2026, whatever the constraint."""
 
-_ASKED = "sekisho.api.authorize.v1"
-"""The package whose texts are only asked about: they reach no column of a database."""
-
 
 @cache
 def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
@@ -103,7 +65,7 @@ def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
                 field.is_repeated,
                 _SILENT if message.file.package == _SILENT_PACKAGE else _STARRED if field.GetOptions().debug_redact else _QUOTED,
                 inner,
-                kept=message.file.package != _ASKED,
+                kept=message.file.package != ASKED,
             )
         )
     return tuple(m for m in members if m.rules is not None or m.message is not None)
@@ -112,6 +74,8 @@ def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
 def check(request: Message) -> None:
     """Raise ValidationError with every violation (ten at most) that the request has, in AWS's wording."""
     refuse_unknown_fields(request)
+    if fine(request):
+        return
     found = []
     for violation in _violations(request, ""):
         found.append(violation)
