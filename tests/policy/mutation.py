@@ -44,6 +44,9 @@ MODULES = (
     "budget",
     "weights",
     "patterns",
+    "comparisons",
+    "anchors",
+    "operators",
     "conditions",
     "operands",
     "variables",
@@ -54,6 +57,7 @@ MODULES = (
     "layers",
     "decide",
     "reasons",
+    "standing",
     "principals",
     "keys",
 )
@@ -70,6 +74,7 @@ UNIT = (
     "weights",
     "budget",
     "decide",
+    "standing",
     "explain",
 )
 WORLDS = 100  # of 50 cases

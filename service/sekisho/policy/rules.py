@@ -3,7 +3,7 @@
 `covers_action` and `covers_resource` say alone what the indexes of a Program say together.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sekisho.policy import budget, conditions, patterns, variables, weights
@@ -80,6 +80,12 @@ class Rule:
                 return not self.statement.not_resource
         # What a NotResource spares cannot be told without its variables: a Deny spares nothing, an Allow does not match.
         return self.statement.not_resource and not self.is_open(context)
+
+    @property
+    def keys(self) -> Iterator[str]:
+        """The condition keys that the statement reads, in lower case; some more than once."""
+        yield from (condition.key.lower() for condition in self.statement.conditions)
+        yield from (variable.key for variable in self.referred)
 
     def is_open(self, context: Values) -> bool:
         """Whether an Allow has a resource that names a variable without a value, so that more may be known with it."""
