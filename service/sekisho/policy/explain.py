@@ -150,7 +150,7 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
     nameless = [] if resource else unresolved(rule, request.resource, context)
     nameless += [variable for made in rule.conditions if not made.test(context) for variable in _valueless(made, context)]
     dynamic = place.attached.program.policy.version == VERSION
-    traced = [_condition(condition, test, context, dynamic=dynamic) for condition, test in rule.tests]
+    traced = [_condition(condition, made.test, context, dynamic=dynamic) for _, condition, made in rule.tests]
     met = rule.test is None or rule.test(context)
     why = [
         *([] if action else ["the action is not covered"]),
@@ -159,7 +159,7 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
         *(f"variable {name} has no single value" for name in dict.fromkeys(keys.canonical(variable.key) for variable in nameless)),
         *(
             f"not {_phrase(condition, row['wanted'], met=True)}"
-            for (condition, _), row in zip(rule.tests, traced, strict=True)
+            for (_, condition, _), row in zip(rule.tests, traced, strict=True)
             if not row["met"]
         ),
     ]
@@ -214,8 +214,8 @@ def _unmet(rule: Rule, place: Place, request: Request, context: Values) -> Itera
     dynamic = place.attached.program.policy.version == VERSION
     for variable in unresolved(rule, request.resource, context):
         yield f"a single value of {keys.canonical(variable.key)}"
-    for (condition, test), made in zip(rule.tests, rule.conditions, strict=True):
-        if not test(context):
+    for _, condition, made in rule.tests:
+        if not made.test(context):
             for variable in _valueless(made, context):
                 yield f"a single value of {keys.canonical(variable.key)}"
             yield _phrase(condition, _listed(condition, context, dynamic=dynamic), met=True)
