@@ -269,3 +269,45 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         compiled(text)
     assert compiled(texts[-1]) is compiled(texts[-1])
     assert compiled(texts[0]) is not first
+
+
+KEYS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "*",
+            "Resource": ["arn:aws:s3:::${aws:username}/${aws:PrincipalTag/Team, 'none'}", "arn:aws:s3:::${*}"],
+            "Condition": {
+                "StringEquals": {"aws:ResourceTag/Team": "${aws:RequestTag/team}", "S3:Prefix": "a"},
+                "Null": {"aws:TagKeys": "true"},
+            },
+        },
+        {"Effect": "Deny", "Action": "*", "NotResource": "${aws:userid}", "Condition": {"StringLik": {"k:unknown": "${k:unread}"}}},
+    ],
+}
+
+
+def test_a_program_says_which_keys_it_reads() -> None:
+    assert compile_policy(from_json(KEYS)).keys == {
+        "aws:username",
+        "aws:principaltag/team",
+        "aws:resourcetag/team",
+        "aws:requesttag/team",
+        "s3:prefix",
+        "aws:tagkeys",
+        "aws:userid",
+        "k:unknown",
+    }
+    older = from_json({**KEYS, "Version": "2008-10-17"})
+    assert compile_policy(older).keys == {"aws:resourcetag/team", "s3:prefix", "aws:tagkeys", "k:unknown"}
+    assert program({"Effect": "Allow", "Action": "*", "Resource": "*"}).keys == set()
+
+
+def test_a_program_keeps_the_text_that_it_was_compiled_from_and_its_hash() -> None:
+    text = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "é"}]}\n'
+    made = compiled(text)
+    assert made.text == text
+    assert made.hash == "1af27745e0c28fca2e83677e2533046f6de4345d69a41d457116de4370156305"
+    unwritten = compile_policy(from_json(KEYS))
+    assert (unwritten.text, unwritten.hash) == ("", "")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sekisho.policy import anchors, conditions, keys
+from sekisho.policy import anchors, conditions, keys, operators
 from sekisho.policy.document import Condition
 
 
@@ -92,8 +92,8 @@ def test_row(operator: str, wanted: list[str], actual: str, *, expected: bool) -
 
 
 def test_every_row_is_here() -> None:
-    assert {operator for operator, *_ in ROWS.values()} == set(conditions.OPERATORS)
-    assert len(conditions.OPERATORS) == 26
+    assert {operator for operator, *_ in ROWS.values()} == set(operators.OPERATORS)
+    assert len(operators.OPERATORS) == 26
 
 
 MISSING = {
@@ -107,7 +107,7 @@ MISSING = {
 
 
 @pytest.mark.parametrize("deny", [False, True])
-@pytest.mark.parametrize("operator", sorted(conditions.OPERATORS))
+@pytest.mark.parametrize("operator", sorted(operators.OPERATORS))
 @pytest.mark.parametrize(("form", "expected"), MISSING.values(), ids=MISSING.keys())
 def test_missing_key(form: str, operator: str, *, expected: bool, deny: bool) -> None:
     if form == "{}" and "Not" in operator:
@@ -208,7 +208,7 @@ DOUBTS: dict[str, tuple[str, list[str], str]] = {
 def test_doubt_allows_less(operator: str, wanted: list[str], actual: str) -> None:
     assert not holds(operator, wanted, actual)
     assert holds(operator, wanted, actual, deny=True)
-    if conditions.form(operator) and operator != "Null":
+    if operators.form(operator) and operator != "Null":
         for quantifier in ("ForAllValues:", "ForAnyValue:"):
             assert not holds(quantifier + operator, wanted, [actual], several=True)
             assert holds(quantifier + operator, wanted, [actual], several=True, deny=True)
@@ -224,10 +224,10 @@ def test_what_can_be_read_still_decides() -> None:
 
 
 def test_forms() -> None:
-    made = conditions.form("ForAnyValue:StringLikeIfExists")
+    made = operators.form("ForAnyValue:StringLikeIfExists")
     assert made is not None
     assert (made.name, made.quantifier, made.if_exists, made.missing) == ("StringLike", "ForAnyValue", True, True)
-    assert conditions.form("StringLik") is None
+    assert operators.form("StringLik") is None
 
 
 def resolved(operator: str, wanted: str, context: dict[str, str | list[str]], *, deny: bool = False) -> tuple[bool, list[str]]:
@@ -286,7 +286,7 @@ def test_older_documents_compare_the_text_of_variables() -> None:
 
 
 def found(operator: str, *values: str) -> list[anchors.Anchor]:
-    return list(anchors.anchors(Condition(operator, "K:E", values), dynamic=True))
+    return list(conditions.anchored(Condition(operator, "K:E", values), dynamic=True))
 
 
 def test_anchors() -> None:

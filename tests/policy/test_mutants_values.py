@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from sekisho.policy import conditions, keys, operands, patterns, variables
+from sekisho.policy import keys, operands, operators, patterns, variables
 from sekisho.policy.variables import Variable
 
 
@@ -184,10 +184,10 @@ TEXTUAL = f"{WILD} StringEquals StringNotEquals StringEqualsIgnoreCase StringNot
 
 def test_the_table_of_operators() -> None:
     """Which are negated, have wildcards and have variables in their values."""
-    rows = conditions.OPERATORS.items()
+    rows = operators.OPERATORS.items()
     assert {name for name, row in rows if row.negated} == set(NEGATED.split())
     assert {name for name, row in rows if row.wildcards} == set(WILD.split())
-    assert {name for name, row in rows if row.variables} == set(TEXTUAL.split())
+    assert {name for name, row in rows if row.type.variables} == set(TEXTUAL.split())
     assert len(rows) == 26
 
 

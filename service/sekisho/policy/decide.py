@@ -120,7 +120,7 @@ def _decide(request: Request, layers: Layers) -> Decision:
     if request.action.lower() == "sts:getcalleridentity" and request.principal.kind != "anonymous":
         return Decision(ALLOWED, None)  # needs no permission and cannot be denied
     if len(request.resource) > MAX_RESOURCE or len(request.action) > MAX_ACTION_LENGTH or len(request.principal.arn) > MAX_RESOURCE:
-        _refuse(request)
+        refuse_excess(request)
     keys.size(request.context)  # which refuses what is too large
     layers = applying(request, layers)
     context = implied_context(request)
@@ -136,8 +136,8 @@ def _decide(request: Request, layers: Layers) -> Decision:
         return reasons.explicit(request, layers, context, denied.match, counted.for_reasons())
 
 
-def _refuse(request: Request) -> None:
-    """Say what is longer than anything may be."""
+def refuse_excess(request: Request) -> None:
+    """TooMuchWork or ValidationError for a request of which a part is longer than any may be."""
     for name, text, most in (
         ("resource", request.resource, MAX_RESOURCE),
         ("action", request.action, MAX_ACTION_LENGTH),
@@ -145,6 +145,7 @@ def _refuse(request: Request) -> None:
     ):
         if len(text) > most:
             raise TooMuchWork(f"the {name} has {len(text)} characters; at most {most} are allowed")
+    keys.size(request.context)
 
 
 def _count(layers: Layers) -> int:

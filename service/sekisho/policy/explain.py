@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sekisho.policy import conditions, keys, variables
+from sekisho.policy import conditions, keys, operators, variables
 from sekisho.policy.budget import MAX_EXPLAINED, Budget, TooMuchWork
 from sekisho.policy.decide import applying, implied_context
 from sekisho.policy.document import VERSION, Condition
@@ -32,35 +32,6 @@ _NOUNS: Mapping[Layer, tuple[str, str]] = {  # after "because no", and after "wi
     Layer.SESSION: ("session policy", "a session policy"),
 }
 _GRANTS = {NONE: "none", ACCOUNT: "account", LIMITED: "limited", DIRECT: "direct"}
-
-_PHRASES: Mapping[str, tuple[str, str]] = {  # of an operator's row: how a condition is met, and how it is not
-    "StringEquals": ("=", "other than"),
-    "StringNotEquals": ("other than", "="),
-    "StringEqualsIgnoreCase": ("in any case =", "other than"),
-    "StringNotEqualsIgnoreCase": ("other than", "in any case ="),
-    "StringLike": ("like", "unlike"),
-    "StringNotLike": ("unlike", "like"),
-    "NumericEquals": ("=", "other than"),
-    "NumericNotEquals": ("other than", "="),
-    "NumericLessThan": ("<", ">="),
-    "NumericLessThanEquals": ("<=", ">"),
-    "NumericGreaterThan": (">", "<="),
-    "NumericGreaterThanEquals": (">=", "<"),
-    "DateEquals": ("at", "not at"),
-    "DateNotEquals": ("not at", "at"),
-    "DateLessThan": ("before", "not before"),
-    "DateLessThanEquals": ("not after", "after"),
-    "DateGreaterThan": ("after", "not after"),
-    "DateGreaterThanEquals": ("not before", "before"),
-    "Bool": ("=", "other than"),
-    "BinaryEquals": ("=", "other than"),
-    "IpAddress": ("in", "outside"),
-    "NotIpAddress": ("outside", "in"),
-    "ArnEquals": ("like", "unlike"),
-    "ArnNotEquals": ("unlike", "like"),
-    "ArnLike": ("like", "unlike"),
-    "ArnNotLike": ("unlike", "like"),
-}
 
 
 def sentence(request: Request, decision: Decision) -> str:
@@ -179,7 +150,7 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
     nameless = [] if resource else unresolved(rule, request.resource, context)
     nameless += [variable for made in rule.conditions if not made.test(context) for variable in _valueless(made, context)]
     dynamic = place.attached.program.policy.version == VERSION
-    traced = [_condition(condition, test, context, dynamic=dynamic) for condition, test in rule.tests]
+    traced = [_condition(condition, made.test, context, dynamic=dynamic) for _, condition, made in rule.tests]
     met = rule.test is None or rule.test(context)
     why = [
         *([] if action else ["the action is not covered"]),
@@ -188,7 +159,7 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
         *(f"variable {name} has no single value" for name in dict.fromkeys(keys.canonical(variable.key) for variable in nameless)),
         *(
             f"not {_phrase(condition, row['wanted'], met=True)}"
-            for (condition, _), row in zip(rule.tests, traced, strict=True)
+            for (_, condition, _), row in zip(rule.tests, traced, strict=True)
             if not row["met"]
         ),
     ]
@@ -233,8 +204,8 @@ def _condition(condition: Condition, test: conditions.Test, context: Values, *, 
 
 def _listed(condition: Condition, context: Values, *, dynamic: bool) -> list[str]:
     """The listed values, with the values of variables put in where they have some."""
-    form, values = conditions.form(condition.operator), condition.values[:MAX_VALUES]
-    if not dynamic or form is None or form.row is None or not form.row.variables:
+    form, values = operators.form(condition.operator), condition.values[:MAX_VALUES]
+    if not dynamic or form is None or not form.type.variables:
         return list(values)
     return [variables.join(variables.parse(value, variables=True, wildcards=False), context) or value for value in values]
 
@@ -243,8 +214,8 @@ def _unmet(rule: Rule, place: Place, request: Request, context: Values) -> Itera
     dynamic = place.attached.program.policy.version == VERSION
     for variable in unresolved(rule, request.resource, context):
         yield f"a single value of {keys.canonical(variable.key)}"
-    for (condition, test), made in zip(rule.tests, rule.conditions, strict=True):
-        if not test(context):
+    for _, condition, made in rule.tests:
+        if not made.test(context):
             for variable in _valueless(made, context):
                 yield f"a single value of {keys.canonical(variable.key)}"
             yield _phrase(condition, _listed(condition, context, dynamic=dynamic), met=True)
@@ -257,17 +228,17 @@ def _valueless(made: conditions.Compiled, context: Values) -> list[Variable]:
 
 def _phrase(condition: Condition, values: list[str], *, met: bool) -> str:
     """A condition in words: how it is met, or how it is not."""
-    form, name = conditions.form(condition.operator), keys.canonical(condition.key)
+    form, name = operators.form(condition.operator), keys.canonical(condition.key)
     if form is None:
         return f"another operator than `{condition.operator}`, which does not exist"
-    if form.name == conditions.NULL:
+    if form.row is None:
         absent = any(value.lower() == "true" for value in condition.values) is met
         return f"no {name}" if absent else f"some {name}"
-    scope = {conditions.FOR_ALL: "every ", conditions.FOR_ANY: "some ", "": ""}[form.quantifier]
+    scope = {operators.FOR_ALL: "every ", operators.FOR_ANY: "some ", "": ""}[form.quantifier]
     if not met and scope:
-        scope = "some " if form.quantifier == conditions.FOR_ALL else "every "
+        scope = "some " if form.quantifier == operators.FOR_ALL else "every "
     listed = " or ".join(values) or "nothing"
-    return f"{scope}{name} {_PHRASES[form.name][0 if met else 1]} {listed}"
+    return f"{scope}{name} {form.row.met if met else form.row.unmet} {listed}"
 
 
 def _escape(match: Match, context: Values) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from sekisho.policy import evaluate, keys, variables, weights
 from sekisho.policy.budget import Budget, TooMuchWork
+from sekisho.policy.conditions import Compiled
+from sekisho.policy.document import Condition
 from sekisho.policy.keys import Values
 from sekisho.policy.layers import (
     BOUNDARY,
@@ -161,15 +163,22 @@ def nearly(place: Place, request: Request, context: Values, counted: Budget) -> 
 
 def lacking(rule: Rule, resource: str, context: Values) -> Iterator[str]:
     """The keys, in their documented spelling, that the request lacks and on which the rule's outcome hung."""
-    for variable in unresolved(rule, resource, context):
-        if variable.key not in context:
-            yield keys.canonical(variable.key)
-    for (condition, test), made in zip(rule.tests, rule.conditions, strict=True):
-        absent = [variable.key for variable in made.referred if variable.default is None and variable.key not in context]
-        if condition.key.lower() not in context:
-            absent.append(condition.key)
-        if absent and test(context) is rule.deny:
-            yield from map(keys.canonical, absent)
+    if rule.places:
+        for variable in unresolved(rule, resource, context):
+            if variable.key not in context:
+                yield keys.canonical(variable.key)
+    for key, condition, made in rule.tests:
+        if made.referred:
+            if (absent := _absent(key, condition, made, context)) and made.test(context) is rule.deny:
+                yield from map(keys.canonical, absent)
+        elif key not in context and made.test(context) is rule.deny:
+            yield keys.canonical(condition.key)
+
+
+def _absent(key: str, condition: Condition, made: Compiled, context: Values) -> list[str]:
+    """What a request lacks of the keys that a condition with variables asks for."""
+    absent = [variable.key for variable in made.referred if variable.default is None and variable.key not in context]
+    return absent if key in context else [*absent, condition.key]
 
 
 def unresolved(rule: Rule, resource: str, context: Values) -> list[Variable]:

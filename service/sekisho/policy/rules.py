@@ -3,7 +3,7 @@
 `covers_action` and `covers_resource` say alone what the indexes of a Program say together.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sekisho.policy import budget, conditions, patterns, variables, weights
@@ -51,8 +51,9 @@ class Rule:
         self.covers = tuple(_resource_test(parts) for parts in self.resources)
         made = [conditions.compiled(condition, deny=self.deny, dynamic=dynamic) for condition in statement.conditions]
         self.conditions = tuple(made)  # one for each of the statement's
-        self.tests: tuple[tuple[Condition, conditions.Test], ...] = tuple(
-            zip(statement.conditions, [condition.test for condition in made], strict=True)
+        written = statement.conditions
+        self.tests: tuple[tuple[str, Condition, conditions.Compiled], ...] = tuple(  # key in lower case; as written; made ready
+            zip([condition.key.lower() for condition in written], written, made, strict=True)
         )
         self.places = _referred(*self.resources) if dynamic else ()  # the variables among the resources
         self.referred = _referred(self.places, *(condition.referred for condition in made)) if dynamic else ()
@@ -80,6 +81,12 @@ class Rule:
                 return not self.statement.not_resource
         # What a NotResource spares cannot be told without its variables: a Deny spares nothing, an Allow does not match.
         return self.statement.not_resource and not self.is_open(context)
+
+    @property
+    def keys(self) -> Iterator[str]:
+        """The condition keys that the statement reads, in lower case; some more than once."""
+        yield from (key for key, _, _ in self.tests)
+        yield from (variable.key for variable in self.referred)
 
     def is_open(self, context: Values) -> bool:
         """Whether an Allow has a resource that names a variable without a value, so that more may be known with it."""

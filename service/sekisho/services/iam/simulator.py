@@ -4,7 +4,6 @@ A statement is named by its policy and its place in the text. Beside AWS's simul
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,10 +11,7 @@ from datetime import datetime
 from sekisho import arn, policy, world
 from sekisho.api.iam.v1 import simulations_pb2 as pb
 from sekisho.errors import ValidationError
-from sekisho.policy import evaluate, layers, positions
-from sekisho.policy.decide import implied_context
-from sekisho.policy.principals import NONE
-from sekisho.services.iam import context_keys
+from sekisho.policy import layers, positions
 from sekisho.services.iam.errors import PolicyEvaluation
 from sekisho.services.iam.policy_sources import SourcePolicy
 from sekisho.world import Acting, Keys, Lookup, Question, Subject, acting
@@ -117,14 +113,15 @@ class Simulation:
                 for match in (_allowing(request, asked) if decision.allowed else decision.matched)
                 if match.attached in known
             ],
-            missing_context_values=_missing(known, request),
+            missing_context_values=policy.lacked(known, request),
         )
         if self.boundary is not None:
             allowed = _standing(self.boundary, request) == "allowed"
             shown.permissions_boundary_decision_detail.allowed_by_permissions_boundary = allowed
         if request.owner != request.principal.account:
             shown.eval_decision_details[_IDENTITY] = _standing(self.identity, request)
-            shown.eval_decision_details[_RESOURCE] = _resource_standing(of_resource, request)
+            group = (of_resource,) if of_resource is not None else ()
+            shown.eval_decision_details[_RESOURCE] = _standing(group, request, policy.Layer.RESOURCE)
         return shown
 
 
@@ -154,55 +151,18 @@ def _attached(group: Iterable[SourcePolicy]) -> tuple[policy.Attached, ...]:
 
 def _allowing(request: policy.Request, asked: policy.Layers) -> Iterator[policy.Match]:
     """Every Allow that matches, not only the first of each layer."""
-    context = implied_context(request)
-    for place in layers.places(request, asked):
-        allow = place.bucket(request.action)[1]
-        if place.layer is policy.Layer.BOUNDARY or place.layer is policy.Layer.SCP or allow is None:
-            continue
-        for rule in evaluate.matching(allow, request.resource, context):
-            if not place.of_resource or (rule.grantees is not None and rule.grantees.grant(request.principal) > NONE):
-                yield policy.Match(place.layer, place.level, place.attached, rule.statement)
+    if asked.resource is not None:
+        yield from policy.standing((asked.resource,), request, layer=policy.Layer.RESOURCE).allows
+    yield from policy.standing(asked.identity, request).allows
 
 
-def _standing(group: Group, request: policy.Request) -> str:
-    """The word of an identity's policies by themselves."""
-    context = implied_context(request)
-    buckets = [one.attached.program.identity_bucket(request.action) for one in group]
-    if any(deny is not None and evaluate.first(deny, request.resource, context) is not None for deny, _, _ in buckets):
-        return "explicitDeny"
-    allowed = any(allow is not None and evaluate.first(allow, request.resource, context) is not None for _, allow, _ in buckets)
-    return "allowed" if allowed else "implicitDeny"
-
-
-def _resource_standing(one: SourcePolicy | None, request: policy.Request) -> str:
-    """What the policy of a resource says by itself."""
-    if one is None:
-        return "implicitDeny"
-    context = implied_context(request)
-    deny, allow, _ = one.attached.program.resource_bucket(request.action)
-    if deny is not None and any(evaluate.denying(deny, request.resource, context, request.principal, bounded=False)):
-        return "explicitDeny"
-    granted = allow is not None and evaluate.granting(allow, request.resource, context, request.principal)[0] > NONE
-    return "allowed" if granted else "implicitDeny"
-
-
-def _missing(policies: Iterable[policy.Attached], request: policy.Request) -> list[str]:
-    """The keys that statements about the action ask for and the request lacks."""
-    context, action = implied_context(request), request.action.lower()
-    found: dict[str, str] = {}
-    for attached in policies:
-        for rule in attached.program.rules:
-            if rule.covers_action(action):
-                for name in context_keys.of_rule(rule):
-                    found.setdefault(name.lower(), name)
-    return [name for key, name in found.items() if key not in context]
+def _standing(group: Iterable[SourcePolicy], request: policy.Request, layer: policy.Layer = policy.Layer.IDENTITY) -> str:
+    """What policies say by themselves."""
+    return _DECISIONS[policy.standing(_attached(group), request, layer=layer).outcome]
 
 
 def _statement(source: SourcePolicy, index: int, of_resource: SourcePolicy | None) -> pb.Statement:
-    places = positions.locate(source.text)
-    start = places.at(("Statement", index))
-    _, end = json.JSONDecoder().raw_decode(source.text, start.offset)
-    stop = places.point(end)
+    start, stop = positions.extent(source.text, ("Statement", index))
     return pb.Statement(
         source_policy_id=source.id,
         source_policy_type="resource" if source is of_resource else source.source_type,
