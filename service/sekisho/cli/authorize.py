@@ -20,7 +20,7 @@ DENIED = 3
 
 def authorize(
     action: Annotated[str, typer.Option(help="Such as orders:ShipOrder.")],
-    resource: Annotated[str, typer.Option(help="An ARN, or * for actions without a resource.")],
+    resource: Annotated[str, typer.Option(help="An ARN, or * for actions without a resource; ACCOUNT_ID in it is the caller's account.")],
     principal: Annotated[
         str | None, typer.Option(help="An ARN, or user/NAME or role/NAME of the caller's account; without it, the caller itself.")
     ] = None,
@@ -41,9 +41,11 @@ def authorize(
 ) -> None:
     """Ask a running server for one decision. Exit code 0: allowed; 3: not; 1: could not be decided."""
     from sekisho.cli import spelling
+    from sekisho.cli.directory import ACCOUNT
     from sekisho.client import NotFound
 
     with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, caller):
+        resource = resource.replace(f":{ACCOUNT}:", f":{caller.account}:")  # as in the files that `load` reads
         question: Any = {
             "action": action,
             "resource": resource,
