@@ -39,6 +39,19 @@ def create(
         print(json.dumps(asdict(accounts.create(opened, run.key_ring(opened, options), name=name))))
 
 
+@app.command(name="list")
+def list_(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> None:
+    """List the accounts, a line each: id, status, name."""
+    from sqlalchemy import select
+
+    from sekisho.accounts import AWS
+    from sekisho.store.tables import Account
+
+    with _opened(data_dir, database) as (opened, _), opened.read() as session:
+        for one in session.scalars(select(Account).where(Account.id != AWS).order_by(Account.id)):
+            print(f"{one.id}  {one.status}  {one.name}".rstrip())
+
+
 @app.command("set-quota")
 def set_quota(
     account: Annotated[str, typer.Option(help="The id of the account.")],
@@ -58,12 +71,11 @@ def set_quota(
 @contextmanager
 def _opened(data_dir: Path, database: str) -> "Iterator[tuple[db.Database, run.Options]]":
     """The database that the options name, if it has the schema of this program."""
+    from sekisho.cli import database as databases
     from sekisho.node import run
-    from sekisho.store import db, schema
+    from sekisho.store import schema
 
     options = run.Options(data_dir=data_dir, database=database)
-    if not database and not data_dir.is_dir():
-        raise ValueError(f"there is no data directory `{data_dir}`; start the server once, or name another with --data-dir")
-    with db.Database(options.url) as opened:
-        schema.refuse_mismatch(opened)
-        yield opened, options
+    with databases.opened(options) as found:
+        schema.refuse_mismatch(found)
+        yield found, options
