@@ -20,6 +20,7 @@ GLOBAL_KEYS = """
     PRINCIPAL    BOOL        PrincipalIsAWSService
     SESSION      STRING      SourceIdentity FederatedProvider AssumedRoot Ec2InstanceSourceVpc
     SESSION      IP_ADDRESS  Ec2InstanceSourcePrivateIPv4
+    SESSION      ARN         ChatbotSourceArn SignInSessionArn
     SESSION      DATE        TokenIssueTime
     SESSION      BOOL        MultiFactorAuthPresent
     SESSION      NUMERIC     MultiFactorAuthAge

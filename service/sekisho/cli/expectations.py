@@ -68,35 +68,7 @@ class Suite:
     sources: Mapping[str, Path]
 
 
-def files(places: list[Path]) -> list[Path]:
-    """The test files that are named, and those named `….test.yaml` in the folders that are."""
-    found = [file for place in places for file in (sorted(place.rglob("*.test.yaml")) if place.is_dir() else [place])]
-    if not found:
-        raise ValueError(f"no file named ….test.yaml in {', '.join(f'`{place}`' for place in places)}")
-    return found
-
-
-def read(path: Path, now: datetime) -> Suite:
-    """The questions of a file; Misplaced says where it is wrong."""
-    marked = marks.read(path)
-    content = _mapping(marked, marked.value)
-    _known(marked, content, _FILE)
-    account_id = str(content.get("account_id", ACCOUNT_ID))
-    folder = path.parent / str(content.get("account", "."))
-    definitions = {str(word): str(value) for word, value in _mapping(marked, content.get("define") or {}, "define").items()}
-    try:
-        account = directory.read(folder, account_id, definitions)
-        records = _Records(account_id, folder, account)
-    except (ValueError, SekishoError) as error:
-        raise marked.wrong(str(error), "account") from None
-    asked = content.get("questions")
-    if not isinstance(asked, list) or not asked:
-        raise marked.wrong("`questions` is no list of questions", "questions")
-    reader = _Reader(marked, records, str(content.get("resources", "")).replace(directory.ACCOUNT, account_id), now)
-    return Suite(path, tuple(reader.question(index) for index in range(len(asked))), records.programs, records.sources)
-
-
-class _Records:
+class Records:
     """The records of an account's files, by ids that are their names."""
 
     def __init__(self, account_id: str, folder: Path, account: directory.Account) -> None:
@@ -155,10 +127,44 @@ def _ids(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{kind}/{name}" for name in names)
 
 
+def files(places: list[Path]) -> list[Path]:
+    """The test files that are named, and those named `….test.yaml` in the folders that are."""
+    found = [file for place in places for file in (sorted(place.rglob("*.test.yaml")) if place.is_dir() else [place])]
+    if not found:
+        raise ValueError(f"no file named ….test.yaml in {', '.join(f'`{place}`' for place in places)}")
+    return found
+
+
+def read(path: Path, now: datetime) -> Suite:
+    """The questions of a file; Misplaced says where it is wrong."""
+    marked = marks.read(path)
+    content = _mapping(marked, marked.value)
+    _known(marked, content, _FILE)
+    account_id = str(content.get("account_id", ACCOUNT_ID))
+    folder = path.parent / str(content.get("account", "."))
+    definitions = {str(word): str(value) for word, value in _mapping(marked, content.get("define") or {}, "define").items()}
+    try:
+        account = directory.read(folder, account_id, definitions)
+        records = Records(account_id, folder, account)
+    except (ValueError, SekishoError) as error:
+        raise marked.wrong(str(error), "account") from None
+    prefix = str(content.get("resources", "")).replace(directory.ACCOUNT, account_id)
+    return suite(marked, records, prefix, now)
+
+
+def suite(marked: Marked, records: Records, prefix: str, now: datetime) -> Suite:
+    """The questions of a file, asked of records; `prefix` is what its resources begin with."""
+    asked = marked.value.get("questions")
+    if not isinstance(asked, list) or not asked:
+        raise marked.wrong("`questions` is no list of questions", "questions")
+    reader = _Reader(marked, records, prefix, now)
+    return Suite(marked.path, tuple(reader.question(index) for index in range(len(asked))), records.programs, records.sources)
+
+
 class _Reader:
     """Turns the questions of one file into inputs of the evaluator."""
 
-    def __init__(self, marked: Marked, records: _Records, prefix: str, now: datetime) -> None:
+    def __init__(self, marked: Marked, records: Records, prefix: str, now: datetime) -> None:
         self._marked, self._records, self._prefix, self._now = marked, records, prefix, now
         self._sessions = _mapping(marked, marked.value.get("sessions") or {}, "sessions")
 

@@ -26,6 +26,7 @@ def entry(key: str, *values: str, multivalued: bool = False) -> dict[str, Any]:
         "aws:PrincipalArn", "aws:PrincipalTag/team", "AWS:principaltag/Team", "aws:PrincipalAccount", "aws:userid", "aws:username",
         "aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "aws:TokenIssueTime", "aws:SourceIdentity", "aws:FederatedProvider",
         "aws:PrincipalOrgID", "aws:PrincipalIsAWSService", "aws:CurrentTime", "aws:EpochTime", "aws:ResourceAccount",
+        "aws:ResourceOrgID", "aws:ResourceOrgPaths", "aws:ChatbotSourceArn", "ec2:SourceInstanceArn", "lambda:SourceFunctionArn",
     ],
 )  # fmt: skip
 def test_what_the_principal_or_the_server_knows_cannot_be_given(refused: Refused, key: str) -> None:

@@ -328,3 +328,18 @@ def test_permission_is_on_the_source(house: House, refused: Refused, alice: Prin
     other = f"arn:aws:iam::{house.account_id}:group/g"
     assert refused("SimulatePrincipalPolicy", _as=caller, policy_source_arn=other, **fields)[0] == "AccessDenied"
     assert refused("SimulateCustomPolicy", _as=caller, policy_input_list=[allow("s3:*")], **fields)[0] == "AccessDenied"
+
+
+def test_a_policy_of_aws_is_everybodys_to_read_here_as_in_our_own_checks(house: House) -> None:
+    (result,) = custom(house, allow("iam:GetPolicy"), actions=("iam:GetPolicy",), resource_arns=["arn:aws:iam::aws:policy/Administrator"])
+    assert (result.eval_decision, dict(result.eval_decision_details)) == ("allowed", {})
+    reader = house.user("reader", allow("iam:GetPolicy"))
+    assert house.call("GetPolicy", _as=reader, policy_arn="arn:aws:iam::aws:policy/Administrator").policy.policy_name == "Administrator"
+
+
+def test_a_context_that_is_too_large_beside_the_principals_own_keys(alice: Principal, refused: Refused) -> None:
+    entries = [entry(f"orders:{number}", "x") for number in range(504)]
+    fields = {"policy_source_arn": alice.arn, "action_names": ["s3:GetObject"], "resource_arns": [KEY]}
+    assert decisions(alice.simulate("s3:GetObject", context_entries=entries[:503])) == [("s3:GetObject", "implicitDeny")]
+    said = "The simulation of s3:GetObject could not be carried out: a context has 513 condition keys; at most 512 are allowed"
+    assert refused("SimulatePrincipalPolicy", context_entries=entries, **fields) == ("PolicyEvaluation", said)

@@ -170,3 +170,13 @@ def test_which_tags_may_be_given_is_a_condition(house: House, refused: Refused) 
     house.call("TagUser", _as=caller, user_name="u", tags=tags(team="red"))
     assert refused("TagUser", _as=caller, user_name="u", tags=tags(team="blue"))[0] == "AccessDenied"
     assert refused("TagUser", _as=caller, user_name="u", tags=tags(team="red", cost="1"))[0] == "AccessDenied"
+
+
+def test_which_tags_may_be_taken_away_is_a_condition(house: House, refused: Refused) -> None:
+    house.call("CreateUser", user_name="u", tags=tags(team="red", cost="1"))
+    conditions = {"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}, "Null": {"aws:TagKeys": "false"}}
+    caller = house.user("caller", allow("iam:UntagUser", when=conditions))
+    assert refused("UntagUser", _as=caller, user_name="u", tag_keys=["team", "cost"])[0] == "AccessDenied"
+    assert refused("UntagUser", _as=caller, user_name="u", tag_keys=["cost"])[0] == "AccessDenied"
+    house.call("UntagUser", _as=caller, user_name="u", tag_keys=["team"])
+    assert [(tag.key, tag.value) for tag in house.call("ListUserTags", user_name="u").tags] == [("cost", "1")]

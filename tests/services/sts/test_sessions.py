@@ -212,6 +212,17 @@ def test_transitive_tags_go_down_the_chain_and_cannot_be_said_again(house: House
     assert may(house, house.assume(third, _as=house.assume(second, _as=session)))
 
 
+def test_inherited_tags_take_the_same_permission_as_given_ones(house: House, refused: Refused) -> None:
+    first, second = role(house, name="first"), role(house, trusting(house.account_id, "sts:AssumeRole"), name="second")
+    house.call("PutRolePolicy", role_name="first", policy_name="chain", policy_document=allow(*ALL))
+    tags = [{"key": "team", "value": "red"}]
+    session = house.assume(first, _as=assumer(house), tags=tags, transitive_tag_keys=["team"])
+    code, message = refused("AssumeRole", _as=session, role_arn=second, role_session_name="s2")
+    caller = f"arn:aws:sts::{house.account_id}:assumed-role/first/session"
+    assert (code, message) == ("AccessDenied", f"User: {caller} is not authorized to perform: sts:TagSession on resource: {second}")
+    house.assume(second, _as=house.assume(first, _as=assumer(house, "bob"), tags=tags))  # which are not passed on
+
+
 def test_a_source_identity_stays(house: House, refused: Refused) -> None:
     first, second = role(house, name="first"), role(house, name="second")
     house.call("PutRolePolicy", role_name="first", policy_name="chain", policy_document=allow(*ALL))
