@@ -27,7 +27,10 @@ _DECISIONS = {
 _RESTRICTIVE = ("allowed", "implicitDeny", "explicitDeny")
 """The least restrictive first."""
 
-_IDENTITY, _RESOURCE = "IAM Policy", "Resource Policy"  # the keys of EvalDecisionDetails
+_IDENTITY, _RESOURCE, _BOUNDARY = "IAM Policy", "Resource Policy", "Permissions Boundary Policy"
+"""Where policies come from, as EvalDecisionDetails and the statements say it, whatever words AWS's model has for it."""
+
+_SOURCES = {policy.Layer.RESOURCE: _RESOURCE, policy.Layer.TRUST: _RESOURCE, policy.Layer.BOUNDARY: _BOUNDARY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Simulation:
             eval_resource_name=resource,
             eval_resource_decision=_DECISIONS[decision.outcome],
             matched_statements=[
-                _statement(known[match.attached], match.statement.index, of_resource)
+                _statement(known[match.attached], match.statement.index, _SOURCES.get(match.layer, _IDENTITY))
                 for match in (_allowing(request, asked) if decision.allowed else decision.matched)
                 if match.attached in known
             ],
@@ -101,6 +104,8 @@ class Simulation:
         if request.owner != self.principal.account:
             shown.eval_decision_details[_IDENTITY] = _standing(self.identity, request)
             shown.eval_decision_details[_RESOURCE] = _resource_standing(of_resource, request)
+            if self.boundary is not None:
+                shown.eval_decision_details[_BOUNDARY] = _standing(self.boundary, request)
         return shown
 
 
@@ -174,14 +179,20 @@ def _missing(policies: Iterable[policy.Attached], request: policy.Request) -> li
     return [name for key, name in found.items() if key not in context]
 
 
-def _statement(source: SourcePolicy, index: int, of_resource: SourcePolicy | None) -> pb.Statement:
+def _statement(source: SourcePolicy, index: int, source_type: str) -> pb.Statement:
+    """A statement by its place. It begins where AWS's reader stands when it comes to it: behind the brace of the only statement, behind the
+    bracket of a list's first, behind the end of the one before; and ends behind its own brace.
+    """
     places = positions.locate(source.text)
-    start = places.at(("Statement", index))
-    _, end = json.JSONDecoder().raw_decode(source.text, start.offset)
-    stop = places.point(end)
+    ends = json.JSONDecoder()
+    begins = places.values["Statement",] + 1
+    if index:
+        _, begins = ends.raw_decode(source.text, places.values["Statement", index - 1])
+    _, end = ends.raw_decode(source.text, places.at(("Statement", index)).offset)
+    start, stop = places.point(begins), places.point(end)
     return pb.Statement(
         source_policy_id=source.id,
-        source_policy_type="resource" if source is of_resource else source.source_type,
+        source_policy_type=source_type,
         start_position=pb.Position(line=start.line, column=start.column),
         end_position=pb.Position(line=stop.line, column=stop.column),
     )
