@@ -16,7 +16,10 @@ from tests.harness import BY_NAME
 CREATE_USER = BY_NAME["CreateUser"].request
 ASSUME: dict[str, Any] = {"role_arn": "arn:aws:iam::111122223333:role/r", "role_session_name": "ab"}
 ONE = "1 validation error detected: "
-PATH = r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"
+WRONG_PATH = (
+    "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."
+)
+WRONG_NAME = "The specified value for {} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"
 TAG_KEY, TAG_VALUE = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+", r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
 TAG_KEYS = (
     "Member must have length less than or equal to 128, Member must have length greater than or equal to 1, "
@@ -24,7 +27,6 @@ TAG_KEYS = (
 )
 VERSION = r"satisfy regular expression pattern: v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"
 SESSION_NAME = r"satisfy regular expression pattern: [\w+=,.@-]*"
-NAME = r"satisfy regular expression pattern: [\w+=,.@-]+"
 
 
 def broken(request: Message) -> str:
@@ -41,16 +43,9 @@ def broken(request: Message) -> str:
             CREATE_USER(user_name=""),
             "Value at 'userName' failed to satisfy constraint: Member must have length greater than or equal to 1",
         ),
-        (CREATE_USER(user_name="a b"), f"Value at 'userName' failed to satisfy constraint: Member must {NAME}"),
-        (CREATE_USER(user_name="ann\n"), f"Value at 'userName' failed to satisfy constraint: Member must {NAME}"),
-        (CREATE_USER(user_name="é"), f"Value at 'userName' failed to satisfy constraint: Member must {NAME}"),
         (
             CREATE_USER(user_name="a" * 1000),
             "Value at 'userName' failed to satisfy constraint: Member must have length less than or equal to 64",
-        ),
-        (
-            CREATE_USER(user_name="a", path="x"),
-            rf"Value at 'path' failed to satisfy constraint: Member must satisfy regular expression pattern: {PATH}",
         ),
         (
             CREATE_USER(user_name="a", tags=[{"key": "k", "value": "v"}, {"key": "", "value": "v"}]),
@@ -117,6 +112,28 @@ def broken(request: Message) -> str:
 def test_what_is_wrong_is_said_as_aws_says_it(request_: Message, message: str) -> None:
     """IAM leaves the value out and says once what a list's items must be; STS quotes. Source: answers of AWS, recorded in February 2026."""
     assert broken(request_) == ONE + message
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (CREATE_USER(user_name="a b"), WRONG_NAME.format("userName")),
+        (CREATE_USER(user_name="ann\n"), WRONG_NAME.format("userName")),
+        (CREATE_USER(user_name="é"), WRONG_NAME.format("userName")),
+        (CREATE_USER(user_name="a b", path="x"), WRONG_PATH),
+        (BY_NAME["CreateGroup"].request(group_name="a/b"), WRONG_NAME.format("groupName")),
+        (CREATE_USER(user_name="a", path="x"), WRONG_PATH),
+        (BY_NAME["CreatePolicy"].request(policy_name="p", policy_document="{}", path="x/"), WRONG_PATH),
+        (BY_NAME["CreateVirtualMFADevice"].request(virtual_mfa_device_name="d", path="/test"), WRONG_PATH),
+        (
+            CREATE_USER(user_name="a b", path="/" * 513),
+            f"{ONE}Value at 'path' failed to satisfy constraint: Member must have length less than or equal to 512",
+        ),
+    ],
+)
+def test_iam_has_a_sentence_for_the_characters_of_names_and_paths(request_: Message, message: str) -> None:
+    """By itself, and only when nothing else is wrong. Source: an answer of AWS about a path, recorded in February 2026; users' reports."""
+    assert broken(request_) == message
 
 
 def test_all_violations_come_together_and_ten_at_the_most() -> None:

@@ -37,11 +37,12 @@ REASONS: dict[Difference, str] = {
     ("AssumeRole.Policy", "max", 2048, None): f"the documented limit of a session policy, which the model leaves out; {STS}",
     ("AssumeRole.PolicyArns", "max", 10, None): f"ten session policies are documented, the model has no limit; {STS}",
     ("AssumeRole.SourceIdentity", "max", 64, 256): f"documented as 2 to 64 characters; {STS}",
-    ("AssumeRole.RoleArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "a text that is no ARN is refused before anything is looked up",
-    ("AssumeRole.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as RoleArn",
+    ("AssumeRole.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): (
+        "a text that is no ARN is refused before anything is looked up"
+    ),
     ("GetFederationToken.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
-    ("GetFederationToken.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.RoleArn",
-    ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as RoleArn",
+    ("GetFederationToken.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
+    ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as PolicyArns",
 }
 
 SCALARS = {

@@ -153,4 +153,5 @@ def _account(kind: str, path: str, name: str, tags: Mapping[str, str], holdings:
         groups=(group,) if grouped else (),
         users=(one,) if kind == "user" else (),
         roles=(one,) if kind == "role" else (),
+        words=directory.Words({}),
     )

@@ -44,8 +44,8 @@ def list_(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> N
     """List the accounts, a line each: id, status, name."""
     from sqlalchemy import select
 
-    from sekisho.accounts import AWS
     from sekisho.store.tables import Account
+    from sekisho.world import AWS
 
     with _opened(data_dir, database) as (opened, _), opened.read() as session:
         for one in session.scalars(select(Account).where(Account.id != AWS).order_by(Account.id)):

@@ -26,6 +26,10 @@ PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
     Rules.LATIN: (_regex(r"[\t\n\r\x20-\xff]*"), r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
     Rules.TAG: (_tag, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"),
     Rules.TAG_KEY: (lambda text: text != "" and _tag(text), r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"),
+    Rules.XML: (
+        _regex(r"[\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+"),
+        r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
+    ),
     Rules.SESSION_NAME: (_regex(r"[A-Za-z0-9_+=,.@-]*"), r"[\w+=,.@-]*"),
     Rules.ACCOUNT_ID: (_regex(r"[0-9]{12}"), r"\d{12}"),
     Rules.POLICY_PATH: (_regex(r"/(?:[A-Za-z0-9.,+@=_-]+/)*"), r"((/[A-Za-z0-9\.,\+@=_-]+)*)/"),

@@ -7,6 +7,7 @@ A plan is made once for each message type and then only walked. All violations o
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from google.protobuf import descriptor
@@ -36,6 +37,8 @@ class Member:
     presence: bool
     repeated: bool
     quote: str
+    pattern: str
+    specified: str
     message: descriptor.Descriptor | None
     kept: bool = True
 
@@ -46,11 +49,20 @@ _QUOTED, _STARRED, _SILENT = " '{}'", " '***'", ""
 _SILENT_PACKAGE = "sekisho.api.iam.v1"
 """IAM says where a value is wrong, but not the value, which STS does: so AWS answered in 2026, whatever the constraint."""
 
+_SPECIFIED = {
+    Rules.NAME: "It must contain only alphanumeric characters and/or the following: +=,.@_-",
+    Rules.PATH: "It must begin and end with / and contain only alphanumeric characters and/or / characters.",
+}
+"""What IAM says of a name or path with a wrong character, by itself, once nothing else is wrong."""
+
+_SPECIFIED_VALUE = "The specified value for "
+
 
 @cache
 def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
     """The members of a message type that have something to check."""
     members = []
+    silent = message.file.package == _SILENT_PACKAGE
     for field in message.fields:
         rules = annotations.rules(field)
         if rules is not None and rules.pattern and rules.pattern not in PATTERNS:
@@ -63,7 +75,8 @@ def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
                 rules,
                 field.has_presence,
                 field.is_repeated,
-                _SILENT if message.file.package == _SILENT_PACKAGE else _STARRED if field.GetOptions().debug_redact else _QUOTED,
+                _SILENT if silent else _STARRED if field.GetOptions().debug_redact else _QUOTED,
+                *_special(field, rules, silent=silent),
                 inner,
                 kept=message.file.package != ASKED,
             )
@@ -71,16 +84,24 @@ def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
     return tuple(m for m in members if m.rules is not None or m.message is not None)
 
 
+def _special(field: descriptor.FieldDescriptor, rules: Rules | None, *, silent: bool) -> tuple[str, str]:
+    """The constraint of a field that has a sentence of its own, and the sentence; two empty texts for the others."""
+    if rules is None or not silent:
+        return "", ""
+    pattern = Rules.PATH if field.name == "path" else rules.pattern  # managed policies' have a pattern of their own
+    return (_pattern(rules), f"{_SPECIFIED_VALUE}{{}} is invalid. {_SPECIFIED[pattern]}") if pattern in _SPECIFIED else ("", "")
+
+
 def check(request: Message) -> None:
     """Raise ValidationError with every violation (ten at most) that the request has, in AWS's wording."""
     refuse_unknown_fields(request)
     if fine(request):
         return
-    found = []
-    for violation in _violations(request, ""):
-        found.append(violation)
-        if len(found) == _REPORTED:
-            break
+    found = list(islice(_violations(request, ""), _REPORTED))
+    specified = [violation for violation in found if violation.startswith(_SPECIFIED_VALUE)]
+    if specified and len(specified) == len(found):
+        raise ValidationError(specified[0])
+    found = [violation for violation in found if violation not in specified]
     if found:
         plural = "error" if len(found) == 1 else "errors"
         raise ValidationError(f"{len(found)} validation {plural} detected: {'; '.join(found)}")
@@ -107,7 +128,7 @@ def _violations(message: Message, prefix: str) -> Iterator[str]:
             broken = False
             for shown, rule in _broken(value, member.rules):
                 broken = True
-                yield _sentence(member.quote, shown, where, rule)
+                yield member.specified.format(where) if rule == member.pattern else _sentence(member.quote, shown, where, rule)
             # PostgreSQL has no such character; where a pattern refuses it, it has been named already.
             if member.kept and not broken and _holds_nul(value):
                 yield _sentence(member.quote, "…", where, "not contain the character U+0000")

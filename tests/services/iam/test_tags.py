@@ -130,7 +130,7 @@ def test_whoever_has_tags_must_exist(house: House, refused: Refused, kind: str) 
     arn = f"arn:aws:iam::{house.account_id}:{'policy' if kind == 'Policy' else 'mfa'}/none"
     none, sentence = {
         "Policy": ({"policy_arn": arn}, f"Policy {arn} was not found."),
-        "MFADevice": ({"serial_number": arn}, f"VirtualMFADevice with serial number {arn} doesn't exist."),
+        "MFADevice": ({"serial_number": arn}, f"MFA Device with serial number {arn} does not exist."),
         "InstanceProfile": ({"instance_profile_name": "none"}, "Instance Profile none cannot be found."),
     }.get(kind, ({f"{kind.lower()}_name": "none"}, f"The {kind.lower()} with name none cannot be found."))
     assert refused(f"Tag{kind}", tags=tags(k="v"), **none) == ("NoSuchEntity", sentence)

@@ -178,11 +178,28 @@ def test_trust_sees_the_tags_and_the_name_that_are_asked_for(house: House, refus
         ),
         ({"tags": [{"key": "aws:team", "value": "1"}]}, "Tag keys beginning with aws: are reserved for system use."),
         ({"tags": [{"key": "AWS:team", "value": "1"}]}, "Tag keys beginning with aws: are reserved for system use."),
-        ({"transitive_tag_keys": ["team"]}, "One of the specified transitive tag keys does not have a matching tag key."),
+        ({"transitive_tag_keys": ["team"]}, "The specified transitive tag key must be included in the requested tags."),
     ],
 )
 def test_tags_that_no_session_has(house: House, refused: Refused, fields: dict[str, Any], message: str) -> None:
-    assert refused("AssumeRole", _as=assumer(house), role_arn=role(house), role_session_name="s1", **fields) == ("ValidationError", message)
+    """Source: answers of AWS, recorded on 2025-04-10."""
+    said = ("InvalidParameterValue", message)
+    assert refused("AssumeRole", _as=assumer(house), role_arn=role(house), role_session_name="s1", **fields) == said
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "nothing-valid-in-here",
+        "arn::b:::something/test-role",
+        "arn:a::::something/test-role",
+        "arn:a:::something/test-role",
+        "arn:a:a::aaaaaaaaaa:",
+    ],
+)
+def test_a_role_arn_that_is_none_is_invalid(house: House, refused: Refused, arn: str) -> None:
+    """Source: answers of AWS, recorded on 2025-07-21."""
+    assert refused("AssumeRole", _as=assumer(house), role_arn=arn, role_session_name="s1") == ("ValidationError", f"{arn} is invalid")
 
 
 def test_session_tags_stand_over_the_roles_own(house: House) -> None:
@@ -203,7 +220,7 @@ def test_transitive_tags_go_down_the_chain_and_cannot_be_said_again(house: House
     session = house.assume(first, _as=assumer(house), tags=tags, transitive_tag_keys=["Team"])
     assert may(house, house.assume(second, _as=session))
     assert refused("AssumeRole", _as=session, role_arn=second, role_session_name="s2", tags=[{"key": "tEAM", "value": "green"}]) == (
-        "ValidationError",
+        "InvalidParameterValue",
         "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
     )
     third = role(house, name="third")

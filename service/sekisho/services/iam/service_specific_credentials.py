@@ -17,7 +17,7 @@ from sekisho.calls.call import Call
 from sekisho.credentials import key_ids
 from sekisho.operations import RESOURCES, Resource, operation, resource
 from sekisho.services.iam import entities, quotas, users
-from sekisho.services.iam.errors import InvalidInput, NoSuchEntity, NotSupportedService
+from sekisho.services.iam.errors import InvalidInput, NoSuchEntity
 from sekisho.store.tables import ServiceCredential, User
 
 _PASSWORD_SERVICES = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
@@ -114,7 +114,7 @@ def delete_service_specific_credential(
 
 def _refuse_unsupported(service: str) -> None:
     if service not in _PASSWORD_SERVICES + _BEARER_SERVICES:
-        raise NotSupportedService(f"The service {service[:128]} is not supported.")
+        raise NoSuchEntity(f"No such service {service[:128]} is supported for Service Specific Credentials")
 
 
 def _new_password(*, bearer: bool) -> str:

@@ -4,9 +4,11 @@ A statement is named by its policy and its place in the text. Beside AWS's simul
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from sekisho import arn, policy, world
 from sekisho.api.iam.v1 import simulations_pb2 as pb
@@ -28,7 +30,10 @@ _DECISIONS = {
 _RESTRICTIVE = ("allowed", "implicitDeny", "explicitDeny")
 """The least restrictive first."""
 
-_IDENTITY, _RESOURCE = "IAM Policy", "Resource Policy"  # the keys of EvalDecisionDetails
+_IDENTITY, _RESOURCE, _BOUNDARY = "IAM Policy", "Resource Policy", "Permissions Boundary Policy"
+"""Where policies come from, as EvalDecisionDetails and the statements say it, whatever words AWS's model has for it."""
+
+_SOURCES = {policy.Layer.RESOURCE: _RESOURCE, policy.Layer.TRUST: _RESOURCE, policy.Layer.BOUNDARY: _BOUNDARY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ class Simulation:
             eval_resource_name=request.resource,
             eval_resource_decision=_DECISIONS[decision.outcome],
             matched_statements=[
-                _statement(known[match.attached], match.statement.index, of_resource)
+                _statement(known[match.attached], match.statement.index, _SOURCES.get(match.layer, _IDENTITY))
                 for match in (_allowing(request, asked) if decision.allowed else decision.matched)
                 if match.attached in known
             ],
@@ -122,6 +127,8 @@ class Simulation:
             shown.eval_decision_details[_IDENTITY] = _standing(self.identity, request)
             group = (of_resource,) if of_resource is not None else ()
             shown.eval_decision_details[_RESOURCE] = _standing(group, request, policy.Layer.RESOURCE)
+            if self.boundary is not None:
+                shown.eval_decision_details[_BOUNDARY] = _standing(self.boundary, request)
         return shown
 
 
@@ -161,11 +168,25 @@ def _standing(group: Iterable[SourcePolicy], request: policy.Request, layer: pol
     return _DECISIONS[policy.standing(_attached(group), request, layer=layer).outcome]
 
 
-def _statement(source: SourcePolicy, index: int, of_resource: SourcePolicy | None) -> pb.Statement:
-    start, stop = positions.extent(source.text, ("Statement", index))
+@lru_cache(maxsize=32)  # a policy is located once, however many statements of it are shown
+def _located(text: str) -> positions.Positions:
+    return positions.locate(text)
+
+
+def _statement(source: SourcePolicy, index: int, source_type: str) -> pb.Statement:
+    """A statement by its place. It begins where AWS's reader stands when it comes to it: behind the brace of the only statement, behind the
+    bracket of a list's first, behind the end of the one before; and ends behind its own brace.
+    """
+    places = _located(source.text)
+    ends = json.JSONDecoder()
+    begins = places.values["Statement",] + 1
+    if index:
+        _, begins = ends.raw_decode(source.text, places.values["Statement", index - 1])
+    _, end = ends.raw_decode(source.text, places.at(("Statement", index)).offset)
+    start, stop = places.point(begins), places.point(end)
     return pb.Statement(
         source_policy_id=source.id,
-        source_policy_type="resource" if source is of_resource else source.source_type,
+        source_policy_type=source_type,
         start_position=pb.Position(line=start.line, column=start.column),
         end_position=pb.Position(line=stop.line, column=stop.column),
     )

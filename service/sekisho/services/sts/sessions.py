@@ -13,10 +13,11 @@ from sekisho.calls import permission, request_keys
 from sekisho.calls.call import Call
 from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
-from sekisho.errors import AccessDenied, Unimplemented, ValidationError
+from sekisho.errors import AccessDenied, InvalidArn, Unimplemented, ValidationError
 from sekisho.operations import Resource, operation
 from sekisho.services.sts import session_policies
 from sekisho.services.sts import session_tokens as session_tokens_of_users
+from sekisho.services.sts.errors import InvalidParameterValue
 from sekisho.world import NO_KEYS, Keys, PrincipalRecord, SessionFacts
 
 DEFAULT_SECONDS = 3600
@@ -76,6 +77,10 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
 
 def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
     """What is refused for every role; asked first, so that the answer does not tell whether there is such a role."""
+    try:
+        arn.parse(request.role_arn)
+    except InvalidArn:
+        raise ValidationError(f"{request.role_arn} is invalid") from None
     if call.caller.principal.kind == "root":
         raise AccessDenied("Roles may not be assumed by root accounts.")
     session_policies.refuse_token_size(request)
@@ -130,12 +135,12 @@ def _tags(request: pb.AssumeRoleRequest, before: SessionFacts) -> tuple[Mapping[
     inherited = {key: value for key, value in before.tags.items() if key.lower() in {kept.lower() for kept in before.transitive}}
     again = [folded[key.lower()] for key in inherited if key.lower() in folded]
     if again:
-        raise ValidationError(
+        raise InvalidParameterValue(
             "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session."
         )
     unknown = [key for key in request.transitive_tag_keys if key.lower() not in folded]
     if unknown:
-        raise ValidationError("One of the specified transitive tag keys does not have a matching tag key.")
+        raise InvalidParameterValue("The specified transitive tag key must be included in the requested tags.")
     return given | inherited, frozenset(inherited) | frozenset(folded[key.lower()] for key in request.transitive_tag_keys)
 
 
