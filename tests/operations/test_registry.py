@@ -16,7 +16,7 @@ from sekisho.api.annotations.v1 import annotations_pb2
 from sekisho.calls import authenticate, pipeline
 from sekisho.calls.call import Call, Peer
 from sekisho.errors import SekishoError
-from sekisho.node.worker import PACKAGES
+from sekisho.node.roles import ROLES
 from sekisho.operations import OPERATIONS, RESOURCES, Operation, Resource, annotations, operation, resource, unanswered
 from sekisho.operations.annotations import Access
 from sekisho.store.tables import Account, AuditRecord
@@ -25,7 +25,7 @@ from tests.harness import House
 
 
 def test_every_rpc_has_its_function_and_every_kind_its_resolver() -> None:
-    assert unanswered(PACKAGES) == []
+    assert unanswered(ROLES["all"].services) == []
     assert len(OPERATIONS) > 70
     for path, found in OPERATIONS.items():
         assert path.endswith(f"/{found.name}")

@@ -26,7 +26,7 @@ from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauth
 from sekisho.operations import PREPARATIONS, Operation, validation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes
-from sekisho.store.db import WriteConflict, remaining
+from sekisho.store.db import Database, WriteConflict, remaining
 
 DEFAULT_SECONDS = 30.0
 """How long a call may take whose caller set no deadline, and at the most."""
@@ -95,15 +95,16 @@ def _parsed(operation: Operation, body: bytes | Message) -> Message:
 
 def _write(call: Call, request: Message, subject: Any) -> Reply:
     """Once more when another write took the same name or row meanwhile: then the function sees it and says what AWS says."""
+    primary = call.node.primary  # before anything is done for nothing
     try:
-        return _write_once(call, request, subject)
+        return _write_once(call, request, subject, primary)
     except WriteConflict:
-        return _write_once(replace(call, acting=None, point=None), request, subject)
+        return _write_once(replace(call, acting=None, point=None), request, subject, primary)
 
 
-def _write_once(call: Call, request: Message, subject: Any) -> Reply:
+def _write_once(call: Call, request: Message, subject: Any, primary: Database) -> Reply:
     _prepare(call, request, subject)
-    with call.node.database.write((subject.account_id,), deadline=call.deadline, first=changes.LATEST) as session:
+    with primary.write((subject.account_id,), deadline=call.deadline, first=changes.LATEST) as session:
         call.database_session = session
         touched = changes.Touched(session)
         _authorized(call, request, subject, newest=True)

@@ -14,7 +14,7 @@ from sekisho.cli.connection import DataDir
 from sekisho.cli.serve import Database
 
 if TYPE_CHECKING:  # the server is loaded by the commands that are of it
-    from sekisho.node import run
+    from sekisho.node.options import Options
     from sekisho.store import db
 
 app = typer.Typer(name="account", no_args_is_help=True, rich_markup_mode=None, help="Accounts, made beside the server.")
@@ -33,10 +33,10 @@ def create(
 ) -> None:
     """Make a new, empty account and print it with its root access key as JSON. The secret is shown only now."""
     from sekisho import accounts
-    from sekisho.node import run
+    from sekisho.node.prepare import key_ring
 
     with _opened(data_dir, database) as (opened, options):
-        print(json.dumps(asdict(accounts.create(opened, run.key_ring(opened, options), name=name))))
+        print(json.dumps(asdict(accounts.create(opened, key_ring(opened, options), name=name))))
 
 
 @app.command("set-quota")
@@ -56,12 +56,12 @@ def set_quota(
 
 
 @contextmanager
-def _opened(data_dir: Path, database: str) -> "Iterator[tuple[db.Database, run.Options]]":
+def _opened(data_dir: Path, database: str) -> "Iterator[tuple[db.Database, Options]]":
     """The database that the options name, if it has the schema of this program."""
-    from sekisho.node import run
+    from sekisho.node.options import Options
     from sekisho.store import db, schema
 
-    options = run.Options(data_dir=data_dir, database=database)
+    options = Options(data_dir=data_dir, database=database)
     if not database and not data_dir.is_dir():
         raise ValueError(f"there is no data directory `{data_dir}`; start the server once, or name another with --data-dir")
     with db.Database(options.url) as opened:

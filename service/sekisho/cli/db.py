@@ -53,7 +53,7 @@ def check(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> N
 @contextmanager
 def _opened(url: str, data_dir: Path) -> "Iterator[db.Database]":
     """The database of a URL, or the one in the data directory."""
-    from sekisho.node.run import Options
+    from sekisho.node.options import Options
     from sekisho.store import db
 
     options = Options(data_dir=data_dir, database=url)

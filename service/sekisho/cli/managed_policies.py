@@ -26,7 +26,7 @@ def import_(
     data_dir: DataDir = connection.DATA_DIR,
 ) -> None:
     """Bring in the policies of a file, all or none. One that is there already gets a new version, in force at once for all who have it."""
-    from sekisho.node import run
+    from sekisho.node.options import Options
     from sekisho.services.iam import managed_policies
     from sekisho.services.iam.managed_policies import files
     from sekisho.store import db, schema
@@ -34,6 +34,6 @@ def import_(
     policies = files.read(file.read_text("utf-8"))
     if not database and not data_dir.is_dir():
         raise ValueError(f"there is no data directory `{data_dir}`; start the server once, or name another with --data-dir")
-    with db.Database(run.Options(data_dir=data_dir, database=database).url) as opened:
+    with db.Database(Options(data_dir=data_dir, database=database).url) as opened:
         schema.refuse_mismatch(opened)
         print(f"{managed_policies.put(opened, policies, imported=True)} of {len(policies)} policies changed")

@@ -14,7 +14,7 @@ from sekisho.cli.connection import Audience, DataDir
 from sekisho.cli.examples import example
 
 if TYPE_CHECKING:
-    from sekisho.node.run import Endpoints
+    from sekisho.node.options import Endpoints
 
 Database = Annotated[
     str,
@@ -63,8 +63,9 @@ def serve(
     """
     from sekisho.edges import aws
     from sekisho.node import run
+    from sekisho.node.options import Options
 
-    options = run.Options(
+    options = Options(
         data_dir=data_dir,
         database=database,
         grpc=grpc,

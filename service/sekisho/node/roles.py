@@ -1,0 +1,49 @@
+"""What a node is for: which services it answers, over which edges, in how many threads, and whether it writes."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sekisho.edges.lanes import Lanes
+from sekisho.operations import unanswered
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """The threads of an edge: for decisions, and for everything else."""
+
+    decide: int
+    control: int
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One role. `services` are folders of `sekisho.services`; a node that does not write neither migrates nor makes a first account."""
+
+    services: tuple[str, ...]
+    edges: Mapping[str, Threads]
+    writes: bool
+
+    def load(self) -> None:
+        """Fill the registry with the functions of the services; TypeError when an rpc of theirs has none."""
+        for service in self.services:
+            importlib.import_module(f"sekisho.services.{service}")
+        if missing := unanswered(self.services):
+            raise TypeError(f"without a function or resolver: {', '.join(missing)}")
+
+    def lanes(self, edge: str) -> Lanes:
+        """The threads of an edge of this role."""
+        threads = self.edges[edge]
+        return Lanes(edge, decide=threads.decide, control=threads.control)
+
+
+GRPC = "grpc"
+HTTP = "http"
+
+ROLES: Mapping[str, Role] = {
+    "all": Role(
+        services=("authorize", "iam", "sts"),
+        edges={GRPC: Threads(decide=6, control=12), HTTP: Threads(decide=2, control=2)},
+        writes=True,
+    ),
+}
