@@ -1,9 +1,10 @@
 """`sekisho account`: accounts, made beside the server by whoever holds its database and key ring."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from sekisho.cli import connection
 from sekisho.cli.connection import DataDir
-from sekisho.cli.serve import Database
+from sekisho.cli.serve import Database, MasterKeyCommand, MasterKeyFile
 
 if TYPE_CHECKING:  # the server is loaded by the commands that are of it
     from sekisho.node.options import Options
@@ -30,13 +31,18 @@ def create(
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
     database: Database = "",
     data_dir: DataDir = connection.DATA_DIR,
+    master_key_file: MasterKeyFile = None,
+    master_key_command: MasterKeyCommand = "",
 ) -> None:
     """Make a new, empty account and print it with its root access key as JSON. The secret is shown only now."""
     from sekisho import accounts
+    from sekisho.node import master_key
     from sekisho.node.prepare import key_ring
 
+    key = master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command)
     with _opened(data_dir, database) as (opened, options):
-        print(json.dumps(asdict(accounts.create(opened, key_ring(opened, options), name=name))))
+        ring = key_ring(opened, replace(options, master_key=key))
+        print(json.dumps(asdict(accounts.create(opened, ring, name=name))))
 
 
 @app.command("set-quota")
