@@ -47,9 +47,10 @@ def test_a_database_that_postgresql_does_not_have_is_named(postgres_url: str) ->
 
 
 def test_accounts_are_listed(tmp_path: Path) -> None:
-    from sekisho.node import run
+    from sekisho.node.options import Options
+    from sekisho.node.prepare import prepare
 
-    run.prepare(run.Options(data_dir=tmp_path / "data", account_id="111122223333"))
+    prepare(Options(data_dir=tmp_path / "data", account_id="111122223333"))
     assert sekisho("account", "list", "--data-dir", tmp_path / "data").stdout == "111122223333  ACTIVE  root\n"
     sekisho("account", "create", "--name", "branch", "--data-dir", tmp_path / "data")
     second = sekisho("account", "list", "--data-dir", tmp_path / "data").stdout.splitlines()

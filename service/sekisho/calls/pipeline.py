@@ -28,7 +28,7 @@ from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauth
 from sekisho.operations import PREPARATIONS, Operation, validation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes
-from sekisho.store.db import WriteConflict, remaining
+from sekisho.store.db import Database, WriteConflict, remaining
 from sekisho.world import Subject
 
 DEFAULT_SECONDS = 30.0
@@ -145,16 +145,17 @@ def _recorded(call: Call) -> Iterator[list[Message]]:
 
 def _write(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Once more when another write took the same name or row meanwhile: then the function sees it and says what AWS says."""
+    primary = call.node.primary  # before anything is done for nothing
     try:
-        return _write_once(call, request, subject)
+        return _write_once(call, request, subject, primary)
     except WriteConflict:
-        return _write_once(replace(call, acting=None, point=None), request, subject)
+        return _write_once(replace(call, acting=None, point=None), request, subject, primary)
 
 
-def _write_once(call: Call, request: Message, subject: Subject | None) -> Reply:
+def _write_once(call: Call, request: Message, subject: Subject | None, primary: Database) -> Reply:
     _prepare(call, request, subject)
     accounts = (subject.account_id,) if subject is not None else ()
-    with call.node.database.write(accounts, deadline=call.deadline, first=changes.LATEST) as session:
+    with primary.write(accounts, deadline=call.deadline, first=changes.LATEST) as session:
         call.database_session = session
         touched = changes.Touched(session)
         _authorized(call, request, subject, newest=True)

@@ -6,6 +6,8 @@ Orders = queue.SimpleQueue[str]
 """Orders in the sequence in which they came; a signal's handler may put one at any moment."""
 
 STOP = "stop"
+RELOAD = "reload"
+"""Read the certificates again."""
 
 
 def ending(grace: float) -> float:

@@ -11,16 +11,18 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 import structlog
 
+from sekisho.edges.http.listener import Edge
 from sekisho.errors import FailedPrecondition
 from sekisho.node import logs
-from sekisho.node.orders import STOP, Orders, ending
-from sekisho.node.worker import Listen, worker
+from sekisho.node.options import Options
+from sekisho.node.orders import RELOAD, STOP, Orders, ending
+from sekisho.node.worker import worker
 
 START = 60.0
 """Seconds that a worker may take to start."""
@@ -67,6 +69,14 @@ class _Place:
             pass  # it is dead, or dying
         return False
 
+    def tell(self, order: str) -> None:
+        """Pass an order on."""
+        try:
+            if self.pipe is not None:
+                self.pipe.send_bytes(order.encode())
+        except OSError:
+            pass  # it is dead, or dying; who comes after it reads all anew
+
     def vacate(self, now: float) -> None:
         """The worker has died: say when the next one comes."""
         served = self.serving is not None
@@ -85,10 +95,10 @@ class _Place:
 class Workers:
     """Workers on the same ports; `grace` are the seconds that calls under way have when they stop."""
 
-    def __init__(self, listen: Listen, count: int, *, grace: float, metrics: Callable[[int], str]) -> None:
-        self._listen, self._grace, self._metrics = listen, grace, metrics
+    def __init__(self, options: Options, *, edges: tuple[Edge, ...], grace: float) -> None:
+        self._options, self._edges, self._grace = options, edges, grace
         self._context = multiprocessing.get_context("spawn")
-        self._places = [_Place(index) for index in range(count)]
+        self._places = [_Place(index) for index in range(options.workers)]
 
     def run(self, ready: Callable[[], None], orders: Orders) -> None:
         """Until the order to stop: all workers run. WorkerFailed when one does not come up the first time."""
@@ -97,8 +107,10 @@ class Workers:
                 self._start(place)
             if self._all_serve(orders):
                 ready()
-                while _next(orders) != STOP:
+                while (order := _next(orders)) != STOP:
                     for place in self._places:
+                        if order == RELOAD:
+                            place.tell(RELOAD)
                         self._look_after(place)
         finally:
             self._end()
@@ -117,8 +129,8 @@ class Workers:
 
     def _start(self, place: _Place) -> None:
         ours, theirs = self._context.Pipe()
-        listen = replace(self._listen, index=place.index, metrics=self._metrics(place.index))
-        process = self._context.Process(target=spawned, args=(listen, theirs, self._grace), name=f"sekisho-worker-{place.index}")
+        arguments = (self._options, place.index, self._edges, theirs, self._grace)
+        process = self._context.Process(target=spawned, args=arguments, name=f"sekisho-worker-{place.index}")
         place.started, place.pipe = time.monotonic(), ours
         try:
             process.start()
@@ -166,14 +178,14 @@ def _next(orders: Orders) -> str | None:
         return None
 
 
-def spawned(listen: Listen, pipe: Connection, grace: float) -> None:
+def spawned(options: Options, index: int, edges: tuple[Edge, ...], pipe: Connection, grace: float) -> None:
     """The body of a worker process; it ends with its parent."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the parent tells when to stop
-    logs.configure()
+    logs.configure(options.log_format, options.log_level)
     orders: Orders = queue.SimpleQueue()
     threading.Thread(target=_obey, args=(pipe, orders, grace), name="obey", daemon=True).start()
-    worker(listen, ready=lambda: pipe.send_bytes(_SERVING), orders=orders, grace=grace)
+    worker(options, index, edges=edges, ready=lambda: pipe.send_bytes(_SERVING), orders=orders, grace=grace)
 
 
 def _obey(pipe: Connection, orders: Orders, grace: float) -> None:

@@ -102,13 +102,15 @@ R = TypeVar("R", bound=Callable[[Any, Any, str], Resource])
 P = TypeVar("P", bound=Callable[[Any, Any], Callable[[], Any]])
 
 
-def load() -> tuple[str, ...]:
-    """Import every module of every service, which fills the registry; the services' packages, by name.
+def load(packages: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Import every module of these services, or of all there are, which fills the registry; the services' packages, by name.
 
     TypeError names the rpcs that no function answers and the kinds of resources that no resolver finds.
     """
-    root = importlib.import_module(SERVICES)
-    packages = tuple(sorted(module.name for module in pkgutil.iter_modules(root.__path__) if module.ispkg))
+    if packages is None:
+        root = importlib.import_module(SERVICES)
+        packages = sorted(module.name for module in pkgutil.iter_modules(root.__path__) if module.ispkg)
+    packages = tuple(packages)
     for package in packages:
         for name in _modules(f"{SERVICES}.{package}"):
             importlib.import_module(name)

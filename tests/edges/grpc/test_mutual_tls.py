@@ -15,9 +15,12 @@ from sekisho.calls import proofs, workloads
 from sekisho.calls.call import Call, Peer
 from sekisho.client import TLS, Client, Credentials, Unauthenticated, Unavailable
 from sekisho.edges.grpc.handlers import peer
+from sekisho.edges.grpc.server import Server
 from sekisho.errors import InvalidArgument
-from sekisho.node.run import Options, prepare
-from sekisho.node.worker import Listen, Server
+from sekisho.node.certificates import Certificates
+from sekisho.node.options import Options
+from sekisho.node.prepare import prepare
+from sekisho.node.roles import GRPC, ROLES
 from sekisho.sigv4 import ExpiredToken
 from tests.certificates import NOW, Authority
 from tests.cli.command import environment
@@ -57,19 +60,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         made.call("PutRolePolicy", role_name="order-service", policy_name="p", policy_document=allow("authorize:Authorize"))
         lines = {ORDERS: "role/shop/order-service", ALICE: "user/alice", GONE: "user/gone"}
         text = "\n".join(f"{name}: arn:aws:iam::{made.account_id}:{principal}" for name, principal in lines.items())
-        own = authority.server()
-        listen = Listen(
-            grpc="127.0.0.1:0",
-            http="",
-            url="",
-            data_dir=folder,
-            audience="sekisho",
-            certificate=own.certificate,
-            key=own.key,
-            client_ca=authority.certificate,
-            workloads=workloads.parse(text),
-        )
-        with Server(made.node, listen, grace=1.0) as server:
+        (folder / "ca.pem").write_bytes(authority.certificate)
+        credentials = Certificates(*authority.server().write(folder, "own"), folder / "ca.pem").over_grpc()
+        lanes, known = ROLES["all"].lanes(GRPC), workloads.parse(text)
+        with Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0) as server:
             yield Served(made, authority, folder / "clients", f"127.0.0.1:{server.port}", alice)
 
 
