@@ -20,8 +20,9 @@ from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
 from sekisho.operations import Operation
 from sekisho.operations.annotations import Access
-from sekisho.store import db
+from sekisho.store import changes, db
 from sekisho.store.changes import Point
+from sekisho.store.tables import Base
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,10 @@ class Call:
                 raise Internal(f"{self.operation.name} runs without a transaction")
             self.database_session = self.snapshot()
         return self.database_session
+
+    def add(self, row: Base) -> None:
+        """Have a new row written with the call."""
+        changes.add(self.session, row)
 
     @property
     def reads(self) -> bool:

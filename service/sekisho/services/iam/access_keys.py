@@ -38,7 +38,7 @@ def create_access_key(call: Call, request: pb.CreateAccessKeyRequest) -> pb.Crea
         status="Active",
         created_at=call.now,
     )
-    call.session.add(row)
+    call.add(row)
     shown = pb.AccessKey(
         user_name=_shown_name(owner),
         access_key_id=row.id,

@@ -71,7 +71,7 @@ def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRe
         trust_policy=_trust(request.aws_service_name),
         max_session_seconds=3600,
     )
-    call.session.add(row)
+    call.add(row)
     call.session.flush()
     return pb.CreateServiceLinkedRoleResponse(role=roles.described(call, row))
 
@@ -83,7 +83,7 @@ def delete_service_linked_role(call: Call, request: pb.DeleteServiceLinkedRoleRe
     if not entities.is_service_linked(row):
         raise NoSuchEntity(f"The role with name {request.role_name} is not a service-linked role.")
     id_ = f"task{row.path}{row.name}/{uuid.uuid4()}"
-    call.session.add(DeletionTask(id=id_, account_id=call.account_id, role_arn=entities.arn_of(row), deleted_at=call.now))
+    call.add(DeletionTask(id=id_, account_id=call.account_id, role_arn=entities.arn_of(row), deleted_at=call.now))
     tags.clear(call, row)
     call.session.delete(row)
     return pb.DeleteServiceLinkedRoleResponse(deletion_task_id=id_)
