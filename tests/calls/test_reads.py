@@ -129,10 +129,10 @@ def test_memory_that_is_newer_than_the_snapshot_of_a_call_is_not_shown(nodes: tu
     world = reader.node.world
     with reader.node.database.read(first=changes.LATEST) as session:
         asked = (reader.account_id, "user", "ann", session, lambda: session)
-        assert world.entity(*asked) is not None
+        assert world.get_entity(*asked) is not None
         writer.call("TagUser", user_name="ann", tags=[{"key": "secret", "value": "x"}])
         assert shown(reader).tags  # the memory has it
-        old = world.entity(*asked)
+        old = world.get_entity(*asked)
         assert old is not None
         assert dict(old.tags) == {}
     assert shown(reader).tags

@@ -17,7 +17,7 @@ from sekisho.errors import Unauthenticated
 from sekisho.journal.last_use import Use
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
 from sekisho.store.changes import Point
-from sekisho.world import AccountRecord, Acting, InactiveAccount, SessionFacts, Subject, UnknownPrincipal
+from sekisho.world import AccountRecord, Acting, InactiveAccount, KeyRecord, SessionFacts, Subject, UnknownPrincipal
 
 FAILED = Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
 
@@ -92,12 +92,12 @@ def proven(call: Call, proof: Proof) -> Subject:
         proof.verify(opened.credentials.secret_access_key, call.now)
         found = _of_session(opened.session, signed.access_key_id)
     else:
-        key = call.node.world.key(signed.access_key_id)
-        if key is None or key.status != "Active":
+        key = call.node.world.get_record(signed.access_key_id)
+        if not isinstance(key, KeyRecord) or key.status != "Active":
             raise InvalidClientTokenId
         proof.verify(key.secret, call.now)
         found = Subject(key.owner_id, key.account_id, key.id)
-    account = call.node.world.record(found.account_id)
+    account = call.node.world.get_record(found.account_id)
     if isinstance(account, AccountRecord) and account.status != "ACTIVE":
         raise sigv4.OptInRequired
     used = found.id if found.session is not None and found.session.kind == "assumed-role" else signed.access_key_id
@@ -113,23 +113,23 @@ def _certified(call: Call) -> Subject | None:
         return None
     if not workload.not_before <= call.now <= workload.not_after:  # a connection may outlive the certificate that opened it
         raise sigv4.ExpiredToken("The client's certificate is not valid now.")
-    id_ = call.node.world.id_of_arn(workload.arn)
-    if id_ is None:
+    named = arn.entity(workload.arn)
+    id_ = call.node.world.get_id(named) if named is not None else None
+    if named is None or id_ is None:
         raise InvalidClientTokenId
-    account = arn.account_of(workload.arn)
-    if not id_.startswith("AROA"):
-        return Subject(id_, account)
+    if named.kind != "role":
+        return Subject(id_, named.account)
     call.node.last_use.note(id_, Use(call.now, call.operation.service, "local"))
     # Issued with its certificate: a deny on aws:TokenIssueTime ends it until there is a newer one.
     issued, ends = workload.not_before, workload.not_after
-    return Subject(id_, account, session=SessionFacts("assumed-role", workload.session_name, issued_at=issued, expires_at=ends))
+    return Subject(id_, named.account, session=SessionFacts("assumed-role", workload.session_name, issued_at=issued, expires_at=ends))
 
 
 def acting(call: Call, who: Subject) -> tuple[Acting, Point]:
     """The caller, composed. Its key and its principal are looked at again: between the proof and here the world may have moved on."""
     if who.session is None and who.access_key_id:
-        key = call.node.world.key(who.access_key_id)
-        if key is None or key.status != "Active":
+        key = call.node.world.get_record(who.access_key_id)
+        if not isinstance(key, KeyRecord) or key.status != "Active":
             raise InvalidClientTokenId
     try:
         return call.node.world.acting(who, call.now)

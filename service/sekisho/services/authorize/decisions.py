@@ -8,7 +8,7 @@ from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import InvalidArgument, SekishoError
-from sekisho.memory.cache import Reader
+from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import keys as condition_keys
 from sekisho.policy import validate
@@ -137,7 +137,7 @@ def _subject_or_error(call: Call, request: pb.AuthorizeRequest) -> Subject | Sek
 
 def _acting_or_error(who: Subject, reader: Reader, call: Call) -> Acting | SekishoError:
     try:
-        return acting(who, reader.record, call.now)
+        return acting(who, reader.get_record, call.now)
     except SekishoError as error:
         return error
 

@@ -159,7 +159,7 @@ def _caller(call: Call) -> User:
     if call.caller.principal.kind != "user":
         raise InvalidUserType("Only IAM Users can change their own password.")
     user = _user(call, "")
-    password_policies.permit(call, entities.seen(call, user))
+    password_policies.permit(call, entities.resource_of_arn(call, "user", entities.arn_of(user)))
     return user
 
 

@@ -63,7 +63,7 @@ def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRe
     name = _name(request.aws_service_name, request.custom_suffix)
     if len(name) > _NAME_LENGTH:
         raise InvalidInput(f"The name {name} of the role would have more than {_NAME_LENGTH} characters.")
-    if entities.lookup(call, Role, name) is not None:
+    if call.row(Role, name) is not None:
         raise InvalidInput(f"Service role name {name} has been taken in this account, please try a different suffix.")
     row = Role(
         **entities.identified(call, Role, name, _path(request.aws_service_name), quota="RolesQuota"),

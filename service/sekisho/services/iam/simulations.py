@@ -10,7 +10,6 @@ from sekisho import arn, policy
 from sekisho.api.iam.v1 import simulations_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.errors import InvalidArn, ValidationError
-from sekisho.memory import loaders
 from sekisho.operations import operation
 from sekisho.policy import layers, validate
 from sekisho.services.iam import entities, policy_sources, trust
@@ -20,7 +19,7 @@ from sekisho.services.iam.policy_sources import SourcePolicy
 from sekisho.services.iam.simulator import Simulation
 from sekisho.store.db import remaining
 from sekisho.store.paging import PAGE
-from sekisho.store.tables import Group, Role
+from sekisho.store.tables import Group, Role, User
 from sekisho.world import Subject
 
 _MOST_RESOURCES = 1000
@@ -128,16 +127,16 @@ def _context(call: Call, request: Any, keys: Keys) -> policy.Context:
 def _user(call: Call, text: str) -> tuple[policy.Principal, Keys]:
     """The user of an ARN as the principal; one of the caller's account is who bears the name, with what its records say."""
     try:
-        parsed = arn.parse(text)
+        arn.parse(text)
     except InvalidArn as error:
         raise InvalidInput(error.message) from None
-    kind, _, name = parsed.resource.rpartition("/")
-    if parsed.service != "iam" or kind.partition("/")[0] != "user" or not arn.is_account_id(parsed.account):
+    named = arn.entity(text)
+    if named is None or named.kind != "user" or not arn.is_account_id(named.account):
         raise InvalidInput(f"Invalid CallerArn: {text} is not the ARN of a user.")
-    id_ = loaders.id_of_arn(call.session, text) if parsed.account == call.account_id else None
-    if id_ is None:
-        return policy.Principal("user", text, parsed.account), {"aws:username": name}
-    who, _ = call.node.world.acting(Subject(id_, call.account_id), call.now)
+    row = call.row(User, text)
+    if row is None:
+        return policy.Principal("user", text, named.account), {"aws:username": named.name}
+    who, _ = call.node.world.acting(Subject(row.id, call.account_id), call.now)
     return who.principal, who.keys
 
 
@@ -183,9 +182,7 @@ def _trusts(call: Call, request: Any) -> dict[str, SourcePolicy]:
         return {}
     found = {}
     for named in request.resource_arns:
-        of_role = arn.account_of(named) == call.account_id and layers.is_trust("sts:AssumeRole", named)
-        id_ = loaders.id_of_arn(call.session, named) if of_role else None
-        row = call.session.get(Role, id_) if id_ is not None else None
+        row = call.row(Role, named) if layers.is_trust("sts:AssumeRole", named) else None
         if row is not None:
             # A program of its own: what is decided is the stored text, what is shown is the text with names.
             attached = policy.Attached(policy.compile_policy(policy.parse(row.trust_policy)), name="AssumeRolePolicyDocument")
