@@ -119,7 +119,7 @@ def test_a_name_that_somebody_else_got_is_not_hidden(nodes: tuple[House, House])
 def test_a_node_that_was_asked_before_knows_who_was_created_on_another(nodes: tuple[House, House]) -> None:
     writer, reader = nodes
     named = f"arn:aws:iam::{writer.account_id}:user/ann"
-    question = {"principal_arn": named, "action": "orders:Ship", "resource": "*"}
+    question: dict[str, Any] = {"principal_arn": named, "action": "orders:Ship", "resource": "*"}
     for turn in range(20):
         with pytest.raises(SekishoError, match="There is no principal"):
             reader.call("Authorize", **question, at_least=writer.revision)
@@ -149,7 +149,7 @@ MAKERS: dict[str, tuple[str, Callable[[House], Any]]] = {
 def test_what_was_asked_for_in_vain_shows_as_soon_as_it_is_created(nodes: tuple[House, House], kind: str) -> None:
     writer, reader = nodes
     name, make = MAKERS[kind]
-    fields = {
+    fields: dict[str, Any] = {
         "GetPolicy": {"policy_arn": f"arn:aws:iam::{writer.account_id}:policy/it"},
         "GetMFADevice": {"serial_number": f"arn:aws:iam::{writer.account_id}:mfa/it"},
         "GetOpenIDConnectProvider": {"open_id_connect_provider_arn": f"arn:aws:iam::{writer.account_id}:oidc-provider/it"},

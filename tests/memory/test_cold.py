@@ -51,7 +51,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
 
 def test_what_memory_has_is_decided_without_the_database(house: House, untouched: Callable[[], Any]) -> None:
     house.user("ann", SHIP)
-    question = {"principal_arn": f"arn:aws:iam::{house.account_id}:user/ann", "action": "orders:Ship", "resource": "*"}
+    question: dict[str, Any] = {"principal_arn": f"arn:aws:iam::{house.account_id}:user/ann", "action": "orders:Ship", "resource": "*"}
     assert house.call("Authorize", **question).outcome == pb.OUTCOME_ALLOWED
     revision = house.revision
     with untouched():
@@ -117,9 +117,10 @@ def test_a_composition_that_is_always_overtaken_is_cold_too(house: House, untouc
 def test_no_handler_of_errors_takes_cold_for_an_error(house: House, untouched: Callable[[], Any]) -> None:
     """Neither the pipeline, which makes failures of exceptions and records them, nor a batch, whose items fail by themselves."""
     stranger = f"arn:aws:iam::{house.account_id}:user/nobody"
-    question = {"principal_arn": stranger, "action": "orders:Ship", "resource": "*"}
+    question: dict[str, Any] = {"principal_arn": stranger, "action": "orders:Ship", "resource": "*"}
     house.call("Authorize", action="orders:Ship", resource="*")
-    for name, fields in (("Authorize", question), ("AuthorizeBatch", {"requests": [question]})):
+    calls: list[tuple[str, dict[str, Any]]] = [("Authorize", question), ("AuthorizeBatch", {"requests": [question]})]
+    for name, fields in calls:
         with untouched(), pytest.raises(Cold) as caught:
             house.call(name, **fields)
         assert caught.value.wanted == f"{house.account_id}:user/nobody"
