@@ -9,7 +9,7 @@ PROTOS := $(shell find proto)# folders too: their time changes when a file goes
 RELEASED := $(shell sed '/^\#/d' .ci/released)
 # The certificates of the machine, as pip and browsers use them: a company's own authority counts.
 UV := UV_CACHE_DIR=.tools/cache UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true .tools/bin/uv
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python --no-build-isolation
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-build-isolation
 COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help

@@ -194,24 +194,24 @@ def test_names_are_bounded_in_number_and_length(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(names, "MOST_ABSENT", 3)
     monkeypatch.setattr(names, "MOST", 3)
     made = Names()
-    keys = [names.key(arn.Entity("111122223333", "user", "/", f"N{number}") for number in range(5)]
+    keys = [names.key(arn.Entity("111122223333", "user", "/", f"N{number}")) for number in range(5)]
     for key in keys:
         made.keep(key, None)
     assert [made.is_absent(key) for key in keys] == [False, False, True, True, True]
     for number, key in enumerate(keys[:3]):
-        made.keep(key, Name(f"AIDA{number}", "/", f"N{number}")))
+        made.keep(key, Name(f"AIDA{number}", "/", f"N{number}"))
     assert [made.is_absent(key) for key in keys] == [False, False, False, True, True]
     assert made.get_name(keys[0]) == Name("AIDA0", "/", "N0")
     made.keep(keys[3], Name("AIDA3", "/", "N3"))  # one too many: the others are forgotten
     assert [made.get_name(key) is not None for key in keys] == [False, False, False, True, False]
-    long = names.key(arn.Entity("111122223333", "user", "/", "x" * 513)
+    long = names.key(arn.Entity("111122223333", "user", "/", "x" * 513))
     made.keep(long, None)
     assert not made.is_absent(long)
 
 
 def test_an_id_has_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Names()
-    first, second = (names.key("111122223333", "user", name)) for name in ("first", "second"))
+    first, second = (names.key(arn.Entity("111122223333", "user", "/", name)) for name in ("first", "second"))
     made.keep(first, Name("AIDA1", "/", "first"))
     made.keep(second, Name("AIDA1", "/", "second"))
     assert made.get_name(first) is None

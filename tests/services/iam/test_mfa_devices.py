@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from sekisho.store.tables import AuditRecord, MfaDevice
+from sekisho.store.tables import AuditRecord
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow
@@ -152,17 +152,6 @@ def test_a_name_is_unique_with_its_path(house: House, refused: Refused) -> None:
     assert house.call("GetMFADevice", serial_number=serials[2]).serial_number == serials[2]
     for wrong in (f"arn:aws:iam::{house.account_id}:mfa/y/d", f"arn:aws:iam::{house.account_id}:mfa//d"):
         assert refused("GetMFADevice", serial_number=wrong) == missing(wrong)
-
-
-def test_a_device_of_an_older_release_is_found_by_its_path(house: House, refused: Refused) -> None:
-    """Such a release kept the name alone as the key."""
-    made = house.call("CreateVirtualMFADevice", virtual_mfa_device_name="old", path="/x/").virtual_mfa_device
-    with house.node.database.write((house.account_id,)) as session:
-        row = session.query(MfaDevice).where(MfaDevice.account_id == house.account_id).one()
-        assert (row.name, row.name_key, row.path) == ("old", "x/old", "/x/")
-        row.name_key = "old"
-    assert house.call("GetMFADevice", serial_number=made.serial_number).serial_number == made.serial_number
-    house.call("DeleteVirtualMFADevice", serial_number=made.serial_number)
 
 
 def test_names(house: House, refused: Refused) -> None:

@@ -58,7 +58,7 @@ def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRe
     call.session.flush()
     if linked is not None:
         policy = policy_arns.find(call, linked.policy_arn)
-        call.session.add(Attachment(owner_id=row.id, policy_id=policy.id, created_at=call.now))
+        call.add(Attachment(owner_id=row.id, policy_id=policy.id, created_at=call.now))
     return pb.CreateServiceLinkedRoleResponse(role=roles.described(call, row))
 
 
