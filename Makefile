@@ -22,6 +22,7 @@ run: gen ## Serve on loopback from an embedded database in .data, and stay
 	@exec $(BIN)/sekisho serve --data-dir $(DATA_DIR) $(ARGS)
 
 test: gen .venv/.dev ## Run every test, on SQLite and on a real PostgreSQL; ARGS="-k name" picks
+	@$(BIN)/python -m compileall -q service tests# once, not in each of the hundreds of processes that tests start
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 demo: gen ## Take a tour: users, roles, policies and ten decisions, against a throwaway server
