@@ -99,3 +99,16 @@ def test_only_patterns_with_both_wildcards_take_a_step_a_character() -> None:
 
 def test_the_shortest_text_that_can_match() -> None:
     assert patterns.least((patterns.ANY, "ab", patterns.ONE, patterns.ANY)) == 3
+
+
+@pytest.mark.parametrize(("resource", "again"), [("*", False), ("arn:aws:s3:::${k:v}", True)])
+def test_a_deny_among_the_reasons_is_asked_again_only_where_its_resources_have_variables(resource: str, *, again: bool) -> None:
+    """Whether the outcome hung on one has to be found out, and is charged."""
+    asked = policy.Request(ALICE, "s3:GetObject", "arn:aws:s3:::a", HOME, keys.context({"k:v": "a"}))
+    attached = policy.Attached(compiled({"Effect": "Deny", "Resource": resource}))
+    (rule,) = attached.program.rules
+    counted = Budget().for_reasons()
+    first = policy.Match(Layer.IDENTITY, 0, attached, rule.statement)
+    decision = reasons.explicit(asked, policy.Layers((attached,)), asked.context, first, counted)
+    assert [match.statement for match in decision.matched] == [rule.statement]
+    assert (MAX_REASONS - counted.left > rule.told) is again
