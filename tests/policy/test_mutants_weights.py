@@ -6,8 +6,9 @@ import pytest
 
 from sekisho import policy
 from sekisho.policy import keys, operators, patterns, reasons, variables, weights
-from sekisho.policy.budget import MAX_REASONS, Budget, Weight, both
-from sekisho.policy.layers import Layer
+from sekisho.policy.budget import MAX, MAX_REASONS, Budget, Weight, both
+from sekisho.policy.decide import _of_resource
+from sekisho.policy.layers import Layer, Place
 from sekisho.policy.principals import ACCOUNT, DIRECT, LIMITED, Grantees
 
 HOME = "111122223333"
@@ -112,3 +113,23 @@ def test_a_deny_among_the_reasons_is_asked_again_only_where_its_resources_have_v
     decision = reasons.explicit(asked, policy.Layers((attached,)), asked.context, first, counted)
     assert [match.statement for match in decision.matched] == [rule.statement]
     assert (MAX_REASONS - counted.left > rule.told) is again
+
+
+def test_the_policy_of_a_resource_is_charged_for_only_where_it_is_heavy_or_there_are_many() -> None:
+    asked = policy.Request(ALICE, "s3:GetObject", "arn:aws:s3:::a", HOME, keys.context({}))
+    place = Place(Layer.RESOURCE, 0, policy.Attached(compiled({"Effect": "Allow", "Principal": "*"})))
+    for strict in (False, True):
+        counted = Budget()
+        counted.strict = strict
+        _of_resource(place, asked, asked.context, counted, bounded=False)
+        assert (counted.left < MAX) is strict
+
+
+def test_an_outsider_has_no_identity_policies_even_where_it_says_an_account() -> None:
+    for kind in ("service", "federated", "anonymous"):
+        outsider = policy.Principal(kind, "sns.amazonaws.com", HOME)
+        decision = policy.decide(
+            policy.Request(outsider, "s3:GetObject", "arn:aws:s3:::a", HOME, keys.context({})),
+            policy.Layers((policy.Attached(compiled({"Effect": "Allow"})),)),
+        )
+        assert (decision.outcome, decision.layer) == (policy.Outcome.IMPLICITLY_DENIED, Layer.RESOURCE)
