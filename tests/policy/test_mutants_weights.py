@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from sekisho import policy
-from sekisho.policy import keys, operators, patterns, reasons, variables, weights
+from sekisho.policy import conditions, keys, operators, patterns, reasons, variables, weights
 from sekisho.policy.budget import MAX, MAX_REASONS, Budget, Weight, both
 from sekisho.policy.decide import _of_resource
+from sekisho.policy.document import Condition
 from sekisho.policy.layers import Layer, Place
 from sekisho.policy.principals import ACCOUNT, DIRECT, LIMITED, Grantees
 
@@ -133,3 +134,13 @@ def test_an_outsider_has_no_identity_policies_even_where_it_says_an_account() ->
             policy.Layers((policy.Attached(compiled({"Effect": "Allow"})),)),
         )
         assert (decision.outcome, decision.layer) == (policy.Outcome.IMPLICITLY_DENIED, Layer.RESOURCE)
+
+
+def test_the_values_of_numbers_dates_and_addresses_are_dear_to_read() -> None:
+    readings = {
+        name: conditions.compiled(Condition(name, "K:E", ("1704067200",)), deny=True, dynamic=False).reading for name in operators.OPERATORS
+    }
+    dear = {"Numeric": "numeric", "Date": "date", "IpAddress": "ip", "NotIpAddress": "ip"}
+    for name, reading in readings.items():
+        kind = next((kind for prefix, kind in dear.items() if name.startswith(prefix)), None)
+        assert reading == (("k:e", kind, True) if kind else None)
