@@ -103,7 +103,7 @@ def _counted(noticed: Iterator[tuple[Mutant | None, str]], until: float) -> int:
     survivors = []
     for fault, stage in noticed:
         by[stage or "survived"] += 1
-        if by.total() % 50 == 0:
+        if by.total() % 10 == 0:
             sys.stdout.write(f"{by.total()} done\n")
         if not stage:
             survivors.append(str(fault))

@@ -54,6 +54,7 @@ UNIT = (
     "mutants",
     "mutants_values",
     "mutants_decisions",
+    "mutants_weights",
     "patterns",
     "conditions",
     "variables",

@@ -101,9 +101,9 @@ def test_if_exists_is_absent_or_the_operator(operator: str, quantifier: str, wan
 
 @pytest.mark.parametrize("negated", NEGATED)
 @laws
-@given(st.lists(REQUESTED, min_size=1, max_size=3), WANTED)
+@given(st.lists(REQUESTED, min_size=1, max_size=3).filter(lambda values: values != [""]), WANTED)
 def test_for_all_and_for_any_obey_de_morgan(negated: str, values: list[str], wanted: list[str]) -> None:
-    """All values are outside the list if and only if not any is in it, and the other way about."""
+    """All values are outside the list if and only if not any is in it, and the other way about; `""` alone is no value to all."""
     positive = NEGATED[negated]
     for one, other in ((negated, positive), (positive, negated)):
         every = holds(f"ForAllValues:{one}", wanted, values, many=True)
@@ -117,6 +117,15 @@ def test_an_absent_key_is_an_empty_one(operator: str, wanted: list[str]) -> None
     for quantifier, expected in zip(SETS, (operator in NEGATED, True, False), strict=True):
         assert holds(quantifier + operator, wanted, None) == expected
         assert holds(quantifier + operator, wanted, [], many=True) == expected
+
+
+@laws
+@given(OPERATOR, WANTED)
+def test_an_empty_string_alone_is_as_good_as_absent_to_for_all_values(operator: str, wanted: list[str]) -> None:
+    """Whatever is wanted of it, of a key with one value and of one with many."""
+    for many in (False, True):
+        assert holds(f"ForAllValues:{operator}", wanted, [""], many=many)
+        assert holds(f"ForAllValues:{operator}IfExists", wanted, [""], many=many)
 
 
 @laws

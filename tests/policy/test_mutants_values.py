@@ -189,6 +189,8 @@ def test_the_table_of_operators() -> None:
     assert {name for name, row in rows if row.negated} == set(NEGATED.split())
     assert {name for name, row in rows if row.wildcards} == set(WILD.split())
     assert {name for name, row in rows if row.type.variables} == set(TEXTUAL.split())
+    kinds = "ARN arn, BINARY binary, BOOL bool, DATE date, IP ip, NUMERIC numeric, PRESENCE null, STRING string"
+    assert ", ".join(sorted(f"{name} {kind.name}" for name, kind in vars(operators).items() if isinstance(kind, operators.Type))) == kinds
     assert len(rows) == 26
 
 

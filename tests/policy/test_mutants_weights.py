@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from sekisho import policy
-from sekisho.policy import keys, operators, patterns, reasons, variables, weights
-from sekisho.policy.budget import MAX_REASONS, Budget, Weight, both
-from sekisho.policy.layers import Layer
+from sekisho.policy import conditions, keys, operators, patterns, reasons, variables, weights
+from sekisho.policy.budget import MAX, MAX_REASONS, Budget, Weight, both
+from sekisho.policy.decide import _of_resource
+from sekisho.policy.document import Condition
+from sekisho.policy.layers import Layer, Place
 from sekisho.policy.principals import ACCOUNT, DIRECT, LIMITED, Grantees
 
 HOME = "111122223333"
@@ -99,3 +101,46 @@ def test_only_patterns_with_both_wildcards_take_a_step_a_character() -> None:
 
 def test_the_shortest_text_that_can_match() -> None:
     assert patterns.least((patterns.ANY, "ab", patterns.ONE, patterns.ANY)) == 3
+
+
+@pytest.mark.parametrize(("resource", "again"), [("*", False), ("arn:aws:s3:::${k:v}", True)])
+def test_a_deny_among_the_reasons_is_asked_again_only_where_its_resources_have_variables(resource: str, *, again: bool) -> None:
+    """Whether the outcome hung on one has to be found out, and is charged."""
+    asked = policy.Request(ALICE, "s3:GetObject", "arn:aws:s3:::a", HOME, keys.context({"k:v": "a"}))
+    attached = policy.Attached(compiled({"Effect": "Deny", "Resource": resource}))
+    (rule,) = attached.program.rules
+    counted = Budget().for_reasons()
+    first = policy.Match(Layer.IDENTITY, 0, attached, rule.statement)
+    decision = reasons.explicit(asked, policy.Layers((attached,)), asked.context, first, counted)
+    assert [match.statement for match in decision.matched] == [rule.statement]
+    assert (MAX_REASONS - counted.left > rule.told) is again
+
+
+def test_the_policy_of_a_resource_is_charged_for_only_where_it_is_heavy_or_there_are_many() -> None:
+    asked = policy.Request(ALICE, "s3:GetObject", "arn:aws:s3:::a", HOME, keys.context({}))
+    place = Place(Layer.RESOURCE, 0, policy.Attached(compiled({"Effect": "Allow", "Principal": "*"})))
+    for strict in (False, True):
+        counted = Budget()
+        counted.strict = strict
+        _of_resource(place, asked, asked.context, counted, bounded=False)
+        assert (counted.left < MAX) is strict
+
+
+def test_an_outsider_has_no_identity_policies_even_where_it_says_an_account() -> None:
+    for kind in ("service", "federated", "anonymous"):
+        outsider = policy.Principal(kind, "sns.amazonaws.com", HOME)
+        decision = policy.decide(
+            policy.Request(outsider, "s3:GetObject", "arn:aws:s3:::a", HOME, keys.context({})),
+            policy.Layers((policy.Attached(compiled({"Effect": "Allow"})),)),
+        )
+        assert (decision.outcome, decision.layer) == (policy.Outcome.IMPLICITLY_DENIED, Layer.RESOURCE)
+
+
+def test_the_values_of_numbers_dates_and_addresses_are_dear_to_read() -> None:
+    readings = {
+        name: conditions.compiled(Condition(name, "K:E", ("1704067200",)), deny=True, dynamic=False).reading for name in operators.OPERATORS
+    }
+    dear = {"Numeric": "numeric", "Date": "date", "IpAddress": "ip", "NotIpAddress": "ip"}
+    for name, reading in readings.items():
+        kind = next((kind for prefix, kind in dear.items() if name.startswith(prefix)), None)
+        assert reading == (("k:e", kind, True) if kind else None)
