@@ -130,6 +130,13 @@ def test_a_failure_says_what_would_change_it(folder: Path) -> None:
     assert "expected Allowed, was ImplicitlyDenied\n      no identity-based policy allows docs:Get on arn:aws:docs:::blue/1" in done.stdout
 
 
+def test_a_trust_policy_is_asked_for_the_tags_of_a_session_too(folder: Path) -> None:
+    (folder / "trust/reader.json").write_text(json.dumps(TRUST).replace('"sts:AssumeRole"', '["sts:AssumeRole", "sts:TagSession"]'))
+    edit(folder, "principal: user/staff/alice\n    action: sts:AssumeRole", "principal: user/staff/alice\n    action: sts:TagSession")
+    done = sekisho("policy", "test", folder)
+    assert done.stdout.splitlines()[-1] == "5 as expected, 0 not"
+
+
 def test_coverage_names_what_no_question_matches(folder: Path) -> None:
     done = sekisho("policy", "test", folder, "--coverage")
     assert "\n3 of 4 statements matched\n" in done.stdout

@@ -73,7 +73,7 @@ def case(seed: int) -> Case:
     limit = json.dumps(made.limit()) if rng.random() < 0.25 else ""
     session = None
     if session_name:
-        restricting = tuple(attached("session", json.dumps(made.limit())) for _ in range(rng.choice((0, 0, 1))))
+        restricting = tuple(attach("session", json.dumps(made.limit())) for _ in range(rng.choice((0, 0, 1))))
         own = {"TEAM": rng.choice(("red", "blue"))} if rng.random() < 0.5 else {}
         session = world.SessionFacts("assumed-role", session_name, tags=own, policies=restricting, issued_at=NOW)
     id_ = HOME if kind == "root" else f"A{'ID' if kind == 'user' else 'RO'}A{HOME}{name[-5:].upper():A>5}"
@@ -98,7 +98,7 @@ def case(seed: int) -> Case:
     )
 
 
-def attached(name: str, text: str) -> policy.Attached:
+def attach(name: str, text: str) -> policy.Attached:
     """A policy's text, compiled."""
     return policy.Attached(policy.compiled(text), name=name)
 
@@ -116,12 +116,12 @@ def _records(
 ) -> dict[str, world.Record]:
     found: dict[str, world.Record] = {HOME: world.AccountRecord(HOME, "ACTIVE")}
     for policy_name, text in {**holdings.managed, **holdings.group_managed, **({"limit": limit} if limit else {})}.items():
-        found[policy_name] = world.PolicyRecord(policy_name, f"arn:aws:iam::{HOME}:policy/{policy_name}", attached(policy_name, text))
+        found[policy_name] = world.PolicyRecord(policy_name, f"arn:aws:iam::{HOME}:policy/{policy_name}", attach(policy_name, text))
     if kind == "root":
         return found
     grouped = bool(holdings.group_inline or holdings.group_managed)
     if grouped:
-        found["group"] = world.GroupRecord("group", _all_attached(holdings.group_inline), tuple(holdings.group_managed))
+        found["group"] = world.GroupRecord("group", _attach_all(holdings.group_inline), tuple(holdings.group_managed))
     found[id_] = world.PrincipalRecord(
         id=id_,
         account_id=HOME,
@@ -129,7 +129,7 @@ def _records(
         name=name,
         arn=f"arn:aws:iam::{HOME}:{kind}{path}{name}",
         tags=tags,
-        inline=_all_attached(holdings.inline),
+        inline=_attach_all(holdings.inline),
         policy_ids=tuple(holdings.managed),
         group_ids=("group",) if grouped else (),
         boundary_id="limit" if limit else None,
@@ -137,8 +137,8 @@ def _records(
     return found
 
 
-def _all_attached(documents: Mapping[str, str]) -> tuple[policy.Attached, ...]:
-    return tuple(attached(name, text) for name, text in documents.items())
+def _attach_all(documents: Mapping[str, str]) -> tuple[policy.Attached, ...]:
+    return tuple(attach(name, text) for name, text in documents.items())
 
 
 def _account(kind: str, path: str, name: str, tags: Mapping[str, str], holdings: _Holdings, limit: str) -> directory.Account:

@@ -16,7 +16,7 @@ from sekisho.services.authorize import decisions
 from sekisho.services.iam.policy_sources import SourcePolicy
 from sekisho.services.iam.simulator import Simulation
 from tests.harness import BY_NAME
-from tests.world.cases import HOME, NOW, Case, attached
+from tests.world.cases import HOME, NOW, Case, attach
 
 T = TypeVar("T")
 Answer = tuple[str, str, tuple[tuple[str, int], ...], tuple[str, ...]]
@@ -54,7 +54,7 @@ def answer(decision: policy.Decision) -> Answer:
 
 
 def authorize(case: Case) -> Answer:
-    """What the operation answers to the subject itself."""
+    """The operation's answer to the subject itself."""
     context = [
         {"key": key, "values": (value,) if isinstance(value, str) else value, "multivalued": not isinstance(value, str)}
         for key, value in case.given.items()
@@ -75,17 +75,17 @@ def authorize(case: Case) -> Answer:
 
 
 def own_permission(case: Case) -> Answer | None:
-    """What our own checks decide; they take the owner from the ARN, and know no other for what names none than the caller's account."""
+    """The decision of our own checks; they take the owner from the ARN, and know no other for what names none than the caller's account."""
     if case.owner != (arn.account_of(case.resource) or HOME):
         return None
-    resource_policy = attached("resource policy", case.resource_policy) if case.resource_policy else None
+    resource_policy = attach("resource policy", case.resource_policy) if case.resource_policy else None
     resource = Resource(case.resource, tags=case.tags)
     _, decision = permission.decide(call(case, "Authorize"), case.action, resource, case.given, resource_policy)
     return answer(decision)
 
 
-def simulated(case: Case) -> Answer | None:
-    """What the simulator decides and shows; it knows users and roles, but no sessions and no root user."""
+def simulate(case: Case) -> Answer | None:
+    """The simulator's decision, which it must show; it knows users and roles, but no sessions and no root user."""
     if case.subject.session is not None or case.subject.id == HOME:
         return None
     composed: list[world.Question] = []
@@ -109,11 +109,11 @@ def simulated(case: Case) -> Answer | None:
 
 
 def _source(name: str, text: str) -> SourcePolicy:
-    return SourcePolicy(attached(name, text), text, "input", name)
+    return SourcePolicy(attach(name, text), text, "input", name)
 
 
 def policy_test(case: Case, folder: Path) -> Answer | None:
-    """What `sekisho policy test` decides; its records have names for ids, and it knows no session policies and no root user."""
+    """The decision of `sekisho policy test`; its records have names for ids, and it knows no session policies and no root user."""
     session = case.subject.session
     by_id = "AIDA" in case.resource_policy or "AROA" in case.resource_policy
     if case.subject.id == HOME or by_id or (session is not None and session.policies):

@@ -21,7 +21,7 @@ def test_all_doors_give_one_answer(part: int, tmp_path: Path) -> None:
         answer = doors.authorize(case)
         others = {
             "permission": doors.own_permission(case),
-            "simulator": doors.simulated(case),
+            "simulator": doors.simulate(case),
             "policy test": doors.policy_test(case, tmp_path),
         }
         assert {door: other for door, other in others.items() if other not in (None, answer)} == {}, (seed, answer)

@@ -1,4 +1,4 @@
-"""What the one composition puts together: keys in their order of precedence, the owner of the resource, the layers."""
+"""The one composition: keys in their order of precedence, the owner of the resource, the layers."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,13 +14,13 @@ ACCOUNT, OTHER = "111122223333", "444455556666"
 ANN = "arn:aws:iam::111122223333:user/staff/ann"
 
 
-def attached(name: str) -> policy.Attached:
+def attach(name: str) -> policy.Attached:
     """A policy of this name."""
     document = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
     return policy.Attached(policy.compiled(document), name=name)
 
 
-OWN, MANAGED, LIMIT, BESIDE, OF_RESOURCE, SCP = map(attached, ("own", "managed", "limit", "beside", "of the resource", "scp"))
+OWN, MANAGED, LIMIT, BESIDE, OF_RESOURCE, SCP = map(attach, ("own", "managed", "limit", "beside", "of the resource", "scp"))
 RECORDS: dict[str, world.Record] = {
     ACCOUNT: AccountRecord(ACCOUNT, "ACTIVE"),
     "AIDAANN": PrincipalRecord(

@@ -24,7 +24,7 @@ def permission(call: Call, request: Message) -> None:
     if call.operation.permitted_to_all:
         return
     for check in call.operation.checks:
-        if not check.when_field or _given(request, check.when_field):
+        if not check.when_field or _has(request, check.when_field):
             demand(call, check.action or call.operation.action, _resource(call, request, check), request_keys.of_request(request))
 
 
@@ -93,7 +93,7 @@ _STS_OF_SESSIONS = {
 }
 
 
-def _given(request: Message, field: str) -> bool:
+def _has(request: Message, field: str) -> bool:
     descriptor = request.DESCRIPTOR.fields_by_name[field]
     return len(getattr(request, field)) > 0 if descriptor.is_repeated else request.HasField(field)
 

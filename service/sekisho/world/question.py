@@ -72,11 +72,11 @@ def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datet
         {
             **_clock(now),
             **asked.environment,
-            **_listed(asked.given),
+            **_as_lists(asked.given),
             **_tags(asked.tags, asked.tag_prefixes),
             **who.keys,
             **_owner(owner),
-            **_listed(asked.override),
+            **_as_lists(asked.override),
         }
     )
     keys.size(context)  # which refuses what is too large
@@ -84,7 +84,7 @@ def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datet
 
 
 def is_reserved(key: str) -> bool:
-    """Whether only Sekisho says the value of a condition key: it is of the clock, of the principal, or of the resource's owner."""
+    """Tell the condition keys of the clock, the principal and the resource's owner, whose values only Sekisho says."""
     lowered = key.lower()
     return lowered in _OF_CLOCK or lowered in _OF_OWNER or keys.owned_by_principal(key)
 
@@ -94,7 +94,7 @@ def _clock(now: datetime) -> Keys:
     return {"aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "aws:epochtime": str(int(now.timestamp()))}
 
 
-def _listed(given: Keys) -> Keys:
+def _as_lists(given: Keys) -> Keys:
     """The keys with a tuple wherever the key's own row says that it has several values."""
     single = [name for name in _MULTIVALUED & given.keys() if isinstance(given[name], str)] if given else ()
     return {**given, **{name: (str(given[name]),) for name in single}} if single else given

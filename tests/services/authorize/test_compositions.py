@@ -82,6 +82,9 @@ def test_a_warm_authorize_is_three_questions_of_one_composition_each(
     assert ask(_as=gate, principal_arn=ann, resource="*").outcome == pb.OUTCOME_ALLOWED
     assert watch.asked == [[CALLER], [("authorize:AssertPrincipal", ann)], [("orders:Ship", "*")]]
     assert len(watch.looks) == 4  # the first composes the caller alone
+    of_caller, asserted, of_ann = (request.principal for look in watch.looks for request, _ in look)
+    assert of_caller is asserted  # who is composed once
+    assert of_ann.arn == ann
     watch.check()
 
 

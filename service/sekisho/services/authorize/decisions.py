@@ -84,7 +84,7 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
 def _read(call: Call, request: pb.AuthorizeRequest) -> Read:
     """Read a question: of whom, and what; errors say what of it cannot be asked."""
     subject = subjects.subject(call, request)
-    given, tags = _given(request), dict(request.resource_tags)
+    given, tags = _context(request), dict(request.resource_tags)
     if tags:
         names = {f"aws:resourcetag/{key.lower()}" for key in tags}
         if len(names) != len(tags) or names & given.keys():
@@ -130,7 +130,7 @@ def _resource_policy(text: str) -> policy.Attached:
     return policy.Attached(policy.compiled(text), name="resource policy")
 
 
-def _given(request: pb.AuthorizeRequest) -> world.Keys:
+def _context(request: pb.AuthorizeRequest) -> world.Keys:
     """The caller's context; InvalidContext where it has a key that is reserved."""
     given: dict[str, str | tuple[str, ...]] = {}
     for entry in request.context:

@@ -79,7 +79,7 @@ class Simulation:
         """The decisions about one action: on everything when no resource is named, else on each."""
         each, permitted = [], True
         for resource in resources or ("*",):
-            request, asked = self._composed(action, resource, compose)
+            request, asked = self._compose(action, resource, compose)
             each.append(self._one(request, asked))
             permitted = permitted and all(_standing(level, request) == "allowed" for level in self.scps or ())
         one = _together(each) if resources else each[0]
@@ -98,7 +98,7 @@ class Simulation:
             shown.organizations_decision_detail.allowed_by_organizations = permitted
         return shown
 
-    def _composed(self, action: str, resource: str, compose: Compose) -> Question:
+    def _compose(self, action: str, resource: str, compose: Compose) -> Question:
         try:
             return compose(lambda lookup, now: self.question(action, resource, lookup, now))
         except ValidationError as error:
