@@ -198,14 +198,6 @@ def test_a_master_key_from_outside_is_needed_by_whoever_opens_the_key_ring(tmp_p
         assert sekisho(*command, env={"SEKISHO_MASTER_KEY": key.read_text()}).returncode == 0
 
 
-def test_log_lines_for_people(tmp_path: Path) -> None:
-    with throwaway.server("--workers", "2", "--log-format", "text") as server:
-        lines = (server.data_dir.parent / "log").read_text().splitlines()
-    assert [line for line in lines if "server.worker_serves" in line and not line.startswith("{")]
-    with throwaway.server("--workers", "2", "--log-level", "warning") as server:
-        assert "server.worker_serves" not in (server.data_dir.parent / "log").read_text()
-
-
 def test_db_from_nothing_to_now(database_url: str) -> None:
     assert sekisho("db", "current", "--database", database_url).stdout == "none\n"
     missing = sekisho("db", "check", "--database", database_url)

@@ -161,3 +161,23 @@ def test_a_worker_that_cannot_start_fails_the_server(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "sekisho: worker 1 did not start; its log says why"
     assert not (tmp_path / "data" / "endpoints.json").exists()
+
+
+STUCK = """
+import sys, threading, time
+from pathlib import Path
+from sekisho.node.options import Options
+from sekisho.node.run import serve
+def ready(_):
+    threading.Thread(target=time.sleep, args=(3600,)).start()  # as a computation that nobody can end
+sys.exit(serve(Options(data_dir=Path(sys.argv[1]), grpc="127.0.0.1:0", http="127.0.0.1:0"), ready))
+"""
+
+
+def test_a_server_of_one_worker_ends_although_something_in_it_does_not(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as log, subprocess.Popen([sys.executable, "-c", STUCK, tmp_path / "data"], stderr=log) as process:
+        until((tmp_path / "data" / "endpoints.json").exists, "the server did not start")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    assert '"server.cut"' in (tmp_path / "log").read_text()
+    assert not (tmp_path / "data" / "endpoints.json").exists()

@@ -5,8 +5,6 @@ from typing import Any
 
 import typer
 
-from sekisho.cli import marks
-
 _KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", str: "text; quote it"}
 
 
@@ -14,6 +12,8 @@ def defaults(context: typer.Context, path: Path | None) -> Path | None:
     """Read the file into the defaults of the command; Misplaced, with file and line, for what is no option or no value of it."""
     if path is None:
         return None
+    from sekisho.cli import marks  # YAML is loaded for those who have a file
+
     found = marks.read(path)
     if not isinstance(found.value, dict | None):
         raise found.wrong("options are lines of `name: value`")

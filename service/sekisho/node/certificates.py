@@ -74,7 +74,7 @@ class Certificates:
         def newest(connection: Any, _name: str | None, _context: ssl.SSLContext) -> None:
             connection.context = self._now.context
 
-        first = listener.encrypted(self._certificate, self._key)
+        first = self._now.context
         first.sni_callback = newest
         return first
 

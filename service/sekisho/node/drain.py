@@ -72,8 +72,7 @@ class Drain:
 
     def once(self) -> bool:
         """Deliver one batch; whether there may be more."""
-        entries = self._spool.waiting() if self._database is not None else ()
-        if self._database is None or not entries:
+        if self._database is None or not (entries := self._spool.waiting()):
             return False
         with self._database.write(()) as session:
             deliver(session, entries)

@@ -47,6 +47,8 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
             stack.enter_context(server)
         if HTTP in role.edges:
             stack.enter_context(http.serving(node, role.lanes(HTTP), options, index, edges=edges, certificates=certificates))
+        if GRPC in role.edges:
+            stack.callback(server.stop)  # first of all, so that calls on both edges have the same seconds
         ready()
         while (order := orders.get()) != STOP:
             if order == RELOAD:

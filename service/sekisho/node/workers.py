@@ -21,7 +21,7 @@ from sekisho.edges.http.listener import Edge
 from sekisho.errors import FailedPrecondition
 from sekisho.node import logs
 from sekisho.node.options import Options
-from sekisho.node.orders import RELOAD, STOP, Orders, ending
+from sekisho.node.orders import STOP, Orders, ending
 from sekisho.node.worker import worker
 
 START = 60.0
@@ -107,10 +107,8 @@ class Workers:
                 self._start(place)
             if self._all_serve(orders):
                 ready()
-                while (order := _next(orders)) != STOP:
+                while not self._stopped(orders):
                     for place in self._places:
-                        if order == RELOAD:
-                            place.tell(RELOAD)
                         self._look_after(place)
         finally:
             self._end()
@@ -119,13 +117,24 @@ class Workers:
         """Wait until every worker serves for the first time; False when told to stop meanwhile."""
         limit = time.monotonic() + START
         while any(place.serving is None for place in self._places):
-            if _next(orders) == STOP:
+            if self._stopped(orders):
                 return False
             for place in self._places:
                 self._hear(place)
                 if place.process is None or not place.process.is_alive() or (place.serving is None and time.monotonic() > limit):
                     raise WorkerFailed(f"worker {place.index} did not start; its log says why")
         return True
+
+    def _stopped(self, orders: Orders) -> bool:
+        """Take the next order, if one comes before the next look; whether it is to stop. Others are for the workers."""
+        try:
+            order = orders.get(timeout=TICK)
+        except queue.Empty:
+            return False
+        if order != STOP:
+            for place in self._places:
+                place.tell(order)
+        return order == STOP
 
     def _start(self, place: _Place) -> None:
         ours, theirs = self._context.Pipe()
@@ -169,13 +178,6 @@ class Workers:
                 log.error("server.worker_cut", process=process.pid)
                 process.kill()
                 process.join(5)
-
-
-def _next(orders: Orders) -> str | None:
-    try:
-        return orders.get(timeout=TICK)
-    except queue.Empty:
-        return None
 
 
 def spawned(options: Options, index: int, edges: tuple[Edge, ...], pipe: Connection, grace: float) -> None:

@@ -1,5 +1,6 @@
 """The gRPC server of a worker: the operations of the registry, health and reflection, on a port that other workers share."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -41,6 +42,7 @@ class Server:
         grace: float,
     ) -> None:
         self._lanes, self._grace = lanes, grace
+        self._ended: threading.Event | None = None
         self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="grpc"), options=OPTIONS)
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads)))
         self._health = health.HealthServicer()
@@ -58,7 +60,13 @@ class Server:
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self
 
+    def stop(self) -> threading.Event:
+        """Take no more calls, and give those under way their grace; the event is when they have ended."""
+        if self._ended is None:
+            self._health.enter_graceful_shutdown()
+            self._ended = self._server.stop(self._grace)
+        return self._ended
+
     def __exit__(self, *exc: object) -> None:
-        self._health.enter_graceful_shutdown()
-        self._server.stop(self._grace).wait()
+        self.stop().wait()
         self._lanes.close()
