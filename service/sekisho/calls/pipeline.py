@@ -103,9 +103,11 @@ def _write(call: Call, request: Message, subject: Any) -> Reply:
 
 def _write_once(call: Call, request: Message, subject: Any) -> Reply:
     _prepare(call, request, subject)
+    since = call.node.world.point
     with call.node.database.write((subject.account_id,), deadline=call.deadline, first=changes.LATEST) as session:
         call.database_session = session
         touched = changes.Touched(session)
+        call.node.world.sync(session, since=since)
         _authorized(call, request, subject, newest=True)
         message = call.operation.function(call, request)
         audited = audit.columns(audit.event(call, request, message))
