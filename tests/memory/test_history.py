@@ -157,13 +157,16 @@ def test_a_revision_that_was_applied_is_there_whatever_the_database_says(followe
         feed.wait_for(Point(applied.number - 50, "ab" * 8).token, time.monotonic() + 5)
 
 
+def _house(follower: Follower) -> House:
+    """A node that stands on the follower."""
+    house = follower.house
+    node = replace(house.node, database=follower.database, world=follower.world)
+    return House(node, accounts.NewAccount(house.account_id, house.root.access_key_id, house.root.secret_access_key))
+
+
 def test_reads_wait_for_a_database_that_is_behind(follower: Follower) -> None:
     """A node whose memory is newer than its database answers no read from either."""
-    node = follower.house.node
-    made = House(
-        replace(node, database=follower.database, world=follower.world),
-        accounts.NewAccount(follower.house.account_id, follower.house.root.access_key_id, follower.house.root.secret_access_key),
-    )
+    made = _house(follower)
     assert [user.user_name for user in made.call("ListUsers").users] == ["ann", "bob", "cat"]
     follower.database.behind = True
     for name in ("ListUsers", "GetUser"):
@@ -209,6 +212,19 @@ def test_a_backup_without_the_last_revisions_is_behind_until_its_first_write(fol
     _rewind(follower.house.node.database, point.number - 5, "0" * 16)
     world.poll()
     assert (follower.acting("ann"), follower.acting("bob")) == (0, 0)
+
+
+def test_a_database_that_takes_a_write_and_is_behind_has_lost_what_memory_has(follower: Follower) -> None:
+    made = _house(follower)
+    assert follower.acting("bob") == 2
+    made.call("ListUsers")
+    point = follower.world.point
+    _rewind(follower.house.node.database, point.number - 5)
+    with pytest.raises(Behind):
+        follower.acting("cat")
+    made.call("CreateUser", user_name="dan")
+    assert follower.world.point.number == point.number - 4
+    assert [follower.acting(name) for name in ("ann", "bob", "cat")] == [0, 0, 0]
 
 
 def test_points_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,9 +155,11 @@ def _write(call: Call, request: Message, subject: Subject | None) -> Reply:
 def _write_once(call: Call, request: Message, subject: Subject | None, primary: Database) -> Reply:
     _prepare(call, request, subject)
     accounts = (subject.account_id,) if subject is not None else ()
+    since = call.node.world.point
     with primary.write(accounts, deadline=call.deadline, first=changes.LATEST) as session:
         call.database_session = session
         touched = changes.Touched(session)
+        call.node.world.sync(session, since=since)
         _authorized(call, request, subject, newest=True)
         message = call.operation.function(call, request)
         audited = audit.columns(audit.event(call, request, message))

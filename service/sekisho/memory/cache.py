@@ -57,15 +57,19 @@ class World:
                 raise Behind("The database is behind what this worker has answered from already.")
             yield session
 
-    def sync(self, session: Session) -> Point:
-        """Bring the cache to the newest revision that the session sees, and say which that is."""
+    def sync(self, session: Session, *, since: Point = ORIGIN) -> Point:
+        """Bring the cache to the newest revision that the session sees, and say which that is.
+
+        `since` is the cache's revision before a transaction that writes began: a database that can be written and has not got that has
+        lost it, and is another history.
+        """
         newest = changes.begun_at(session)
         if newest == self.point:
             return newest
         with self._lock:
             if newest.number >= self.point.number:
                 self._advance(session, newest)
-            elif self._history.get_point(newest.number) not in (newest, None):
+            elif newest.number < since.number or self._history.get_point(newest.number) not in (newest, None):
                 self._replace(session, newest)
         return newest
 
