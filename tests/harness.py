@@ -18,6 +18,7 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.node import assembly, logs
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.store import db, schema
+from tests import sqlite
 
 logs.configure()
 LOADED = (sekisho.services.authorize, sekisho.services.iam, sekisho.services.sts)
@@ -71,7 +72,9 @@ class House:
 
 @contextmanager
 def house(url: str, folder: Path) -> Iterator[House]:
-    """A house on an empty database, which it migrates."""
+    """A house on an empty database, migrated or not; a file of SQLite that is not there yet is made."""
+    if url.startswith("sqlite:///"):
+        sqlite.migrated(Path(url.removeprefix("sqlite:///")))
     with db.Database(url) as database:
         schema.upgrade(database)
         ring = KeyRing.create(folder / "keyring.json")

@@ -134,15 +134,15 @@ def test_serve_refuses_in_one_line(tmp_path: Path, option: list[str], said: str)
     assert said in one_line(done)
 
 
-def test_db_from_nothing_to_now(database_url: str) -> None:
-    assert sekisho("db", "current", "--database", database_url).stdout == "none\n"
-    missing = sekisho("db", "check", "--database", database_url)
+def test_db_from_nothing_to_now(bare_database_url: str) -> None:
+    assert sekisho("db", "current", "--database", bare_database_url).stdout == "none\n"
+    missing = sekisho("db", "check", "--database", bare_database_url)
     assert (missing.returncode, "schema version none" in missing.stderr) == (1, True)
-    version = sekisho("db", "upgrade", "--database", database_url).stdout
+    version = sekisho("db", "upgrade", "--database", bare_database_url).stdout
     assert version.strip().isdigit()
-    assert sekisho("db", "upgrade", "--database", database_url).stdout == version
-    assert sekisho("db", "current", env={"SEKISHO_DATABASE": database_url}).stdout == version
-    fits = sekisho("db", "check", "--database", database_url)
+    assert sekisho("db", "upgrade", "--database", bare_database_url).stdout == version
+    assert sekisho("db", "current", env={"SEKISHO_DATABASE": bare_database_url}).stdout == version
+    fits = sekisho("db", "check", "--database", bare_database_url)
     assert (fits.returncode, fits.stdout) == (0, "the database fits\n")
 
 

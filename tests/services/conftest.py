@@ -26,7 +26,7 @@ def shared(
     folder = tmp_path_factory.mktemp("iam")
     with ExitStack() as stack:
         on_postgresql = request.param == "postgresql"
-        url = stack.enter_context(postgres_server.database()) if on_postgresql else f"sqlite:///{folder / 'sekisho.db'}"
+        url = stack.enter_context(postgres_server.migrated()) if on_postgresql else f"sqlite:///{folder / 'sekisho.db'}"
         house = stack.enter_context(harness.house(url, folder))
         _aws_policies(house.node.database)
         yield house
