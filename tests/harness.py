@@ -4,7 +4,6 @@ import itertools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.node import assembly, logs
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.store import db, schema
-from tests import sqlite
+from tests import clock, sqlite
 
 logs.configure()
 LOADED = (sekisho.services.authorize, sekisho.services.iam, sekisho.services.sts)
@@ -28,6 +27,9 @@ _numbers = itertools.count(1)
 
 class House:
     """A node with one account; `root` are its root credentials. Every call is signed, verified, authorized, audited."""
+
+    seconds = 20.0
+    """How long a call may take."""
 
     def __init__(self, node: Node, account: accounts.NewAccount) -> None:
         self.node = node
@@ -39,13 +41,13 @@ class House:
         """Call an operation by AWS's name with the fields of its request; the response message, or a SekishoError."""
         operation = BY_NAME[name]
         body = operation.request(**fields).SerializeToString()
-        metadata = sigv4.sign_call(_as or self.root, operation.path, body, self.node.audience, datetime.now(UTC))
+        metadata = sigv4.sign_call(_as or self.root, operation.path, body, self.node.audience, clock.now())
         arrival = pipeline.Arrival(
             body=body,
             proof=lambda: authenticate.over_grpc(metadata, operation.path, body, self.node.audience),
             peer=_peer or Peer(source_ip="127.0.0.1", user_agent="tests"),
             request_id=f"test-{next(_numbers)}-{random.random()}",
-            seconds=20.0,
+            seconds=self.seconds,
         )
         reply = pipeline.run(self.node, operation, arrival)
         self.revision = reply.revision

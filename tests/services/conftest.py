@@ -11,7 +11,7 @@ from sekisho import accounts, sigv4
 from sekisho.errors import SekishoError
 from sekisho.store.db import Database
 from sekisho.store.tables import Account, Policy, PolicyVersion
-from tests import harness, postgres
+from tests import clock, harness, postgres
 
 Refused = Callable[..., tuple[str, str]]
 
@@ -36,6 +36,13 @@ def shared(
 def house(shared: harness.House) -> harness.House:
     """A new account on the module's node."""
     return harness.House(shared.node, accounts.create(shared.node.database, shared.node.ring))
+
+
+@pytest.fixture
+def stopped_clock() -> Iterator[datetime]:
+    """The moment at which all calls of the test begin: one-time codes stay good."""
+    with clock.stopped() as moment:
+        yield moment
 
 
 @pytest.fixture

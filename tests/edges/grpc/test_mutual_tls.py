@@ -14,7 +14,7 @@ import pytest
 from sekisho.calls import authenticate, workloads
 from sekisho.calls.call import Call, Peer
 from sekisho.calls.workloads import Workloads
-from sekisho.client import TLS, Client, Credentials, Unauthenticated, Unavailable
+from sekisho.client import TLS, Client, Credentials, Retries, Unauthenticated, Unavailable
 from sekisho.edges.grpc.handlers import peer
 from sekisho.errors import InvalidArgument
 from sekisho.node.run import Options, prepare
@@ -89,7 +89,10 @@ def test_without_a_certificate_nobody_gets_in(served: Served) -> None:
     ca = served.folder / "ca"
     ca.write_bytes(served.authority.certificate)
     for tls in (TLS(ca=ca), replace(Authority().tls(served.folder, ORDERS), ca=ca)):
-        with Client(served.endpoint, served.house.root, tls=tls, timeout=1.0) as client, pytest.raises(Unavailable):
+        with (
+            Client(served.endpoint, served.house.root, tls=tls, timeout=60.0, retries=Retries(attempts=1)) as client,
+            pytest.raises(Unavailable),
+        ):
             client.sts.get_caller_identity()
 
 
