@@ -29,7 +29,8 @@ AUDIENCE = "sekisho"
 PROGRAM = """
 import sys
 from pathlib import Path
-from sekisho.node.run import Options, serve
+from sekisho.node.options import Options
+from sekisho.node.run import serve
 sys.exit(serve(Options(data_dir=Path(sys.argv[1]), database=sys.argv[2], grpc="127.0.0.1:0", http="127.0.0.1:0", workers=int(sys.argv[3]))))
 """
 UNCOUNTED = ("audit_records", "accesses", "alembic_version")

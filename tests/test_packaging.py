@@ -1,5 +1,6 @@
 """What is installed: the wheel holds the package and what it needs, the base install stays light, the pins fit what is asked for."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -152,3 +153,56 @@ def test_requirement_files_agree_with_each_other() -> None:
 def test_the_compiler_is_the_one_that_the_build_system_asks_for() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     assert sorted(build) == sorted(ASKED["build"])
+
+
+def imported(folder: Path) -> set[str]:
+    """Every module that the Python files below a folder import, at the top or within a function; names of members among them."""
+    found: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def modules(distribution: str) -> set[str]:
+    """The modules that a distribution installs; a namespace that it shares with others is not among them."""
+    files = [path for path in metadata.files(distribution) or [] if path.suffix in (".py", ".so", ".pyd")]
+    names = {".".join((*path.parts[:-1], path.name.split(".")[0])).removesuffix(".__init__") for path in files}
+    return {name for name in names if name.isascii() and ".dist-info" not in name}
+
+
+UNNAMED = {
+    "httptools": "uvicorn.protocols.http.httptools_impl",  # is imported by this module, which is imported by us
+}
+EXTRAS = {"psycopg": {"binary"}}  # psycopg finds the C library in it by itself
+
+
+@pytest.mark.parametrize("extra", [None, *PROJECT["optional-dependencies"]])
+def test_nothing_is_installed_that_nobody_imports(extra: str | None) -> None:
+    used = imported(ROOT / "service") | imported(ROOT / "migrations")
+    asked = [Requirement(text) for text in (PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"])]
+    needless = [one.name for one in asked if not (modules(one.name) | {UNNAMED.get(one.name, "")}) & used]
+    assert needless == []
+    assert [(one.name, one.extras) for one in asked if one.extras != EXTRAS.get(one.name, set())] == []
+
+
+def test_a_runtime_pin_is_needed_by_something_that_is_asked_for() -> None:
+    waiting = {(canonicalize_name(one.name), extra) for one in map(Requirement, RUNTIME) for extra in ("", *one.extras)}
+    needed: set[tuple[str, str]] = set()
+    while waiting:
+        name, extra = one = waiting.pop()
+        needed.add(one)
+        try:
+            listed = [Requirement(text) for text in metadata.requires(name) or []]
+        except metadata.PackageNotFoundError:  # of another system
+            continue
+        waiting |= {
+            (canonicalize_name(other.name), wanted)
+            for other in listed
+            if other.marker is None or "extra" not in str(other.marker) or other.marker.evaluate({"extra": extra})
+            for wanted in ("", *other.extras)
+        } - needed
+    assert sorted(pins("runtime").keys() - {name for name, _ in needed}) == []

@@ -21,9 +21,7 @@ from sekisho.sigv4 import Credentials
 from sekisho.store import changes, db
 from sekisho.store.durable import write_file
 from sekisho.store.tables import AccessKey, Account, QuotaOverride, Root
-
-AWS = "aws"
-"""The account that the AWS-managed policies belong to."""
+from sekisho.world import AWS
 
 ADJUSTABLE = ("GroupsQuota", "InstanceProfilesQuota", "PoliciesQuota", "RolesQuota", "ServerCertificatesQuota", "UsersQuota")
 """The quotas that can be set for one account, by their names in GetAccountSummary."""

@@ -10,6 +10,9 @@ from unittest import mock
 
 from sekisho.cli import main
 
+NOBODY = "/nonexistent"
+"""A home without files of AWS's tools, which would name another caller."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -21,9 +24,9 @@ class Done:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Ours, without what would name a server, and without colours or widths of this terminal."""
+    """Ours, without what would name a server or a caller, and without colours or widths of this terminal."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEKISHO_", "AWS_", "COLUMNS", "FORCE_COLOR"))}
-    return {**kept, "COLUMNS": "120", **variables}
+    return {**kept, "COLUMNS": "120", "HOME": NOBODY, **variables}
 
 
 def sekisho(*arguments: object, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
@@ -46,8 +49,9 @@ def sekisho(*arguments: object, stdin: bytes = b"", env: Mapping[str, str] | Non
 
 
 def one_line(done: Done) -> str:
-    """What a failed command said, which is one line, and no traceback."""
+    """What a failed command said, which is one line after who asked and what looked odd, and no traceback."""
     assert done.returncode == 1, done
-    (line,) = done.stderr.splitlines()
+    *before, line = done.stderr.splitlines()
+    assert all(said.startswith(("as ", "warning: ")) for said in before), done
     assert line.startswith("sekisho: ")
     return line.removeprefix("sekisho: ")

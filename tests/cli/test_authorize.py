@@ -1,6 +1,7 @@
 """`sekisho authorize`: an answer in words, in JSON, and in the exit code."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -135,3 +136,41 @@ def test_options_that_are_written_wrongly(shop: Shop, option: tuple[str, str]) -
 def test_context_lists() -> None:
     given = ["a=1", "b=1", "b=2", "c[]=1", "d=x=y", "e="]
     assert _context(given) == {"a": "1", "b": ["1", "2"], "c": ["1"], "d": "x=y", "e": ""}
+
+
+def test_explain_says_why_each_policy_did_not_apply_when_none_is_near(shop: Shop) -> None:
+    question = ("--principal", "user/support/ben", "--action", "orders:EraseCustomer", "--resource", shop.order("7"))
+    done = sekisho("authorize", "--data-dir", shop.data_dir, *question, "--explain")
+    policy = f"arn:aws:iam::{shop.account}:policy/shop"
+    assert done.stdout.partition("\n\nidentity policy:\n")[2] == (
+        f"  {policy}/read-orders v1\n"
+        "    statement `OwnRegion` allow does not apply: the action is not covered; not aws:ResourceTag/region = eu\n"
+        f"  {policy}/refund-orders v1\n"
+        "    statement `SmallRefunds` allow does not apply: the action is not covered; not orders:Amount <= 50\n"
+        "    statement `LargeRefundsBySeniors` allow does not apply: "
+        "the action is not covered; not orders:Amount <= 500; not aws:PrincipalTag/level = senior\n"
+        f"  {policy}/own-drafts v1\n"
+        "    statement `OwnDrafts` allow does not apply: the action is not covered; the resource is not covered\n"
+        f"  {policy}/guard-customers v1\n"
+        "    statement `NeverWithoutSecondFactor` deny matches\n"
+    )
+
+
+def test_explain_says_that_somebody_has_no_policy(shop: Shop) -> None:
+    folder = shop.data_dir.parent / "nobody"
+    folder.mkdir()
+    (folder / "account.yaml").write_text("users:\n  nobody: {}\n")
+    account = json.loads(sekisho("account", "create", "--data-dir", shop.data_dir).stdout)
+    env = {"AWS_ACCESS_KEY_ID": account["access_key_id"], "AWS_SECRET_ACCESS_KEY": account["secret_access_key"]}
+    assert sekisho("load", folder, "--data-dir", shop.data_dir, env=env).returncode == 0
+    question = ("--principal", "user/nobody", "--action", "orders:GetOrder", "--resource", "*", "--explain")
+    done = sekisho("authorize", "--data-dir", shop.data_dir, *question, env=env)
+    assert done.stdout.endswith("\nno identity policy is attached to the principal, or to a group of it\n")
+
+
+def test_a_resource_policy_that_is_wrong_says_where(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text('{\n  "Version": "2012-10-17",\n  "Statement": {"Effect": "Allow", "Action": "a:*", "Resource": "*"}\n}\n')
+    question = ("--action", "a:b", "--resource", "*", "--resource-policy", file)
+    said = one_line(sekisho("authorize", "--data-dir", shop.data_dir, *question))
+    assert said.startswith(f"{file}:3:16: MISSING_PRINCIPAL: ")

@@ -13,7 +13,8 @@ from tests.cli.conftest import Shop
 
 def test_a_second_run_changes_nothing(shop: Shop) -> None:
     done = sekisho("load", example("shop"), "--data-dir", shop.data_dir)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "0 created, 0 changed, 21 unchanged\n", "")
+    assert (done.returncode, done.stdout) == (0, "0 created, 0 changed, 21 unchanged\n")
+    assert done.stderr == f"as arn:aws:iam::{shop.account}:root (profile `root` of {shop.data_dir}/credentials)\n"
 
 
 @pytest.fixture
@@ -64,8 +65,10 @@ def test_what_differs_is_changed_and_nothing_else(branch: tuple[Path, dict[str, 
     for name, (file, old, new, what) in EDITS.items():
         edit(folder / file, old, new)
         done = sekisho("load", folder, env=env)
-        assert done.stdout == f"changed   {what}\n0 created, 1 changed, 20 unchanged\n", (name, done.stderr)
+        assert done.stdout.splitlines()[0] == f"changed   {what}", (name, done.stderr)
+        assert done.stdout.splitlines()[-1].startswith("0 created, 1 changed, 20 unchanged"), name
     done = sekisho("load", folder, env=env)
+    # the session length had no other way: what an inline edit replaced is gone, what was attached before is not
     assert done.stdout == "0 created, 0 changed, 21 unchanged\n"
 
 
@@ -80,7 +83,7 @@ def test_a_policy_can_change_more_often_than_it_has_versions(branch: tuple[Path,
 
 
 WRONG = {
-    "no yaml": ("account.yaml", "groups:\n  support:", "groups: [\n  support:", "account.yaml: while parsing"),
+    "no yaml": ("account.yaml", "groups:\n  support:", "groups: [\n  support:", "account.yaml:18:9: while parsing a flow sequence"),
     "unknown section": ("account.yaml", "\nroles:", "\nrolls:", "`rolls` is none of"),
     "unknown member": ("account.yaml", "max_session:", "maximum:", "`roles.nightly-report` has no member `maximum`"),
     "unknown policy": (
@@ -94,7 +97,7 @@ WRONG = {
         "policies/read-orders.json",
         '"Sid": "OwnRegion",',
         '"Sid": "OwnRegion"',
-        "read-orders.json: Expecting ',' delimiter: line 6",
+        "read-orders.json:6:7: Expecting ',' delimiter",
     ),
     "no such file": ("account.yaml", "inline: [repair-orders]", "inline: [repair]", "policies/repair.json: No such file"),
 }
@@ -111,11 +114,13 @@ def test_a_directory_that_is_wrong_changes_nothing(shop: Shop, tmp_path: Path, c
     assert done.stdout == ""
 
 
-def test_a_policy_that_the_server_refuses_says_which(shop: Shop, branch: tuple[Path, dict[str, str]]) -> None:
+def test_a_policy_that_a_server_would_refuse_says_where(shop: Shop, branch: tuple[Path, dict[str, str]]) -> None:
     folder, env = branch
     edit(folder / "policies/read-orders.json", '"Effect": "Allow"', '"Effect": "Maybe"')
     said = one_line(sekisho("load", folder, env=env))
-    assert said.startswith("policy read-orders: MalformedPolicyDocument: ")
+    assert said == (
+        f"{folder}/policies/read-orders.json:6:17: INVALID_EFFECT: the Effect is neither `Allow` nor `Deny` (Syntax errors in policy.)"
+    )
 
 
 def test_words_are_defined_or_refused(shop: Shop) -> None:

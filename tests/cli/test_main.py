@@ -1,7 +1,9 @@
 """The command line itself: what it lists, what it loads, how it fails."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +33,7 @@ def program(code: str, **env: str) -> Done:
 def test_help_lists_the_commands() -> None:
     done = sekisho("--help")
     assert done.returncode == 0
-    for command in ("serve", "demo", "load", "authorize", "token", "health", "account", "db", "policy"):
+    for command in ("serve", "demo", "load", "authorize", "token", "whoami", "health", "account", "db", "policy"):
         assert f"\n  {command} " in done.stdout
 
 
@@ -77,7 +79,7 @@ def test_an_unexpected_error_is_one_line_and_says_how_to_see_more() -> None:
     code = (
         "import sys, sekisho.cli.connection as c\n"
         "def broken(*_): raise RuntimeError('two\\nlines')\n"
-        "c.credentials = broken\nsys.argv = ['sekisho', 'token']\n"
+        "c.caller = broken\nsys.argv = ['sekisho', 'token']\n"
         "from sekisho.cli import main\nmain()\n"
     )
     assert one_line(program(code)) == "unexpected RuntimeError: two lines (SEKISHO_DEBUG=1 shows where)"
@@ -88,3 +90,16 @@ def test_a_reader_that_has_gone_is_no_traceback() -> None:
     line = f"{sys.executable} -m sekisho.cli serve --help | true"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment(), check=False)
     assert "Traceback" not in done.stderr
+
+
+def test_completion_can_be_installed_and_completes(tmp_path: Path) -> None:
+    """As bash does it: the script that is installed asks the program itself."""
+    bash = environment(HOME=str(tmp_path), SHELL="/bin/bash", PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    line = ["bash", "-c", "sekisho --install-completion bash"]
+    done = subprocess.run(line, capture_output=True, text=True, env=bash, check=False)
+    assert done.returncode == 0, done.stderr
+    (script,) = (tmp_path / ".bash_completions").iterdir()
+    assert str(script) in (tmp_path / ".bashrc").read_text()
+    asked = f"source {script}; COMP_WORDS=(sekisho wh); COMP_CWORD=1; _sekisho_completion sekisho wh sekisho; echo ${{COMPREPLY[@]}}"
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, env=bash, check=False)
+    assert done.stdout == "whoami\n", done.stderr

@@ -1,10 +1,11 @@
 """`sekisho policy`: the language without a server."""
 
 import json
+import shutil
 from pathlib import Path
 
 from sekisho.cli.examples import example
-from tests.cli.command import sekisho
+from tests.cli.command import one_line, sekisho
 
 SHOP = example("shop")
 
@@ -46,7 +47,7 @@ def test_a_line_that_is_no_case_does_not_stop_the_others() -> None:
     assert done.returncode == 1
     first, second, third = map(json.loads, done.stdout.splitlines())
     assert (first["line"], "not JSON" in first["error"]) == (1, True)
-    assert second == {"line": 2, "error": "case `x`: `request` is no JSON object"}
+    assert second == {"id": "x", "line": 2, "error": "case `x`: `request` is no JSON object"}
     assert third == {"id": "b", "decision": "Allowed"}
     assert done.stderr.splitlines()[1] == "sekisho: line 2: case `x`: `request` is no JSON object"
 
@@ -86,3 +87,43 @@ def test_validate_knows_the_kinds(tmp_path: Path) -> None:
     done = sekisho("policy", "validate", "--kind", "bucket", tmp_path)
     assert done.returncode == 2
     assert "`bucket` is none of identity, managed" in done.stderr
+
+
+def test_validate_looks_through_a_folder(tmp_path: Path) -> None:
+    """The account's own words stand in its policies, trust policies are held to be such, and each fault is where it is in the file."""
+    assert sekisho("policy", "validate", SHOP).stdout == "nothing to say\n"
+    assert sekisho("policy", "validate", SHOP / "trust").stdout == "nothing to say\n"
+    folder = tmp_path / "shop"
+    shutil.copytree(SHOP, folder)
+    text = (folder / "policies/own-drafts.json").read_text()
+    resources = '["arn:aws:iam::ACCOUNT_ID:user/x", "arn:ACCOUNT_ID", 7]'
+    faulty = text.replace('"arn:aws:orders:eu-west-1:ACCOUNT_ID:draft/${aws:username}/*"', resources)
+    assert faulty != text
+    (folder / "policies/own-drafts.json").write_text(faulty)
+    (folder / "trust/order-service.json").write_text((folder / "policies/read-orders.json").read_text())
+    (folder / "package.json").write_text("{}")  # is no policy, and lies beside them
+    done = sekisho("policy", "validate", folder)
+    assert done.returncode == 1
+    places = [line.partition(" ERROR ")[0] for line in done.stdout.splitlines()[:-1]]
+    column = faulty.splitlines()[7].index("7]") + 1
+    assert f"{folder}/policies/own-drafts.json:8:{column}:" in places
+    assert {place.partition(":")[0] for place in places} == {f"{folder}/policies/own-drafts.json", f"{folder}/trust/order-service.json"}
+
+
+def test_validate_looks_through_a_folder_of_another_shape(tmp_path: Path) -> None:
+    (tmp_path / "deep/trust").mkdir(parents=True)
+    (tmp_path / "deep/one.json").write_text(json.dumps(ALLOW))
+    (tmp_path / "deep/trust/two.json").write_text(json.dumps(ALLOW))
+    lines = sekisho("policy", "validate", tmp_path, "--json").stdout.splitlines()
+    assert {(json.loads(line)["file"], json.loads(line)["issue"]) for line in lines} >= {
+        (f"{tmp_path}/deep/trust/two.json", "MISSING_PRINCIPAL")
+    }
+    assert {json.loads(line)["file"] for line in lines} == {f"{tmp_path}/deep/trust/two.json"}
+
+
+def test_validate_of_an_empty_folder_says_so(tmp_path: Path) -> None:
+    assert one_line(sekisho("policy", "validate", tmp_path)) == f"the folder `{tmp_path}` has no policy, a file named ….json"
+
+
+def test_validate_of_a_file_that_is_not_there_names_it(tmp_path: Path) -> None:
+    assert one_line(sekisho("policy", "validate", tmp_path / "x.json")) == f"{tmp_path}/x.json: No such file or directory"

@@ -9,10 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sekisho import world
-from sekisho.calls.workloads import Workload
 from sekisho.credentials import key_ring
 from sekisho.credentials.session_tokens import OpenedTokens
-from sekisho.errors import Internal
+from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
@@ -24,9 +23,23 @@ from sekisho.store import db
 from sekisho.store.changes import Point
 
 
+class NoWritePath(Unavailable):
+    """The node answers from what it reads; writes are for another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What a node has for writing: the primary database, which need not be the one that it reads."""
+
+    database: db.Database
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What one worker process has: its database, keys, world and spool. `audience` is what its callers sign for."""
+    """What one worker process has: the database that it reads, keys, world and spool, and what it writes with, if it does.
+
+    `audience` is what its callers sign for.
+    """
 
     database: db.Database
     ring: key_ring.KeyRing
@@ -37,18 +50,23 @@ class Node:
     accesses: Accesses
     tokens: OpenedTokens
     audience: str
+    writes: Writes | None
+
+    @property
+    def primary(self) -> db.Database:
+        """The database for writing; NoWritePath on a node that has none."""
+        if self.writes is None:
+            raise NoWritePath("This node does not write; send the call to one of the control plane. Nothing was written.")
+        return self.writes.database
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, whether TLS carried it, and the
-    program that its certificate names.
-    """
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
-    workload: Workload | None = None
 
 
 def plain_address(host: str) -> str:
@@ -74,6 +92,8 @@ class Call:
     database_session: Session | None = None
     snapshot: Callable[[], Session] | None = None
     """Opens the snapshot of a READ, when the first is asked for it."""
+    recipient: str = ""
+    """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
     prepared: Any = None
     """What the operation's preparation made, before the transaction."""
 

@@ -1,7 +1,7 @@
 """The command line: `sekisho --help` lists what there is. The server is loaded only by the commands that are of it.
 
 Exit codes: 0 done, or allowed; 1 it failed, with one line on standard error that says why; 2 the command was written wrongly;
-3 `authorize` was answered with a deny.
+3 `authorize` was answered with a deny; 4 `load --dry-run --exit-code` found a difference.
 """
 
 import os
@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 
 import sekisho
-from sekisho.cli import account, authorize, db, demo, health, load, managed_policies, policy, serve, token
+from sekisho.cli import account, authorize, db, demo, health, load, managed_policies, policy, serve, token, whoami
+from sekisho.cli.database import driver_sentence
 
 FAILED = 1
 
 # Without rich, which would double the time of --help
-app = typer.Typer(name="sekisho", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+app = typer.Typer(name="sekisho", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 def _version(wanted: bool) -> None:
@@ -35,6 +36,7 @@ app.command()(demo.demo)
 app.command()(load.load)
 app.command()(authorize.authorize)
 app.command()(token.token)
+app.command()(whoami.whoami)
 app.command()(health.health)
 app.add_typer(account.app)
 app.add_typer(db.app)
@@ -66,6 +68,8 @@ def _sentence(error: Exception) -> str:
         return f"this command needs the server, which is not installed ({error.name} is missing): pip install 'sekisho[server]'"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    if not isinstance(error, ValueError) and (said := driver_sentence(error)):
+        return f"the database: {said}"
     if _expected(error) and text:
         return text
     return f"unexpected {type(error).__name__}: {text} (SEKISHO_DEBUG=1 shows where)"

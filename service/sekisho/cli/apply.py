@@ -1,11 +1,13 @@
-"""Brings an account into the shape that a directory describes, through the public rpcs.
+"""What stands between an account and the directory that describes it, and how it is brought about through the public rpcs.
 
-What is there already and right is left alone, what differs is changed, and nothing is ever removed: a second run changes nothing.
+What is there already and right is left alone, what differs is changed: a second run changes nothing. What an account has beyond its
+directory is found too, and removed only when that is asked for.
 """
 
+import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sekisho.cli.directory import Account, Identity, Policy
@@ -13,30 +15,60 @@ from sekisho.cli.directory import Account, Identity, Policy
 if TYPE_CHECKING:
     from sekisho.client import Client
 
-Result = Literal["created", "changed", "unchanged"]
+Result = Literal["created", "changed", "deleted", "unchanged"]
+Part = tuple[str, Callable[[], object]]
+"""One thing to do, in words, and doing it."""
+
 MAX_VERSIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One thing to bring about."""
+class Change:
+    """What one policy, group, user or role needs; `extra` is what it has too much, `fixed` what differs and can never be changed."""
 
     what: str
-    work: Callable[[], Result]
+    result: Result
+    parts: tuple[Part, ...] = ()
+    extra: tuple[Part, ...] = ()
+    fixed: tuple[str, ...] = ()
+
+    def pruned(self) -> "Change":
+        """The change that also removes what is extra."""
+        result = "changed" if self.extra and self.result == "unchanged" else self.result
+        return Change(self.what, result, (*self.parts, *self.extra), (), self.fixed)
 
     def run(self) -> Result:
-        """Bring it about, and say what had to be done; an error says in what it was."""
+        """Bring it about; an error says in what it was."""
         from sekisho.client import Error
 
         try:
-            return self.work()
+            for _, work in self.parts:
+                work()
+        except Error as error:
+            raise ValueError(f"{self.what}: {error}") from error
+        return self.result
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing of the directory, to be compared with the account."""
+
+    what: str
+    compare: Callable[[], Change]
+
+    def run(self) -> Change:
+        """What it needs; an error says in what it was."""
+        from sekisho.client import Error
+
+        try:
+            return self.compare()
         except Error as error:
             raise ValueError(f"{self.what}: {error}") from error
 
 
 def steps(client: "Client", account_id: str, account: Account) -> list[Step]:
-    """The steps, in an order in which each finds what it needs."""
-    work = _Work(client, account_id, account)
+    """The comparisons, in an order in which each change finds what it needs."""
+    work = _Comparison(client, account_id, account)
     found = [Step(f"policy {policy.name}", lambda policy=policy: work.policy(policy)) for policy in account.policies.values()]  # type: ignore[misc]  # mypy cannot type a default argument of a lambda
     for kind, identities in (("group", account.groups), ("user", account.users), ("role", account.roles)):
         found += [Step(f"{kind} {one.name}", lambda kind=kind, one=one: work.identity(kind, one)) for one in identities]  # type: ignore[misc]  # as above
@@ -47,65 +79,107 @@ def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
+def _described(path: str, tags: Mapping[str, str], boundary: str | None = None) -> str:
+    """What is made with a thing."""
+    return "\n".join(
+        (f"path {path}", *(f"tag {key}: {value}" for key, value in tags.items()), *([f"boundary {boundary}"] if boundary else []))
+    )
+
+
 def _same(left: str, right: str) -> bool:
     return bool(json.loads(left) == json.loads(right))
 
 
-class _Work:
+def _difference(what: str, present: str, wanted: str) -> str:
+    """The lines in which two documents differ, whatever their layout."""
+    old, new = (json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False).splitlines() for text in (present, wanted))
+    lines = [line for line in list(difflib.unified_diff(old, new, lineterm="", n=2))[2:] if not line.startswith("@@")]
+    return "\n".join((what, *(f"  {line}" for line in lines)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """What an identity has in the account; nothing where it is not there."""
+
+    record: Any = None
+    attached: frozenset[str] = frozenset()
+    inline: Mapping[str, str] = field(default_factory=dict)
+    groups: frozenset[str] = frozenset()
+
+
+class _Comparison:
     def __init__(self, client: "Client", account_id: str, account: Account) -> None:
         self._iam, self._account_id, self._account = client.iam, account_id, account
 
-    def policy(self, policy: Policy) -> Result:
-        """A managed policy, its text in force, its tags."""
+    def policy(self, policy: Policy) -> Change:
+        """A managed policy: its text in force, its tags."""
         from sekisho.client import NotFound
 
-        arn = policy.arn(self._account_id)
+        what, arn = f"policy {policy.name}", policy.arn(self._account_id)
         try:
             present = self._iam.get_policy(policy_arn=arn).policy
         except NotFound:
-            self._iam.create_policy(
-                policy_name=policy.name,
-                path=policy.path,
-                policy_document=policy.document,
-                description=policy.description,
-                tags=_tags(policy.tags),
-            )
-            return "created"
+            return Change(what, "created", ((_described(policy.path, policy.tags), lambda: self._create_policy(policy)),))
         text = self._iam.get_policy_version(policy_arn=arn, version_id=present.default_version_id).policy_version.document
-        changed = False
+        parts: list[Part] = []
         if not _same(text, policy.document):
-            self._make_room(arn)
-            self._iam.create_policy_version(policy_arn=arn, policy_document=policy.document, set_as_default=True)
-            changed = True
-        if missing := _differing(policy.tags, present.tags):
-            self._iam.tag_policy(policy_arn=arn, tags=_tags(missing))
-            changed = True
-        return "changed" if changed else "unchanged"
+            parts.append((_difference("document", text, policy.document), lambda: self._replace(arn, policy.document)))
+        parts += _tagged(policy.tags, present.tags, lambda tags: self._iam.tag_policy(policy_arn=arn, tags=tags))
+        extra = _untagged(policy.tags, present.tags, lambda keys: self._iam.untag_policy(policy_arn=arn, tag_keys=keys))
+        fixed = _fixed("description", policy.description or present.description, present.description)
+        return Change(what, "changed" if parts else "unchanged", tuple(parts), tuple(extra), tuple(fixed))
 
-    def _make_room(self, arn: str) -> None:
-        """A policy has at most five versions: the oldest that is not in force goes."""
+    def _create_policy(self, policy: Policy) -> None:
+        self._iam.create_policy(
+            policy_name=policy.name,
+            path=policy.path,
+            policy_document=policy.document,
+            description=policy.description,
+            tags=_tags(policy.tags),
+        )
+
+    def _replace(self, arn: str, document: str) -> None:
+        """Put another text in force. A policy has at most five versions: the oldest that is not in force goes."""
         versions = self._iam.list_policy_versions(policy_arn=arn).versions
         if len(versions) >= MAX_VERSIONS:
             oldest = min((v for v in versions if not v.is_default_version), key=lambda v: int(v.version_id.removeprefix("v")))
             self._iam.delete_policy_version(policy_arn=arn, version_id=oldest.version_id)
+        self._iam.create_policy_version(policy_arn=arn, policy_document=document, set_as_default=True)
 
-    def identity(self, kind: str, one: Identity) -> Result:
+    def identity(self, kind: str, one: Identity) -> Change:
         """A user, group or role with all that it has."""
-        from sekisho.client import NotFound
+        present = self._present(kind, one)
+        there = present.record is not None
+        parts: list[Part] = [] if there else [(_described(one.path, one.tags, one.boundary), lambda: self._create(kind, one))]
+        extra: list[Part] = []
+        if there and kind == "role":
+            parts += self._role(one, present.record)
+        if there and kind != "group":
+            wanted, more = self._labels(kind, one, present.record)
+            parts, extra = parts + wanted, extra + more
+        for wanted, more in (self._attachments(kind, one, present), self._inline(kind, one, present), self._memberships(one, present)):
+            parts, extra = parts + wanted, extra + more
+        fixed = _fixed("path", one.path, present.record.path) if there else []
+        result: Result = "created" if not there else "changed" if parts else "unchanged"
+        return Change(f"{kind} {one.name}", result, tuple(parts), tuple(extra), tuple(fixed))
+
+    def _present(self, kind: str, one: Identity) -> _Present:
+        from sekisho.client import NotFound, pages
 
         try:
-            present = self._call("get", kind, one)
+            record = getattr(self._call("get", kind, one), kind)
         except NotFound:
-            self._create(kind, one)
-            present = None
-        parts = [
-            present is not None and kind == "role" and self._role(one, present.role),
-            present is not None and kind != "group" and self._labels(kind, one, getattr(present, kind)),
-            self._attach(kind, one),
-            self._inline(kind, one),
-            self._join(one) if kind == "user" else False,
-        ]
-        return "created" if present is None else "changed" if any(parts) else "unchanged"
+            return _Present()
+        named = {f"{kind}_name": one.name}
+        attached = {
+            p.policy_arn for page in pages(getattr(self._iam, f"list_attached_{kind}_policies"), **named) for p in page.attached_policies
+        }
+        inline = [name for page in pages(getattr(self._iam, f"list_{kind}_policies"), **named) for name in page.policy_names]
+        texts = {name: self._call("get", kind, one, "_policy", policy_name=name).policy_document for name in inline}
+        groups: set[str] = set()
+        if kind == "user":
+            groups = {group.group_name for page in pages(self._iam.list_groups_for_user, user_name=one.name) for group in page.groups}
+        return _Present(record, frozenset(attached), texts, frozenset(groups))
 
     def _call(self, verb: str, kind: str, one: Identity, suffix: str = "", **arguments: Any) -> Any:
         """The rpc of a kind: `put`, `user`, `_policy` is PutUserPolicy. The kinds differ in their names alone."""
@@ -126,64 +200,79 @@ class _Work:
     def _arn(self, policy: str) -> str:
         return policy if policy.startswith("arn:") else self._account.policies[policy].arn(self._account_id)
 
-    def _role(self, one: Identity, present: Any) -> bool:
+    def _role(self, one: Identity, present: Any) -> Iterator[Part]:
         """A role's trust, description and longest session."""
-        changed = False
-        if not _same(present.assume_role_policy_document, one.trust):
-            self._iam.update_assume_role_policy(role_name=one.name, policy_document=one.trust)
-            changed = True
+        document = present.assume_role_policy_document
+        if not _same(document, one.trust):
+            said = _difference("trust", document, one.trust)
+            yield said, lambda: self._iam.update_assume_role_policy(role_name=one.name, policy_document=one.trust)
         wanted: dict[str, Any] = {"description": one.description, "max_session_duration": one.max_session}
         differing = {name: value for name, value in wanted.items() if value is not None and value != getattr(present, name)}
         if differing:
-            self._iam.update_role(role_name=one.name, **{**wanted, **differing})
-        return changed or bool(differing)
+            said = "\n".join(f"{name} {getattr(present, name)!r} → {value!r}" for name, value in differing.items())
+            yield said, lambda: self._iam.update_role(role_name=one.name, **{**wanted, **differing})
 
-    def _labels(self, kind: str, one: Identity, present: Any) -> bool:
+    def _labels(self, kind: str, one: Identity, present: Any) -> tuple[list[Part], list[Part]]:
         """Tags and boundary."""
-        missing = _differing(one.tags, present.tags)
-        if missing:
-            self._call("tag", kind, one, tags=_tags(missing))
-        boundary = self._arn(one.boundary) if one.boundary else ""
-        if boundary and boundary != present.permissions_boundary.permissions_boundary_arn:
-            self._call("put", kind, one, "_permissions_boundary", permissions_boundary=boundary)
-            return True
-        return bool(missing)
+        parts = list(_tagged(one.tags, present.tags, lambda tags: self._call("tag", kind, one, tags=tags)))
+        extra = list(_untagged(one.tags, present.tags, lambda keys: self._call("untag", kind, one, tag_keys=keys)))
+        boundary, now = self._arn(one.boundary) if one.boundary else "", present.permissions_boundary.permissions_boundary_arn
+        if boundary and boundary != now:
+            said = f"boundary {now or 'none'} → {boundary}"
+            parts.append((said, lambda: self._call("put", kind, one, "_permissions_boundary", permissions_boundary=boundary)))
+        if now and not boundary:
+            extra.append((f"boundary {now}", lambda: self._call("delete", kind, one, "_permissions_boundary")))
+        return parts, extra
 
-    def _attach(self, kind: str, one: Identity) -> bool:
-        from sekisho.client import pages
+    def _attachments(self, kind: str, one: Identity, present: _Present) -> tuple[list[Part], list[Part]]:
+        wanted = list(map(self._arn, one.policies))
+        attach, detach = (getattr(self._iam, f"{verb}_{kind}_policy") for verb in ("attach", "detach"))
+        named = {f"{kind}_name": one.name}
+        parts = [part(f"policy {arn} attached", attach, policy_arn=arn, **named) for arn in wanted if arn not in present.attached]
+        return parts, [part(f"policy {arn} attached", detach, policy_arn=arn, **named) for arn in sorted(present.attached - {*wanted})]
 
-        listed = pages(getattr(self._iam, f"list_attached_{kind}_policies"), **{f"{kind}_name": one.name})
-        present = {policy.policy_arn for page in listed for policy in page.attached_policies}
-        missing = [arn for arn in map(self._arn, one.policies) if arn not in present]
-        for arn in missing:
-            getattr(self._iam, f"attach_{kind}_policy")(**{f"{kind}_name": one.name}, policy_arn=arn)
-        return bool(missing)
-
-    def _inline(self, kind: str, one: Identity) -> bool:
-        from sekisho.client import NotFound
-
-        changed = False
+    def _inline(self, kind: str, one: Identity, present: _Present) -> tuple[list[Part], list[Part]]:
+        put, delete = (getattr(self._iam, f"{verb}_{kind}_policy") for verb in ("put", "delete"))
+        named, parts = {f"{kind}_name": one.name}, []
         for name, document in one.inline.items():
-            try:
-                if _same(self._call("get", kind, one, "_policy", policy_name=name).policy_document, document):
-                    continue
-            except NotFound:
-                pass
-            self._call("put", kind, one, "_policy", policy_name=name, policy_document=document)
-            changed = True
-        return changed
+            what = f"inline policy {name}"
+            if name not in present.inline:
+                parts.append(part(what, put, policy_name=name, policy_document=document, **named))
+            elif not _same(present.inline[name], document):
+                said = _difference(what, present.inline[name], document)
+                parts.append(part(said, put, policy_name=name, policy_document=document, **named))
+        surplus = [name for name in present.inline if name not in one.inline]
+        return parts, [part(f"inline policy {name}", delete, policy_name=name, **named) for name in surplus]
 
-    def _join(self, one: Identity) -> bool:
-        from sekisho.client import pages
-
-        present = {group.group_name for page in pages(self._iam.list_groups_for_user, user_name=one.name) for group in page.groups}
-        missing = [name for name in one.groups if name not in present]
-        for name in missing:
-            self._iam.add_user_to_group(group_name=name, user_name=one.name)
-        return bool(missing)
+    def _memberships(self, one: Identity, present: _Present) -> tuple[list[Part], list[Part]]:
+        join, leave = self._iam.add_user_to_group, self._iam.remove_user_from_group
+        parts = [part(f"in group {name}", join, group_name=name, user_name=one.name) for name in one.groups if name not in present.groups]
+        surplus = sorted(present.groups - {*one.groups})
+        return parts, [part(f"in group {name}", leave, group_name=name, user_name=one.name) for name in surplus]
 
 
-def _differing(wanted: Mapping[str, str], present: Iterable[Any]) -> dict[str, str]:
+def part(said: str, call: Callable[..., object], **arguments: Any) -> Part:
+    """One call, in words."""
+    return said, lambda: call(**arguments)
+
+
+def _tagged(wanted: Mapping[str, str], present: Iterable[Any], tag: Callable[[list[dict[str, str]]], object]) -> Iterator[Part]:
     """The tags that are missing or have another value; the keys of tags differ in more than case."""
-    have = {tag.key.lower(): tag.value for tag in present}
-    return {key: value for key, value in wanted.items() if have.get(key.lower()) != value}
+    have = {one.key.lower(): one.value for one in present}
+    missing = {key: value for key, value in wanted.items() if have.get(key.lower()) != value}
+    if missing:
+        said = "\n".join(f"tag {key}: {have.get(key.lower(), 'none')} → {value}" for key, value in missing.items())
+        yield said, lambda: tag(_tags(missing))
+
+
+def _untagged(wanted: Mapping[str, str], present: Iterable[Any], untag: Callable[[list[str]], object]) -> Iterator[Part]:
+    """The tags that nobody wants."""
+    named = {key.lower() for key in wanted}
+    surplus = [one.key for one in present if one.key.lower() not in named]
+    if surplus:
+        yield "\n".join(f"tag {key}" for key in surplus), lambda: untag(surplus)
+
+
+def _fixed(name: str, wanted: str, present: str) -> list[str]:
+    """What differs and is not changed: it stands since the creation."""
+    return [f"its {name} is `{present}`, not `{wanted}`, which is for its creation alone"] if wanted != present else []

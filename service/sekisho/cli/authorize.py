@@ -1,6 +1,7 @@
 """`sekisho authorize`: asks a running server for one decision."""
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,14 +13,14 @@ from sekisho.cli import connection, screen
 from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
 
 if TYPE_CHECKING:
-    from sekisho.client import Client, Decision, Explanation
+    from sekisho.client import Decision, Explanation
 
 DENIED = 3
 
 
 def authorize(
     action: Annotated[str, typer.Option(help="Such as orders:ShipOrder.")],
-    resource: Annotated[str, typer.Option(help="An ARN, or * for actions without a resource.")],
+    resource: Annotated[str, typer.Option(help="An ARN, or * for actions without a resource; ACCOUNT_ID in it is the caller's account.")],
     principal: Annotated[
         str | None, typer.Option(help="An ARN, or user/NAME or role/NAME of the caller's account; without it, the caller itself.")
     ] = None,
@@ -39,19 +40,32 @@ def authorize(
     ca: Authority = None,
 ) -> None:
     """Ask a running server for one decision. Exit code 0: allowed; 3: not; 1: could not be decided."""
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as client:
+    from sekisho.cli import spelling
+    from sekisho.cli.directory import ACCOUNT
+    from sekisho.client import NotFound
+
+    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, caller):
+        resource = resource.replace(f":{ACCOUNT}:", f":{caller.account}:")  # as in the files that `load` reads
         question: Any = {
             "action": action,
             "resource": resource,
-            "principal": _arn(client, principal) if principal is not None else None,
+            "principal": _arn(caller.account, principal) if principal is not None else None,
             "context": _context(context or ()),
             "resource_tags": dict(_pair(item, "--tag") for item in tag or ()),
             "resource_account": resource_account,
-            "resource_policy": resource_policy.read_text() if resource_policy is not None else None,
+            "resource_policy": _resource_policy(resource_policy) if resource_policy is not None else None,
             "at_least": at_least,
         }
-        explanation = client.explain(**question) if explain else None
-        decision = explanation.decision if explanation is not None else client.authorize(**question)
+        for warning in spelling.warnings(action, resource, caller.account):
+            print(f"warning: {warning}", file=sys.stderr)
+        try:
+            explanation = client.explain(**question) if explain else None
+            decision = explanation.decision if explanation is not None else client.authorize(**question)
+        except NotFound as error:
+            meant = spelling.principals(client, question["principal"] or "")
+            if not meant:
+                raise
+            raise NotFound(f"{error.message} Did you mean {meant}?", code=error.code, request_id=error.request_id, answered=True) from None
     if as_json:
         print(json.dumps(_members(decision, explanation), ensure_ascii=False))
     else:
@@ -59,13 +73,20 @@ def authorize(
     raise typer.Exit(0 if decision.allowed else DENIED)
 
 
-def _arn(client: "Client", principal: str) -> str:
+def _arn(account: str, principal: str) -> str:
     """The ARN of a principal; `user/alice` is one of the caller's account."""
     if principal.startswith("arn:"):
         return principal
     if principal.partition("/")[0] not in ("user", "role"):
         raise typer.BadParameter("an ARN, user/NAME or role/NAME", param_hint="--principal")
-    return f"arn:aws:iam::{client.sts.get_caller_identity().account}:{principal}"
+    return f"arn:aws:iam::{account}:{principal}"
+
+
+def _resource_policy(path: Path) -> str:
+    from sekisho.cli import documents
+    from sekisho.policy.validate import Kind
+
+    return documents.refuse(path, Kind.RESOURCE)
 
 
 def _pair(item: str, option: str) -> tuple[str, str]:
@@ -113,4 +134,6 @@ def _show(decision: "Decision", explanation: "Explanation | None", action: str, 
     for name, text in lines:
         out.print(f"  {name:9} {text}", markup=False)
     if explanation is not None:
-        out.print(f"\n{explanation.sentence}\n\n{explanation.text}", markup=False)
+        out.print(f"\n{explanation.sentence}\n\n{explanation.text}\n", markup=False)
+        for line in screen.judgements(explanation.trace):
+            out.print(line, markup=False)

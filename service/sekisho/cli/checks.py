@@ -22,27 +22,36 @@ STYLES = {"ERROR": "bold red", "SECURITY_WARNING": "bold yellow", "WARNING": "ye
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="Policies, as JSON.")],
-    kind: Annotated[str, typer.Option(help=f"What they are to be: {KINDS}.")] = "managed",
+    places: Annotated[list[Path], typer.Argument(help="Policies, as JSON, and folders of them; of a folder with account.yaml, its own.")],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What they are to be: {KINDS}. Without it `managed`; in a folder, as account.yaml has it, and `trust` in trust/."
+        ),
+    ] = None,
     define: Annotated[list[str] | None, typer.Option(help="WORD=VALUE for a word that stands for something, such as ACCOUNT_ID.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line for each finding.")] = False,
 ) -> None:
     """Say what is wrong with policies, or could be better, and where. Exit code 1 when there is an error."""
-    from sekisho.cli.directory import Words, definitions
+    from sekisho.cli import documents
+    from sekisho.cli.directory import definitions
     from sekisho.policy.validate import Kind, findings
 
-    words = Words(definitions(define))
-    if kind not in {known.value for known in Kind}:
+    given = definitions(define)
+    if kind is not None and kind not in {known.value for known in Kind}:
         raise typer.BadParameter(f"`{kind}` is none of {KINDS}", param_hint="--kind")
     out = screen.console()
     counts: Counter[str] = Counter()
-    for file in files:
-        for finding in findings(words.fill(file.read_text(errors="surrogateescape")), Kind(kind)):
+    listed = documents.listed(places, given, Kind(kind) if kind is not None else None)
+    for file, what, words in screen.tracked(listed, "validating"):
+        original = documents.read(file)
+        for finding in findings(words.fill(original), what):
             counts[finding.severity.value] += 1
+            column = words.column(original, finding.line, finding.column)
             if as_json:
-                print(json.dumps({"file": str(file), **asdict(finding)}))
+                print(json.dumps({"file": str(file), **asdict(finding), "column": column}))
                 continue
-            out.print(f"{file}:{finding.line}:{finding.column}: ", end="", markup=False)
+            out.print(f"{file}:{finding.line}:{column}: ", end="", markup=False)
             out.print(finding.severity.value, style=STYLES[finding.severity.value], end=" ")
             out.print(f"{finding.issue}: {finding.message}", markup=False)
     if not as_json:

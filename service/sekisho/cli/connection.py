@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from sekisho.api.sts.v1.identities_pb2 import GetCallerIdentityResponse
     from sekisho.client import Client, Credentials
+    from sekisho.client.credentials import Found
 
 DATA_DIR = Path(".data")
 
@@ -23,7 +26,8 @@ Profile = Annotated[
     str | None,
     typer.Option(
         envvar="SEKISHO_PROFILE",
-        help="A profile of SEKISHO_CREDENTIALS or DATA_DIR/credentials; without it, AWS_ACCESS_KEY_ID and so on, else `root`.",
+        help="Who asks: a profile of SEKISHO_CREDENTIALS, of DATA_DIR/credentials or of ~/.aws. Without it, whom AWS_ACCESS_KEY_ID, "
+        "AWS_PROFILE and the files of AWS's tools name; only when they name nobody, the root user of DATA_DIR/credentials.",
     ),
 ]
 Audience = Annotated[str, typer.Option(envvar="SEKISHO_AUDIENCE", help="The name that the server goes by.")]
@@ -32,8 +36,12 @@ Authority = Annotated[Path | None, typer.Option("--ca", envvar="SEKISHO_CA", hel
 
 def endpoints(data_dir: Path) -> dict[str, str]:
     """Where the server of a data directory listens."""
+    from sekisho.node import data_dir as directory
+
     try:
         found: dict[str, str] = json.loads((data_dir / "endpoints.json").read_text())
+        if not directory.is_served(data_dir):  # a server that was killed left it: another may listen there by now
+            raise FileNotFoundError
     except FileNotFoundError:
         raise ValueError(f"no server runs in the data directory `{data_dir}`; name one with --endpoint or --data-dir") from None
     return {name: reachable(address) for name, address in found.items()}
@@ -45,35 +53,71 @@ def reachable(listener: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host) + f":{port}"  # noqa: S104  # read, not bound
 
 
-def credentials(profile: str | None, data_dir: Path) -> "Credentials":
-    """The caller's credentials: a profile that was named, else the environment's, else the root user's of the data directory."""
+def caller(profile: str | None, data_dir: Path) -> "Found":
+    """The credentials of whoever asks: a profile that was named, else whom the environment and the files of AWS's tools name.
+
+    Only when they name nobody it is the root user of the data directory. Credentials that are named and cannot be had are an error.
+    """
     from sekisho import client
+    from sekisho.client.credentials import Found, find
 
     file = Path(os.environ.get("SEKISHO_CREDENTIALS") or data_dir / "credentials")
-    if profile is not None:
-        return client.from_file(file, profile)
-    if os.environ.get("AWS_ACCESS_KEY_ID") or not file.exists():
-        return client.from_env(os.environ)
-    return client.from_file(file, "root")
+    if profile is None:
+        return find(os.environ) or Found(client.from_file(file, "root"), f"profile `root` of {file}")
+    try:
+        return Found(client.from_file(file, profile), f"profile `{profile}` of {file}")
+    except client.NoCredentialsError as error:
+        if os.environ.get("SEKISHO_CREDENTIALS"):
+            raise
+        # A profile that is named is not shadowed by keys of the environment, as with AWS's own --profile.
+        others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name.endswith("_FILE")}
+        try:
+            found = find({**others, "AWS_PROFILE": profile})
+        except client.NoCredentialsError as other:
+            raise client.NoCredentialsError(f"{error}; {other}") from None
+        assert found is not None  # it was asked for by its name
+        return found
+
+
+def credentials(profile: str | None, data_dir: Path) -> "Credentials":
+    """The credentials of this moment of whoever asks."""
+    return caller(profile, data_dir).credentials()
+
+
+def introduce(arn: str, found: "Found") -> None:
+    """Say on standard error who asks, and where its credentials are from."""
+    print(f"as {arn} ({found.place})", file=sys.stderr)
 
 
 @contextmanager
-def connect(endpoint: str | None, data_dir: Path, profile: str | None, audience: str, ca: Path | None) -> "Iterator[Client]":
-    """A client for what the options say; when the server does not know the caller, the error says whose key signed."""
+def connect(
+    endpoint: str | None, data_dir: Path, profile: str | None, audience: str, ca: Path | None
+) -> "Iterator[tuple[Client, GetCallerIdentityResponse]]":
+    """A client for what the options say, and who asks, which is said on standard error.
+
+    When the server does not know the caller, the error says whose key signed and where it is from.
+    """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it has to say about a handshake is in the error, which is one line
     from sekisho.client import Client, Unauthenticated, Unavailable
     from sekisho.client.transport import tls_from_env
 
-    signer = credentials(profile, data_dir)
+    found = caller(profile, data_dir)
     tls = tls_from_env(os.environ | ({"SEKISHO_CA": str(ca)} if ca is not None else {}))
-    with Client(endpoint or endpoints(data_dir)["grpc"], signer, audience=audience, tls=tls) as client:
+    with Client(endpoint or endpoints(data_dir)["grpc"], found.source, audience=audience, tls=tls) as client:
         try:
-            yield client
+            identity = client.sts.get_caller_identity()
+            introduce(identity.arn, found)
+            yield client, identity
         except Unavailable as error:
             if tls is None and error.message.endswith("Socket closed"):
                 raise Unavailable(f"{error.message} (if it serves TLS, give --ca or an https:// endpoint)") from None
             raise
         except Unauthenticated as error:
-            where = "AWS_ACCESS_KEY_ID" if profile is None and os.environ.get("AWS_ACCESS_KEY_ID") else "the credentials file"
-            said = f"{error.message} (signed with {signer.access_key_id}, from {where})"
+            said = f"{error.message} (signed with {found.credentials().access_key_id}, from {found.place}{_root_is_near(data_dir, found)})"
             raise Unauthenticated(said, code=error.code, request_id=error.request_id, answered=error.answered) from None
+
+
+def _root_is_near(data_dir: Path, found: "Found") -> str:
+    """How to ask as the root user instead, where keys of AWS's own may have been meant for AWS."""
+    file = data_dir / "credentials"
+    return "; --profile root asks as the root user of " + str(data_dir) if file.exists() and str(file) not in found.place else ""

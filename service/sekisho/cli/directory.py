@@ -18,6 +18,8 @@ import typer
 import yaml
 
 ACCOUNT = "ACCOUNT_ID"
+SOME_ACCOUNT = "111122223333"
+"""What stands for an account where nobody says which it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Account:
     groups: tuple[Identity, ...]
     users: tuple[Identity, ...]
     roles: tuple[Identity, ...]
+    words: "Words"
 
 
 _MEMBERS = {
@@ -80,6 +83,17 @@ class Words:
         """The text with every word replaced."""
         return text if self._pattern is None else self._pattern.sub(lambda match: self._values[match[1]], text)
 
+    def column(self, original: str, line: int, column: int) -> int:
+        """Where a column of a line that was filled stands in the line as it was, both from 1."""
+        text = original.split("\n")[line - 1]
+        grown = 0
+        for match in self._pattern.finditer(text) if self._pattern is not None else ():
+            value = self._values[match[1]]
+            if column <= match.start() + grown + len(value):
+                return min(column - grown, match.start() + 1) if column > match.start() + grown else column - grown
+            grown += len(value) - len(match[1])
+        return column - grown
+
 
 def definitions(given: Iterable[str] | None) -> dict[str, str]:
     """WORD=VALUE, each word once, as a command line gives them."""
@@ -92,8 +106,12 @@ def definitions(given: Iterable[str] | None) -> dict[str, str]:
 
 def read(folder: Path, account_id: str, given: Mapping[str, str]) -> Account:
     """The account that a folder describes; ValueError names the file and what is wrong in it."""
+    if not folder.is_dir():
+        raise ValueError(
+            f"`{folder}` is a file, not a folder with an account.yaml" if folder.exists() else f"there is no folder `{folder}`"
+        )
     if not (folder / "account.yaml").is_file():
-        raise ValueError(f"`{folder}` has no account.yaml")
+        raise ValueError(f"the folder `{folder}` has no account.yaml")
     plain = _mapping(parsed(folder / "account.yaml", str), "account.yaml")
     own = {str(word): str(value) for word, value in _mapping(plain.get("define"), "define").items()}
     if unknown := given.keys() - own.keys():
@@ -106,11 +124,13 @@ def read(folder: Path, account_id: str, given: Mapping[str, str]) -> Account:
 
     def document(kind: str, name: str) -> str:
         path = folder / kind / f"{name}.json"
-        text = words.fill(path.read_text())
+        original = path.read_text()
+        text = words.fill(original)
         try:
             json.loads(text)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+        except json.JSONDecodeError as error:
+            place = f"{path}:{error.lineno}:{words.column(original, error.lineno, error.colno)}"
+            raise ValueError(f"{place}: {error.msg}") from None
         return text
 
     policies = {name: Policy(name, document("policies", name), **members) for name, members in sections["policies"].items()}
@@ -124,15 +144,26 @@ def read(folder: Path, account_id: str, given: Mapping[str, str]) -> Account:
             found.append(Identity(name, inline=inline, trust=trust, policies=attached, groups=joined, **members))
         return tuple(found)
 
-    account = Account(policies, identities("groups"), identities("users"), identities("roles"))
+    account = Account(policies, identities("groups"), identities("users"), identities("roles"), words)
     _refuse_loose_ends(account)
     return account
+
+
+def outline(folder: Path, given: Mapping[str, str]) -> tuple[set[str], Words]:
+    """The managed policies that the account.yaml of a folder names, and its words; the account has a made-up number if nobody gave one."""
+    plain = _mapping(parsed(folder / "account.yaml", str), "account.yaml")
+    own = {str(word): str(value) for word, value in _mapping(plain.get("define"), "define").items()}
+    return {str(name) for name in _mapping(plain.get("policies"), "policies")}, Words({ACCOUNT: SOME_ACCOUNT, **own, **given})
 
 
 def parsed(path: Path, fill: Any) -> Any:
     """A YAML file with its words replaced."""
     try:
         return yaml.safe_load(fill(path.read_text()))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark is not None else str(path)
+        raise ValueError(f"{where}: {' '.join(filter(None, (error.context, error.problem)))}") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 

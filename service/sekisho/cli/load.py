@@ -1,6 +1,8 @@
 """`sekisho load`: an account from a directory of files."""
 
+import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,37 +12,128 @@ from sekisho.cli import connection, screen
 from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
 
 if TYPE_CHECKING:
-    from sekisho.cli.apply import Result
+    from sekisho.api.sts.v1.identities_pb2 import GetCallerIdentityResponse
+    from sekisho.cli.apply import Change, Result
     from sekisho.client import Client
+
+DIFFERENT = 4
+MOST = 20
+"""Lines about what is extra that a load prints; a dry run prints all."""
 
 
 def load(
     directory: Annotated[Path, typer.Argument(help="A folder with account.yaml, such as docs/examples/shop.")],
     define: Annotated[list[str] | None, typer.Option(help="WORD=VALUE for a word that account.yaml defines; several times.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Delete what the account has beyond the directory, access keys included.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done, with the differences.")] = False,
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="With --dry-run: exit code 4 when the account is not as the directory says, extras included."),
+    ] = False,
     endpoint: Endpoint = None,
     profile: Profile = None,
     data_dir: DataDir = connection.DATA_DIR,
     audience: Audience = "sekisho",
     ca: Authority = None,
 ) -> None:
-    """Bring the caller's account into the shape that a directory describes. A second run changes nothing; nothing is ever removed."""
+    """Bring the caller's account into the shape that a directory describes. A second run changes nothing.
+
+    What the account has beyond the directory is named, and deleted with --prune alone. The caller itself and the roles of services stay.
+    """
     from sekisho.cli.directory import definitions
 
     words = definitions(define)
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as client:
-        done = loaded(client, directory, words)
-    for what, result in done.items():
-        if result != "unchanged":
-            print(f"{result:9} {what}")
-    counts = Counter(done.values())
-    print(", ".join(f"{counts[result]} {result}" for result in ("created", "changed", "unchanged")))
+    if exit_code and not dry_run:
+        raise typer.BadParameter("it goes with --dry-run", param_hint="--exit-code")
+    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, caller):
+        plan = planned(client, caller, directory, words, prune=prune)
+        if not dry_run:
+            for change in screen.tracked(plan.changes, f"loading {directory.name}"):
+                if change.run() != "unchanged":
+                    print(f"{change.result:9} {change.what}")
+    if dry_run:
+        _preview(plan)
+    _drift(plan, sys.maxsize if dry_run else MOST)
+    counts: Counter[str] = Counter(change.result for change in plan.changes)
+    done = ["created", "changed", *(["deleted"] if counts["deleted"] else []), "unchanged"]
+    told = [f"{counts[result]} {f'to be {result}' if dry_run and result != 'unchanged' else result}" for result in done]
+    told += [f"{len(plan.extra)} extra{'' if prune else ' (--prune deletes them)'}"] if plan.extra else []
+    told += [f"{len(plan.fixed)} that cannot be changed"] if plan.fixed else []
+    print(", ".join(told))
+    raise typer.Exit(DIFFERENT if exit_code and plan.differs else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done, in order; what the account has beyond the directory and keeps; what differs for good."""
+
+    changes: "tuple[Change, ...]"
+    extra: tuple[str, ...]
+    fixed: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the account is not as the directory says."""
+        return bool(self.extra or self.fixed or any(change.result != "unchanged" for change in self.changes))
+
+
+def planned(client: "Client", caller: "GetCallerIdentityResponse", directory: Path, words: dict[str, str], *, prune: bool) -> Plan:
+    """Compare an account with a directory; nothing is changed."""
+    from sekisho.cli import apply, documents
+    from sekisho.cli import directory as files
+    from sekisho.cli.surplus import Surplus
+    from sekisho.client import Denied
+
+    account = files.read(directory, caller.account, words)
+    documents.refuse_all(directory, account)
+    steps = apply.steps(client, caller.account, account)
+    changes = [step.run() for step in screen.tracked(steps, f"comparing {directory.name}")]
+    surplus = Surplus(client, account, caller.arn)
+    extra: list[str] = []
+    try:
+        found = surplus.found()
+    except Denied as error:
+        if prune:
+            raise
+        print(f"sekisho: what else the account has is not known: {error}", file=sys.stderr)
+        found = []
+    for kind, one in screen.tracked(found, "looking for what is extra"):
+        name = f"{kind} {getattr(one, f'{kind}_name')}"
+        if surplus.is_caller(kind, one):
+            extra.append(f"{name}, which asks and stays")
+        elif prune:
+            changes.append(surplus.deletion(kind, one))
+        else:
+            extra.append(name)
+    if prune:
+        changes = [change.pruned() for change in changes]
+    extra += [f"{change.what}: {line}" for change in changes for said, _ in change.extra for line in said.splitlines()]
+    fixed = [f"{change.what}: {said}" for change in changes for said in change.fixed]
+    return Plan(tuple(changes), tuple(extra), tuple(fixed))
 
 
 def loaded(client: "Client", directory: Path, words: dict[str, str]) -> "dict[str, Result]":
     """What was done for each thing in a directory, by its name."""
-    from sekisho.cli import apply
-    from sekisho.cli import directory as files
+    plan = planned(client, client.sts.get_caller_identity(), directory, words, prune=False)
+    return {change.what: change.run() for change in screen.tracked(plan.changes, f"loading {directory.name}")}
 
-    account_id = client.sts.get_caller_identity().account
-    steps = apply.steps(client, account_id, files.read(directory, account_id, words))
-    return {step.what: step.run() for step in screen.tracked(steps, f"loading {directory.name}")}
+
+def _preview(plan: Plan) -> None:
+    """What would be done, with each difference below it."""
+    for change in plan.changes:
+        if change.result == "unchanged":
+            continue
+        print(f"{change.result.removesuffix('d'):9} {change.what}")
+        for said, _ in change.parts:
+            for line in said.splitlines():
+                print(f"            {line}")
+
+
+def _drift(plan: Plan, most: int) -> None:
+    """What the account has too much, and what cannot be as it should."""
+    for line in plan.extra[:most]:
+        print(f"extra     {line}")
+    if len(plan.extra) > most:
+        print(f"extra     {len(plan.extra) - most} more, which --dry-run names")
+    for line in plan.fixed:
+        print(f"differs   {line}")

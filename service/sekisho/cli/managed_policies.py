@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sekisho.cli import connection
+from sekisho.cli import connection, screen
 from sekisho.cli.connection import DataDir
 from sekisho.cli.serve import Database
 
@@ -26,14 +26,15 @@ def import_(
     data_dir: DataDir = connection.DATA_DIR,
 ) -> None:
     """Bring in the policies of a file, all or none. One that is there already gets a new version, in force at once for all who have it."""
-    from sekisho.node import run
+    from sekisho.cli import database as databases
+    from sekisho.node.options import Options
     from sekisho.services.iam import managed_policies
     from sekisho.services.iam.managed_policies import files
-    from sekisho.store import db, schema
+    from sekisho.store import schema
 
     policies = files.read(file.read_text("utf-8"))
-    if not database and not data_dir.is_dir():
-        raise ValueError(f"there is no data directory `{data_dir}`; start the server once, or name another with --data-dir")
-    with db.Database(run.Options(data_dir=data_dir, database=database).url) as opened:
+    with databases.opened(Options(data_dir=data_dir, database=database)) as opened:
         schema.refuse_mismatch(opened)
-        print(f"{managed_policies.put(opened, policies, imported=True)} of {len(policies)} policies changed")
+        with screen.waiting("bringing in"):
+            changed = managed_policies.put(opened, policies, imported=True)
+        print(f"{changed} of {len(policies)} policies changed")

@@ -2,9 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,6 +75,27 @@ def reason(decision: "Decision", *, short: bool = False) -> str:
         statements = "; ".join(_statement(match, short=short) for match in decision.matched)
         return f"{statements} {'allows' if decision.allowed else 'denies'} it"
     return _LAYERS[decision.layer][1] if decision.layer is not None else "no policy allows it"
+
+
+def judgements(trace: Mapping[str, Any]) -> Iterator[str]:
+    """How every policy was judged, statement by statement, from the trace of an explanation."""
+    if trace.get("error"):
+        return
+    layers = trace["layers"]
+    if not any(layer["layer"] == "identity" for layer in layers):
+        yield "no identity policy is attached to the principal, or to a group of it"
+    for layer in layers:
+        level = f", level {layer['level'] + 1}" if layer["level"] else ""
+        yield f"{_LAYERS[layer['layer']][0]}{level}:"
+        for policy in layer["policies"]:
+            yield f"  {' '.join(filter(None, (policy['arn'] or policy['name'], policy['version'])))}"
+            for statement in policy["statements"]:
+                name = f"`{statement['sid']}`" if statement["sid"] else statement["index"] + 1
+                effect = statement["effect"].lower()
+                judged = f"{effect} matches" if statement["matched"] else f"{effect} does not apply: {'; '.join(statement['why_not'])}"
+                yield f"    statement {name} {judged}"
+    if trace["truncated"]:
+        yield "  … and more than can be shown"
 
 
 def _statement(match: "Matched", *, short: bool) -> str:

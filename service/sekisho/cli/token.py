@@ -21,4 +21,7 @@ def token(
     """
     from sekisho.client import token as made
 
-    print(made(connection.credentials(profile, data_dir), audience, datetime.now(UTC), expires=expires))
+    found = connection.caller(profile, data_dir)
+    signer = found.credentials()
+    connection.introduce(f"the owner of {signer.access_key_id}", found)
+    print(made(signer, audience, datetime.now(UTC), expires=expires))

@@ -68,7 +68,7 @@ class Client:
         if tls is not None:
             options.setdefault("tls", tls)
         try:
-            signer = credentials.from_env(env)
+            signer: CredentialsSource | None = credentials.source_from_env(env)
         except credentials.NoCredentialsError:
             if tls is None or tls.certificate is None:
                 raise

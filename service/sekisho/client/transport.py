@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +14,11 @@ from google.protobuf.message import DecodeError, Message
 
 import sekisho
 from sekisho import sigv4
-from sekisho.client import errors
+from sekisho.client import errors, profiles
 from sekisho.client.retries import Budget, Retries, worth_repeating
 
 R = TypeVar("R", bound=Message)
-CredentialsSource = sigv4.Credentials | Callable[[], sigv4.Credentials]
-"""Credentials, or what gives them for each call: a source that renews temporary ones before they end."""
+CredentialsSource = profiles.Source
 
 Interceptors = Sequence["grpc.UnaryUnaryClientInterceptor[Any, Any]"]
 
@@ -70,9 +69,20 @@ def _channel(endpoint: str, tls: TLS | None) -> grpc.Channel:
         return grpc.insecure_channel(target, options=_OPTIONS)
     if scheme == "http":
         raise ValueError(f"the endpoint `{endpoint}` is without TLS")
-    ca, key, certificate = (path.read_bytes() if path is not None else None for path in (tls.ca, tls.key, tls.certificate))
+    ca, certificate = (_pem(path, b"CERTIFICATE", "certificate") for path in (tls.ca, tls.certificate))
+    key = _pem(tls.key, b"PRIVATE KEY", "private key")
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name)) if tls.server_name is not None else _OPTIONS
     return grpc.secure_channel(target, grpc.ssl_channel_credentials(ca, key, certificate), options=options)
+
+
+def _pem(path: Path | None, label: bytes, what: str) -> bytes | None:
+    """The content of a file that gRPC would otherwise complain of at the first call, and without its name."""
+    if path is None:
+        return None
+    content = path.read_bytes()
+    if b"-----BEGIN " not in content or label + b"-----" not in content:
+        raise ValueError(f"`{path}` holds no {what} in PEM")
+    return content
 
 
 class Transport:
@@ -138,15 +148,33 @@ class Transport:
         except DecodeError:
             raise errors.Internal(f"the server's answer is not a {response.DESCRIPTOR.full_name}") from None
 
+    def stream(self, path: str, request: Message, response: type[R], /, *, timeout: float | None) -> Iterator[R]:
+        """The answers of an rpc that streams, as they come; a call that broke off is not repeated: its caller knows from where to go on.
+
+        Closing the iterator ends the call.
+        """
+        body = request.SerializeToString()
+        call = self._channel.unary_stream(path, None, None)(body, timeout=timeout, metadata=self._metadata(path, body))
+        try:
+            for answer in call:
+                yield response.FromString(answer)
+        except grpc.RpcError as raised:
+            raise errors.of(raised, self.endpoint) from None
+        except DecodeError:
+            raise errors.Internal(f"the server's answer is not a {response.DESCRIPTOR.full_name}") from None
+        finally:
+            call.cancel()  # type: ignore[no-untyped-call]  # as its stubs have it
+
     def _once(self, path: str, body: bytes, timeout: float) -> bytes:
         method = self._methods.get(path)
         if method is None:
             method = self._methods[path] = self._channel.unary_unary(path, None, None)
-        # Signed anew for each try: a signature is good for minutes only.
-        signed = self._credentials is not None
-        metadata = sigv4.sign_call(self.credentials(), path, body, self.audience, datetime.now(UTC)) if signed else ()
-        reply, call = method.with_call(body, timeout=timeout, metadata=metadata)
+        reply, call = method.with_call(body, timeout=timeout, metadata=self._metadata(path, body))  # signed anew for each try
         for key, value in call.trailing_metadata() or ():
             if key == REVISION:
                 self._last.revision = value
         return reply
+
+    def _metadata(self, path: str, body: bytes) -> tuple[tuple[str, str | bytes], ...]:
+        """The signature of a call, which is good for minutes only; none where the caller has a certificate alone."""
+        return sigv4.sign_call(self.credentials(), path, body, self.audience, datetime.now(UTC)) if self._credentials is not None else ()

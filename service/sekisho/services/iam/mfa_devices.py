@@ -1,4 +1,8 @@
-"""MFA devices: what shows the one-time passwords of a user. All are virtual: AWS's API makes no others."""
+"""MFA devices: what shows the one-time passwords of a user. All are virtual: AWS's API makes no others.
+
+A name is unique with its path: `name_key` has the path before the name, but for the path `/`. A device that an older release made under
+another path is found by name and path as well; it keeps a key without the path, which only keeps its name from being taken at `/`.
+"""
 
 import io
 import uuid
@@ -47,8 +51,13 @@ def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resour
 @operation
 def create_virtual_mfa_device(call: Call, request: pb.CreateVirtualMFADeviceRequest) -> pb.CreateVirtualMFADeviceResponse:
     """Nobody's as yet. Nothing shows the seed again."""
-    name, quota = request.virtual_mfa_device_name, "MFADevicesQuota"
-    row = MfaDevice(**entities.identified(call, MfaDevice, name, request.path, id_=uuid.uuid4().hex, quota=quota))
+    name = request.virtual_mfa_device_name
+    placed = f"{request.path.removeprefix('/')}{name}"
+    try:
+        columns = entities.identified(call, MfaDevice, placed, request.path, id_=uuid.uuid4().hex, quota="MFADevicesQuota")
+    except EntityAlreadyExists:
+        raise EntityAlreadyExists("MFA device already exists.") from None
+    row = MfaDevice(**{**columns, "name": name})
     if len(entities.arn_of(row)) > _SERIAL_LENGTH:
         raise InvalidInput(f"The serial number of the device would have more than {_SERIAL_LENGTH} characters.")
     seed = one_time.new_seed()
@@ -172,14 +181,16 @@ def _lookup(call: Call, serial_number: str) -> MfaDevice | None:
         parsed = arn.parse(serial_number)
     except InvalidArn:
         return None
-    row = entities.lookup(call, MfaDevice, parsed.resource.rpartition("/")[2])
+    path, _, name = parsed.resource.removeprefix("mfa").rpartition("/")
+    place = (MfaDevice.account_id == call.account_id, MfaDevice.kind == "mfa", MfaDevice.name == name, MfaDevice.path == f"{path}/")
+    row = call.session.scalars(select(MfaDevice).where(*place)).one_or_none()
     return row if row is not None and entities.arn_of(row) == serial_number else None
 
 
 def _find(call: Call, serial_number: str) -> MfaDevice:
     row = _lookup(call, serial_number)
     if row is None:
-        raise NoSuchEntity(f"VirtualMFADevice with serial number {serial_number} doesn't exist.")
+        raise NoSuchEntity(f"MFA Device with serial number {serial_number} does not exist.")
     return row
 
 

@@ -64,8 +64,8 @@ def own(call: Call, text: str, *, sentence: str = NOT_FOUND) -> Policy:
 def _parsed(text: str, wrong: type[InvalidArgument]) -> Arn:
     try:
         parsed = arn.parse(text)
-    except InvalidArn as error:
-        raise wrong(error.message) from None
+    except InvalidArn:
+        raise wrong("Invalid ARN:  Could not be parsed!") from None  # both blanks are AWS's
     kind, _, name = parsed.resource.partition("/")
     if (parsed.partition, parsed.service, parsed.region, kind) != (arn.PARTITION, "iam", "", "policy") or not name:
         raise wrong(f"ARN {text} is not valid.")

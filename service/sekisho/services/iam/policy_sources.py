@@ -37,11 +37,6 @@ class SourcePolicy:
         """What simulations call it: `user_alice_inline-1`, or the name of a managed policy or an input."""
         return f"{self.owner_kind}_{self.owner_name}_{self.name}" if self.kind == "inline" else self.name
 
-    @property
-    def source_type(self) -> str:
-        """What simulations call the place that it comes from."""
-        return {"inline": self.owner_kind, "input": "none"}.get(self.kind, self.kind)
-
 
 @resource("policy-source")
 def policy_source(call: Call, request: Any, field: str) -> Resource:

@@ -27,6 +27,8 @@ from sekisho.store.tables import (
 )
 from sekisho.world import EntityRecord
 
+_REFERENCED = "Cannot delete entity, must remove referenced objects first."
+
 
 @resource("user")
 def user(call: Call, request: Any, field: str) -> Resource:
@@ -98,8 +100,8 @@ def delete_user(call: Call, request: pb.DeleteUserRequest) -> pb.DeleteUserRespo
             (LoginProfile.user_id == row.id, "Cannot delete entity, must delete login profile first."),
             (MfaDevice.user_id == row.id, "Cannot delete entity, must delete MFA device first."),
             (SigningCertificate.owner_id == row.id, "Cannot delete entity, must delete signing certificates first."),
-            (SshPublicKey.owner_id == row.id, "Cannot delete entity, must delete SSH public keys first."),
-            (ServiceCredential.owner_id == row.id, "Cannot delete entity, must delete service specific credentials first."),
+            (SshPublicKey.owner_id == row.id, _REFERENCED),
+            (ServiceCredential.owner_id == row.id, _REFERENCED),
             (Membership.user_id == row.id, "Cannot delete entity, must remove users from group first."),
             (Attachment.owner_id == row.id, "Cannot delete entity, must detach all policies first."),
             (InlinePolicy.owner_id == row.id, "Cannot delete entity, must delete policies first."),

@@ -6,6 +6,7 @@ from sekisho import arn
 from sekisho.calls.call import Call
 from sekisho.errors import Unimplemented, ValidationError
 from sekisho.policy import validate
+from sekisho.services.sts.errors import InvalidParameterValue
 from sekisho.world import PolicyRecord
 
 
@@ -27,9 +28,9 @@ def tags(request: Any) -> dict[str, str]:
     """The tags that a request gives to the session; a key stands there once, whatever its case."""
     given = {tag.key: tag.value for tag in request.tags}
     if len({key.lower() for key in given}) != len(request.tags):
-        raise ValidationError("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+        raise InvalidParameterValue("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     if any(key.lower().startswith("aws:") for key in given):
-        raise ValidationError("Tag keys beginning with aws: are reserved for system use.")
+        raise InvalidParameterValue("Tag keys beginning with aws: are reserved for system use.")
     return given
 
 
