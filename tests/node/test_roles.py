@@ -95,7 +95,7 @@ def test_it_makes_nothing_in_an_empty_database(reader: str, bare_database_url: s
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_it_starts_beside_what_another_has_made(reader: str, bare_database_url: str, tmp_path: Path) -> None:
+def test_it_starts_beside_what_another_has_made(reader: str, database_url: str, tmp_path: Path) -> None:
     writing = Options(data_dir=tmp_path / "data", database=database_url)
     prepare(writing)
     before = {path.name: path.read_bytes() for path in writing.data_dir.iterdir() if path.suffix in (".json", "")}
