@@ -183,7 +183,7 @@ def test_two_policies_that_are_swapped_in_one_transaction_never_both_hold_nor_ne
 
     def decide() -> None:
         while not ended.is_set():
-            asked, _ = world.consistent(lambda found: question(subject, Asked("orders:Ship", "*"), found.record, datetime.now(UTC)))
+            asked, _ = world.consistent(lambda found: question(subject, Asked("orders:Ship", "*"), found.get_record, datetime.now(UTC)))
             decision = policy.decide(*asked)
             seen.append((decision.allowed, len(decision.matched)))
 

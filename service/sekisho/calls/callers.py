@@ -5,7 +5,7 @@ from sekisho.calls.call import Call
 from sekisho.calls.proofs import Proof
 from sekisho.sigv4 import InvalidClientTokenId
 from sekisho.store.changes import Point
-from sekisho.world import Acting, InactiveAccount, Subject, UnknownPrincipal
+from sekisho.world import Acting, InactiveAccount, KeyRecord, Subject, UnknownPrincipal
 
 
 def subject(call: Call, proof: Proof | None) -> Subject | None:
@@ -20,8 +20,8 @@ def subject(call: Call, proof: Proof | None) -> Subject | None:
 def acting(call: Call, who: Subject) -> tuple[Acting, Point]:
     """The caller, composed. Its key, its session and its principal are looked at again: since the proof the world may have moved on."""
     if who.session is None and who.access_key_id:
-        key = call.node.world.key(who.access_key_id)
-        if key is None or key.status != "Active":
+        key = call.node.world.get_record(who.access_key_id)
+        if not isinstance(key, KeyRecord) or key.status != "Active":
             raise InvalidClientTokenId
     try:
         return call.node.world.acting(who, call.now)

@@ -10,7 +10,7 @@ from sekisho import policy, world
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied
-from sekisho.memory.cache import Reader
+from sekisho.memory.reader import Reader
 from sekisho.operations import RESOURCES, Check, Resource
 from sekisho.sigv4 import InvalidClientTokenId
 from sekisho.world import NO_KEYS, Keys, UnknownPrincipal
@@ -65,7 +65,7 @@ def decide(
         # The caller was composed from the world of `call.point`. Once memory has moved on, it is composed again with the owner of the
         # resource; but not for a READ, which nobody may be permitted by a newer world than it reads.
         current = memory.point is call.point or call.reads
-        return world.question(call.caller if current else call.caller.subject, asked, reader.record, call.now)
+        return world.question(call.caller if current else call.caller.subject, asked, reader.get_record, call.now)
 
     try:
         (request, layers), _ = memory.consistent(compose)

@@ -216,7 +216,7 @@ class _Moved(Exception):  # noqa: N818  # says what happened, as `StopIteration`
 
 
 def _snapshot(call: Call) -> AbstractContextManager[Session]:
-    return call.node.database.read(deadline=call.deadline, first=changes.LATEST)
+    return call.node.world.snapshot(call.deadline)
 
 
 def _decide(call: Call, request: Message, subject: Subject | None) -> Reply:

@@ -16,7 +16,7 @@ from sekisho.calls.workloads import Workload
 from sekisho.credentials.sessions import Session
 from sekisho.journal.last_use import Use
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
-from sekisho.world import AccountRecord, SessionFacts, Subject
+from sekisho.world import AccountRecord, KeyRecord, SessionFacts, Subject
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
@@ -85,16 +85,16 @@ class Certificate:
             raise sigv4.MissingAuthenticationToken
         if not workload.not_before <= call.now <= workload.not_after:  # a connection may outlive the certificate that opened it
             raise sigv4.ExpiredToken("The client's certificate is not valid now.")
-        id_ = call.node.world.id_of_arn(workload.arn)
-        if id_ is None:
+        named = arn.entity(workload.arn)
+        id_ = call.node.world.get_id(named) if named is not None else None
+        if named is None or id_ is None:
             raise InvalidClientTokenId
-        account = arn.account_of(workload.arn)
-        if not id_.startswith("AROA"):
-            return Subject(id_, account)
+        if named.kind != "role":
+            return Subject(id_, named.account)
         call.node.last_use.note(id_, Use(call.now, call.operation.service.prefix, "local"))
         # Issued with its certificate: a deny on aws:TokenIssueTime ends it until there is a newer one.
         issued, ends = workload.not_before, workload.not_after
-        return Subject(id_, account, session=SessionFacts("assumed-role", workload.session_name, issued_at=issued, expires_at=ends))
+        return Subject(id_, named.account, session=SessionFacts("assumed-role", workload.session_name, issued_at=issued, expires_at=ends))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,12 @@ def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> Subjec
         verify(opened.credentials.secret_access_key)
         found = _of_session(opened.session, signed.access_key_id)
     else:
-        key = call.node.world.key(signed.access_key_id)
-        if key is None or key.status != "Active":
+        key = call.node.world.get_record(signed.access_key_id)
+        if not isinstance(key, KeyRecord) or key.status != "Active":
             raise InvalidClientTokenId
         verify(key.secret)
         found = Subject(key.owner_id, key.account_id, key.id)
-    account = call.node.world.record(found.account_id)
+    account = call.node.world.get_record(found.account_id)
     if isinstance(account, AccountRecord) and account.status != "ACTIVE":
         raise sigv4.OptInRequired
     used = found.id if found.session is not None and found.session.kind == "assumed-role" else signed.access_key_id

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sekisho.cli import connection
 
-START = 60.0
+START = 180.0
 """Seconds that it may take to start."""
 
 

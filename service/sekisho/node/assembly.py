@@ -29,7 +29,7 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
         database=database,
         ring=ring,
         world=world,
-        feed=Feed(world, database),
+        feed=Feed(world),
         spool=spool,
         last_use=LastUse(spool),
         accesses=Accesses(spool),

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sekisho import accounts
 from sekisho.credentials.key_ring import KeyRing
-from sekisho.errors import FailedPrecondition, ServiceUnavailable, Unavailable
+from sekisho.errors import FailedPrecondition, ServiceUnavailable
 from sekisho.node import data_dir
 from sekisho.node.options import Options, check
 from sekisho.node.roles import ROLES
@@ -20,7 +20,7 @@ class KeyRingMissing(FailedPrecondition):
     """A new key ring would leave everything that the database has sealed closed for ever."""
 
 
-class DatabaseUnusable(Unavailable):
+class DatabaseUnusable(FailedPrecondition):
     """The database cannot be reached or opened; says which and why, to the operator who starts the server."""
 
 

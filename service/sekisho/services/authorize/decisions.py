@@ -8,7 +8,7 @@ from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import InvalidArgument, SekishoError
-from sekisho.memory.cache import Reader
+from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
 from sekisho.services.authorize import subjects
@@ -44,7 +44,7 @@ Read = tuple[Subject, Asked]
 def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
     subject, asked = _read(call, request)
-    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.record, call.now))
+    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
     return _answer(question, _decide(call, subject, question), call.point, call.request_id)
 
 
@@ -70,7 +70,7 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
 def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     """The same decision as Authorize, with the whole way to it."""
     subject, asked = _read(call, request.request)
-    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.record, call.now))
+    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
     made, layers = question
     decision = policy.decide(made, layers)
     return pb.ExplainResponse(
@@ -117,8 +117,8 @@ def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, co
     subject, asked = item
     try:
         if id(subject) not in composed:
-            composed[id(subject)] = world.acting(subject, reader.record, call.now)
-        return world.question(composed[id(subject)], asked, reader.record, call.now)
+            composed[id(subject)] = world.acting(subject, reader.get_record, call.now)
+        return world.question(composed[id(subject)], asked, reader.get_record, call.now)
     except SekishoError as error:
         return error
 

@@ -8,6 +8,8 @@ from sekisho.errors import AccessDenied, InvalidArgument, NotFound
 from sekisho.operations import Resource
 from sekisho.world import NO_KEYS, SessionFacts, Subject
 
+_PRINCIPALS = frozenset(("user", "role", "assumed-role", "root"))
+
 
 class NoSuchPrincipal(NotFound):
     """There is no principal with this ARN."""
@@ -44,16 +46,11 @@ def _named(call: Call, text: str) -> Subject:
     if parsed.account != call.account_id:
         raise AccessDenied(f"The account {parsed.account} has not consented that account {call.account_id} asserts its principals.")
     permission.demand(call, "authorize:AssertPrincipal", Resource(text), NO_KEYS)
-    kind, _, rest = parsed.resource.partition("/")
-    if parsed.service == "sts" and kind == "assumed-role":
-        role, _, session = rest.partition("/")
-        id_ = call.node.world.role_id(parsed.account, role) if session else None
-        if id_ is not None:
-            return Subject(id_, parsed.account, session=SessionFacts(kind="assumed-role", name=session))
-    elif parsed.service == "iam" and (kind in ("user", "role") or parsed.resource == "root"):
-        id_ = call.node.world.id_of_arn(text)
-        if id_ is not None:
-            return Subject(id_, parsed.account)
-    else:
+    named = arn.entity(text)
+    if named is None or named.kind not in _PRINCIPALS:
         raise InvalidPrincipal(f"`{text}` is not the ARN of a user, a role, a role session or a root user")
-    raise NoSuchPrincipal(f"There is no principal `{text}`.")
+    id_ = call.node.world.get_id(named)
+    if id_ is None:
+        raise NoSuchPrincipal(f"There is no principal `{text}`.")
+    session = SessionFacts(kind="assumed-role", name=named.name) if named.kind == "assumed-role" else None
+    return Subject(id_, named.account, session=session)

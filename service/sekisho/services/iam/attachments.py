@@ -85,7 +85,7 @@ def _attach(call: Call, request: Any) -> None:
     if call.session.get(Attachment, (owner.id, policy.id)) is None:
         held = call.session.scalar(select(func.count()).select_from(Attachment).where(Attachment.owner_id == owner.id)) or 0
         quotas.check(_QUOTAS[owner.kind], held + 1)
-        call.session.add(Attachment(owner_id=owner.id, policy_id=policy.id, created_at=call.now))
+        call.add(Attachment(owner_id=owner.id, policy_id=policy.id, created_at=call.now))
 
 
 def _detach(call: Call, request: Any) -> None:

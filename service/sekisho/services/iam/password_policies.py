@@ -41,7 +41,7 @@ def update_account_password_policy(call: Call, request: pb.UpdateAccountPassword
     row = call.session.get(PasswordPolicy, call.account_id)
     if row is None:
         row = PasswordPolicy(account_id=call.account_id)
-        call.session.add(row)
+        call.add(row)
     row.minimum_password_length = request.minimum_password_length or 6
     row.require_symbols = request.require_symbols
     row.require_numbers = request.require_numbers

@@ -46,7 +46,7 @@ def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRe
     name = _name(request.aws_service_name, request.custom_suffix)
     if len(name) > _NAME_LENGTH:
         raise InvalidInput(f"The name {name} of the role would have more than {_NAME_LENGTH} characters.")
-    if entities.lookup(call, Role, name) is not None:
+    if call.row(Role, name) is not None:
         raise InvalidInput(f"Service role name {name} has been taken in this account, please try a different suffix.")
     row = Role(
         **entities.identified(call, Role, name, _path(request.aws_service_name), quota="RolesQuota"),
@@ -54,7 +54,7 @@ def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRe
         trust_policy=_trust(request.aws_service_name),
         max_session_seconds=3600,
     )
-    call.session.add(row)
+    call.add(row)
     call.session.flush()
     if linked is not None:
         policy = policy_arns.find(call, linked.policy_arn)
@@ -69,7 +69,7 @@ def delete_service_linked_role(call: Call, request: pb.DeleteServiceLinkedRoleRe
     if not entities.is_service_linked(row):
         raise NoSuchEntity(f"The role with name {request.role_name} is not a service-linked role.")
     id_ = f"task{row.path}{row.name}/{uuid.uuid4()}"
-    call.session.add(DeletionTask(id=id_, account_id=call.account_id, role_arn=entities.arn_of(row), deleted_at=call.now))
+    call.add(DeletionTask(id=id_, account_id=call.account_id, role_arn=entities.arn_of(row), deleted_at=call.now))
     tags.clear(call, row)
     for attached in call.session.scalars(select(Attachment).where(Attachment.owner_id == row.id)):
         call.session.delete(attached)

@@ -56,7 +56,7 @@ def create_service_specific_credential(
         created_at=call.now,
         expires_at=call.now + timedelta(days=request.credential_age_days) if request.credential_age_days else None,
     )
-    call.session.add(row)
+    call.add(row)
     return pb.CreateServiceSpecificCredentialResponse(service_specific_credential=_message(call, owner, row, password))
 
 

@@ -11,7 +11,6 @@ from sekisho import arn, policy
 from sekisho.api.iam.v1 import simulations_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.errors import InvalidArn, ValidationError
-from sekisho.memory import loaders
 from sekisho.operations import operation
 from sekisho.policy import layers, validate
 from sekisho.services.iam import entities, policy_sources, trust
@@ -21,7 +20,7 @@ from sekisho.services.iam.policy_sources import SourcePolicy
 from sekisho.services.iam.simulator import Simulation
 from sekisho.store.db import remaining
 from sekisho.store.paging import PAGE
-from sekisho.store.tables import Group, Role
+from sekisho.store.tables import Group, Role, User
 from sekisho.world import NO_KEYS, Acting, Keys, Lookup, Question, Subject
 
 _MOST_RESOURCES = 1000
@@ -80,7 +79,7 @@ def _page(call: Call, request: Any, simulation: Simulation) -> tuple[list[pb.Eva
     end = start + min(request.max_items or PAGE, max(1, _MOST_DECISIONS // max(1, len(resources))))
 
     def compose(question: Callable[[Lookup, datetime], Question]) -> Question:
-        return call.node.world.consistent(lambda reader: question(reader.record, call.now))[0]
+        return call.node.world.consistent(lambda reader: question(reader.get_record, call.now))[0]
 
     results = []
     for action in actions[start:end]:
@@ -128,14 +127,14 @@ def _keys(request: Any) -> Keys:
 def _user(call: Call, text: str) -> Subject | Acting:
     """The user of an ARN; one of the caller's account is who bears the name, with what its records say."""
     try:
-        parsed = arn.parse(text)
+        arn.parse(text)
     except InvalidArn as error:
         raise InvalidInput(error.message) from None
-    kind, _, name = parsed.resource.rpartition("/")
-    if parsed.service != "iam" or kind.partition("/")[0] != "user" or not arn.is_account_id(parsed.account):
+    named = arn.entity(text)
+    if named is None or named.kind != "user" or not arn.is_account_id(named.account):
         raise InvalidInput(f"Invalid CallerArn: {text} is not the ARN of a user.")
-    id_ = loaders.id_of_arn(call.session, text) if parsed.account == call.account_id else None
-    return Subject(id_, call.account_id) if id_ is not None else _stranger(parsed.account, text, {"aws:username": name})
+    row = call.row(User, text)
+    return Subject(row.id, call.account_id) if row is not None else _stranger(named.account, text, {"aws:username": named.name})
 
 
 def _subject(source: Owner) -> Subject | Acting:
@@ -184,9 +183,7 @@ def _trusts(call: Call, request: Any) -> dict[str, SourcePolicy]:
         return {}
     found = {}
     for named in request.resource_arns:
-        of_role = arn.account_of(named) == call.account_id and layers.is_trust("sts:AssumeRole", named)
-        id_ = loaders.id_of_arn(call.session, named) if of_role else None
-        row = call.session.get(Role, id_) if id_ is not None else None
+        row = call.row(Role, named) if layers.is_trust("sts:AssumeRole", named) else None
         if row is not None:
             # A program of its own: what is decided is the stored text, what is shown is the text with names.
             attached = policy.Attached(policy.compile_policy(policy.parse(row.trust_policy)), name="AssumeRolePolicyDocument")

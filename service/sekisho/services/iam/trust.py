@@ -59,8 +59,9 @@ def _identified(session: Session, principal: str) -> str:
         parsed = arn.parse(principal)
         if parsed.service != "iam":  # role sessions and federated users come and go, and are named as they are
             return principal
-        id_ = loaders.id_of_arn(session, principal) if parsed.partition == arn.PARTITION else None
-        if id_ is not None and parsed.resource != "root":
+        named = arn.entity(principal)
+        id_ = loaders.load_id(session, named) if named is not None else None
+        if named is not None and named.kind != "root" and id_ is not None:
             return id_
         exists = id_ is not None
     else:

@@ -76,7 +76,7 @@ def get_user(call: Call, request: pb.GetUserRequest) -> pb.GetUserResponse:
     if not name:
         root = named_or_own(call, "")
         return pb.GetUserResponse(user=pb.User(user_id=root.id, arn=entities.arn_of(root), create_date=entities.seconds(root.created_at)))
-    found = entities.known(call, User, name)
+    found = call.entity("user", name)
     if found is None:
         raise entities.no_such(User, name)
     return pb.GetUserResponse(user=message(found, boundary_arn=found.boundary_arn, tags=tags.shown(found.tags)))

@@ -16,9 +16,11 @@ def policies(call: Call, request: Any, account: str) -> tuple[str, tuple[str, ..
         validate.check(request.policy, validate.Kind.SESSION)
     ids = []
     for descriptor in request.policy_arns:
-        id_ = call.node.world.id_of_arn(descriptor.arn)
-        record = call.node.world.record(id_) if id_ is not None else None
-        if not isinstance(record, PolicyRecord) or arn.account_of(record.arn) not in (account, "aws"):
+        arn.parse(descriptor.arn)  # what is no ARN at all is refused as that
+        named = arn.entity(descriptor.arn)
+        id_ = call.node.world.get_id(named) if named is not None and named.account in (account, "aws") else None
+        record = call.node.world.get_record(id_) if id_ is not None else None
+        if not isinstance(record, PolicyRecord):
             raise ValidationError(f"The policy {descriptor.arn} does not exist in the account {account}.")
         ids.append(record.id)
     return request.policy, tuple(dict.fromkeys(ids))

@@ -89,9 +89,10 @@ def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
 
 
 def _role(call: Call, text: str) -> PrincipalRecord:
-    parsed = arn.parse(text)
-    id_ = call.node.world.id_of_arn(text) if parsed.service == "iam" and parsed.resource.startswith("role/") else None
-    record = call.node.world.record(id_) if id_ is not None else None
+    arn.parse(text)  # what is no ARN at all is refused as that
+    named = arn.entity(text)
+    id_ = call.node.world.get_id(named) if named is not None and named.kind == "role" else None
+    record = call.node.world.get_record(id_) if id_ is not None else None
     if not isinstance(record, PrincipalRecord) or record.trust is None:
         raise _denied(call, "sts:AssumeRole", text)
     return record

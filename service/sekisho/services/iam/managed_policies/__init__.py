@@ -94,7 +94,7 @@ def put(database: db.Database, policies: Sequence[ManagedPolicy], *, imported: b
         now = datetime.now(UTC)
         changed = _outdated(session, policies, imported=imported)
         if session.get(Account, AWS) is None:
-            session.add(Account(id=AWS, name=AWS, created_at=now))
+            changes.add(session, Account(id=AWS, name=AWS, created_at=now))
             session.flush()
         for policy, row in changed:
             _write(session, policy, row, now, imported=imported)
@@ -154,7 +154,7 @@ def _write(session: Session, policy: ManagedPolicy, row: Policy | None, now: dat
         id_ = key_ids.unique_id("policy", lambda size: sha256(policy.arn.encode()).digest()[:size])
         columns = {"account_id": AWS, "name": policy.name, "name_key": policy.name.lower(), "path": policy.path, "created_at": now}
         row = Policy(id=id_, **columns, description=policy.description, default_version=0, last_version=0, updated_at=now)
-        session.add(row)
+        changes.add(session, row)
         session.flush()
     row.name, row.path, row.description = policy.name, policy.path, policy.description
     versions = session.scalars(select(PolicyVersion).where(PolicyVersion.policy_id == row.id).order_by(PolicyVersion.number)).all()
@@ -163,13 +163,14 @@ def _write(session: Session, policy: ManagedPolicy, row: Policy | None, now: dat
     if not versions or behind or json.loads(versions[-1].document) != json.loads(policy.document):
         row.last_version = max(row.last_version + 1, policy.version)
         row.updated_at = (policy.updated_at or now) if behind else now
-        session.add(PolicyVersion(policy_id=row.id, number=row.last_version, document=policy.document, created_at=row.updated_at))
+        version = PolicyVersion(policy_id=row.id, number=row.last_version, document=policy.document, created_at=row.updated_at)
+        changes.add(session, version)
         for old in versions[: max(0, len(versions) + 1 - KEPT)]:
             session.delete(old)
     row.default_version = row.last_version
     origin = session.get(PolicyOrigin, row.id)
     if origin is None:
-        session.add(PolicyOrigin(policy_id=row.id, imported=imported))
+        changes.add(session, PolicyOrigin(policy_id=row.id, imported=imported))
     else:
         origin.imported = imported
     session.flush()
