@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests import postgres, sqlite
 from tests.costs import pytest_addoption, pytest_runtest_makereport, pytest_runtest_protocol, pytest_terminal_summary
 
 __all__ = ["pytest_addoption", "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_terminal_summary"]
@@ -27,15 +27,26 @@ def postgres_server(run_folder: Path) -> postgres.Server:
 
 @pytest.fixture
 def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
-    """A new, empty database on PostgreSQL."""
-    with postgres_server.database() as url:
+    """A database on PostgreSQL, migrated and without rows."""
+    with postgres_server.migrated() as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new, empty database: the test runs once on each kind."""
+    """A database, migrated and without rows: the test runs once on each kind."""
     if request.param == "postgresql":
         url: str = request.getfixturevalue("postgres_url")
         return url
-    return f"sqlite:///{tmp_path / 'sekisho.db'}"
+    return sqlite.migrated(tmp_path / "sekisho.db")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database in which there is nothing at all, not even a schema: the test runs once on each kind."""
+    if request.param == "postgresql":
+        server: postgres.Server = request.getfixturevalue("postgres_server")
+        with server.database() as url:
+            yield url
+    else:
+        yield f"sqlite:///{tmp_path / 'sekisho.db'}"

@@ -4,7 +4,6 @@ import itertools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.node import assembly, logs
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.store import db, schema
+from tests import clock, sqlite
 
 logs.configure()
 operations.load()
@@ -28,6 +28,9 @@ _numbers = itertools.count(1)
 class House:
     """A node with one account; `root` are its root credentials. Every call is signed, verified, authorized, audited."""
 
+    seconds = 20.0
+    """How long a call may take."""
+
     def __init__(self, node: Node, account: accounts.NewAccount) -> None:
         self.node = node
         self.account_id = account.account_id
@@ -38,13 +41,13 @@ class House:
         """Call an operation by AWS's name with the fields of its request; the response message, or a SekishoError."""
         operation = BY_NAME[name]
         body = operation.request(**fields).SerializeToString()
-        metadata = sigv4.sign_call(_as or self.root, operation.path, body, self.node.audience, datetime.now(UTC))
+        metadata = sigv4.sign_call(_as or self.root, operation.path, body, self.node.audience, clock.now())
         arrival = pipeline.Arrival(
             read=lambda: pipeline.parsed(operation.request, body),
             proof=proofs.of_metadata(metadata, operation.path, body, self.node.audience),
             peer=_peer or Peer(source_ip="127.0.0.1", user_agent="tests"),
             request_id=f"test-{next(_numbers)}-{random.random()}",
-            seconds=20.0,
+            seconds=self.seconds,
         )
         reply = pipeline.run(self.node, operation, arrival)
         self.revision = reply.revision
@@ -71,7 +74,9 @@ class House:
 
 @contextmanager
 def house(url: str, folder: Path) -> Iterator[House]:
-    """A house on an empty database, which it migrates."""
+    """A house on an empty database, migrated or not; a file of SQLite that is not there yet is made."""
+    if url.startswith("sqlite:///"):
+        sqlite.migrated(Path(url.removeprefix("sqlite:///")))
     with db.Database(url) as database:
         schema.upgrade(database)
         ring = KeyRing.create(folder / "keyring.json")

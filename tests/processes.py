@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sekisho import accounts
+from sekisho.calls import pipeline
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import SekishoError
 from sekisho.node import assembly
 from sekisho.store import db
+from tests import clock
 from tests.harness import House
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.processes"])
+PATIENCE = 300.0
+"""Seconds that a process may take for its work, and a call that waits for others: far more than either needs on a busy machine."""
 R = TypeVar("R")
 Work = Callable[[Sequence[House], int], R]
 """A piece of work: a house for each account, all on this process's node, and the number of the process."""
@@ -39,7 +43,7 @@ def run(url: str, folder: Path, known: Sequence[accounts.NewAccount], work: Work
     results: list[R] = []
     try:
         for number, (process, ours) in enumerate(running):
-            if not ours.poll(120):
+            if not ours.poll(PATIENCE):
                 raise AssertionError(f"process {number} did not answer")
             kind, value = ours.recv()
             if kind == "failed":
@@ -62,8 +66,10 @@ def _body(
             assembly.opened(database, KeyRing.open(folder / "keyring.json"), folder / f"spool-{number}.db", audience="sekisho") as made,
         ):
             houses = [House(made, account) for account in known]
-            barrier.wait(60)
-            result = work(houses, number)
+            House.seconds = pipeline.DEFAULT_SECONDS = PATIENCE  # of a process that ends with its work
+            barrier.wait(PATIENCE)
+            with clock.stopped():
+                result = work(houses, number)
         answer.send(("done", result))
     except BaseException as error:
         answer.send(("failed", repr(error)))

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
 
 from sekisho import sigv4
 from tests.harness import BY_NAME
@@ -99,20 +101,17 @@ class Served:
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has, and the newest revision."""
-        engine = create_engine(self.url)
-        try:
-            with engine.connect() as connection:
-                query = (
-                    "SELECT name FROM sqlite_master WHERE type = 'table'"
-                    if self.url.startswith("sqlite")
-                    else "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-                )
-                names = [name for (name,) in connection.execute(text(query)) if name not in UNCOUNTED]
-                counts = {name: int(connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar_one()) for name in sorted(names)}
-                counts["newest"] = int(connection.execute(text("SELECT coalesce(max(number), 0) FROM revisions")).scalar_one())
-                return counts
-        finally:
-            engine.dispose()
+        engine = _engine(self.url)
+        with engine.connect() as connection:
+            query = (
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+                if self.url.startswith("sqlite")
+                else "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            )
+            names = sorted(name for (name,) in connection.execute(text(query)) if name not in UNCOUNTED)
+            counted = [f"SELECT '{name}', count(*) FROM \"{name}\"" for name in names]
+            newest = "SELECT 'newest', coalesce(max(number), 0) FROM revisions"
+            return {name: int(count) for name, count in connection.execute(text(" UNION ALL ".join([*counted, newest])))}
 
     def stop(self) -> int:
         """End it as an operator does; its exit code."""
@@ -125,6 +124,12 @@ def signed(
 ) -> tuple[tuple[str, str], ...]:
     """The metadata of a signed call."""
     return sigv4.sign_call(credentials, path, body, audience, now or datetime.now(UTC))
+
+
+@cache
+def _engine(url: str) -> Engine:
+    """The engine of a server's database; it keeps no connection."""
+    return create_engine(url, poolclass=NullPool)
 
 
 def _failed(error: grpc.RpcError) -> Answer:

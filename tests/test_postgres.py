@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
+from sekisho.store import schema
 from tests import postgres
 
 
@@ -64,6 +65,42 @@ def test_a_database_goes_although_somebody_is_connected(postgres_server: postgre
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT 1")
     connection.close()
+
+
+def test_a_migrated_database_is_lent_again_without_what_was_in_it(postgres_server: postgres.Server) -> None:
+    with postgres_server.migrated() as first:
+        connection = psycopg.connect(first.replace("+psycopg", ""))
+        connection.execute("INSERT INTO accounts (id, name, status, created_at) VALUES ('1', 'a', 'x', now())")
+        connection.execute("INSERT INTO account_aliases (alias, account_id, created_at) VALUES ('a', '1', now())")
+        connection.commit()
+        connection.execute("LOCK accounts")  # and stays connected, in a transaction
+    with postgres_server.migrated() as second:
+        assert second == first
+        assert query(second, "SELECT count(*) FROM accounts") == query(second, "SELECT count(*) FROM account_aliases") == 0
+        assert query(second, "SELECT version_num FROM alembic_version") == schema.head()
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT 1")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE accounts ADD COLUMN colour text",
+        "ALTER TABLE accounts ALTER COLUMN name DROP NOT NULL",
+        "DROP INDEX ix_audit_records_account_id_at",
+        "ALTER TABLE accounts ADD CONSTRAINT short CHECK (length(name) < 5)",
+        "CREATE TABLE colours ()",
+        "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "UPDATE alembic_version SET compatible_from = '0001'",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 64', current_database()); END $$",
+    ],
+)
+def test_a_migrated_database_that_was_changed_is_not_lent_again(postgres_server: postgres.Server, statement: str) -> None:
+    with postgres_server.migrated() as first, psycopg.connect(first.replace("+psycopg", "")) as connection:
+        connection.execute(statement.encode())
+    with postgres_server.migrated() as second:
+        assert second != first
 
 
 def test_a_wrong_password_is_refused(postgres_server: postgres.Server) -> None:

@@ -1,9 +1,15 @@
 """The `aws` program, loaded once and forked for every command: as it comes from PyPI, without the second that each start costs.
 
+Before it forks it runs a command of each service against an address where nobody listens. So the modules that commands import are there,
+and the descriptions of services are parsed once, not by each command, which takes longer than all the rest of it.
+
 Run as a program it reads a command a line from standard input, as JSON: arguments, environment, folder; it answers with code and output.
 """
 
 import contextlib
+import functools
+import gc
+import io
 import json
 import os
 import subprocess
@@ -71,10 +77,50 @@ def loaded() -> Iterator[Program]:
         process.stdin.close()
 
 
+WARM = ("iam get-user", "sts get-caller-identity")
+NOWHERE = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nothing",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def warm() -> None:
+    """Import and parse what commands need."""
+    import awscli.clidriver
+    from botocore.loaders import JSONFileLoader  # the one that `awscli` brings, which it puts in this name's place
+
+    read = JSONFileLoader.load_file
+    paths: list[str] = []
+
+    @functools.cache
+    def parsed(path: str) -> object:
+        paths.append(path)
+        return read(JSONFileLoader(), path)
+
+    JSONFileLoader.load_file = lambda _, path: parsed(path)
+    kept = dict(os.environ)
+    os.environ.update(NOWHERE)
+    for command in WARM:
+        sys.argv = ["aws", *command.split()]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            assert awscli.clidriver.main() != 0
+    os.environ.clear()
+    os.environ.update(kept)
+    parsed.cache_clear()  # a command may change what it has parsed
+    for path in tuple(paths):
+        parsed(path)
+
+
 def serve() -> None:
     """Fork for every line."""
     import awscli.clidriver
 
+    warm()
+    gc.freeze()  # a collection in a child would touch, and so copy, all that it shares
     own = {name: os.environ[name] for name in ("AWS_DATA_PATH",) if name in os.environ}  # set by the import
     for line in sys.stdin:
         arguments, environment, folder = json.loads(line)

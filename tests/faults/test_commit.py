@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from sekisho import accounts
 from sekisho.errors import SekishoError
-from sekisho.store import changes, db, schema
+from sekisho.store import changes, db
 from sekisho.store.tables import Account
 from tests import postgres
 
@@ -23,8 +23,7 @@ BREAK = "SELECT pg_terminate_backend(pg_backend_pid())"
 
 @pytest.fixture
 def database(postgres_server: postgres.Server) -> Iterator[db.Database]:
-    with postgres_server.database() as url, db.Database(url) as made:
-        schema.upgrade(made)
+    with postgres_server.migrated() as url, db.Database(url) as made:
         yield made
 
 

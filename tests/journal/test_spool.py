@@ -16,14 +16,14 @@ from tests.services.iam.documents import trust
 def test_entries_come_back_in_their_order_and_go_when_they_are_delivered(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s.db")
     for number in range(5):
-        spool.append(Entry("audit", f"body {number}"), timeout=10)
+        spool.append(Entry("audit", f"body {number}"), timeout=60)
     assert [(entry.kind, entry.body) for entry in spool.waiting(3)] == [("audit", "body 0"), ("audit", "body 1"), ("audit", "body 2")]
     spool.delivered(spool.waiting(2)[-1].number)
     spool.close()
     again = Spool(tmp_path / "s.db")  # after a restart
     assert [entry.body for entry in again.waiting()] == ["body 2", "body 3", "body 4"]
     again.delivered(again.waiting()[-1].number)
-    again.append(Entry("audit", "body 5"), timeout=10)
+    again.append(Entry("audit", "body 5"), timeout=60)
     assert [entry.number for entry in again.waiting()] == [6]  # a number is never given twice: `delivered` would forget too much
     again.close()
 
@@ -33,7 +33,7 @@ def test_many_threads_append_at_once(tmp_path: Path) -> None:
 
     def append(thread: int) -> None:
         for number in range(20):
-            spool.append(Entry("audit", f"{thread}-{number}"), timeout=30)
+            spool.append(Entry("audit", f"{thread}-{number}"), timeout=60)
 
     threads = [threading.Thread(target=append, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -49,7 +49,7 @@ def test_many_threads_append_at_once(tmp_path: Path) -> None:
 
 def test_what_is_acknowledged_is_on_the_disk_whoever_else_looks(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s.db")
-    spool.append(Entry("audit", "body"), timeout=10)
+    spool.append(Entry("audit", "body"), timeout=60)
     other = sqlite3.connect(tmp_path / "s.db")
     assert other.execute("SELECT body FROM entries").fetchall() == [("body",)]
     other.close()
@@ -60,15 +60,15 @@ def test_a_spool_that_is_full_takes_nothing_more(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(spool_module, "LIMIT", 3)
     spool = Spool(tmp_path / "s.db")
     for number in range(3):
-        spool.append(Entry("audit", str(number)), timeout=10)
+        spool.append(Entry("audit", str(number)), timeout=60)
     with pytest.raises(ServiceUnavailable, match="The spool is full"):
-        spool.append(Entry("audit", "3"), timeout=10)
+        spool.append(Entry("audit", "3"), timeout=60)
     spool.close()
     again = Spool(tmp_path / "s.db")
     with pytest.raises(ServiceUnavailable, match="The spool is full"):
-        again.append(Entry("audit", "3"), timeout=10)
+        again.append(Entry("audit", "3"), timeout=60)
     again.delivered(1)
-    again.append(Entry("audit", "3"), timeout=10)
+    again.append(Entry("audit", "3"), timeout=60)
     assert [entry.body for entry in again.waiting()] == ["1", "2", "3"]
     again.close()
 
@@ -81,7 +81,7 @@ def test_a_disk_that_does_not_take_it_in_time(tmp_path: Path) -> None:
         spool.append(Entry("audit", "late"), timeout=0.2)
     other.execute("ROLLBACK")
     other.close()
-    spool.append(Entry("audit", "in time"), timeout=20)
+    spool.append(Entry("audit", "in time"), timeout=60)
     spool.close()
 
 
@@ -108,4 +108,4 @@ def test_a_spool_whose_thread_has_ended_says_so(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s.db")
     spool.close()
     with pytest.raises(ServiceUnavailable):
-        spool.append(Entry("audit", "body"), timeout=10)
+        spool.append(Entry("audit", "body"), timeout=60)

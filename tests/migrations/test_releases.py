@@ -63,17 +63,17 @@ def exchange(writer: Served, reader: Served, name: str) -> None:
     assert writer.call("ListUsers", path_prefix="/crew/").users == []
 
 
-def test_the_release_before_serves_todays_schema_beside_today(before: Path, database_url: str, tmp_path: Path) -> None:
-    with db.Database(database_url) as database:
+def test_the_release_before_serves_todays_schema_beside_today(before: Path, bare_database_url: str, tmp_path: Path) -> None:
+    with db.Database(bare_database_url) as database:
         schema.upgrade(database)
     with (
-        releases.serving(before, database_url, tmp_path / "before") as old,
-        releases.serving(releases.ROOT, database_url, tmp_path / "today", ring_of=old.folder) as new,
+        releases.serving(before, bare_database_url, tmp_path / "before") as old,
+        releases.serving(releases.ROOT, bare_database_url, tmp_path / "today", ring_of=old.folder) as new,
     ):
         exchange(old, new, "ann")
         exchange(new, old, "bob")
         assert (old.stop(), new.stop()) == (0, 0)
-    with db.Database(database_url) as database:
+    with db.Database(bare_database_url) as database:
         assert schema.check(database) == []
 
 
@@ -104,15 +104,15 @@ class Busy(threading.Thread):
         self.join()
 
 
-def test_today_upgrades_under_the_release_before(before: Path, database_url: str, tmp_path: Path) -> None:
-    with releases.serving(before, database_url, tmp_path / "before") as old:
+def test_today_upgrades_under_the_release_before(before: Path, bare_database_url: str, tmp_path: Path) -> None:
+    with releases.serving(before, bare_database_url, tmp_path / "before") as old:
         busy = Busy(old)
         busy.start()
         try:
             assert busy.begun.wait(60)
-            with db.Database(database_url) as database:
+            with db.Database(bare_database_url) as database:
                 assert schema.upgrade(database) == schema.head()
-            with releases.serving(releases.ROOT, database_url, tmp_path / "today", ring_of=old.folder) as new:
+            with releases.serving(releases.ROOT, bare_database_url, tmp_path / "today", ring_of=old.folder) as new:
                 exchange(old, new, "ann")
                 exchange(new, old, "bob")
                 busy.end()
@@ -138,17 +138,17 @@ def upgrade() -> None:
 """
 
 
-def test_today_serves_what_a_release_after_expands(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_today_serves_what_a_release_after_expands(bare_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     after = tmp_path / "migrations"
     shutil.copytree(schema.scripts(), after)
     (after / "versions" / "9999_colours.py").write_text(EXPANSION.format(head=schema.head()))
-    with monkeypatch.context() as patched, db.Database(database_url) as database:
+    with monkeypatch.context() as patched, db.Database(bare_database_url) as database:
         patched.setattr(schema, "scripts", lambda: after)
         assert schema.upgrade(database) == "9999"
-    with releases.serving(releases.ROOT, database_url, tmp_path / "today") as today:
+    with releases.serving(releases.ROOT, bare_database_url, tmp_path / "today") as today:
         exchange(today, today, "ann")
         assert today.stop() == 0
-    with db.Database(database_url) as database:
+    with db.Database(bare_database_url) as database:
         assert schema.current(database) == "9999"
 
 

@@ -11,8 +11,8 @@ from tests import processes
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[db.Database]:
-    with db.Database(database_url) as made:
+def database(bare_database_url: str) -> Iterator[db.Database]:
+    with db.Database(bare_database_url) as made:
         yield made
 
 
@@ -147,10 +147,10 @@ def migrate(url: str) -> str:
         return schema.upgrade(database)
 
 
-def test_processes_that_migrate_at_once_do_it_once(database_url: str) -> None:
+def test_processes_that_migrate_at_once_do_it_once(bare_database_url: str) -> None:
     with processes.CONTEXT.Pool(4) as pool:
-        assert set(pool.map(migrate, [database_url] * 4, chunksize=1)) == {schema.head()}
-    with db.Database(database_url) as database:
+        assert set(pool.map(migrate, [bare_database_url] * 4, chunksize=1)) == {schema.head()}
+    with db.Database(bare_database_url) as database:
         assert schema.check(database) == []
 
 

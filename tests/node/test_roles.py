@@ -86,11 +86,11 @@ def test_its_spool_keeps_what_it_has_issued(house: House, reading: House) -> Non
     assert [entry.kind for entry in reading.node.spool.waiting()].count("audit") == 1
 
 
-def test_it_makes_nothing_in_an_empty_database(reader: str, database_url: str, tmp_path: Path) -> None:
+def test_it_makes_nothing_in_an_empty_database(reader: str, bare_database_url: str, tmp_path: Path) -> None:
     with pytest.raises(SekishoError, match="schema version none") as caught:
-        prepare(Options(data_dir=tmp_path / "data", database=database_url, role=reader))
+        prepare(Options(data_dir=tmp_path / "data", database=bare_database_url, role=reader))
     assert caught.value.code == "SchemaMismatch"
-    with db.Database(database_url) as database:
+    with db.Database(bare_database_url) as database:
         assert inspect(database.engine).get_table_names() == []
     assert list((tmp_path / "data").iterdir()) == []
 

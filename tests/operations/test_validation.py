@@ -200,7 +200,7 @@ def test_every_rule_of_every_request_can_be_checked_and_makes_sense() -> None:
 @pytest.mark.parametrize("pattern", sorted(patterns.PATTERNS))
 def test_a_pattern_takes_no_longer_than_its_text(pattern: int) -> None:
     matches, _ = patterns.PATTERNS[pattern]
-    begun = time.monotonic()
+    begun = time.process_time()
     for text in ("/" * 100_000, "a" * 100_000 + "!", "/" + "a/" * 50_000 + "\0", "-" * 100_000, "v1." + "-" * 100_000 + "\n"):
         matches(text)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5

@@ -181,9 +181,9 @@ def test_what_is_just_allowed() -> None:
 def test_hostile_texts_are_refused_at_once(text: str) -> None:
     import time
 
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal(text) == SYNTAX
-    assert time.perf_counter() - started < 1  # measured: at most 7 ms
+    assert time.process_time() - started < 1  # measured: at most 7 ms
 
 
 GRAMMAR = {

@@ -135,6 +135,6 @@ def test_hostile_documents_are_examined_in_bounded_time(text: str) -> None:
     import time
 
     assert len(text) <= 131_072
-    started = time.perf_counter()
+    started = time.process_time()
     findings(text, MANAGED)
-    assert time.perf_counter() - started < 12  # measured: at most 0.6 s
+    assert time.process_time() - started < 12  # measured: at most 0.6 s

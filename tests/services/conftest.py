@@ -11,7 +11,7 @@ from sekisho import accounts, sigv4
 from sekisho.errors import SekishoError
 from sekisho.store.db import Database
 from sekisho.store.tables import Account, Policy, PolicyVersion
-from tests import harness, postgres
+from tests import clock, harness, postgres
 
 Refused = Callable[..., tuple[str, str]]
 
@@ -26,7 +26,7 @@ def shared(
     folder = tmp_path_factory.mktemp("iam")
     with ExitStack() as stack:
         on_postgresql = request.param == "postgresql"
-        url = stack.enter_context(postgres_server.database()) if on_postgresql else f"sqlite:///{folder / 'sekisho.db'}"
+        url = stack.enter_context(postgres_server.migrated()) if on_postgresql else f"sqlite:///{folder / 'sekisho.db'}"
         house = stack.enter_context(harness.house(url, folder))
         _aws_policies(house.node.database)
         yield house
@@ -36,6 +36,13 @@ def shared(
 def house(shared: harness.House) -> harness.House:
     """A new account on the module's node."""
     return harness.House(shared.node, accounts.create(shared.node.database, shared.node.ring))
+
+
+@pytest.fixture
+def stopped_clock() -> Iterator[datetime]:
+    """The moment at which all calls of the test begin: one-time codes stay good."""
+    with clock.stopped() as moment:
+        yield moment
 
 
 @pytest.fixture

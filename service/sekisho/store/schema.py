@@ -10,6 +10,7 @@ A database is compatible from the greatest that one of its migrations declares; 
 """
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,7 +51,7 @@ def scripts() -> Path:
 
 def head() -> str:
     """The newest version that this program knows."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return str(_directory(scripts()).get_current_head())
 
 
 def current(database: db.Database) -> str | None:
@@ -98,7 +99,7 @@ def refuse_mismatch(database: db.Database) -> None:
 
 def compatible_from(folder: Path | None = None) -> str:
     """The oldest version whose code runs on the newest schema; `folder` has the migrations."""
-    revisions = ScriptDirectory.from_config(_config(folder)).walk_revisions()
+    revisions = _directory(folder or scripts()).walk_revisions()
     return max(getattr(revision.module, "compatible_from", revision.revision) for revision in revisions)
 
 
@@ -114,14 +115,20 @@ def run_migrations(context: Any, connection: Connection) -> None:
         _declare(connection)
 
 
-def _config(folder: Path | None = None) -> Config:
+def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(folder or scripts()))
+    config.set_main_option("script_location", str(scripts()))
     return config
 
 
+@cache
+def _directory(folder: Path) -> ScriptDirectory:
+    """The migrations in a folder, which do not change while the program runs."""
+    return ScriptDirectory(str(folder))
+
+
 def _known() -> set[str]:
-    return {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return {revision.revision for revision in _directory(scripts()).walk_revisions()}
 
 
 def _standing(connection: Connection) -> Standing:

@@ -14,5 +14,5 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A running server with its first account."""
     folder = tmp_path_factory.mktemp("served")
     with ExitStack() as stack:
-        url = stack.enter_context(postgres_server.database()) if request.param == "postgresql" else f"sqlite:///{folder / 'sekisho.db'}"
+        url = stack.enter_context(postgres_server.migrated()) if request.param == "postgresql" else f"sqlite:///{folder / 'sekisho.db'}"
         yield stack.enter_context(serving(url, folder))

@@ -1,12 +1,15 @@
-"""MFA devices as a person has them: a seed in a phone, and the codes that it shows."""
+"""MFA devices as a person has them: a seed in a phone, and the codes that it shows by the clock of calls.
 
-import time
+A code is good for a minute. A test that uses some stops that clock (`tests.clock`), so that none ends before the call that it is for.
+"""
+
 from base64 import b32decode
 from dataclasses import dataclass
 from typing import Any
 
 from sekisho.credentials import one_time
 from sekisho.store.tables import MfaDevice
+from tests import clock
 from tests.harness import House
 
 
@@ -20,7 +23,7 @@ class Phone:
 
     def code(self, ahead: int = 0) -> str:
         """What it shows now, or so many half minutes later."""
-        return one_time.code(self.seed, int(time.time()) // one_time.STEP + ahead)
+        return one_time.code(self.seed, one_time.step(clock.now()) + ahead)
 
     def pair(self, ahead: int = 0) -> dict[str, Any]:
         """The two codes in a row of which the second is shown now, or so many half minutes later."""

@@ -1,6 +1,7 @@
 """What an account holds, in numbers, over the whole pipeline."""
 
 import botocore.session
+import pytest
 
 from tests.harness import House
 from tests.services.iam.documents import LIST_BUCKETS, TRUST_EC2
@@ -42,6 +43,7 @@ def test_an_empty_account_has_every_number_that_aws_names(house: House) -> None:
     }
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_what_there_is_is_counted(house: House) -> None:
     for number in range(3):
         house.call("CreateUser", user_name=f"u{number}")

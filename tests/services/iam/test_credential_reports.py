@@ -1,7 +1,7 @@
 """Credential reports, over the whole pipeline."""
 
 import csv
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sekisho.services.iam.credential_reports import AGE
 from sekisho.store.tables import CredentialReport
@@ -64,8 +64,8 @@ def test_its_form(house: House) -> None:
     assert [root[f"access_key_2_{column}"] for column in ("active", "last_rotated", "last_used_date")] == ["false", "N/A", "N/A"]
 
 
-def test_what_it_says_of_users(house: House) -> None:
-    now = datetime.now(UTC)
+def test_what_it_says_of_users(house: House, stopped_clock: datetime) -> None:
+    now = stopped_clock
     for name in ("bob", "Ann"):
         house.call("CreateUser", user_name=name)
     enabled(house, "Ann")

@@ -1,13 +1,14 @@
 """Virtual MFA devices, over the whole pipeline."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from sekisho.store.tables import AuditRecord
+from tests import clock
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow
@@ -17,7 +18,7 @@ WRONG = ("InvalidAuthenticationCode", "Authentication code for device is not val
 
 
 @pytest.fixture(autouse=True)
-def ann(house: House) -> None:
+def ann(house: House, stopped_clock: datetime) -> None:
     house.call("CreateUser", user_name="ann")
 
 
@@ -44,7 +45,7 @@ def test_a_new_device_shows_its_seed_once(house: House) -> None:
 
 def test_a_device_comes_to_a_user_and_leaves_again(house: House, refused: Refused) -> None:
     made = phone(house)
-    before = datetime.now(UTC).timestamp()
+    before = clock.now().timestamp()
     house.call("EnableMFADevice", user_name="ann", serial_number=made.serial, **made.pair())
     (device,) = house.call("ListMFADevices", user_name="ann").mfa_devices
     assert (device.user_name, device.serial_number) == ("ann", made.serial)

@@ -1,5 +1,7 @@
 """MFA in AssumeRole: it satisfies the trust policy, and the session knows nothing of it. Rule: SEMANTICS 25."""
 
+from datetime import datetime
+
 import pytest
 
 from sekisho import sigv4
@@ -19,7 +21,7 @@ def ann(house: House) -> sigv4.Credentials:
 
 
 @pytest.fixture
-def device(house: House, ann: sigv4.Credentials) -> Phone:
+def device(house: House, ann: sigv4.Credentials, stopped_clock: datetime) -> Phone:
     return enabled(house, "ann")
 
 

@@ -2,7 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from sekisho import sigv4
 from sekisho.calls import one_time_proofs
 from sekisho.errors import SekishoError
+from tests import clock
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow, trust
@@ -32,7 +33,7 @@ def ann(house: House) -> sigv4.Credentials:
 
 
 @pytest.fixture
-def device(house: House, ann: sigv4.Credentials) -> Phone:
+def device(house: House, ann: sigv4.Credentials, stopped_clock: datetime) -> Phone:
     return enabled(house, "ann")
 
 
@@ -122,10 +123,10 @@ def test_guessing_is_slowed_down(house: House, ann: sigv4.Credentials, device: P
     for _ in range(one_time_proofs.FREE_FAILURES):
         assert refused("GetSessionToken", **ask, token_code=device.code(30)) == FAILED
     assert refused("GetSessionToken", **ask, token_code=device.code()) == FAILED
-    device.set(failed_at=datetime.now(UTC) - one_time_proofs.PAUSE - timedelta(seconds=1))
+    device.set(failed_at=clock.now() - one_time_proofs.PAUSE - timedelta(seconds=1))
     assert refused("GetSessionToken", **ask, token_code=device.code(30)) == FAILED
     assert refused("GetSessionToken", **ask, token_code=device.code()) == FAILED
-    device.set(failed_at=datetime.now(UTC) - one_time_proofs.PAUSE - timedelta(seconds=1))
+    device.set(failed_at=clock.now() - one_time_proofs.PAUSE - timedelta(seconds=1))
     house.call("GetSessionToken", **ask, token_code=device.code())
     assert device.row.failures == 0
 

@@ -1,0 +1,28 @@
+"""The clock of calls, which a test can stop: what follows then takes no time, however slow the machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
+from unittest import mock
+
+from sekisho.calls import pipeline
+
+
+def now() -> datetime:
+    """The moment at which a call would begin now."""
+    moment: datetime = vars(pipeline)["datetime"].now(UTC)
+    return moment
+
+
+@contextmanager
+def stopped() -> Iterator[datetime]:
+    """Have all calls of this process begin at the same moment, this one."""
+    moment = datetime.now(UTC)
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return moment.astimezone(tz)
+
+    with mock.patch.object(pipeline, "datetime", Stopped):
+        yield moment
