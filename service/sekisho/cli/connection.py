@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 DATA_DIR = Path(".data")
 
+
+def _profile(context: typer.Context, parameter: typer.CallbackParam, value: str | None) -> str | None:
+    """The profile of the command line; that of the environment counts for less than keys in the environment, as with AWS's tools."""
+    source = context.get_parameter_source(str(parameter.name))
+    by_environment = source is not None and source.name == "ENVIRONMENT"
+    return None if by_environment and os.environ.get("AWS_ACCESS_KEY_ID") else value
+
+
 DataDir = Annotated[Path, typer.Option(envvar="SEKISHO_DATA_DIR", help="The server's data directory.", show_envvar=True)]
 Endpoint = Annotated[
     str | None,
@@ -26,6 +34,7 @@ Profile = Annotated[
     str | None,
     typer.Option(
         envvar="SEKISHO_PROFILE",
+        callback=_profile,
         help="Who asks: a profile of SEKISHO_CREDENTIALS, of DATA_DIR/credentials or of ~/.aws. Without it, whom AWS_ACCESS_KEY_ID, "
         "AWS_PROFILE and the files of AWS's tools name; only when they name nobody, the root user of DATA_DIR/credentials.",
     ),
