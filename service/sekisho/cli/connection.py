@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sekisho.cli import screen
+
 if TYPE_CHECKING:
     from sekisho.api.sts.v1.identities_pb2 import GetCallerIdentityResponse
     from sekisho.client import Client, Credentials
@@ -108,9 +110,11 @@ def connect(
 
     found = caller(profile, data_dir)
     tls = tls_from_env(os.environ | ({"SEKISHO_CA": str(ca)} if ca is not None else {}))
-    with Client(endpoint or endpoints(data_dir)["grpc"], found.source, audience=audience, tls=tls) as client:
+    address = endpoint or endpoints(data_dir)["grpc"]
+    with Client(address, found.source, audience=audience, tls=tls) as client:
         try:
-            identity = client.sts.get_caller_identity()
+            with screen.waiting(f"asking {address}"):
+                identity = client.sts.get_caller_identity()
             introduce(identity.arn, found)
             yield client, identity
         except Unavailable as error:
