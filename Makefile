@@ -6,6 +6,7 @@ DATA_DIR ?= .data
 
 BIN := .venv/bin
 PROTOS := $(shell find proto)# folders too: their time changes when a file goes
+RELEASED := $(shell sed '/^\#/d' .ci/released)
 # The certificates of the machine, as pip and browsers use them: a company's own authority counts.
 UV := UV_CACHE_DIR=.tools/cache UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true .tools/bin/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --no-build-isolation
@@ -31,8 +32,8 @@ lint: gen .venv/.dev ## Check style, types, protos and who imports whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/buf lint
-	@tag=$$(git describe --tags --abbrev=0 2>/dev/null) || { echo "buf breaking: no tag yet to compare with"; exit 0; }; \
-	echo $(BIN)/buf breaking --against ".git#tag=$$tag"; $(BIN)/buf breaking --against ".git#tag=$$tag"
+	@git cat-file -e "$(RELEASED)^{commit}" || { echo "buf breaking: commit $(RELEASED), which .ci/released names, is not in this clone; fetch it: git fetch --unshallow" >&2; exit 1; }
+	$(BIN)/buf breaking --against ".git#ref=$(RELEASED)"
 	$(BIN)/lint-imports
 
 fmt: .venv/.dev ## Write Python as lint wants it
@@ -44,10 +45,11 @@ gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when
 bench: gen .venv/.bench ## Measure, with the peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-campaign: gen .venv/.campaign ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants
+campaign: gen .venv/.campaign ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.policy.mutation
+	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
 
 wheel: gen ## Build dist/*.whl
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist

@@ -23,7 +23,7 @@ from bench import measure
 from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2
 from sekisho.client import credentials as profiles
-from sekisho.node.worker import OPTIONS
+from sekisho.edges.grpc.server import OPTIONS
 
 PATH = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
 CALLS = 2000

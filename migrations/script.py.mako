@@ -7,6 +7,7 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
+compatible_from = ${repr(up_revision)}  # the oldest schema version whose code runs on this one (store/schema.py)
 
 
 def upgrade() -> None:

@@ -4,6 +4,7 @@ hatch_build.py runs this after the compiler. The classes hold no logic: each met
 it to a `Call`, which sekisho.client provides. They are text, so that type checkers and editors see every argument of every rpc.
 """
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from google.protobuf.message import Message
 HEAD = '"""Made from proto/ by hatch_build.py; edits are lost."""\n'
 
 CALLS = f"""{HEAD}
+from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -33,6 +35,16 @@ class AsyncCall(Protocol):
     \"\"\"A `Call` that is awaited.\"\"\"
 
     async def __call__(self, path: str, request: Message, response: type[R], /, *, timeout: float | None, repeatable: bool) -> R: ...
+
+
+class Stream(Protocol):
+    \"\"\"Carries a request to the rpc at `path`, which answers with a stream; `timeout` in seconds is for all of it, None: no limit.\"\"\"
+
+    def stream(self, path: str, request: Message, response: type[R], /, *, timeout: float | None) -> Iterator[R]: ...
+
+
+class Calls(Call, Stream, Protocol):
+    \"\"\"Both, for services that stream.\"\"\"
 """
 
 _TYPES = {
@@ -70,7 +82,7 @@ def modules(compiled: bytes, snake: Callable[[str], str]) -> Iterator[tuple[Pure
 def awaited(text: str) -> str:
     """The module of a client whose calls are awaited: `AsyncIamClient` for `IamClient`, with those methods that make a `Call`."""
     head, *methods = text.split("\n    def ")
-    head = head.replace("\nclass ", "\nclass Async").replace("import Call", "import AsyncCall")
+    head = re.sub(r"import Calls?\n", "import AsyncCall\n", head.replace("\nclass ", "\nclass Async"))
     start = "\n    def __init__(self, call: AsyncCall) -> None:\n        self._call = call\n"
     calls = [method for method in methods if "return self._call(" in method]
     return head + start + "".join(f"\n    async def {method.replace('return self._call(', 'return await self._call(')}" for method in calls)
@@ -97,12 +109,14 @@ class _Writer:
         (service,) = self._file.services_by_name.values()
         name = service.name.removesuffix("Service") + "Client"
         methods = "".join(self._method(index, method) for index, method in enumerate(service.methods))
+        streams = any(method.server_streaming for method in service.methods)
+        call, iterators = ("Calls", "Iterable, Iterator, Mapping") if streams else ("Call", "Iterable, Mapping")
         imports = "".join(f"from {package} import {module}\n" for package, module in sorted(self._modules))
         return (
-            f"{HEAD}\nimport datetime\nfrom collections.abc import Iterable, Mapping\nfrom typing import Any\n\n"
-            f"{imports}\nfrom sekisho.api.calls import Call\n\n\n"
+            f"{HEAD}\nimport datetime\nfrom collections.abc import {iterators}\nfrom typing import Any\n\n"
+            f"{imports}\nfrom sekisho.api.calls import {call}\n\n\n"
             f"class {name}:\n{_docstring(self._comments.get((6, 0), name), 4)}\n"
-            f"    def __init__(self, call: Call) -> None:\n        self._call = call\n{methods}"
+            f"    def __init__(self, call: {call}) -> None:\n        self._call = call\n{methods}"
         )
 
     def _method(self, index: int, method: MethodDescriptor) -> str:
@@ -114,12 +128,15 @@ class _Writer:
         arguments = "".join(f"        {self._argument(field)},\n" for field in fields)
         given = ", ".join(f"{field.name}={field.name}" for field in fields)
         access = self._options(method.GetOptions(), "google.protobuf.MethodOptions", "access")
+        carried, answered, repeated = "self._call", response, f"            repeatable={access.level in _REPEATABLE},\n"
+        if method.server_streaming:
+            carried, answered, repeated = "self._call.stream", f"Iterator[{response}]", ""
         return (
             f"\n    def {self._snake(method.name)}(\n        self,\n        *,\n{arguments}        timeout: float | None = None,\n"
-            f"    ) -> {response}:\n"
+            f"    ) -> {answered}:\n"
             f"{_docstring(self._comments.get((6, 0, 2, index), method.name), 8)}"
-            f"        return self._call(\n            {path!r},\n            {request}({given}),\n            {response},\n"
-            f"            timeout=timeout,\n            repeatable={access.level in _REPEATABLE},\n        )\n"
+            f"        return {carried}(\n            {path!r},\n            {request}({given}),\n            {response},\n"
+            f"            timeout=timeout,\n{repeated}        )\n"
         )
 
     def _argument(self, field: FieldDescriptor) -> str:

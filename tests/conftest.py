@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
+from tests.costs import pytest_addoption, pytest_runtest_makereport, pytest_runtest_protocol, pytest_terminal_summary
+
+__all__ = ["pytest_addoption", "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_terminal_summary"]
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import sekisho.services.authorize
-import sekisho.services.iam
-import sekisho.services.sts
-from sekisho import accounts, sigv4
-from sekisho.calls import authenticate, pipeline
+from sekisho import accounts, operations, sigv4
+from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.node import assembly, logs
@@ -20,8 +17,11 @@ from sekisho.operations import OPERATIONS, Operation
 from sekisho.store import db, schema
 
 logs.configure()
-LOADED = (sekisho.services.authorize, sekisho.services.iam, sekisho.services.sts)
-BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS.values()}
+operations.load()
+BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS.values()} | {
+    f"{package}:{name}": operation for (package, name), operation in OPERATIONS.items()
+}
+"""By name; where two services have it, by service and name: `organizations:TagResource`."""
 _numbers = itertools.count(1)
 
 
@@ -40,8 +40,8 @@ class House:
         body = operation.request(**fields).SerializeToString()
         metadata = sigv4.sign_call(_as or self.root, operation.path, body, self.node.audience, datetime.now(UTC))
         arrival = pipeline.Arrival(
-            body=body,
-            proof=lambda: authenticate.over_grpc(metadata, operation.path, body, self.node.audience),
+            read=lambda: pipeline.parsed(operation.request, body),
+            proof=proofs.of_metadata(metadata, operation.path, body, self.node.audience),
             peer=_peer or Peer(source_ip="127.0.0.1", user_agent="tests"),
             request_id=f"test-{next(_numbers)}-{random.random()}",
             seconds=20.0,

@@ -27,7 +27,8 @@ AUDIENCE = "sekisho"
 PROGRAM = """
 import sys
 from pathlib import Path
-from sekisho.server.run import Options, serve
+from sekisho.node.options import Options
+from sekisho.node.run import serve
 sys.exit(serve(Options(data_dir=Path(sys.argv[1]), database=sys.argv[2], grpc="127.0.0.1:0", http="127.0.0.1:0", workers=int(sys.argv[3]))))
 """
 UNCOUNTED = ("audit_records", "accesses", "alembic_version")
@@ -70,6 +71,14 @@ class Served:
         except grpc.RpcError as error:
             return _failed(error)
         return Answer(grpc.StatusCode.OK, "", "", found, dict(call.trailing_metadata() or ()))
+
+    def write(self, name: str, **fields: Any) -> str:
+        """A write as it should be; its revision."""
+        operation = BY_NAME[name]
+        body = operation.request(**fields).SerializeToString()
+        answer = self.send(operation.path, body, signed(self.root, operation.path, body))
+        assert answer.status is grpc.StatusCode.OK, answer.message
+        return str(answer.trailing["sekisho-revision"])
 
     def call(self, name: str, _as: sigv4.Credentials | None = None, **fields: Any) -> Any:
         """A call as it should be; the response message."""
@@ -143,9 +152,9 @@ def serving(url: str, folder: Path, *, workers: int = 1, environment: Mapping[st
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry), **(environment or {})},
         )
     try:
-        endpoints = _endpoints(process, data, log)
-        with grpc.insecure_channel(endpoints["grpc"], OPTIONS) as channel:
-            yield Served(folder, url, endpoints, credentials(data), process, log, channel)
+        where = endpoints(process, data, log)
+        with grpc.insecure_channel(where["grpc"], OPTIONS) as channel:
+            yield Served(folder, url, where, credentials(data), process, log, channel)
     finally:
         if process.poll() is None:
             process.kill()
@@ -162,7 +171,8 @@ def credentials(data: Path) -> sigv4.Credentials:
     return sigv4.Credentials(parser["root"]["aws_access_key_id"], parser["root"]["aws_secret_access_key"])
 
 
-def _endpoints(process: "subprocess.Popen[bytes]", data: Path, log: Path) -> dict[str, str]:
+def endpoints(process: "subprocess.Popen[bytes]", data: Path, log: Path) -> dict[str, str]:
+    """Wait until a server answers; where it listens."""
     limit = time.monotonic() + 60
     while time.monotonic() < limit and process.poll() is None:
         if (data / "endpoints.json").exists():

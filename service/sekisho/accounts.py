@@ -21,9 +21,7 @@ from sekisho.sigv4 import Credentials
 from sekisho.store import changes, db
 from sekisho.store.durable import write_file
 from sekisho.store.tables import AccessKey, Account, QuotaOverride, Root
-
-AWS = "aws"
-"""The account that the AWS-managed policies belong to."""
+from sekisho.world import AWS
 
 ADJUSTABLE = ("GroupsQuota", "InstanceProfilesQuota", "PoliciesQuota", "RolesQuota", "ServerCertificatesQuota", "UsersQuota")
 """The quotas that can be set for one account, by their names in GetAccountSummary."""
@@ -132,12 +130,10 @@ def _write(session: Session, ring: KeyRing, new: NewAccount, name: str) -> None:
     now = datetime.now(UTC)
     if session.get(Account, new.account_id) is not None:
         raise AccountExists(f"there is an account {new.account_id} already")
-    session.add(Account(id=new.account_id, name=name, created_at=now))
-    session.flush()
-    session.add(Root(id=new.account_id, account_id=new.account_id, name="root", name_key="root", created_at=now))
-    session.flush()
+    changes.add(session, Account(id=new.account_id, name=name, created_at=now))
+    changes.add(session, Root(id=new.account_id, account_id=new.account_id, name="root", name_key="root", created_at=now))
     sealed = access_keys.seal(Credentials(new.access_key_id, new.secret_access_key), ring)
-    session.add(AccessKey(id=new.access_key_id, account_id=new.account_id, owner_id=new.account_id, secret=sealed, created_at=now))
+    changes.add(session, AccessKey(id=new.access_key_id, account_id=new.account_id, owner_id=new.account_id, secret=sealed, created_at=now))
     _record(session, touched, new.account_id, now, "organizations", "CreateAccount", {})
 
 

@@ -36,6 +36,60 @@ def parse(text: str) -> Arn:
     return Arn(*segments[1:])
 
 
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What an ARN of IAM or of an STS session names. `path` begins and ends with a slash.
+
+    A role session has its role as the path: `assumed-role/NAME/SESSION` is the path `/NAME/` and the name `SESSION`.
+    """
+
+    account: str
+    kind: str
+    path: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Under what it is the only one of its kind in its account: the name, whatever its case; of an MFA device with the path before it,
+        since its name is unique with its path only.
+        """
+        return f"{self.path[1:]}{self.name}".lower() if self.kind == "mfa" else self.name.lower()
+
+    @property
+    def role(self) -> str:
+        """The role's name, of a role session."""
+        return self.path[1:-1]
+
+
+_WITH_PATH = {
+    "iam": frozenset(("user", "role", "group", "policy", "instance-profile", "mfa", "server-certificate")),
+    "sts": frozenset(("assumed-role", "federated-user")),
+}
+# An OpenID Connect provider is named after its URL, slashes and all.
+_PATHLESS = {"iam": frozenset(("oidc-provider", "saml-provider"))}
+
+
+def entity(text: str) -> Entity | None:
+    """The entity that an ARN names, None for what is not the ARN of one. The only reader of such ARNs.
+
+    Of IAM: `root` (whose name is that, too), users, roles, groups, policies, instance profiles, MFA devices, identity providers and
+    server certificates. Of STS: `assumed-role` and `federated-user`. The account is what stands there, digits or not.
+    """
+    segments = text.split(":", 5)
+    if len(segments) != 6 or len(text) > MAX_LENGTH or "\0" in text:  # PostgreSQL has no such character
+        return None
+    scheme, partition, service, region, account, resource = segments
+    if (scheme, partition, region) != ("arn", PARTITION, ""):
+        return None
+    if (service, resource) == ("iam", "root"):
+        return Entity(account, "root", "/", "root")
+    kind, _, rest = resource.partition("/")
+    if kind in _PATHLESS.get(service, ()):
+        return Entity(account, kind, "/", rest) if rest else None
+    path, slash, name = rest.rpartition("/")
+    return Entity(account, kind, f"/{path}{slash}", name) if name and kind in _WITH_PATH.get(service, ()) else None
+
+
 def account_of(text: str) -> str:
     """The account segment of an ARN, `""` where the ARN has none or the text is no ARN."""
     segments = text.split(":", 5)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sekisho import arn
 from sekisho.errors import SekishoError
 from sekisho.store import changes
 from sekisho.store.db import Database
@@ -128,11 +129,11 @@ def test_memory_that_is_newer_than_the_snapshot_of_a_call_is_not_shown(nodes: tu
     writer.call("CreateUser", user_name="ann")
     world = reader.node.world
     with reader.node.database.read(first=changes.LATEST) as session:
-        asked = (reader.account_id, "user", "ann", session, lambda: session)
-        assert world.entity(*asked) is not None
+        named = arn.Entity(reader.account_id, "user", "/", "ann")
+        assert world.get_entity(named, session, lambda: session) is not None
         writer.call("TagUser", user_name="ann", tags=[{"key": "secret", "value": "x"}])
         assert shown(reader).tags  # the memory has it
-        old = world.entity(*asked)
+        old = world.get_entity(named, session, lambda: session)
         assert old is not None
         assert dict(old.tags) == {}
     assert shown(reader).tags

@@ -44,9 +44,10 @@ def test_a_postgresql_that_refuses_is_named_without_its_password(command: tuple[
 def test_a_server_that_cannot_reach_its_database_says_why(tmp_path: Path) -> None:
     listen = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir", tmp_path / "data")
     said = one_line(sekisho("serve", *listen, "--database", "postgresql+psycopg://ana:secret@127.0.0.1:1/sekisho"))
-    assert said == 'the database: connection to server at "127.0.0.1", port 1 failed: Connection refused'
+    assert said.startswith("the database postgresql+psycopg://ana:***@127.0.0.1:1/sekisho cannot be opened: ")
+    assert said.endswith("Connection refused")
     said = one_line(sekisho("serve", *listen, "--database", f"sqlite:///{tmp_path}/none/x.db"))
-    assert said.startswith(f"{tmp_path}/none/x.db.lock: ")
+    assert f"{tmp_path}/none/x.db" in said
 
 
 def test_a_database_that_postgresql_does_not_have_is_named(postgres_url: str) -> None:
@@ -55,9 +56,10 @@ def test_a_database_that_postgresql_does_not_have_is_named(postgres_url: str) ->
 
 
 def test_accounts_are_listed(tmp_path: Path) -> None:
-    from sekisho.node import run
+    from sekisho.node.options import Options
+    from sekisho.node.prepare import prepare
 
-    run.prepare(run.Options(data_dir=tmp_path / "data", account_id="111122223333"))
+    prepare(Options(data_dir=tmp_path / "data", account_id="111122223333"))
     assert sekisho("account", "list", "--data-dir", tmp_path / "data").stdout == "111122223333  ACTIVE  root\n"
     sekisho("account", "create", "--name", "branch", "--data-dir", tmp_path / "data")
     second = sekisho("account", "list", "--data-dir", tmp_path / "data").stdout.splitlines()

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from sekisho.node import run
+from sekisho.node.options import Options
+from sekisho.node.prepare import prepare
 from sekisho.services.iam import managed_policies
 from sekisho.store import db
 from sekisho.store.tables import Policy
@@ -16,14 +17,14 @@ ENTRY = {
 }
 
 
-def names(options: run.Options) -> set[str]:
+def names(options: Options) -> set[str]:
     with db.Database(options.url) as database, database.read() as session:
         return {row.path + row.name for row in session.query(Policy).where(Policy.account_id == "aws")}
 
 
 def test_a_server_begins_with_policies_and_takes_more(tmp_path: Path) -> None:
-    options = run.Options(data_dir=tmp_path / "data")
-    run.prepare(options)
+    options = Options(data_dir=tmp_path / "data")
+    prepare(options)
     built_in = {one.path + one.name for one in managed_policies.built_in()}
     assert names(options) == built_in
     file = tmp_path / "policies.jsonl"
@@ -33,13 +34,13 @@ def test_a_server_begins_with_policies_and_takes_more(tmp_path: Path) -> None:
     assert names(options) == built_in | {"/service-role/Mine"}
     done = sekisho("managed-policies", "import", file, "--data-dir", options.data_dir)
     assert (done.returncode, done.stdout) == (0, "0 of 1 policies changed\n")
-    run.prepare(options)
+    prepare(options)
     assert names(options) == built_in | {"/service-role/Mine"}
 
 
 def test_a_file_with_one_fault_changes_nothing(tmp_path: Path) -> None:
-    options = run.Options(data_dir=tmp_path / "data")
-    run.prepare(options)
+    options = Options(data_dir=tmp_path / "data")
+    prepare(options)
     before = names(options)
     file = tmp_path / "policies.json"
     file.write_text(json.dumps([ENTRY, {"name": "B", "document": "{}"}]))

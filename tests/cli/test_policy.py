@@ -47,7 +47,7 @@ def test_a_line_that_is_no_case_does_not_stop_the_others() -> None:
     assert done.returncode == 1
     first, second, third = map(json.loads, done.stdout.splitlines())
     assert (first["line"], "not JSON" in first["error"]) == (1, True)
-    assert second == {"line": 2, "error": "case `x`: `request` is no JSON object"}
+    assert second == {"id": "x", "line": 2, "error": "case `x`: `request` is no JSON object"}
     assert third == {"id": "b", "decision": "Allowed"}
     assert done.stderr.splitlines()[1] == "sekisho: line 2: case `x`: `request` is no JSON object"
 

@@ -4,9 +4,11 @@ import ipaddress
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from sekisho.cli import throwaway
 from sekisho.client import Client, Credentials, credentials
 from tests.cli.command import environment, one_line, sekisho
 from tests.cli.conftest import Shop
+
+ANYWHERE = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
 
 
 def test_serve_says_where_it_listens_and_stops_when_told(tmp_path: Path) -> None:
@@ -126,12 +130,80 @@ def test_a_worker_stays_on_one_core(tmp_path: Path, options: tuple[str, ...], co
         (["--tls-cert", "cert.pem"], "--tls-cert and --tls-key go together"),
         (["--database", "nonsense"], "Could not parse SQLAlchemy URL"),
         (["--account-id", "12"], "`12` is not an account id of twelve digits"),
+        (["--log-format", "xml"], "--log-format is one of json, text"),
+        (["--log-level", "loud"], "--log-level is one of debug, info, warning, error"),
+        (["--master-key-file", "/nowhere/key"], "--master-key-file: /nowhere/key cannot be read: No such file or directory"),
+        (["--tls-cert", "/nowhere/cert", "--tls-key", "/nowhere/key"], "/nowhere/cert cannot be read: No such file or directory"),
+        (
+            ["--database", "sqlite:////nowhere/at/all.db"],
+            "the database sqlite:////nowhere/at/all.db cannot be opened: there is no folder /nowhere/at",
+        ),
     ],
     ids=lambda option: option[0] if isinstance(option, list) else "",
 )
 def test_serve_refuses_in_one_line(tmp_path: Path, option: list[str], said: str) -> None:
     done = sekisho("serve", "--data-dir", tmp_path / "data", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", *option)
     assert said in one_line(done)
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        port = taken.getsockname()[1]
+        url = f"postgresql+psycopg://sekisho:hunter2@127.0.0.1:{port}/iam"
+        said = one_line(sekisho("serve", "--data-dir", tmp_path / "data", "--database", url, *ANYWHERE))
+    assert said.startswith(f"the database postgresql+psycopg://sekisho:***@127.0.0.1:{port}/iam cannot be opened: ")
+    assert "Connection refused" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("key_id", "secret", "said"),
+    [
+        ("AKIAIOSFODNN7EXAMPL", "s" * 40, "SEKISHO_ROOT_ACCESS_KEY_ID is not an access key id: 20 letters, digits and underscores"),
+        ("AKIAIOSFODNN7EXAMP-E", "s" * 40, "SEKISHO_ROOT_ACCESS_KEY_ID is not an access key id"),
+        ("ASIAIOSFODNN7EXAMPLE", "s" * 40, "SEKISHO_ROOT_ACCESS_KEY_ID is not an access key id"),
+        ("AKIAIOSFODNN7EXAMPLE", "s" * 39, "SEKISHO_ROOT_SECRET_ACCESS_KEY is not a secret access key: 40 visible ASCII characters"),
+        ("AKIAIOSFODNN7EXAMPLE", "s" * 39 + " ", "SEKISHO_ROOT_SECRET_ACCESS_KEY is not a secret access key"),
+        ("AKIAIOSFODNN7EXAMPLE", "", "SEKISHO_ROOT_ACCESS_KEY_ID and SEKISHO_ROOT_SECRET_ACCESS_KEY go together"),
+        ("", "s" * 40, "SEKISHO_ROOT_ACCESS_KEY_ID and SEKISHO_ROOT_SECRET_ACCESS_KEY go together"),
+    ],
+    ids=["short id", "no letter", "a session's id", "short secret", "a blank", "no secret", "no id"],
+)
+def test_root_keys_from_the_environment_have_the_form_of_keys(tmp_path: Path, key_id: str, secret: str, said: str) -> None:
+    env = {"SEKISHO_ROOT_ACCESS_KEY_ID": key_id, "SEKISHO_ROOT_SECRET_ACCESS_KEY": secret}
+    line = one_line(sekisho("serve", "--data-dir", tmp_path / "data", *ANYWHERE, env=env))
+    assert line.startswith(said)
+    assert not secret or secret not in line
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_second_server_is_refused_the_port_and_the_data_directory(shop: Shop, tmp_path: Path) -> None:
+    said = one_line(sekisho("serve", "--data-dir", tmp_path / "data", "--grpc", shop.grpc, "--http", "127.0.0.1:0"))
+    assert said == f"cannot listen on {shop.grpc}: another program does already"
+    said = one_line(sekisho("serve", "--data-dir", shop.data_dir, *ANYWHERE))
+    assert said.startswith(f"a server runs in the data directory {shop.data_dir} already (process ")
+    assert sekisho("health", "--data-dir", shop.data_dir).returncode == 0  # its endpoints are still there
+    both = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", shop.grpc)
+    assert "another program" in one_line(sekisho("serve", "--data-dir", tmp_path / "data", *both))
+
+
+def test_a_master_key_from_outside_is_needed_by_whoever_opens_the_key_ring(tmp_path: Path) -> None:
+    key = tmp_path / "master"
+    key.write_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+    with throwaway.server("--master-key-file", str(key)) as server:
+        command = ("account", "create", "--data-dir", server.data_dir)
+        assert "was made with a master key from outside, which is missing" in one_line(sekisho(*command))
+        assert sekisho(*command, "--master-key-file", key).returncode == 0
+        assert sekisho(*command, env={"SEKISHO_MASTER_KEY": key.read_text()}).returncode == 0
+
+
+def test_log_lines_for_people(tmp_path: Path) -> None:
+    with throwaway.server("--workers", "2", "--log-format", "text") as server:
+        lines = (server.data_dir.parent / "log").read_text().splitlines()
+    assert [line for line in lines if "server.worker_serves" in line and not line.startswith("{")]
+    with throwaway.server("--workers", "2", "--log-level", "warning") as server:
+        assert "server.worker_serves" not in (server.data_dir.parent / "log").read_text()
 
 
 def test_db_from_nothing_to_now(database_url: str) -> None:
@@ -168,3 +240,11 @@ def test_an_account_beside_the_running_server(shop: Shop) -> None:
 def test_an_account_needs_a_server_that_was_started_once(tmp_path: Path) -> None:
     assert "start the server once" in one_line(sekisho("account", "create", "--data-dir", tmp_path / "none"))
     assert not (tmp_path / "none").exists()
+
+
+def test_what_a_killed_server_left_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "server.lock").write_text("1\n")
+    (tmp_path / "endpoints.json").write_text('{"grpc": "127.0.0.1:1", "http": "127.0.0.1:2"}')
+    (tmp_path / "credentials").write_text("[root]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = s\n")
+    said = one_line(sekisho("authorize", "--data-dir", tmp_path, "--action", "a:b", "--resource", "*"))
+    assert said.startswith(f"no server runs in the data directory `{tmp_path}`")

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from sekisho.credentials import access_keys, key_ids
-from sekisho.credentials.key_ring import KeyRing, SealBroken
+from sekisho.credentials.envelopes import SealBroken
+from sekisho.credentials.key_ring import KeyRing
 
 
 def test_a_new_key() -> None:

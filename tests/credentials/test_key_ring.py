@@ -13,10 +13,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.credentials.key_ring import KeyRing, KeyRingUnusable, SealBroken, UnknownKey, parse_master
+from sekisho.credentials import ring_file
+from sekisho.credentials.envelopes import SealBroken
+from sekisho.credentials.key_ring import KeyRing, UnknownKey, parse_master
+from sekisho.credentials.ring_file import KeyRingUnusable
 
 MASTER = bytes(range(32))
 PLACE = ("access_keys", "secret", "AKIAEXAMPLE")
+WRITTEN_BEFORE = """{
+ "format": 1,
+ "id": "38b4e652e44da7f2370d9e260e271365",
+ "master": null,
+ "keys": [
+  {
+   "purpose": "access-keys",
+   "id": "50a4a3a6",
+   "wrapped": "lF3i6PVO54HMdfY2DHGW/Im5dPIjxanXquiT9L/w0tQTEr5UXSGUj8h+1VjqOmdsGSAzraYlP721WGxm"
+  },
+  {
+   "purpose": "mfa",
+   "id": "d8509909",
+   "wrapped": "tt0hD6+UrNPPksGQ57P+HBCZXSd/T0n+9MMakGbRZy3/iX2FxAYn7w+bR099Mw+TzuoewGSWp2emmMu6"
+  }
+ ]
+}"""
+"""A file that commit 3cb5642 wrote under MASTER, and what it sealed and signed with it."""
+SEALED_BEFORE = "01d85099095930263938b370a1b5769fa0f02cae21d7620942cc60e4157667f953c289e92f1d"
+MAC_BEFORE = "d85099097c01d32a07d2fd1cd1281c0d3ac639cc"
 
 
 def ring(tmp_path: Path, master: bytes | None = None) -> KeyRing:
@@ -209,6 +232,8 @@ DAMAGE: dict[str, Callable[[str], str]] = {
     "another_format": lambda text: text.replace('"format": 1', '"format": 2'),
     "no_keys": lambda text: text.replace('"keys"', '"kys"'),
     "short_key": lambda text: text.replace('"wrapped": "', '"wrapped": "AAAA'),
+    "a_purpose_that_is_a_number": lambda text: text.replace('"mfa"', "1"),
+    "a_key_id_too_long": lambda text: text.replace('"id": "', '"id": "00'),
     "swapped_purposes": lambda text: text.replace('"mfa"', '"x"').replace('"sessions"', '"mfa"').replace('"x"', '"sessions"'),
     "another_id": lambda text: json.dumps({**json.loads(text), "id": "00" * 16}),
 }
@@ -267,6 +292,36 @@ def test_rotations_at_once_lose_no_key(tmp_path: Path) -> None:
     entries = [entry for entry in json.loads(path.read_text())["keys"] if entry["purpose"] == "sessions"]
     assert len({entry["id"] for entry in entries}) == 1 + 4 * 5
     assert sorted(file.name for file in tmp_path.iterdir()) == ["keyring.json", "keyring.json.lock"]
+
+
+def test_a_process_that_rewrites_for_ever_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ring(tmp_path)
+    before = (tmp_path / "keyring.json").read_bytes()
+    monkeypatch.setattr(ring_file, "PATIENCE", 0.05)
+    with ring_file.RingFile(tmp_path / "keyring.json").alone(), pytest.raises(KeyRingUnusable, match="cannot be changed: The deadline"):
+        keys.rotate("sessions")
+    assert (tmp_path / "keyring.json").read_bytes() == before
+    keys.rotate("sessions")
+
+
+def test_a_ring_whose_lock_cannot_be_opened_says_what_it_is_of(tmp_path: Path) -> None:
+    keys = ring(tmp_path)
+    (tmp_path / "keyring.json.lock").mkdir()
+    with pytest.raises(KeyRingUnusable, match="cannot be changed: The lock file of the key ring cannot be opened: Is a directory"):
+        keys.rotate("sessions")
+
+
+def test_a_ring_that_the_version_before_wrote_opens(tmp_path: Path) -> None:
+    path = tmp_path / "keyring.json"
+    path.write_text(WRITTEN_BEFORE)
+    path.chmod(0o600)
+    keys = KeyRing.open(path, MASTER)
+    assert keys.unseal("mfa", bytes.fromhex(SEALED_BEFORE), PLACE) == b"plain"
+    assert keys.mac("mfa", b"marker").hex() == MAC_BEFORE
+    keys.complete(("access-keys",))
+    keys.rewrap(bytes(32))
+    keys.rewrap(MASTER)
+    assert [line.split(":")[0] for line in path.read_text().splitlines()] == [line.split(":")[0] for line in WRITTEN_BEFORE.splitlines()]
 
 
 def test_a_ring_from_given_randomness_is_repeatable(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sekisho.credentials import one_time
-from sekisho.credentials.key_ring import ACCESS_KEYS, KeyRing, SealBroken, UnknownKey
+from sekisho.credentials.envelopes import SealBroken
+from sekisho.credentials.key_ring import ACCESS_KEYS, KeyRing, UnknownKey
 
 SEED = b"12345678901234567890"
 NOW = datetime(2026, 1, 1, 12, 0, 10, tzinfo=UTC)

@@ -37,7 +37,7 @@ def write(database: db.Database, *statements: str, seconds: float = 20.0) -> cha
 
     with database.write((ACCOUNT,), deadline=time.monotonic() + seconds) as session:
         touched = changes.Touched(session)
-        changes.insert(session, Account(id=ACCOUNT, name="a", created_at=NOW))
+        changes.add(session, Account(id=ACCOUNT, name="a", created_at=NOW))
         db.at_commit(session, step)
         return changes.record(session, touched, NOW, lambda: "0" * 16, accounts.by_operator(ACCOUNT, NOW, "iam", "Test", {}))
 

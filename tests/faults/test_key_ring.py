@@ -9,8 +9,8 @@ import pytest
 
 from sekisho import accounts
 from sekisho.errors import SekishoError
-from sekisho.node import run
-from sekisho.node.run import Options
+from sekisho.node.options import Options
+from sekisho.node.prepare import prepare
 from sekisho.store import durable
 
 pytestmark = pytest.mark.faults
@@ -28,19 +28,19 @@ def umask() -> Iterator[None]:
 def options(database_url: str, tmp_path: Path) -> Options:
     """A server that was started once."""
     made = Options(data_dir=tmp_path / "data", database=database_url)
-    run.prepare(made)
+    prepare(made)
     return made
 
 
 def refused(options: Options) -> str:
     with pytest.raises(SekishoError) as caught:
-        run.prepare(options)
+        prepare(options)
     return caught.value.code
 
 
 def test_what_was_prepared_can_be_prepared_again(options: Options) -> None:
     before = (options.data_dir / "credentials").read_bytes()
-    run.prepare(options)
+    prepare(options)
     assert (options.data_dir / "credentials").read_bytes() == before
     assert (options.data_dir / "credentials").stat().st_mode & 0o777 == 0o600
     assert (options.data_dir / "keyring.json").stat().st_mode & 0o777 == 0o600
@@ -54,7 +54,7 @@ def test_a_key_ring_that_is_missing(options: Options) -> None:
 
 def test_a_key_ring_of_another_server(options: Options, tmp_path: Path) -> None:
     other = Options(data_dir=tmp_path / "other", database=f"sqlite:///{tmp_path / 'other.db'}")
-    run.prepare(other)
+    prepare(other)
     shutil.copy(other.data_dir / "keyring.json", options.data_dir / "keyring.json")
     assert refused(options) == "WrongKeyRing"
 
@@ -83,7 +83,7 @@ def test_a_first_start_that_ended_before_its_account_was_committed_starts_anew(
     with monkeypatch.context() as patched:
         patched.setattr(accounts, "write_file", ending)
         with pytest.raises(KeyboardInterrupt):
-            run.prepare(options)
+            prepare(options)
     lost = (options.data_dir / "credentials").read_bytes()
-    run.prepare(options)
+    prepare(options)
     assert (options.data_dir / "credentials").read_bytes() != lost

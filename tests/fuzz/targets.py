@@ -10,7 +10,7 @@ from sekisho import arn as arns
 from sekisho.errors import InvalidArn, MalformedPolicyDocument
 from sekisho.policy import conditions as table
 from sekisho.policy import document as documents
-from sekisho.policy import operands, validate, variables
+from sekisho.policy import operands, operators, validate, variables
 from sekisho.policy import patterns as wildcards
 from sekisho.policy.checks.coverage import covers
 from sekisho.policy.compile import compile_policy
@@ -20,8 +20,8 @@ from sekisho.policy.keys import Context
 from sekisho.policy.validate import Kind, Severity
 
 _KINDS = tuple(Kind)
-_QUANTIFIERS = ("", f"{table.FOR_ALL}:", f"{table.FOR_ANY}:")
-_OPERATORS = (*table.OPERATORS, table.NULL, "Unknown")
+_QUANTIFIERS = ("", f"{operators.FOR_ALL}:", f"{operators.FOR_ANY}:")
+_OPERATORS = (*operators.OPERATORS, operators.NULL, "Unknown")
 
 
 def document(data: bytes) -> None:
@@ -61,7 +61,7 @@ def patterns(data: bytes) -> None:
 def conditions(data: bytes) -> None:
     """An operator, its affixes, an effect and a version, then a listed value and values of the request, on a line each."""
     head, lines = data[:3].ljust(3, b"\0"), _text(data[3:]).split("\n")
-    operator = _QUANTIFIERS[head[0] % 3] + _OPERATORS[head[1] % len(_OPERATORS)] + (table.IF_EXISTS if head[2] & 1 else "")
+    operator = _QUANTIFIERS[head[0] % 3] + _OPERATORS[head[1] % len(_OPERATORS)] + (operators.IF_EXISTS if head[2] & 1 else "")
     listed, values = lines[0].split("\t"), tuple(lines[1:])
     given: tuple[Context, ...] = (Context({}), Context({"a:b": values}), Context({"a:b": values[0] if values else ""}))
     condition = Condition(operator, "A:b", tuple(listed))

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from sekisho import arn
 from sekisho.credentials import access_keys
 from sekisho.errors import SekishoError
-from sekisho.memory.cache import Reader, World
+from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
+from sekisho.memory.reader import Reader
 from sekisho.store import changes
 from sekisho.world import PrincipalRecord, Subject
 from tests.harness import House
@@ -36,9 +38,16 @@ def world_of(house: House, budget: int = 1 << 20) -> World:
     return made
 
 
+def get_id(world: World, text: str) -> str | None:
+    """The unique id of what an ARN names."""
+    named = arn.entity(text)
+    assert named is not None
+    return world.get_id(named)
+
+
 def inline(world: World, id_: str) -> int:
     """How many inline policies the cache has for a principal; -1 when it holds none of it."""
-    record = world.held(id_)
+    record = world.cached_record(id_)
     return len(record.inline) if isinstance(record, PrincipalRecord) else -1
 
 
@@ -51,11 +60,11 @@ def test_a_record_of_an_older_snapshot_is_not_kept(nodes: tuple[House, House]) -
         changes.latest(old)  # the snapshot begins with its first statement
         house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
         world.poll()
-        stale = world.load(id_, old)
+        stale = world.load_record(id_, old)
         assert isinstance(stale, PrincipalRecord)
         assert len(stale.inline) == 1
         assert inline(world, id_) == -1
-    world.record(id_)
+    world.get_record(id_)
     assert inline(world, id_) == 0
 
 
@@ -88,10 +97,10 @@ def test_a_newer_snapshot_takes_the_cache_with_it(nodes: tuple[House, House]) ->
     house.user("bob")
     ann, bob = (house.call("GetUser", user_name=name).user.user_id for name in ("ann", "bob"))
     world = world_of(house)
-    world.record(ann)
+    world.get_record(ann)
     before = world.point
     house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
-    world.record(bob)
+    world.get_record(bob)
     assert world.point.number == before.number + 1
     assert inline(world, ann) == -1
 
@@ -105,7 +114,7 @@ def test_a_composition_is_made_again_when_the_world_moves_meanwhile(nodes: tuple
 
     def compose(reader: object) -> int:
         tries.append(len(tries))
-        made = world.record(id_)
+        made = world.get_record(id_)
         assert isinstance(made, PrincipalRecord)
         if len(tries) <= 2:
             house.call("PutUserPolicy", user_name="ann", policy_name=f"more-{len(tries)}", policy_document=SHIP)
@@ -127,14 +136,14 @@ def test_a_composition_with_the_world_held_still_is_of_one_snapshot(nodes: tuple
 
     def compose(reader: Reader) -> tuple[int, int]:
         tries.append(1)
-        world.record(ann)
+        world.get_record(ann)
         with world._lock:
             world._evict(bob)
-        first = reader.record(ann)
+        first = reader.get_record(ann)
         if len(tries) <= 4:
             for name in ("ann", "bob"):
                 house.call("PutUserPolicy", user_name=name, policy_name=f"more-{len(tries)}", policy_document=SHIP)
-        second = reader.record(bob)
+        second = reader.get_record(bob)
         assert isinstance(first, PrincipalRecord)
         assert isinstance(second, PrincipalRecord)
         return len(first.inline), len(second.inline)
@@ -171,7 +180,7 @@ def test_the_cache_keeps_within_its_budget_and_still_answers_right(nodes: tuple[
             assert (turn, number, len(acting.identity)) == (turn, number, number % 4)
             assert world.size[1] <= 30_000
     assert world.size[0] > 1
-    assert world.size[1] == sum(slot.cost for slot in world._slots.values())
+    assert world.size[1] == sum(slot.cost for slot in world._records._slots.values())
 
 
 def test_a_record_that_is_larger_than_the_budget_is_used_and_not_kept(nodes: tuple[House, House]) -> None:
@@ -186,13 +195,14 @@ def test_a_record_that_is_larger_than_the_budget_is_used_and_not_kept(nodes: tup
 def test_an_id_of_nothing_is_nothing_until_it_is_something(nodes: tuple[House, House]) -> None:
     house, _ = nodes
     world = world_of(house)
-    assert world.id_of_arn(f"arn:aws:iam::{house.account_id}:user/ann") is None
+    assert get_id(world, f"arn:aws:iam::{house.account_id}:user/ann") is None
     made = house.call("CreateUser", user_name="ann").user
-    assert world.id_of_arn(made.arn) == made.user_id
+    world.poll()
+    assert get_id(world, made.arn) == made.user_id
     house.call("UpdateUser", user_name="ann", new_path="/x/")
     world.poll()
-    assert world.id_of_arn(made.arn) is None
-    assert world.id_of_arn(made.arn.replace("user/", "user/x/")) == made.user_id
+    assert get_id(world, made.arn) is None
+    assert get_id(world, made.arn.replace("user/", "user/x/")) == made.user_id
 
 
 @pytest.mark.parametrize("history", ["shorter", "as long", "longer"])
@@ -201,14 +211,14 @@ def test_a_database_that_was_restored_is_another_world(nodes: tuple[House, House
     house.user("ann", SHIP)
     id_ = house.call("GetUser", user_name="ann").user.user_id
     world = world_of(house)
-    world.record(id_)
+    world.get_record(id_)
     assert inline(world, id_) == 1
-    with house.node.database.engine.begin() as connection:  # somebody brings a backup back: the last write is not in it
+    with house.node.database.engine.begin() as connection:  # somebody brings a backup back: the last writes are not in it
         newest = connection.execute(text("SELECT max(number) FROM revisions")).scalar_one()
         connection.execute(text("DELETE FROM inline_policies"))
         for table in ("changes", "revisions"):
             connection.execute(text(f"DELETE FROM {table} WHERE number >= :number"), {"number": newest - 1})
-        for number in range(newest - 1, newest - 1 + {"shorter": 0, "as long": 2, "longer": 4}[history]):
+        for number in range(newest - 1, newest - 1 + {"shorter": 1, "as long": 2, "longer": 4}[history]):
             row = {"number": number, "nonce": f"{number:016x}", "at": "2026-01-01 00:00:00.000000+00:00"}
             connection.execute(text("INSERT INTO revisions (number, nonce, committed_at) VALUES (:number, :nonce, :at)"), row)
     world.poll()
@@ -221,7 +231,7 @@ def test_a_transaction_finds_out_about_another_history_by_itself(nodes: tuple[Ho
     house.user("ann", SHIP)
     id_ = house.call("GetUser", user_name="ann").user.user_id
     world = world_of(house)
-    world.record(id_)
+    world.get_record(id_)
     with house.node.database.engine.begin() as connection:
         connection.execute(text("UPDATE revisions SET nonce = 'ffffffffffffffff' WHERE number = :number"), {"number": world.point.number})
     with house.node.database.read() as session:
@@ -232,16 +242,16 @@ def test_a_transaction_finds_out_about_another_history_by_itself(nodes: tuple[Ho
 def test_the_feed_goes_on_after_whatever_went_wrong(nodes: tuple[House, House], monkeypatch: pytest.MonkeyPatch) -> None:
     house, _ = nodes
     world = world_of(house)
-    feed = Feed(world, house.node.database)
-    looks, poll = [], world.poll
+    feed = Feed(world)
+    looks, renewed = [], world.renewed
 
     def failing(deadline: float | None = None) -> changes.Point:
         looks.append(1)
         if len(looks) < 3:
             raise [ValueError("a defect"), SekishoError("an outage")][len(looks) - 1]
-        return poll(deadline)
+        return renewed(deadline)
 
-    monkeypatch.setattr(world, "poll", failing)
+    monkeypatch.setattr(world, "renewed", failing)
     feed.start()
     try:
         house.call("CreateUser", user_name="ann")

@@ -18,7 +18,7 @@ from sekisho.errors import SekishoError
 from sekisho.memory.cache import World
 from sekisho.store import changes
 from sekisho.store.tables import Policy
-from sekisho.world import Subject
+from sekisho.world import Asked, Subject, question
 from tests.harness import House
 from tests.nodes import two
 from tests.services.iam.documents import allow
@@ -183,9 +183,8 @@ def test_two_policies_that_are_swapped_in_one_transaction_never_both_hold_nor_ne
 
     def decide() -> None:
         while not ended.is_set():
-            acting, _ = world.acting(subject, datetime.now(UTC))
-            request = policy.Request(acting.principal, "orders:Ship", "*", writer.account_id, policy.context({}))
-            decision = policy.decide(request, acting.layers())
+            asked, _ = world.consistent(lambda found: question(subject, Asked("orders:Ship", "*"), found.get_record, datetime.now(UTC)))
+            decision = policy.decide(*asked)
             seen.append((decision.allowed, len(decision.matched)))
 
     def look() -> None:

@@ -51,11 +51,87 @@ def test_check_finds_what_was_changed_by_hand(database: db.Database, statement: 
     assert any(words in difference for difference in differences)
 
 
-def test_a_database_of_another_version_is_refused(database: db.Database) -> None:
+@pytest.mark.parametrize("oldest", ["'9999'", "'9998'", "NULL"], ids=["from_itself", "from_one_that_is_newer_than_ours", "from_nothing"])
+def test_a_newer_database_that_is_not_compatible_is_refused(database: db.Database, oldest: str) -> None:
     schema.upgrade(database)
-    execute(database, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(schema.SchemaMismatch, match=f"the database has schema version 9999, this program works with {schema.head()}"):
+    execute(database, f"UPDATE alembic_version SET version_num = '9999', compatible_from = {oldest}")
+    words = f"the database has schema version 9999, this program works with {schema.head()}; start a newer one"
+    for use in (schema.refuse_mismatch, schema.upgrade):
+        with pytest.raises(schema.SchemaMismatch, match=words):
+            use(database)
+
+
+@pytest.mark.parametrize("oldest", ["0001", schema.head()])
+def test_a_newer_database_that_is_compatible_is_served_and_left_alone(database: db.Database, oldest: str) -> None:
+    schema.upgrade(database)
+    execute(database, f"UPDATE alembic_version SET version_num = '9999', compatible_from = '{oldest}'")
+    schema.refuse_mismatch(database)
+    assert schema.upgrade(database) == "9999"
+    with database.engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num, compatible_from FROM alembic_version")).all() == [("9999", oldest)]
+
+
+def test_an_older_database_is_refused_however_compatible_it_says_it_is(database: db.Database) -> None:
+    schema.upgrade(database)
+    execute(database, "UPDATE alembic_version SET version_num = '0001', compatible_from = '0001'")
+    with pytest.raises(schema.SchemaMismatch, match=r"the database has schema version 0001, .*; run `sekisho db upgrade`"):
         schema.refuse_mismatch(database)
+
+
+def test_a_database_that_a_release_before_the_declaration_upgraded_gets_it(database: db.Database) -> None:
+    schema.upgrade(database)
+    execute(database, "ALTER TABLE alembic_version DROP COLUMN compatible_from")
+    schema.refuse_mismatch(database)
+    assert schema.check(database) == []
+    schema.upgrade(database)
+    with database.engine.connect() as connection:
+        assert connection.execute(text("SELECT compatible_from FROM alembic_version")).scalar() == schema.compatible_from()
+
+
+MIGRATION = """
+revision = {0!r}
+down_revision = {1!r}
+{2}
+
+
+def upgrade() -> None:
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "oldest"),
+    [
+        ({"0001": None, "0002": None}, "0002"),
+        ({"0001": None, "0002": "0001"}, "0001"),
+        ({"0001": None, "0002": "0001", "0003": "0001"}, "0001"),
+        ({"0001": None, "0002": None, "0003": "0001"}, "0002"),
+        ({"0001": None, "0002": "0001", "0003": "0002", "0004": "0001"}, "0002"),
+        ({"0001": None, "0002": "0001", "0003": None, "0004": "0003"}, "0003"),
+    ],
+    ids=["silent", "expands", "expands_twice", "expands_what_was_silent", "contracts_then_expands", "breaks_then_expands"],
+)
+def test_a_schema_is_compatible_from_the_greatest_that_its_migrations_declare(
+    tmp_path: Path, declared: dict[str, str | None], oldest: str
+) -> None:
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "env.py").touch()
+    for revision, before in zip(declared, [None, *declared], strict=False):
+        said = f"compatible_from = {declared[revision]!r}" if declared[revision] else ""
+        (tmp_path / "versions" / f"{revision}_x.py").write_text(MIGRATION.format(revision, before, said))
+    assert schema.compatible_from(tmp_path) == oldest
+
+
+def test_every_migration_since_the_declaration_exists_makes_it() -> None:
+    from alembic.script import ScriptDirectory
+
+    revisions = list(ScriptDirectory(str(schema.scripts())).walk_revisions())
+    assert {revision.revision for revision in revisions if not _declares(revision.module)} == {"0001", "0002", "0003"}
+    assert all(len(revision.revision) == 4 and revision.revision.isdigit() for revision in revisions)  # so they sort as text
+
+
+def _declares(module: object) -> bool:
+    return hasattr(module, "compatible_from")
 
 
 def test_looking_takes_no_lock(database: db.Database) -> None:

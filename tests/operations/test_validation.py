@@ -10,14 +10,23 @@ from google.protobuf.message import Message
 from sekisho.api.authorize.v1 import decisions_pb2 as authorize
 from sekisho.api.sts.v1 import sessions_pb2 as sts
 from sekisho.errors import ValidationError
-from sekisho.operations import OPERATIONS, annotations, validation
+from sekisho.operations import OPERATIONS, annotations, patterns, validation
 from tests.harness import BY_NAME
 
 CREATE_USER = BY_NAME["CreateUser"].request
 ASSUME: dict[str, Any] = {"role_arn": "arn:aws:iam::111122223333:role/r", "role_session_name": "ab"}
 ONE = "1 validation error detected: "
-PATH = r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"
-NAME = r"satisfy regular expression pattern: [\w+=,.@-]+"
+WRONG_PATH = (
+    "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."
+)
+WRONG_NAME = "The specified value for {} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"
+TAG_KEY, TAG_VALUE = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+", r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
+TAG_KEYS = (
+    "Member must have length less than or equal to 128, Member must have length greater than or equal to 1, "
+    f"Member must satisfy regular expression pattern: {TAG_KEY}, Member must not be null"
+)
+VERSION = r"satisfy regular expression pattern: v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"
+SESSION_NAME = r"satisfy regular expression pattern: [\w+=,.@-]*"
 
 
 def broken(request: Message) -> str:
@@ -32,22 +41,43 @@ def broken(request: Message) -> str:
         (CREATE_USER(), "Value null at 'userName' failed to satisfy constraint: Member must not be null"),
         (
             CREATE_USER(user_name=""),
-            "Value '' at 'userName' failed to satisfy constraint: Member must have length greater than or equal to 1",
+            "Value at 'userName' failed to satisfy constraint: Member must have length greater than or equal to 1",
         ),
-        (CREATE_USER(user_name="a b"), f"Value 'a b' at 'userName' failed to satisfy constraint: Member must {NAME}"),
-        (CREATE_USER(user_name="ann\n"), f"Value 'ann\n' at 'userName' failed to satisfy constraint: Member must {NAME}"),
-        (CREATE_USER(user_name="é"), f"Value 'é' at 'userName' failed to satisfy constraint: Member must {NAME}"),
         (
             CREATE_USER(user_name="a" * 1000),
-            f"Value '{'a' * 128}…' at 'userName' failed to satisfy constraint: Member must have length less than or equal to 64",
-        ),
-        (
-            CREATE_USER(user_name="a", path="x"),
-            rf"Value 'x' at 'path' failed to satisfy constraint: Member must satisfy regular expression pattern: {PATH}",
+            "Value at 'userName' failed to satisfy constraint: Member must have length less than or equal to 64",
         ),
         (
             CREATE_USER(user_name="a", tags=[{"key": "k", "value": "v"}, {"key": "", "value": "v"}]),
-            "Value '' at 'tags.2.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1",
+            "Value at 'tags.2.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        ),
+        (
+            BY_NAME["UntagUser"].request(user_name="a", tag_keys=["a", "b!"]),
+            f"Value at 'tagKeys' failed to satisfy constraint: Member must satisfy constraint: [{TAG_KEYS}]",
+        ),
+        (
+            BY_NAME["TagUser"].request(user_name="a", tags=[{"key": "k", "value": "v"}] * 51),
+            "Value at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50",
+        ),
+        (
+            BY_NAME["TagUser"].request(user_name="a", tags=[{"key": "k!", "value": "v"}]),
+            rf"Value at 'tags.1.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern: {TAG_KEY}",
+        ),
+        (
+            BY_NAME["TagUser"].request(user_name="a", tags=[{"key": "k", "value": "v!"}]),
+            rf"Value at 'tags.1.member.value' failed to satisfy constraint: Member must satisfy regular expression pattern: {TAG_VALUE}",
+        ),
+        (
+            BY_NAME["UpdateAccessKey"].request(access_key_id="AKIAIOSFODNN7EXAMPLE", status="On"),
+            "Value at 'status' failed to satisfy constraint: Member must satisfy enum value set: [Active, Inactive]",
+        ),
+        (
+            BY_NAME["GetPolicyVersion"].request(policy_arn="arn:aws:iam::aws:policy/X", version_id="1"),
+            f"Value at 'versionId' failed to satisfy constraint: Member must {VERSION}",
+        ),
+        (
+            sts.AssumeRoleRequest(role_arn=ASSUME["role_arn"], role_session_name="Session1:2"),
+            f"Value 'Session1:2' at 'roleSessionName' failed to satisfy constraint: Member must {SESSION_NAME}",
         ),
         (
             sts.AssumeRoleRequest(**ASSUME, duration_seconds=899),
@@ -55,7 +85,7 @@ def broken(request: Message) -> str:
         ),
         (
             sts.AssumeRoleRequest(**ASSUME, transitive_tag_keys=["a", ""]),
-            "Value '' at 'transitiveTagKeys.2.member' failed to satisfy constraint: Member must have length greater than or equal to 1",
+            f"Value '[a, ]' at 'transitiveTagKeys' failed to satisfy constraint: Member must satisfy constraint: [{TAG_KEYS}]",
         ),
         (
             sts.AssumeRoleRequest(**ASSUME, token_code="12345"),
@@ -80,7 +110,30 @@ def broken(request: Message) -> str:
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_as_aws_says_it(request_: Message, message: str) -> None:
+    """IAM leaves the value out and says once what a list's items must be; STS quotes. Source: answers of AWS, recorded in February 2026."""
     assert broken(request_) == ONE + message
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (CREATE_USER(user_name="a b"), WRONG_NAME.format("userName")),
+        (CREATE_USER(user_name="ann\n"), WRONG_NAME.format("userName")),
+        (CREATE_USER(user_name="é"), WRONG_NAME.format("userName")),
+        (CREATE_USER(user_name="a b", path="x"), WRONG_PATH),
+        (BY_NAME["CreateGroup"].request(group_name="a/b"), WRONG_NAME.format("groupName")),
+        (CREATE_USER(user_name="a", path="x"), WRONG_PATH),
+        (BY_NAME["CreatePolicy"].request(policy_name="p", policy_document="{}", path="x/"), WRONG_PATH),
+        (BY_NAME["CreateVirtualMFADevice"].request(virtual_mfa_device_name="d", path="/test"), WRONG_PATH),
+        (
+            CREATE_USER(user_name="a b", path="/" * 513),
+            f"{ONE}Value at 'path' failed to satisfy constraint: Member must have length less than or equal to 512",
+        ),
+    ],
+)
+def test_iam_has_a_sentence_for_the_characters_of_names_and_paths(request_: Message, message: str) -> None:
+    """By itself, and only when nothing else is wrong. Source: an answer of AWS about a path, recorded in February 2026; users' reports."""
+    assert broken(request_) == message
 
 
 def test_all_violations_come_together_and_ten_at_the_most() -> None:
@@ -144,9 +197,9 @@ def test_every_rule_of_every_request_can_be_checked_and_makes_sense() -> None:
 
 
 @pytest.mark.bounded
-@pytest.mark.parametrize("pattern", sorted(validation.PATTERNS))
+@pytest.mark.parametrize("pattern", sorted(patterns.PATTERNS))
 def test_a_pattern_takes_no_longer_than_its_text(pattern: int) -> None:
-    matches, _ = validation.PATTERNS[pattern]
+    matches, _ = patterns.PATTERNS[pattern]
     begun = time.monotonic()
     for text in ("/" * 100_000, "a" * 100_000 + "!", "/" + "a/" * 50_000 + "\0", "-" * 100_000, "v1." + "-" * 100_000 + "\n"):
         matches(text)

@@ -8,6 +8,8 @@ from tests.policy.oracle_conditions import as_list
 
 Case = dict[str, Any]
 ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+EXEMPT = {("root", "boundary"), ("service-linked-role", "scp"), ("service-linked-role", "rcp")}
+EXEMPT |= {(kind, "scp") for kind in bridge.ACCOUNTLESS}
 STRANGER = "999999999999"
 MEMBERS = {"identity_policies": "identity", "permission_boundary": "boundary", "session_policies": "session", "scps": "scp", "rcps": "rcp"}
 
@@ -18,7 +20,7 @@ def matched(case: Case, programs: bridge.Programs) -> frozenset[Place]:
     found = set()
     for holder, key in gen_shrink.documents(case):
         layer, level, number = place(case, holder, key)
-        if (kind == "service-linked-role" and layer in ("scp", "rcp")) or (kind == "root" and layer == "boundary"):
+        if (kind, layer) in EXEMPT:
             continue
         document = holder[key]
         for index, statement in enumerate(as_list(document["Statement"])):

@@ -118,8 +118,9 @@ class Scene:
             return arn[:cut] + "?" + arn[cut + 1 :]
         if choice < 0.9:
             return arn[:cut] + "*" + arn[self.rng.randrange(cut, len(arn)) :]
+        short = ":".join(arn.split(":")[: self.rng.randrange(2, 6)])
         return self.rng.choice(
-            (arn + "*", arn + "?", arn[:-1], arn.upper(), arn.replace("a*b", "a${*}b"), "*" + arn[-4:], arn + "${aws:TagKeys}")
+            (arn + "*", arn + "?", arn[:-1], short, arn.upper(), arn.replace("a*b", "a${*}b"), "*" + arn[-4:], arn + "${aws:TagKeys}")
         )
 
     def patterns(self, one: Any) -> Any:
@@ -234,7 +235,7 @@ def case(made: Scene, pools: tuple[list[Doc], ...]) -> Case:
         found["rcps"] = [[*full, *rng.sample(rcps, rng.choice((0, 1)))] for _ in range(rng.choice((1, 2)))]
     if kind in ("service", "anonymous", "federated"):
         found |= {"identity_policies": [], "permission_boundary": None}
-    elif rng.random() < 0.25:
+    if rng.random() < 0.25:
         found["scps"] = [rng.sample((FULL_ACCESS, *limits), rng.choice((1, 1, 2))) for _ in range(rng.choice((1, 2, 3)))]
     if kind == "root":
         found["identity_policies"] = [FULL_ACCESS]

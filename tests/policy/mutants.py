@@ -9,6 +9,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 Fault = tuple[str, ast.AST | None]  # what was done, and the node that stands there instead; None removes it
 
@@ -92,6 +93,18 @@ class Site:
     index: int
     line: int
     operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One fault in one file of the package; `name` is the file's, as docs/mutation.md has it."""
+
+    path: Path
+    name: str
+    site: Site
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.site.line} {self.site.operator}"
 
 
 def sites(source: str) -> list[Site]:

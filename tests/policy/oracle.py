@@ -119,8 +119,13 @@ def boundary_of(case: Doc) -> list[Doc] | None:
 
 
 def levels(case: Doc, layer: str) -> list[list[Doc]]:
-    """The levels of a control policy, none when nothing is attached or the caller is a service-linked role."""
-    if case["request"]["principal_type"] == "service-linked-role":
+    """The levels of a control policy that are over the caller, none when nothing is attached.
+
+    An SCP is over "IAM users and roles that are managed by accounts that are part of the organization" and over root users, an RCP over
+    everybody; neither is over a service-linked role.
+    """
+    kind = case["request"]["principal_type"]
+    if kind == "service-linked-role" or (layer == "scp" and kind in ACCOUNTLESS):
         return []
     return case.get(layer + "s") or []
 
@@ -152,8 +157,8 @@ def matching(case: Doc) -> Iterator[Hit]:
 def statement_matches(statement: Doc, variables: bool, request: Doc, context: Context) -> bool:
     """Whether action, resource and conditions match; the principal is `grantee`'s.
 
-    A variable that cannot be resolved, anywhere in the statement, undoes an Allow ("might cause the entire statement to be invalid"). In a
-    Deny the pattern that names it "will not match any resource", and inverted operators "do match".
+    A pattern with a variable that has no value "will not match any resource", and "inverted condition operators do match". Of NotResource
+    nothing is said: such a pattern excepts nothing from a Deny, and an Allow that has one is taken not to match.
     """
     denies = statement["Effect"] == "Deny"
     if "Action" in statement:
@@ -164,9 +169,9 @@ def statement_matches(statement: Doc, variables: bool, request: Doc, context: Co
     for element in ("Resource", "NotResource"):
         if element in statement:
             found = [resource_matches(pattern, request["resource"], context, variables) for pattern in as_list(statement[element])]
-            if (None in found and not denies) or any(found) != (element == "Resource"):
+            if any(found) != (element == "Resource") or (element == "NotResource" and None in found and not denies):
                 return False
-    met = oracle_conditions.met(statement.get("Condition", {}), context, variables, nulls=denies)
+    met = oracle_conditions.met(statement.get("Condition", {}), context, variables)
     return met is True or (met is None and denies)
 
 
@@ -199,7 +204,7 @@ def caller_forms(request: Doc) -> list[set[str]]:
     if kind == "service":
         return [{f"Service:{arn}"}]
     if kind == "federated":
-        return [{f"Federated:{request['provider']}"}]
+        return [{f"Federated:{request.get('provider') or arn}"}]
     if kind == "anonymous":
         return []
     account = account_of(arn)

@@ -30,18 +30,12 @@ NEGATED = {
 Truth = bool | None  # None: cannot be told
 
 
-def met(condition: dict[str, Any], context: Context, variables: bool, *, nulls: bool) -> Truth:
-    """Whether a Condition element is satisfied.
-
-    When a variable in it has no value it is false whatever the rest says, or with `nulls` the value that names it is "effectively null".
-    """
+def met(condition: dict[str, Any], context: Context, variables: bool) -> Truth:
+    """Whether a Condition element is satisfied."""
     found: list[Truth] = []
     for operator, block in condition.items():
         for key, wanted in block.items():
-            values = [text(value) for value in as_list(wanted)]
-            if not nulls and takes_variables(operator) and any(read(value, context, variables) is None for value in values):
-                return False
-            found.append(holds(operator, key, values, context, variables))
+            found.append(holds(operator, key, [text(value) for value in as_list(wanted)], context, variables))
     return conjunction(found)
 
 
@@ -82,8 +76,11 @@ def holds(operator: str, key: str, wanted: list[str], context: Context, variable
     negated = name in NEGATED
     positive = NEGATED.get(name, name)
     values = context.values.get(key.lower(), [])
+    # ForAllValues "returns true if there are no keys in the request, or if the key values resolve to a null data set, such as an empty
+    # string"; the page has such keys caught by a Null condition beside it.
+    null = not values or values == [""]
     if name == "Null" and not if_exists and not quantifier:
-        return disjunction({"true": not values, "false": bool(values)}.get(want.lower()) for want in wanted)
+        return disjunction({"true": null, "false": not null}.get(want.lower()) for want in wanted)
     if positive not in POSITIVE or quantifier not in ("", "ForAllValues", "ForAnyValue"):
         return None
     compare = POSITIVE[positive]
@@ -96,8 +93,10 @@ def holds(operator: str, key: str, wanted: list[str], context: Context, variable
         found = disjunction(compare(value, pattern) for pattern in patterns)
         return negation(found) if negated else found
 
+    if null and quantifier == "ForAllValues":
+        return True
     if not values:
-        return if_exists or quantifier == "ForAllValues" or (negated and not quantifier)
+        return if_exists or (negated and not quantifier)
     each = [test(value) for value in values]
     if quantifier == "ForAllValues":
         return conjunction(each)
@@ -152,28 +151,40 @@ def number(text: str) -> Decimal | None:
     return Decimal(text) if len(text) <= 64 and NUMBER.fullmatch(text) else None
 
 
-DATE = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
+NUMERAL = re.compile(r"\d{1,2}", re.ASCII)
+OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?$|Z$", re.ASCII)
 
 
 def date(text: str) -> Decimal | None:
-    """Seconds since 1970 of an ISO 8601 date (W3C profile) or of epoch seconds, of which four digits may be a year and sixteen no time."""
+    """Seconds since 1970 of an ISO 8601 date or of epoch seconds, of which four digits may be a year and sixteen no time.
+
+    The parts of date and time may lack leading zeros, and those on the right may be left out, after a `T` all of them.
+    """
     if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", text) and not re.fullmatch(r"[0-9]{4}", text):
         return Decimal(text)
-    found = DATE.fullmatch(text)
-    if found is None:
-        return None
-    year, month, day, hour, minute, second, fraction, zone = found.groups()
-    try:
-        moment = datetime(int(year), int(month), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC)
-    except ValueError:
-        return None
-    seconds = Decimal((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)) + Decimal(fraction or 0)
-    if zone and zone != "Z":
-        hours, minutes = int(zone[1:3]), int(zone[4:6])
+    day_text, separator, time_text = text.upper().partition("T")
+    shift = 0
+    offset = OFFSET.search(time_text)
+    if offset:
+        time_text = time_text[: offset.start()]
+        hours, minutes = int(offset[2] or 0), int(offset[3] or 0)
         if hours > 23 or minutes > 59:
             return None
-        seconds -= Decimal(zone[0] + "1") * (hours * 3600 + minutes * 60)
-    return seconds
+        shift = (hours * 60 + minutes) * (-60 if offset[1] == "-" else 60)
+    time_text, dot, fraction = time_text.partition(".")
+    year, *rest = day_text.split("-")
+    clock = time_text.split(":") if time_text else []
+    if len(rest) > 2 or len(clock) > 3 or not re.fullmatch(r"[0-9]{1,4}", year) or not all(map(NUMERAL.fullmatch, [*rest, *clock])):
+        return None
+    if (not rest and not separator) or (dot and (len(clock) < 3 or not re.fullmatch(r"[0-9]{1,9}", fraction))):
+        return None
+    month, day = (int(part) for part in [*rest, "1", "1"][:2])
+    hour, minute, second = (int(part) for part in [*clock, "0", "0", "0"][:3])
+    try:
+        moment = datetime(int(year), month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return Decimal((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1) - shift) + Decimal(f"0.{fraction or 0}")
 
 
 def boolean(text: str) -> str | None:

@@ -107,11 +107,22 @@ def resource_matches(pattern: str, resource: str, context: Context, variables: b
     "If the * wildcard is the last character of a resource ARN segment, it can expand to match beyond the colon boundaries"; so a star
     that ends its segment crosses colons, and no other wildcard does.
     """
-    pieces = read(pattern, context, variables)
+    pieces = read(completed(pattern), context, variables)
     if pieces is None:
         return None
     expression = resource_regex(pieces)
     return expression.fullmatch(resource) is not None
+
+
+@functools.lru_cache(maxsize=65536)
+def completed(pattern: str) -> str:
+    """An ARN of fewer than six fields, with a star for each that is missing.
+
+    AWS "completes the ARN by adding wildcard characters (*) to all missing fields": `arn:aws:sqs` is `arn:aws:sqs:*:*:*`. A star that ends
+    it stands for them already.
+    """
+    fields = len(VARIABLE.sub("", pattern).split(":"))
+    return pattern + ":*" * (6 - fields) if pattern.startswith("arn:") and not pattern.endswith("*") else pattern
 
 
 @functools.lru_cache(maxsize=65536)

@@ -97,10 +97,21 @@ def test_resources(element: dict[str, Any], resource: str, effect: str, *, expec
     assert found(made, "s3:GetObject", resource, context, effect=effect) == ([0] if expected else [])
 
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html, "Policy variables with no value"
+WITHOUT_VALUE: dict[str, tuple[dict[str, Any], list[int], list[int]]] = {  # what an Allow and what a Deny says about arn:aws:s3:::a
+    "alone": ({"Resource": "arn:aws:s3:::${k:none}"}, [], []),
+    "beside_another": ({"Resource": ["arn:aws:s3:::a", "${k:none}"]}, [0], [0]),
+    "beside_a_star": ({"Resource": ["${k:none}", "*"]}, [0], [0]),
+    "not_resource": ({"NotResource": "arn:aws:s3:::${k:none}"}, [], [0]),
+    "not_resource_beside_another": ({"NotResource": ["arn:aws:s3:::${k:none}", "arn:aws:s3:::b"]}, [], [0]),
+    "not_resource_beside_one_that_spares": ({"NotResource": ["arn:aws:s3:::${k:none}", "arn:aws:s3:::a"]}, [], []),
+}
+
+
 @pytest.mark.parametrize("indexed", [True, False])
-@pytest.mark.parametrize("element", [{"Resource": ["arn:aws:s3:::a", "${k:none}"]}, {"NotResource": "arn:aws:s3:::${k:none}"}])
-def test_a_variable_without_a_value_spoils_an_allow_and_spares_nothing_from_a_deny(element: dict[str, Any], *, indexed: bool) -> None:
-    for effect, expected in (("Allow", []), ("Deny", [0])):
+@pytest.mark.parametrize(("element", "allowed", "denied"), WITHOUT_VALUE.values(), ids=WITHOUT_VALUE.keys())
+def test_a_variable_without_a_value(element: dict[str, Any], allowed: list[int], denied: list[int], *, indexed: bool) -> None:
+    for effect, expected in (("Allow", allowed), ("Deny", denied)):
         made = program({"Effect": effect, "Action": "*", **element}, indexed=indexed)
         assert found(made, "s3:GetObject", "arn:aws:s3:::a", {}, effect=effect) == expected
 
@@ -258,3 +269,45 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         compiled(text)
     assert compiled(texts[-1]) is compiled(texts[-1])
     assert compiled(texts[0]) is not first
+
+
+KEYS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "*",
+            "Resource": ["arn:aws:s3:::${aws:username}/${aws:PrincipalTag/Team, 'none'}", "arn:aws:s3:::${*}"],
+            "Condition": {
+                "StringEquals": {"aws:ResourceTag/Team": "${aws:RequestTag/team}", "S3:Prefix": "a"},
+                "Null": {"aws:TagKeys": "true"},
+            },
+        },
+        {"Effect": "Deny", "Action": "*", "NotResource": "${aws:userid}", "Condition": {"StringLik": {"k:unknown": "${k:unread}"}}},
+    ],
+}
+
+
+def test_a_program_says_which_keys_it_reads() -> None:
+    assert compile_policy(from_json(KEYS)).keys == {
+        "aws:username",
+        "aws:principaltag/team",
+        "aws:resourcetag/team",
+        "aws:requesttag/team",
+        "s3:prefix",
+        "aws:tagkeys",
+        "aws:userid",
+        "k:unknown",
+    }
+    older = from_json({**KEYS, "Version": "2008-10-17"})
+    assert compile_policy(older).keys == {"aws:resourcetag/team", "s3:prefix", "aws:tagkeys", "k:unknown"}
+    assert program({"Effect": "Allow", "Action": "*", "Resource": "*"}).keys == set()
+
+
+def test_a_program_keeps_the_text_that_it_was_compiled_from_and_its_hash() -> None:
+    text = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "é"}]}\n'
+    made = compiled(text)
+    assert made.text == text
+    assert made.hash == "1af27745e0c28fca2e83677e2533046f6de4345d69a41d457116de4370156305"
+    unwritten = compile_policy(from_json(KEYS))
+    assert (unwritten.text, unwritten.hash) == ("", "")

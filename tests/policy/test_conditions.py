@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sekisho.policy import anchors, conditions, keys
+from sekisho.policy import anchors, conditions, keys, operators
 from sekisho.policy.document import Condition
 
 
@@ -92,8 +92,8 @@ def test_row(operator: str, wanted: list[str], actual: str, *, expected: bool) -
 
 
 def test_every_row_is_here() -> None:
-    assert {operator for operator, *_ in ROWS.values()} == set(conditions.OPERATORS)
-    assert len(conditions.OPERATORS) == 26
+    assert {operator for operator, *_ in ROWS.values()} == set(operators.OPERATORS)
+    assert len(operators.OPERATORS) == 26
 
 
 MISSING = {
@@ -107,7 +107,7 @@ MISSING = {
 
 
 @pytest.mark.parametrize("deny", [False, True])
-@pytest.mark.parametrize("operator", sorted(conditions.OPERATORS))
+@pytest.mark.parametrize("operator", sorted(operators.OPERATORS))
 @pytest.mark.parametrize(("form", "expected"), MISSING.values(), ids=MISSING.keys())
 def test_missing_key(form: str, operator: str, *, expected: bool, deny: bool) -> None:
     if form == "{}" and "Not" in operator:
@@ -123,7 +123,10 @@ NULLS: dict[str, tuple[list[str], str | list[str] | None, bool]] = {
     "absent_but_there": (["true"], "x", False),
     "there": (["false"], "x", True),
     "there_but_absent": (["false"], None, False),
-    "an_empty_text_is_there": (["false"], "", True),
+    "an_empty_text_is_no_value": (["false"], "", False),
+    "an_empty_text_is_as_good_as_absent": (["true"], "", True),
+    "one_empty_text_in_a_list": (["true"], [""], True),
+    "two_empty_texts": (["true"], ["", ""], False),
     "no_values_are_absent": (["true"], [], True),
     "either": (["true", "false"], "x", True),
 }
@@ -205,7 +208,7 @@ DOUBTS: dict[str, tuple[str, list[str], str]] = {
 def test_doubt_allows_less(operator: str, wanted: list[str], actual: str) -> None:
     assert not holds(operator, wanted, actual)
     assert holds(operator, wanted, actual, deny=True)
-    if conditions.form(operator) and operator != "Null":
+    if operators.form(operator) and operator != "Null":
         for quantifier in ("ForAllValues:", "ForAnyValue:"):
             assert not holds(quantifier + operator, wanted, [actual], several=True)
             assert holds(quantifier + operator, wanted, [actual], several=True, deny=True)
@@ -221,10 +224,10 @@ def test_what_can_be_read_still_decides() -> None:
 
 
 def test_forms() -> None:
-    made = conditions.form("ForAnyValue:StringLikeIfExists")
+    made = operators.form("ForAnyValue:StringLikeIfExists")
     assert made is not None
     assert (made.name, made.quantifier, made.if_exists, made.missing) == ("StringLike", "ForAnyValue", True, True)
-    assert conditions.form("StringLik") is None
+    assert operators.form("StringLik") is None
 
 
 def resolved(operator: str, wanted: str, context: dict[str, str | list[str]], *, deny: bool = False) -> tuple[bool, list[str]]:
@@ -245,7 +248,7 @@ def test_variables_in_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operator", "denies"),
+    ("operator", "holds_"),
     [
         ("StringEquals", False),
         ("StringNotEquals", True),
@@ -256,9 +259,10 @@ def test_variables_in_values() -> None:
         ("StringEqualsIfExists", False),
     ],
 )
-def test_a_variable_without_a_value_undoes_an_allow_and_equals_nothing_in_a_deny(operator: str, *, denies: bool) -> None:
-    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=False)[0] is False
-    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=True)[0] is denies
+def test_a_variable_without_a_value_equals_nothing(operator: str, *, holds_: bool) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html, "Policy variables with no value"."""
+    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=False)[0] is holds_
+    assert resolved(operator, "${k:f}", {"k:e": "x"}, deny=True)[0] is holds_
 
 
 def test_a_missing_key_does_not_equal_a_missing_variable() -> None:
@@ -282,7 +286,7 @@ def test_older_documents_compare_the_text_of_variables() -> None:
 
 
 def found(operator: str, *values: str) -> list[anchors.Anchor]:
-    return list(anchors.anchors(Condition(operator, "K:E", values), dynamic=True))
+    return list(conditions.anchored(Condition(operator, "K:E", values), dynamic=True))
 
 
 def test_anchors() -> None:

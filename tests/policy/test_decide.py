@@ -41,6 +41,11 @@ def deny(**element: Any) -> policy.Attached:
     return attached({"Effect": "Deny", **element})
 
 
+def all_but(resource: str) -> policy.Attached:
+    statement = {"Effect": "Deny", "Action": "*", "NotResource": resource}
+    return policy.Attached(policy.compile_policy(policy.from_json({"Version": "2012-10-17", "Statement": statement})))
+
+
 def grant(*names: str, **element: Any) -> policy.Attached:
     return allow(Principal={"AWS": list(names)}, **element)
 
@@ -102,6 +107,15 @@ CASES: dict[str, tuple[policy.Principal, dict[str, Any], Answer]] = {
     "root_with_its_allow_all": (ROOT, {"identity": (ALL,)}, (ALLOWED, Layer.IDENTITY)),
     "root_has_no_boundary": (ROOT, {"identity": (ALL,), "boundary": (deny(),)}, (ALLOWED, Layer.IDENTITY)),
     "root_has_scps": (ROOT, {"identity": (ALL,), "scps": ((NONE,),)}, (IMPLICIT, Layer.SCP)),
+    # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
+    "anonymous_callers_have_no_scps": (ANONYMOUS, {"resource": allow(Principal="*"), "scps": ((deny(),),)}, (ALLOWED, Layer.RESOURCE)),
+    "services_need_no_scp": (SNS, {"resource": allow(Principal={"Service": SNS.arn}), "scps": ((),)}, (ALLOWED, Layer.RESOURCE)),
+    "identities_of_providers_have_no_scps": (
+        WEB,
+        {"resource": allow(Principal={"Federated": WEB.provider}), "scps": ((deny(),), ())},
+        (ALLOWED, Layer.RESOURCE),
+    ),
+    "federated_users_have_scps": (FEDERATED, {"resource": allow(Principal="*"), "scps": ((deny(),),)}, (EXPLICIT, Layer.SCP)),
     "linked_roles_have_no_scps": (LINKED, {"identity": (ALL,), "scps": ((deny(),),)}, (ALLOWED, Layer.IDENTITY)),
     "linked_roles_have_no_rcps": (LINKED, {"identity": (ALL,), "rcps": ((deny(Principal="*"),),)}, (ALLOWED, Layer.IDENTITY)),
     "rcps_deny_services": (
@@ -273,6 +287,18 @@ MISSING: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "of_another_action": ({"identity": (allow(Condition=MFA, Action="s3:*"),)}, ()),
     "present_but_different": ({"identity": (allow(Condition={"StringEquals": {"aws:PrincipalType": "Account"}}),)}, ()),
     "a_variable": ({"identity": (allow(Resource="arn:aws:orders:*:*:order/${aws:username}"),)}, ("aws:username",)),
+    "a_variable_of_a_resource_that_is_not_needed": (
+        {"identity": (allow(Resource=["${aws:username}", "*"], Condition={"Bool": {"k:b": "true"}}),)},
+        ("k:b",),
+    ),
+    "a_variable_of_a_condition": (
+        {"identity": (allow(Condition={"StringEquals": {"aws:PrincipalType": "${k:f}"}, "StringNotEquals": {"k:g": "${k:h}"}}),)},
+        ("k:f",),
+    ),
+    "a_variable_that_a_deny_spares_nothing_without": (
+        {"identity": (ALL, all_but("${k:f}"), deny(Resource=["${k:g}", "*"]))},
+        ("k:f",),
+    ),
     "once_each": ({"identity": (allow(Condition=MFA), allow(Condition=MFA))}, ("aws:MultiFactorAuthPresent",)),
     "of_the_denying_layer_only": ({"identity": (ALL,), "boundary": (allow(Condition={"StringLike": {"k:b": "*"}}),)}, ("k:b",)),
     "of_a_level_that_permits": (

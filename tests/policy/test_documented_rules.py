@@ -36,6 +36,33 @@ REQUEST: dict[str, Any] = {
 }
 POLICY: dict[str, Any] = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
+
+def test_the_provider_of_a_federated_principal_is_its_name() -> None:
+    """Unless the request names another one."""
+    google = {**REQUEST, "principal": "accounts.google.com", "principal_type": "federated"}
+    statement = {"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": "s3:GetObject", "Resource": "*"}
+    for request, expected in ((google, "Allowed"), ({**google, "provider": "www.amazon.com"}, "ImplicitlyDenied")):
+        case = cases.from_json({"id": "x", "request": request, "resource_policy": {"Version": "2012-10-17", "Statement": statement}})
+        assert cases.to_json(case, policy.decide(case.request, case.layers)) == {"id": "x", "decision": expected}
+
+
+FAULTY = {
+    "a_key_twice": ('{"id": "x", "request": {"action": "a:B", "action": "a:C"}}', "x"),
+    "no_number": ('{"id": "x", "request": NaN}', "x"),
+    "no_request": ('{"id": "x"}', "x"),
+    "no_text_for_an_id": ('{"id": 7}', ""),
+    "no_object": ("[]", ""),
+    "no_json": ('{"id": "x"', ""),
+}
+
+
+@pytest.mark.parametrize(("line", "name"), FAULTY.values(), ids=FAULTY.keys())
+def test_a_faulty_case_keeps_its_id(line: str, name: str) -> None:
+    with pytest.raises(cases.CaseError) as raised:
+        cases.read(line)
+    assert raised.value.id == name
+
+
 BAD: dict[str, tuple[Any, str]] = {
     "no_object": ([], "case `?`: a case is no JSON object"),
     "no_request": ({"id": "x"}, "case `x`: `request` is no JSON object"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sekisho import policy
-from sekisho.policy import conditions, explain, keys
+from sekisho.policy import explain, keys, operators
 from sekisho.policy.layers import Decision, Layer, Outcome
 
 HOME = "111122223333"
@@ -93,6 +93,14 @@ ADVICE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"identity": (attached({"Resource": "arn:aws:orders:*:*:order/${aws:username}"}),)},
         ["needs a single value of aws:username (statement 1 of the identity-based policy)"],
     ),
+    "a_variable_beside_a_resource_that_fits": (
+        {"identity": (attached({"Resource": [THING, "arn:aws:s3:::${aws:username}"], "Condition": {"Bool": {"k:b": "true"}}}),)},
+        ["needs k:b = true (statement 1 of the identity-based policy)"],
+    ),
+    "a_variable_in_a_condition": (
+        {"identity": (attached({"Condition": {"StringEquals": {"k:e": "${aws:username}"}, "StringNotLike": {"k:f": "${k:none}"}}}),)},
+        ["needs a single value of aws:username and k:e = ${aws:username} (statement 1 of the identity-based policy)"],
+    ),
     "null_and_nonsense": (
         {"identity": (attached({"Condition": {"Null": {"k:e": "false"}}}, {"Condition": {"StringLik": {"k:e": "x"}}}),)},
         [
@@ -149,8 +157,20 @@ def test_root_cannot_assume() -> None:
     assert explain.what_would_allow(asked, layers, policy.decide(asked, layers)) == ["root credentials cannot assume a role"]
 
 
+WORDS = """
+    StringEquals = | other than, StringNotEquals other than | =, StringEqualsIgnoreCase in any case = | other than,
+    StringNotEqualsIgnoreCase other than | in any case =, StringLike like | unlike, StringNotLike unlike | like,
+    NumericEquals = | other than, NumericNotEquals other than | =, NumericLessThan < | >=, NumericLessThanEquals <= | >,
+    NumericGreaterThan > | <=, NumericGreaterThanEquals >= | <, DateEquals at | not at, DateNotEquals not at | at,
+    DateLessThan before | not before, DateLessThanEquals not after | after, DateGreaterThan after | not after,
+    DateGreaterThanEquals not before | before, Bool = | other than, BinaryEquals = | other than, IpAddress in | outside,
+    NotIpAddress outside | in, ArnEquals like | unlike, ArnNotEquals unlike | like, ArnLike like | unlike, ArnNotLike unlike | like
+"""
+
+
 def test_every_operator_has_words() -> None:
-    assert set(explain._PHRASES) == set(conditions.OPERATORS)
+    said = dict(row.split(maxsplit=1) for row in WORDS.replace("\n", " ").strip().split(","))
+    assert said == {name: f"{row.met} | {row.unmet}" for name, row in operators.OPERATORS.items()}
 
 
 def test_short() -> None:

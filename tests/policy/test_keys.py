@@ -73,6 +73,17 @@ OWNED = [
     "aws:MultiFactorAuthAge",
     "aws:SourceIdentity",
     "aws:FederatedProvider",
+    "aws:ChatbotSourceArn",
+    "aws:SignInSessionArn",
+    "codebuild:BuildArn",
+    "codebuild:ProjectArn",
+    "ec2:RoleDelivery",
+    "ec2:SourceInstanceArn",
+    "glue:CredentialIssuingService",
+    "glue:RoleAssumedBy",
+    "identitystore:UserId",
+    "lambda:SourceFunctionArn",
+    "ssm:SourceInstanceArn",
     "saml:aud",
     "accounts.google.com:sub",
     "token.actions.example.com/path:sub",
@@ -88,6 +99,7 @@ GIVEN = [
     "aws:SecureTransport",
     "orders:Amount",
     "sts:ExternalId",
+    "lambda:FunctionArn",
 ]
 
 

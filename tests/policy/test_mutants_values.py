@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from sekisho.policy import conditions, keys, operands, patterns, variables
+from sekisho.policy import keys, operands, operators, patterns, variables
 from sekisho.policy.variables import Variable
 
 
@@ -20,6 +20,7 @@ GLOBAL_KEYS = """
     PRINCIPAL    BOOL        PrincipalIsAWSService
     SESSION      STRING      SourceIdentity FederatedProvider AssumedRoot Ec2InstanceSourceVpc
     SESSION      IP_ADDRESS  Ec2InstanceSourcePrivateIPv4
+    SESSION      ARN         ChatbotSourceArn SignInSessionArn
     SESSION      DATE        TokenIssueTime
     SESSION      BOOL        MultiFactorAuthPresent
     SESSION      NUMERIC     MultiFactorAuthAge
@@ -94,6 +95,13 @@ DATES = {
     "2026-11-25T17:23:42+05:30": "1795607622",
     "2026-11-25T17:23:42-0130": "1795632822",
     "2026-11-25": "1795564800",
+    # parts and leading zeros left out, as AWS reads dates in policies
+    "01T": "-62135596800",
+    "2026-11-25T": "1795564800",
+    "2026-11-25t2:00:00.5+23": "1795489200.5",
+    "2026-11-25T2:5:7-02": "1795579507",
+    "2026-3-1T4": "1772337600",
+    "2026-11-25T+01": "1795561200",
     "2026-11": "1793491200",
     "1795627422": "1795627422",
 }
@@ -102,6 +110,26 @@ DATES = {
 @pytest.mark.parametrize(("text", "seconds"), DATES.items())
 def test_dates_to_the_second(text: str, seconds: str) -> None:
     assert operands.date(text) == Decimal(seconds)
+
+
+NO_DATES = (
+    "2026 T",
+    "2026-11-25 ",
+    "2026-11-25T12:00:00+1",
+    "2026-11-25T12:00+22:60",
+    "2026-11-25T12:00+24",
+    "20261125T12",
+    "2026-11-25Z",
+    "2026-11-25T12.5",
+    "0T",
+    "T",
+    "2026",
+)
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_texts_that_are_no_dates(text: str) -> None:
+    assert operands.date(text) is None
 
 
 def test_a_normal_pattern_has_no_neighbours_of_a_kind() -> None:
@@ -157,10 +185,10 @@ TEXTUAL = f"{WILD} StringEquals StringNotEquals StringEqualsIgnoreCase StringNot
 
 def test_the_table_of_operators() -> None:
     """Which are negated, have wildcards and have variables in their values."""
-    rows = conditions.OPERATORS.items()
+    rows = operators.OPERATORS.items()
     assert {name for name, row in rows if row.negated} == set(NEGATED.split())
     assert {name for name, row in rows if row.wildcards} == set(WILD.split())
-    assert {name for name, row in rows if row.variables} == set(TEXTUAL.split())
+    assert {name for name, row in rows if row.type.variables} == set(TEXTUAL.split())
     assert len(rows) == 26
 
 

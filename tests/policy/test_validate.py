@@ -91,9 +91,7 @@ REFUSED_MANAGED = {
     "date_with_zone_of_one_digit": (date("2016-12-13t2:00:00.593194+1"), LEGACY),
     "date_with_ten_decimals": (date("2016-12-13t2:00:00.1999999999+10:59"), LEGACY),
     "date_beyond_64_bits": (date("9223372036854775808"), LEGACY),
-    # AWS takes these four; our evaluator reads none of them and would decide in doubt.
-    "date_with_half_a_zone": (date("2016-12-13t2:00:00.593194+23"), LEGACY),
-    "date_of_an_hour": (date("01T"), LEGACY),
+    # AWS takes these two; our evaluator reads neither of them and would decide in doubt.
     "year_that_could_be_seconds": (date("2026"), LEGACY),
     "variable_where_a_number_is_expected": (managed(Condition={"NumericEquals": {"s3:max-keys": "${aws:PrincipalTag/max}"}}), LEGACY),
     "number": (managed(Condition={"NumericEquals": {"s3:max-keys": "ten"}}), LEGACY),
@@ -176,6 +174,9 @@ TAKEN_MANAGED = {
     "set_operator": managed(Condition={"ForAllValues:StringEquals": {"aws:TagKeys": "Department"}}),
     "set_operator_if_exists": managed(Condition={"ForAnyValue:StringEqualsIfExists": {"aws:TagKeys": "Department"}}),
     "date": date("2026-07-01T13:20:15Z"),
+    "date_of_a_year_alone": date("01T"),
+    "date_with_a_zone_of_hours": date("2016-12-13t2:00:00.593194+23"),
+    "date_without_time": date("2016-12-13T"),
     "date_of_a_day": date("2026-07-01"),
     "date_with_fraction": date("2016-12-13T21:20:37.593194+00:00"),
     "date_before_christ": date("-292275054"),
@@ -343,3 +344,32 @@ def test_what_a_kind_of_policy_takes(kind: Kind, text: str) -> None:
 )
 def test_size_counts_all_but_white_space_outside_strings(text: str, characters: int) -> None:
     assert validate.size(text) == characters
+
+
+def test_incomplete_arns_are_completed_in_identity_policies_and_refused_in_those_of_resources() -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html"""
+    for named in ("arn:aws:sqs", "arn:aws:sqs:eu-west-1"):
+        for kind in (Kind.IDENTITY, Kind.MANAGED, Kind.SESSION, Kind.SCP):
+            assert validate.check(managed(Resource=named), kind).statements
+        for element in ("Resource", "NotResource"):
+            text = statements({"Effect": "Deny", "Principal": "*", "Action": "sqs:*", element: ["*", named]})
+            with pytest.raises(MalformedPolicyDocument) as refused:
+                validate.check(text, Kind.RESOURCE)
+            assert refused.value.message == f'Resource {named} must be in ARN format or "*".'
+    for named in ("arn:aws:sqs:*", "arn:aws:sqs:eu-west-1:111122223333:q"):
+        assert validate.check(
+            statements({"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": named}), Kind.RESOURCE
+        ).statements
+
+
+def test_an_origin_access_identity_of_cloudfront_is_somebody() -> None:
+    """https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3-oai.html"""
+    identity = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity EH1HDMB1FH2TC"
+    statement = {"Effect": "Allow", "Principal": {"AWS": identity}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}
+    assert validate.check(statements(statement), Kind.RESOURCE).statements
+    for other in (identity.replace("cloudfront", "Cloudfront"), identity[:-13], identity.replace("Origin", "Other"), identity + "*"):
+        with pytest.raises(MalformedPolicyDocument) as refused:
+            validate.check(statements(statement | {"Principal": {"AWS": other}}), Kind.RESOURCE)
+        assert refused.value.message == f'Invalid principal in policy: "AWS":"{other}"'
+    with pytest.raises(MalformedPolicyDocument):
+        validate.check(statements({"Effect": "Allow", "Principal": {"AWS": identity}, "Action": "sts:AssumeRole"}), Kind.TRUST)

@@ -3,7 +3,7 @@
 import pytest
 
 from sekisho.policy import variables, weights
-from sekisho.policy.conditions import OPERATORS
+from sekisho.policy.operators import OPERATORS
 
 
 def parsed(text: str, *, wildcards: bool = True) -> tuple[variables.Part, ...]:

@@ -32,7 +32,7 @@ def write(database: db.Database, *rows: Base, step: db.Step | None = None) -> No
     with database.write(()) as session:
         changes.Touched(session)
         for row in rows:
-            changes.insert(session, row)
+            changes.add(session, row)
         if step is not None:
             db.at_commit(session, step)
 
@@ -63,7 +63,7 @@ def test_a_row_is_the_one_that_the_unit_of_work_would_have_made(database: db.Dat
         if isinstance(make("x"), AccountAlias):  # an account has one
             session.delete(session.get_one(AccountAlias, "one"))
         changes.Touched(session)
-        changes.insert(session, make("two"))
+        changes.add(session, make("two"))
     with database.read() as session:
         if isinstance(make("x"), AccountAlias):
             assert columns(session, make("two")) == {"account_id": ACCOUNT, "created_at": NOW}
@@ -74,8 +74,8 @@ def test_a_row_is_the_one_that_the_unit_of_work_would_have_made(database: db.Dat
 def test_what_is_touched_is_known_before_the_commit(database: db.Database) -> None:
     with database.write(()) as session:
         touched = changes.Touched(session)
-        changes.insert(session, named(User, "AIDA1"))
-        changes.insert(session, Tag(owner_id="AIDA1", key="K", key_key="k", value="v"))
+        changes.add(session, named(User, "AIDA1"))
+        changes.add(session, Tag(owner_id="AIDA1", key="K", key_key="k", value="v"))
         assert touched.ids == {"AIDA1"}
         assert changes.is_changed(session)
 

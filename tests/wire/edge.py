@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from sekisho import sigv4
 from sekisho.edges import aws
 from sekisho.edges.lanes import Lanes
+from sekisho.operations import OPERATIONS
 from sekisho.sigv4 import Credentials, HttpRequest
 from tests import harness
 from tests.wire import shapes
@@ -100,7 +101,7 @@ def query(action: str, members: Mapping[str, str] | None = None, *, method: str 
     return HttpRequest(method, "/", text, (HOST,))
 
 
-VERSIONS = {operation.name: {"sts": "2011-06-15"}.get(operation.service, "2010-05-08") for operation in harness.BY_NAME.values()}
+VERSIONS = {operation.name: {"sts": "2011-06-15"}.get(operation.service.package, "2010-05-08") for operation in OPERATIONS.values()}
 
 
 def signed(request: HttpRequest, credentials: Credentials, service: str = "iam", *, now: datetime | None = None) -> HttpRequest:

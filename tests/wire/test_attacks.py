@@ -42,7 +42,7 @@ def test_refused_on_every_route(attack: str, shared: Edge, hand: Hand) -> None:
     signed_routes = [operation for operation in world.AWS_OPERATIONS.values() if operation.signed]
     assert len(signed_routes) > 60
     for operation in signed_routes:
-        reply = shared.send(make(operation.name, operation.service, hand))
+        reply = shared.send(make(operation.name, operation.service.signing_name, hand))
         assert (operation.name, reply.code, reply.status) == (operation.name, code, STATUS[code])
         assert hand.good.secret_access_key not in reply.body
     assert revision(shared) == before

@@ -73,7 +73,8 @@ def test_body_of_an_error_is_aws_own(gateway: Edge) -> None:
 
 
 def test_what_a_caller_wrote_is_escaped_in_an_error(gateway: Edge) -> None:
-    reply = gateway.call("iam", "GetUser", {"UserName": "</Message>&\x01"})
+    role = f"arn:aws:iam::{gateway.house.account_id}:role/r"
+    reply = gateway.call("sts", "AssumeRole", {"RoleArn": role, "RoleSessionName": "</Message>&\x01"})
     assert reply.code == "ValidationError"
     assert "&lt;/Message&gt;&amp;\ufffd" in reply.body
 

@@ -34,7 +34,7 @@ def listening(edge: Edge, patience: float, tls: ssl.SSLContext | None = None) ->
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.bind(("127.0.0.1", 0))
     pages = listener.health(edge.house.node) | listener.metrics()
-    serving = listener.Listener(listener.application(pages, edge.application), bound, patience=patience, tls=tls)
+    serving = listener.Listener(listener.application(pages, (edge.application,)), bound, patience=patience, tls=tls)
     serving.start()
     try:
         yield bound.getsockname()

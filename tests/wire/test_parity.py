@@ -16,7 +16,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 import sekisho.api
 from sekisho import operations
 from sekisho.api.annotations.v1 import annotations_pb2
-from sekisho.operations import annotations, validation
+from sekisho.operations import annotations, patterns
 
 Rules = annotations_pb2.Rules
 Difference = tuple[str, str, object, object]
@@ -37,11 +37,12 @@ REASONS: dict[Difference, str] = {
     ("AssumeRole.Policy", "max", 2048, None): f"the documented limit of a session policy, which the model leaves out; {STS}",
     ("AssumeRole.PolicyArns", "max", 10, None): f"ten session policies are documented, the model has no limit; {STS}",
     ("AssumeRole.SourceIdentity", "max", 64, 256): f"documented as 2 to 64 characters; {STS}",
-    ("AssumeRole.RoleArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "a text that is no ARN is refused before anything is looked up",
-    ("AssumeRole.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as RoleArn",
+    ("AssumeRole.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): (
+        "a text that is no ARN is refused before anything is looked up"
+    ),
     ("GetFederationToken.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
-    ("GetFederationToken.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.RoleArn",
-    ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as RoleArn",
+    ("GetFederationToken.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
+    ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as PolicyArns",
 }
 
 SCALARS = {
@@ -147,7 +148,7 @@ def _constraints(path: str, rules: Rules, shape: Any) -> Iterator[Difference]:
     ours = {
         "min": rules.min if rules.HasField("min") else None,
         "max": rules.max if rules.HasField("max") else None,
-        "pattern": validation.PATTERNS[rules.pattern][1] if rules.pattern else None,
+        "pattern": patterns.PATTERNS[rules.pattern][1] if rules.pattern else None,
         "in": tuple(getattr(rules, "in")),
     }
     for what, value in ours.items():

@@ -131,7 +131,7 @@ def test_probes_would_notice(shared: Edge, victim: World) -> None:
 
 def _answer(edge: Edge, operation: Operation, fields: dict[str, Any], caller: Credentials) -> tuple[int, str]:
     """Status and body without what the probe itself said and what differs from call to call."""
-    reply = edge.call(operation.service, operation.name, world.members(operation, fields), caller)
+    reply = edge.call(operation.service.package, operation.name, world.members(operation, fields), caller)
     body = reply.body.replace(reply.headers["x-amzn-requestid"], "")
     for value in sorted((v for v in fields.values() if isinstance(v, str)), key=len, reverse=True):
         body = body.replace(value, "…")

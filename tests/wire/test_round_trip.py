@@ -57,14 +57,14 @@ def _plain(value: Any, account: str) -> Any:
 
 def over_http(made: world.World, edge: Edge, operation: Operation, caller: Any) -> Any:
     """The response message, or the code and message of the error."""
-    reply = edge.call(operation.service, operation.name, world.members(operation, made.fields(operation)), caller)
+    reply = edge.call(operation.service.package, operation.name, world.members(operation, made.fields(operation)), caller)
     if reply.status != 200:
         return reply.code, _plain(html.unescape(reply.message), made.house.account_id)
     assert reply.headers["x-sekisho-revision"]
     answer = Answer(reply.status, reply.headers["content-type"].encode(), reply.body.encode())
-    parsed = shapes.response(operation.service, operation.name, answer)
+    parsed = shapes.response(operation.service.model, operation.name, answer)
     assert parsed.pop("ResponseMetadata")["RequestId"] == reply.headers["x-amzn-requestid"]
-    shape = shapes.model(operation.service).operation_model(operation.name).output_shape
+    shape = shapes.model(operation.service.model).operation_model(operation.name).output_shape
     return plain(shapes.fill(operation.response(), _documents(parsed, shape)), made.house.account_id)
 
 
@@ -106,7 +106,7 @@ def test_operation_says_the_same_over_grpc_and_http(name: str, shared: Edge, kep
     operation = world.AWS_OPERATIONS[name]
     first, second = pair(shared) if operation.access.level == Access.WRITE else kept
     gateway = shared.of(second.house)
-    callers = [made.alice if operation.service == "sts" else None for made in (first, second)]
+    callers = [made.alice if operation.service.package == "sts" else None for made in (first, second)]
     http = over_http(second, gateway, operation, callers[1])
     assert http == over_grpc(first, operation, callers[0])
     assert isinstance(http, dict) or name not in ANSWERED, http

@@ -14,7 +14,7 @@ from tests.services.iam import documents
 from tests.wire import shapes
 
 ORDERS = documents.allow("orders:*", "sts:*")
-AWS_OPERATIONS = {operation.name: operation for operation in OPERATIONS.values() if operation.service in ("iam", "sts")}
+AWS_OPERATIONS = {operation.name: operation for operation in OPERATIONS.values() if operation.service.package in ("iam", "sts")}
 """The registry without our own services."""
 
 
@@ -109,7 +109,7 @@ def build(house: House) -> World:
 
 def members(operation: Operation, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields by AWS's names, as boto3 is given them."""
-    shape = shapes.model(operation.service.replace("_", "-")).operation_model(operation.name).input_shape
+    shape = shapes.model(operation.service.model).operation_model(operation.name).input_shape
     found: dict[str, Any] = _members(shape, fields) if shape is not None else {}
     return found
 

@@ -34,9 +34,9 @@ def event(call: Call, request: Message | None, response: Message | None, error: 
     acting = call.acting
     return {
         "id": call.request_id,
-        "account_id": acting.subject.account_id if acting is not None else "",
+        "account_id": acting.subject.account_id if acting is not None else call.recipient,
         "at": call.now.isoformat(),
-        "event_source": f"{call.operation.service}.amazonaws.com",
+        "event_source": call.operation.service.event_source,
         "event_name": call.operation.name,
         "read_only": call.operation.access.level in (Access.READ, Access.DECIDE),
         "principal_id": acting.user_id if acting is not None else "",

@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sekisho import world
-from sekisho.calls.workloads import Workload
+from sekisho import arn, world
 from sekisho.credentials import key_ring
 from sekisho.credentials.session_tokens import OpenedTokens
-from sekisho.errors import Internal
+from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
@@ -20,13 +20,32 @@ from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
 from sekisho.operations import Operation
 from sekisho.operations.annotations import Access
-from sekisho.store import db
+from sekisho.store import changes, db
 from sekisho.store.changes import Point
+from sekisho.store.tables import Base, Entity
+from sekisho.store.tables.entities import kind_of
+from sekisho.world import EntityRecord
+
+E = TypeVar("E", bound=Entity)
+
+
+class NoWritePath(Unavailable):
+    """The node answers from what it reads; writes are for another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What a node has for writing: the primary database, which need not be the one that it reads."""
+
+    database: db.Database
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What one worker process has: its database, keys, world and spool. `audience` is what its callers sign for."""
+    """What one worker process has: the database that it reads, keys, world and spool, and what it writes with, if it does.
+
+    `audience` is what its callers sign for.
+    """
 
     database: db.Database
     ring: key_ring.KeyRing
@@ -37,18 +56,23 @@ class Node:
     accesses: Accesses
     tokens: OpenedTokens
     audience: str
+    writes: Writes | None
+
+    @property
+    def primary(self) -> db.Database:
+        """The database for writing; NoWritePath on a node that has none."""
+        if self.writes is None:
+            raise NoWritePath("This node does not write; send the call to one of the control plane. Nothing was written.")
+        return self.writes.database
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, whether TLS carried it, and the
-    program that its certificate names.
-    """
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
-    workload: Workload | None = None
 
 
 def plain_address(host: str) -> str:
@@ -74,6 +98,8 @@ class Call:
     database_session: Session | None = None
     snapshot: Callable[[], Session] | None = None
     """Opens the snapshot of a READ, when the first is asked for it."""
+    recipient: str = ""
+    """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
     prepared: Any = None
     """What the operation's preparation made, before the transaction."""
 
@@ -98,6 +124,42 @@ class Call:
             self.database_session = self.snapshot()
         return self.database_session
 
+    def entity(self, kind: str, name: str) -> EntityRecord | None:
+        """The entity of this kind with this name, in any case, or with exactly this ARN, in the caller's account; by ARN also a policy of
+        AWS's. Out of memory where it is there, and never newer than the call's own snapshot.
+        """
+        named = self._named(kind, name)
+        if named is None:
+            return None
+        found = self.node.world.get_entity(named, self.database_session, lambda: self.session)
+        return found if found is not None and _is_meant(named, found) else None
+
+    def row(self, table: type[E], name: str) -> E | None:
+        """The row of what `entity` finds, to be changed or shown whole. In the snapshot of a READ it is looked for once."""
+        named = self._named(kind_of(table), name)
+        if named is None:
+            return None
+        known: dict[tuple[str, str, str], Any] = self.session.info.setdefault("entities", {}) if self.reads else {}
+        key = (named.account, named.kind, named.key)
+        found: E | None = known.get(key)
+        if found is None:
+            query = select(table).where(table.account_id == named.account, table.kind == named.kind, table.name_key == named.key)
+            found = known[key] = self.session.scalars(query).one_or_none()
+        return found if found is not None and _is_meant(named, found) else None
+
+    def add(self, row: Base) -> None:
+        """Have a new row written with the call."""
+        changes.add(self.session, row)
+
+    def _named(self, kind: str, name: str) -> arn.Entity | None:
+        """The name in the caller's account, whose path does not matter; or the ARN's own, None for one that the caller cannot mean."""
+        if not name.startswith("arn:"):
+            return arn.Entity(self.account_id, kind, "", name)
+        named = arn.entity(name)
+        if named is None or named.kind != kind or (named.account != self.account_id and (named.account, kind) != (world.AWS, "policy")):
+            return None
+        return named
+
     @property
     def reads(self) -> bool:
         """Whether the call sees one snapshot throughout, in which nothing changes."""
@@ -107,3 +169,8 @@ class Call:
     def seconds_left(self) -> float:
         """Until the deadline, at least zero."""
         return max(0.0, self.deadline - time.monotonic())
+
+
+def _is_meant(named: arn.Entity, found: Entity | EntityRecord) -> bool:
+    """Whether what has the name also has the path and the spelling, where an ARN gave them."""
+    return not named.path or (named.name, named.path) == (found.name, found.path)

@@ -1,26 +1,49 @@
-"""How new the world must be before a call is looked at.
+"""How new the world must be before a call is looked at: as new as the revisions in its fields with `(at_least)`, wherever they stand.
 
 It is waited for before the caller's own permission is: the revision may have given that, or taken it away.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import cache
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls.call import Call
+from sekisho.operations import annotations
 
-_QUESTIONS: dict[type[Message], Callable[[Any], Iterable[pb.AuthorizeRequest]]] = {
-    pb.AuthorizeRequest: lambda request: (request,),
-    pb.AuthorizeBatchRequest: lambda request: request.requests,
-    pb.ExplainRequest: lambda request: (request.request,),
-}
+Read = Callable[[Message], Iterator[str]]
+"""Reads the revisions of one message."""
 
 
 def wait(call: Call, request: Message) -> None:
-    """Return when the world is not older than every revision in `at_least`; NotYet at the call's deadline."""
-    questions = _QUESTIONS.get(type(request))
-    if questions is not None:
-        for token in {question.at_least for question in questions(request) if question.at_least}:
+    """Return when the world is not older than every revision that the request names; NotYet at the call's deadline."""
+    read = _reader(request.DESCRIPTOR)
+    if read is not None:
+        for token in {token for token in read(request) if token}:
             call.node.feed.wait_for(token, call.deadline)
+
+
+@cache
+def _reader(message: Descriptor, above: frozenset[str] = frozenset()) -> Read | None:
+    """Reads what the fields with `(at_least)` say, those of inner messages too; None where there are none. `above` is what it is in."""
+    own = tuple(field.name for field in message.fields if annotations.at_least(field))
+    around = above | {message.full_name}  # a message may be of its own kind inside
+    inner = tuple(
+        (field.name, field.is_repeated, read)
+        for field in message.fields
+        if field.message_type is not None
+        and field.message_type.full_name not in around
+        and (read := _reader(field.message_type, around)) is not None
+    )
+    if not own and not inner:
+        return None
+
+    def revisions(given: Message) -> Iterator[str]:
+        for name in own:
+            yield getattr(given, name)
+        for name, repeated, read in inner:
+            for one in getattr(given, name) if repeated else (getattr(given, name),):
+                yield from read(one)
+
+    return revisions

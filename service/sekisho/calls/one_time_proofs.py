@@ -23,7 +23,7 @@ PAUSE = timedelta(seconds=60)
 
 def take(call: Call, serial_number: str, code: str) -> bool:
     """Whether the caller's own device shows this code now, and nobody has used it; from then on somebody has."""
-    with call.node.database.write((call.account_id,), deadline=call.deadline) as session:
+    with call.node.primary.write((call.account_id,), deadline=call.deadline) as session:
         query = select(MfaDevice).where(MfaDevice.account_id == call.account_id, MfaDevice.user_id == call.caller.subject.id)
         device = next(
             (row for row in session.scalars(query) if arn.iam(row.account_id, row.kind, row.name, row.path) == serial_number), None

@@ -1,25 +1,26 @@
 """Authorizes the callers of our own operations, by the product's own evaluator.
 
-A caller is authorized before the function runs, for each check of the rpc's `(access)`, with the condition keys of the environment,
+A caller is authorized before the function runs, for each check of the rpc's `(access)`, with the condition keys of its connection,
 the request and the resource. Where nothing decides, the caller is denied.
 """
 
 from google.protobuf.message import Message
 
-from sekisho import arn, policy
-from sekisho.accounts import AWS
+from sekisho import policy, world
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
-from sekisho.calls.request_keys import Keys
 from sekisho.errors import AccessDenied
+from sekisho.memory.reader import Reader
 from sekisho.operations import RESOURCES, Check, Resource
+from sekisho.sigv4 import InvalidClientTokenId
+from sekisho.world import NO_KEYS, Keys, UnknownPrincipal
 
 ANYTHING = Resource("*")
 
 
 def permission(call: Call, request: Message) -> None:
     """Raise AccessDenied, in AWS's sentence, unless the caller may do all that the operation's `(access)` names."""
-    refuse_restricted_session(call, call.operation.service)
+    refuse_restricted_session(call, call.operation.service.prefix)
     if call.operation.permitted_to_all:
         return
     for check in call.operation.checks:
@@ -27,33 +28,54 @@ def permission(call: Call, request: Message) -> None:
             demand(call, check.action or call.operation.action, _resource(call, request, check), request_keys.of_request(request))
 
 
-def demand(call: Call, action: str, resource: Resource, keys: Keys) -> None:
-    """Raise AccessDenied unless the caller may do this action on this resource of its own account."""
-    asked, decision = decide(call, action, resource, keys)
+def demand(call: Call, action: str, resource: Resource, keys: Keys, *, beside: tuple[policy.Attached, ...] = ()) -> None:
+    """Raise AccessDenied unless the caller may do this action on this resource of its own account, by its own policies and those beside."""
+    asked, decision = decide(call, action, resource, keys, beside=beside)
     call.node.accesses.note(call.caller.subject.id, action, (call.now, "", call.account_id))
     if not decision.allowed:
         raise AccessDenied(policy.sentence(asked, decision))
 
 
 def decide(
-    call: Call, action: str, resource: Resource, keys: Keys, resource_policy: policy.Attached | None = None
+    call: Call,
+    action: str,
+    resource: Resource,
+    keys: Keys,
+    resource_policy: policy.Attached | None = None,
+    *,
+    override: Keys = NO_KEYS,
+    beside: tuple[policy.Attached, ...] = (),
 ) -> tuple[policy.Request, policy.Decision]:
-    """The decision about the caller; what the principal owns wins over what the request says."""
-    caller = call.caller
-    service = action.partition(":")[0]
-    context = request_keys.of_environment(call.now, call.peer) | request_keys.of_resource(resource, service) | keys | dict(caller.keys)
-    owner = arn.account_of(resource.arn)
-    if not owner or owner == AWS:
-        owner = call.account_id  # what belongs to AWS is everybody's to read; iam refuses every change of it
-    context["aws:resourceaccount"] = owner
-    asked = policy.Request(
-        principal=caller.principal, action=action, resource=resource.arn, resource_account=owner, context=request_keys.context(context)
+    """The decision about the caller; the keys that the principal owns win over those of the request, and `override` over both."""
+    asked = world.Asked(
+        action=action,
+        resource=resource.arn,
+        account=call.account_id,
+        resource_policy=resource_policy,
+        tags=resource.tags,
+        tag_prefixes=("aws", action.partition(":")[0]),
+        environment=request_keys.of_connection(call.peer),
+        given={**request_keys.of_resource(resource), **keys},
+        override=override,
+        beside=beside,
     )
-    return asked, policy.decide(asked, caller.layers(resource_policy))
+    memory = call.node.world
+
+    def compose(reader: Reader) -> world.Question:
+        # The caller was composed from the world of `call.point`. Once memory has moved on, it is composed again with the owner of the
+        # resource; but not for a READ, which nobody may be permitted by a newer world than it reads.
+        current = memory.point is call.point or call.reads
+        return world.question(call.caller if current else call.caller.subject, asked, reader.get_record, call.now)
+
+    try:
+        (request, layers), _ = memory.consistent(compose)
+    except UnknownPrincipal:
+        raise InvalidClientTokenId from None
+    return request, policy.decide(request, layers)
 
 
 def refuse_restricted_session(call: Call, service: str) -> None:
-    """What sessions of GetSessionToken and GetFederationToken can never call.
+    """Raise AccessDenied for what sessions of GetSessionToken and GetFederationToken can never call.
 
     Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html and API_GetFederationToken.html
     """
@@ -77,4 +99,6 @@ def _given(request: Message, field: str) -> bool:
 
 
 def _resource(call: Call, request: Message, check: Check) -> Resource:
-    return RESOURCES[check.kind](call, request, check.field) if check.kind else ANYTHING
+    if not check.kind:
+        return ANYTHING
+    return RESOURCES[call.operation.service.package, check.kind](call, request, check.field)

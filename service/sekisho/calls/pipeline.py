@@ -1,35 +1,41 @@
 """What happens to every call, read downward.
 
-    deadline → authenticate → validate → transaction → newest revision → authorize → function → audit and change → commit → reply
+    deadline → authenticate → read and validate → transaction → newest revision → authorize → function → audit and change → commit → reply
 
 A WRITE runs in one transaction that ends with its audit record and its revision; a READ in one snapshot, where memory
 does not have what it needs; DECIDE and ISSUE in neither. What takes long and needs no lock is a preparation, before the transaction of a
 WRITE. What commits no row (denials, failures, issued credentials) is spooled. An error at any step means that nothing was written.
 """
 
+import math
 import secrets as randomness
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from google.protobuf.message import DecodeError, Message
+from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
-from sekisho.calls import audit, authenticate, freshness, permission
-from sekisho.calls.authenticate import Proof
+from sekisho import sigv4
+from sekisho.calls import audit, callers, freshness, permission
 from sekisho.calls.call import Call, Node, Peer
+from sekisho.calls.proofs import Proof
 from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated
 from sekisho.operations import PREPARATIONS, Operation, validation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes
-from sekisho.store.db import WriteConflict, remaining
+from sekisho.store.db import Database, WriteConflict, remaining
+from sekisho.world import Subject
 
 DEFAULT_SECONDS = 30.0
-"""How long a call may take whose caller set no deadline, and at the most."""
+"""How long a call may take whose caller set no deadline, and at the most; a stream has what its caller gives it."""
+
+UNAUTHENTICATED = Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
+UNSIGNED = Counter("sekisho_unsigned_failures", "Failed calls that nobody has to sign, by operation and error code.", ["operation", "code"])
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +46,12 @@ class MalformedRequest(InvalidArgument):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call as an edge hands it over: the bytes of the request, or the message itself, and what the caller gave as proof."""
+    """A call as an edge hands it over. `read` makes the message of its request, or raises what is wrong with it, which nobody learns
+    who has not said who it is; `proof` is what the caller gave for that, None where an edge has no place for one.
+    """
 
-    body: bytes | Message
-    proof: Callable[[], Proof] | None
+    read: Callable[[], Message]
+    proof: Proof | None
     peer: Peer
     request_id: str
     seconds: float | None = None  # until the caller's deadline
@@ -57,53 +65,97 @@ class Reply:
     revision: str
 
 
+def parsed(kind: type[Message], body: bytes) -> Message:
+    """The message in the bytes of a request, or MalformedRequest."""
+    try:
+        return kind.FromString(body)
+    except DecodeError:
+        raise MalformedRequest(f"The request is not a valid {kind.DESCRIPTOR.full_name}.") from None
+
+
 def run(node: Node, operation: Operation, arrival: Arrival) -> Reply:
     """Answer one call, or raise a SekishoError; whatever else went wrong is a ServiceFailure, with its cause in the log."""
-    call = Call(
+    call = _call(node, operation, arrival)
+    with _recorded(call) as begun:
+        subject, request = _begun(call, arrival)
+        begun.append(request)
+        return _LEVELS[operation.access.level](call, request, subject)
+
+
+def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Message]:
+    """Answer a call with a stream: each message as the function yields it. Errors are those of `run`, at whatever message they occur.
+
+    The caller is authorized for the first message, and again whenever the world has moved on, so that a stream that was allowed ends
+    when that is taken back, or when its credentials end.
+    """
+    ends = time.monotonic() + arrival.seconds if arrival.seconds is not None else math.inf
+    call = _call(node, operation, arrival)
+    with _recorded(call) as begun:
+        subject, request = _begun(call, arrival)
+        begun.append(request)
+        freshness.wait(call, request)
+        _authorized(call, request, subject, newest=False)
+        seen, call.deadline = node.world.point, ends
+        for message in operation.function(call, request):
+            call.now = datetime.now(UTC)
+            remaining(call.deadline)
+            _refuse_expired(call, subject)
+            if node.world.point != seen:
+                seen = node.world.point
+                _authorized(call, request, subject, newest=False)
+            yield message
+
+
+def _call(node: Node, operation: Operation, arrival: Arrival) -> Call:
+    seconds = DEFAULT_SECONDS if arrival.seconds is None else min(arrival.seconds, DEFAULT_SECONDS)
+    return Call(
         node=node,
         operation=operation,
         request_id=arrival.request_id,
         now=datetime.now(UTC),
-        deadline=time.monotonic() + min(arrival.seconds if arrival.seconds is not None else DEFAULT_SECONDS, DEFAULT_SECONDS),
+        deadline=time.monotonic() + seconds,
         peer=arrival.peer,
     )
-    request: Message | None = None
+
+
+def _begun(call: Call, arrival: Arrival) -> tuple[Subject | None, Message]:
+    """Who calls, and with what."""
+    remaining(call.deadline)
+    subject = callers.subject(call, arrival.proof)
+    request = arrival.read()
+    validation.check(request)
+    return subject, request
+
+
+@contextmanager
+def _recorded(call: Call) -> Iterator[list[Message]]:
+    """Whatever goes wrong in the block is a SekishoError that is recorded or counted; the block says what the request is, once it knows."""
+    request: list[Message] = []
     try:
-        remaining(call.deadline)
-        subject = authenticate.subject(call, arrival.proof) if operation.signed else None
-        request = _parsed(operation, arrival.body)
-        validation.check(request)
-        return _LEVELS[operation.access.level](call, request, subject)
+        yield request
     except SekishoError as error:
-        _failed(call, request, error)
+        _failed(call, request[0] if request else None, error)
         raise
     except Exception as error:
-        log.exception("pipeline.failure", operation=operation.path, request_id=call.request_id)
+        log.exception("pipeline.failure", operation=call.operation.path, request_id=call.request_id)
         failure = ServiceFailure(f"The request could not be processed because of an unknown error. Request id: {call.request_id}")
-        _failed(call, request, failure)
+        _failed(call, request[0] if request else None, failure)
         raise failure from error
 
 
-def _parsed(operation: Operation, body: bytes | Message) -> Message:
-    if isinstance(body, Message):
-        return body
-    try:
-        return operation.request.FromString(body)
-    except DecodeError:
-        raise MalformedRequest(f"The request is not a valid {operation.request.DESCRIPTOR.full_name}.") from None
-
-
-def _write(call: Call, request: Message, subject: Any) -> Reply:
+def _write(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Once more when another write took the same name or row meanwhile: then the function sees it and says what AWS says."""
+    primary = call.node.primary  # before anything is done for nothing
     try:
-        return _write_once(call, request, subject)
+        return _write_once(call, request, subject, primary)
     except WriteConflict:
-        return _write_once(replace(call, acting=None, point=None), request, subject)
+        return _write_once(replace(call, acting=None, point=None), request, subject, primary)
 
 
-def _write_once(call: Call, request: Message, subject: Any) -> Reply:
+def _write_once(call: Call, request: Message, subject: Subject | None, primary: Database) -> Reply:
     _prepare(call, request, subject)
-    with call.node.database.write((subject.account_id,), deadline=call.deadline, first=changes.LATEST) as session:
+    accounts = (subject.account_id,) if subject is not None else ()
+    with primary.write(accounts, deadline=call.deadline, first=changes.LATEST) as session:
         call.database_session = session
         touched = changes.Touched(session)
         _authorized(call, request, subject, newest=True)
@@ -114,8 +166,8 @@ def _write_once(call: Call, request: Message, subject: Any) -> Reply:
     return Reply(message, recorded.point.token)
 
 
-def _prepare(call: Call, request: Message, subject: Any) -> None:
-    """Do what the operation needs done before its transaction, which others wait for; only for a caller who may."""
+def _prepare(call: Call, request: Message, subject: Subject | None) -> None:
+    """Do what the operation needs done before its transaction, which others wait for; only for a caller who is permitted to call."""
     preparation = PREPARATIONS.get(call.operation.function)
     if preparation is not None:
         with _snapshot(call) as session:
@@ -126,7 +178,7 @@ def _prepare(call: Call, request: Message, subject: Any) -> None:
         call.prepared = work()
 
 
-def _read(call: Call, request: Message, subject: Any) -> Reply:
+def _read(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Out of memory as far as that goes. When the world moved on meanwhile, all of it once more, in one snapshot."""
     try:
         return _remembered(call, request, subject)
@@ -139,7 +191,7 @@ def _read(call: Call, request: Message, subject: Any) -> Reply:
         return Reply(call.operation.function(call, request), newest.token)
 
 
-def _remembered(call: Call, request: Message, subject: Any) -> Reply:
+def _remembered(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Nobody is shown what came after the world that the caller was authorized from: it may have been written because of a change there."""
     world = call.node.world
     newest = world.renewed(call.deadline)
@@ -164,24 +216,24 @@ class _Moved(Exception):  # noqa: N818  # says what happened, as `StopIteration`
 
 
 def _snapshot(call: Call) -> AbstractContextManager[Session]:
-    return call.node.database.read(deadline=call.deadline, first=changes.LATEST)
+    return call.node.world.snapshot(call.deadline)
 
 
-def _decide(call: Call, request: Message, subject: Any) -> Reply:
+def _decide(call: Call, request: Message, subject: Subject | None) -> Reply:
     freshness.wait(call, request)
     _authorized(call, request, subject, newest=False)
     message = call.operation.function(call, request)
     return Reply(message, (call.point or call.node.world.point).token)
 
 
-def _issue(call: Call, request: Message, subject: Any) -> Reply:
+def _issue(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Nothing leaves before its record is on the disk."""
     reply = _decide(call, request, subject)
     call.node.spool.append(audit.entry(audit.event(call, request, reply.message)), timeout=call.seconds_left)
     return reply
 
 
-_LEVELS: dict[int, Callable[[Call, Message, Any], Reply]] = {
+_LEVELS: dict[int, Callable[[Call, Message, Subject | None], Reply]] = {
     Access.READ: _read,
     Access.WRITE: _write,
     Access.DECIDE: _decide,
@@ -189,17 +241,28 @@ _LEVELS: dict[int, Callable[[Call, Message, Any], Reply]] = {
 }
 
 
-def _authorized(call: Call, request: Message, subject: Any, *, newest: bool) -> None:
+def _authorized(call: Call, request: Message, subject: Subject | None, *, newest: bool) -> None:
     """Compose the caller, from a world that is not older than the call's own transaction, and ask whether it may."""
     if newest:
         call.node.world.sync(call.session)
     if subject is not None:
-        call.acting, call.point = authenticate.acting(call, subject)
+        call.acting, call.point = callers.acting(call, subject)
         permission.permission(call, request)
 
 
+def _refuse_expired(call: Call, subject: Subject | None) -> None:
+    session = subject.session if subject is not None else None
+    if session is not None and session.expires_at is not None and session.expires_at <= call.now:
+        raise sigv4.ExpiredToken("The security token included in the request is expired")
+
+
 def _failed(call: Call, request: Message | None, error: SekishoError) -> None:
-    """Spool the record of a call that failed; who could not be authenticated is counted, not recorded: anyone can make such calls."""
-    if isinstance(error, Unauthenticated) or call.acting is None:
-        return
-    call.node.spool.add(audit.entry(audit.event(call, request, None, error)))
+    """Spool the record of a call that failed. Who could not be authenticated, or need not be, is counted, not recorded: anyone can make
+    such calls.
+    """
+    if not call.operation.signed:
+        UNSIGNED.labels(call.operation.path, error.code).inc()
+    elif isinstance(error, Unauthenticated):
+        UNAUTHENTICATED.labels(error.code).inc()
+    elif call.acting is not None:
+        call.node.spool.add(audit.entry(audit.event(call, request, None, error)))

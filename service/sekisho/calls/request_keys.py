@@ -1,36 +1,26 @@
-"""The condition keys that a call carries: those of its environment, of its request's fields, and of the resource.
+"""The condition keys that a call carries: those of its connection, of its request's fields, and those that the resource's kind has.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 """
 
-from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from sekisho import policy
 from sekisho.calls.call import Peer
 from sekisho.operations import Resource, annotations
 
 Keys = dict[str, str | tuple[str, ...]]
 
 
-def context(keys: Keys) -> policy.Context:
-    """The keys as the evaluator takes them: what is a list here is one there, also with one value or none."""
-    return policy.context(keys, multivalued=[name for name, value in keys.items() if isinstance(value, tuple)])
+OF_SERVICE: Keys = {"aws:viaawsservice": "false", "aws:principalisawsservice": "false"}
+"""What is true of every request so far: no AWS service makes it, nor passes it on."""
 
 
-def of_environment(now: datetime, peer: Peer) -> Keys:
-    """When and from where."""
-    keys: Keys = {
-        "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:epochtime": str(int(now.timestamp())),
-        "aws:securetransport": "true" if peer.secure else "false",
-        "aws:viaawsservice": "false",
-        "aws:principalisawsservice": "false",
-    }
+def of_connection(peer: Peer) -> Keys:
+    """From where a call comes, and how."""
+    keys = OF_SERVICE | {"aws:securetransport": "true" if peer.secure else "false"}
     if peer.source_ip:
         keys["aws:sourceip"] = peer.source_ip
     if peer.user_agent:
@@ -45,7 +35,7 @@ def _annotated(message: Descriptor) -> tuple[tuple[str, str, bool], ...]:
 
 
 def of_request(request: Message) -> Keys:
-    """What the fields say: those with a `(key)`, and tags wherever a request has them."""
+    """The keys that fields give: those with a `(key)`, and tags wherever a request has them."""
     keys: Keys = {}
     for name, key, repeated in _annotated(request.DESCRIPTOR):
         value = getattr(request, name)
@@ -57,18 +47,11 @@ def of_request(request: Message) -> Keys:
     if "tags" in fields and fields["tags"].is_repeated and len(tags := getattr(request, "tags")):  # noqa: B009  # a message of any type
         keys["aws:tagkeys"] = tuple(tag.key for tag in tags)
         keys |= {f"aws:requesttag/{tag.key.lower()}": tag.value for tag in tags}
-    if "tag_keys" in fields and len(removed := getattr(request, "tag_keys")):  # noqa: B009  # likewise
+    if "tag_keys" in fields and len(removed := getattr(request, "tag_keys")):  # noqa: B009  # as above
         keys["aws:tagkeys"] = tuple(removed)
     return keys
 
 
-def of_resource(resource: Resource, service: str) -> Keys:
-    """The resource's tags, as the global key and as the service's own, and the keys that its resolver gave."""
-    keys: Keys = {key.lower(): value for key, value in resource.keys.items()}
-    keys |= tags_of_resource(resource.tags, "aws")
-    return keys | tags_of_resource(resource.tags, service)
-
-
-def tags_of_resource(tags: Mapping[str, str], prefix: str) -> Keys:
-    """`aws:ResourceTag/KEY` for each tag."""
-    return {f"{prefix}:resourcetag/{key.lower()}": value for key, value in tags.items()}
+def of_resource(resource: Resource) -> Keys:
+    """The keys that the resolver of the resource gave."""
+    return {key.lower(): value for key, value in resource.keys.items()}

@@ -76,16 +76,10 @@ def _is_id(text: str) -> bool:
 
 
 def _principal(text: str, spiffe_id: str, number: int) -> str:
-    parts = text.split(":", 5)
-    kind, slash, name = parts[5].partition("/") if len(parts) == 6 else ("", "", "")
-    if (
-        parts[:4] != ["arn", arn.PARTITION, "iam", ""]
-        or not arn.is_account_id(parts[4])
-        or kind not in ("role", "user")
-        or not (slash and name)
-    ):
+    named = arn.entity(text)
+    if named is None or named.kind not in ("role", "user") or not arn.is_account_id(named.account):
         raise MalformedWorkloads(f"line {number} of the SPIFFE map: `{text}` is not the ARN of a user or a role")
-    if kind == "role" and len(spiffe_id.rpartition("/")[2]) not in _SESSION_NAME:
+    if named.kind == "role" and len(spiffe_id.rpartition("/")[2]) not in _SESSION_NAME:
         raise MalformedWorkloads(
             f"line {number} of the SPIFFE map: the last part of the id names the role's session, with 2 to 64 characters"
         )

@@ -68,12 +68,19 @@ def _sentence(error: Exception) -> str:
         return f"this command needs the server, which is not installed ({error.name} is missing): pip install 'sekisho[server]'"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
-    if not isinstance(error, ValueError) and (said := driver_sentence(error)):
+    if not _names_what(error) and (said := driver_sentence(error)):
         return f"the database: {said}"
     if _expected(error) and text:
         file = getattr(error.__cause__, "filename", None)
         return text if file is None or str(file) in text else f"{file}: {text}"
     return f"unexpected {type(error).__name__}: {text} (SEKISHO_DEBUG=1 shows where)"
+
+
+def _names_what(error: Exception) -> bool:
+    """Whether the error says already which database it is about, and why."""
+    from sekisho.errors import FailedPrecondition
+
+    return isinstance(error, ValueError | FailedPrecondition)
 
 
 def _expected(error: Exception) -> bool:

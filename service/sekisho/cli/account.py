@@ -1,9 +1,10 @@
 """`sekisho account`: accounts, made beside the server by whoever holds its database and key ring."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,10 @@ import typer
 
 from sekisho.cli import connection
 from sekisho.cli.connection import DataDir
-from sekisho.cli.serve import Database
+from sekisho.cli.serve import Database, MasterKeyCommand, MasterKeyFile
 
 if TYPE_CHECKING:  # the server is loaded by the commands that are of it
-    from sekisho.node import run
+    from sekisho.node.options import Options
     from sekisho.store import db
 
 app = typer.Typer(name="account", no_args_is_help=True, rich_markup_mode=None, help="Accounts, made beside the server.")
@@ -30,13 +31,18 @@ def create(
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
     database: Database = "",
     data_dir: DataDir = connection.DATA_DIR,
+    master_key_file: MasterKeyFile = None,
+    master_key_command: MasterKeyCommand = "",
 ) -> None:
     """Make a new, empty account and print it with its root access key as JSON. The secret is shown only now."""
     from sekisho import accounts
-    from sekisho.node import run
+    from sekisho.node import master_key
+    from sekisho.node.prepare import key_ring
 
+    key = master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command)
     with _opened(data_dir, database) as (opened, options):
-        print(json.dumps(asdict(accounts.create(opened, run.key_ring(opened, options), name=name))))
+        ring = key_ring(opened, replace(options, master_key=key))
+        print(json.dumps(asdict(accounts.create(opened, ring, name=name))))
 
 
 @app.command(name="list")
@@ -44,8 +50,8 @@ def list_(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> N
     """List the accounts, a line each: id, status, name."""
     from sqlalchemy import select
 
-    from sekisho.accounts import AWS
     from sekisho.store.tables import Account
+    from sekisho.world import AWS
 
     with _opened(data_dir, database) as (opened, _), opened.read() as session:
         for one in session.scalars(select(Account).where(Account.id != AWS).order_by(Account.id)):
@@ -69,13 +75,13 @@ def set_quota(
 
 
 @contextmanager
-def _opened(data_dir: Path, database: str) -> "Iterator[tuple[db.Database, run.Options]]":
+def _opened(data_dir: Path, database: str) -> "Iterator[tuple[db.Database, Options]]":
     """The database that the options name, if it has the schema of this program."""
     from sekisho.cli import database as databases
-    from sekisho.node import run
+    from sekisho.node.options import Options
     from sekisho.store import schema
 
-    options = run.Options(data_dir=data_dir, database=database)
+    options = Options(data_dir=data_dir, database=database)
     with databases.opened(options) as found:
         schema.refuse_mismatch(found)
         yield found, options

@@ -47,8 +47,12 @@ Authority = Annotated[Path | None, typer.Option("--ca", envvar="SEKISHO_CA", hel
 
 def endpoints(data_dir: Path) -> dict[str, str]:
     """Where the server of a data directory listens."""
+    from sekisho.node import data_dir as directory
+
     try:
         found: dict[str, str] = json.loads((data_dir / "endpoints.json").read_text())
+        if not directory.is_served(data_dir):  # a server that was killed left it: another may listen there by now
+            raise FileNotFoundError
     except FileNotFoundError:
         raise ValueError(f"no server runs in the data directory `{data_dir}`; name one with --endpoint or --data-dir") from None
     return {name: reachable(address) for name, address in found.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sekisho.node.run import Options
+    from sekisho.node.options import Options
     from sekisho.store import db
 
 

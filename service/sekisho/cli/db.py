@@ -15,7 +15,7 @@ app = typer.Typer(name="db", no_args_is_help=True, rich_markup_mode=None, help="
 def upgrade(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> None:
     """Bring the database to the schema of this version. Run it before the servers of a new version start on PostgreSQL."""
     from sekisho.cli.database import named
-    from sekisho.node.run import Options
+    from sekisho.node.options import Options
     from sekisho.store import schema
 
     if not database:
@@ -30,7 +30,7 @@ def upgrade(database: Database = "", data_dir: DataDir = connection.DATA_DIR) ->
 def current(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> None:
     """Print the version of the database's schema, `none` when there is none. Nothing is written, and no file is made."""
     from sekisho.cli.database import named, sqlite_file, sqlite_version
-    from sekisho.node.run import Options
+    from sekisho.node.options import Options
     from sekisho.store import schema
 
     options = Options(data_dir=data_dir, database=database)
@@ -46,7 +46,7 @@ def current(database: Database = "", data_dir: DataDir = connection.DATA_DIR) ->
 def check(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> None:
     """Compare the database with the schema of this version. Exit code 0: it fits; 1: each difference is a line."""
     from sekisho.cli import database as databases
-    from sekisho.node.run import Options
+    from sekisho.node.options import Options
     from sekisho.store import schema
 
     with databases.opened(Options(data_dir=data_dir, database=database)) as opened:

@@ -10,8 +10,8 @@
         action, resource, resource_account?, tags?, context?, resource_policy?
         expect: OUTCOME | {outcome, layer?, because?}
 
-OUTCOME is Allowed, ExplicitlyDenied or ImplicitlyDenied; `because` the Sid of the one statement that decides. Nobody is asked: the
-account's files become the records that a server would hold, and these the inputs of the evaluator.
+OUTCOME is Allowed, ExplicitlyDenied or ImplicitlyDenied; `because` the Sid of the one statement that decides. No server is asked: the
+account's files become the records that one would hold, and these the inputs of the evaluator, as the server composes them.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ from sekisho.cli import directory, marks
 from sekisho.cli.directory import Identity
 from sekisho.cli.marks import Marked
 from sekisho.errors import SekishoError
+from sekisho.policy import layers as policy_layers
 
 ACCOUNT_ID = "111122223333"
 _FILE = {"account", "account_id", "define", "resources", "sessions", "questions"}
@@ -45,7 +46,7 @@ class Expectation:
     because: str | None
 
     def difference(self, decision: policy.Decision) -> str:
-        """What is not as expected, `""` when all is."""
+        """The first thing that is not as expected, `""` when all is."""
         layer = decision.layer.value if decision.layer is not None else "none"
         because = [match.statement.sid for match in decision.matched]
         if decision.outcome is not self.outcome:
@@ -67,35 +68,7 @@ class Suite:
     sources: Mapping[str, Path]
 
 
-def files(places: list[Path]) -> list[Path]:
-    """The test files that are named, and those named `….test.yaml` in the folders that are."""
-    found = [file for place in places for file in (sorted(place.rglob("*.test.yaml")) if place.is_dir() else [place])]
-    if not found:
-        raise ValueError(f"no file named ….test.yaml in {', '.join(f'`{place}`' for place in places)}")
-    return found
-
-
-def read(path: Path, now: datetime) -> Suite:
-    """The questions of a file; Misplaced says where it is wrong."""
-    marked = marks.read(path)
-    content = _mapping(marked, marked.value)
-    _known(marked, content, _FILE)
-    account_id = str(content.get("account_id", ACCOUNT_ID))
-    folder = path.parent / str(content.get("account", "."))
-    definitions = {str(word): str(value) for word, value in _mapping(marked, content.get("define") or {}, "define").items()}
-    try:
-        account = directory.read(folder, account_id, definitions)
-        records = _Records(account_id, folder, account)
-    except (ValueError, SekishoError) as error:
-        raise marked.wrong(str(error), "account") from None
-    asked = content.get("questions")
-    if not isinstance(asked, list) or not asked:
-        raise marked.wrong("`questions` is no list of questions", "questions")
-    reader = _Reader(marked, records, str(content.get("resources", "")).replace(directory.ACCOUNT, account_id), now)
-    return Suite(path, tuple(reader.question(index) for index in range(len(asked))), records.programs, records.sources)
-
-
-class _Records:
+class Records:
     """The records of an account's files, by ids that are their names."""
 
     def __init__(self, account_id: str, folder: Path, account: directory.Account) -> None:
@@ -154,10 +127,44 @@ def _ids(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{kind}/{name}" for name in names)
 
 
+def files(places: list[Path]) -> list[Path]:
+    """The test files that are named, and those named `….test.yaml` in the folders that are."""
+    found = [file for place in places for file in (sorted(place.rglob("*.test.yaml")) if place.is_dir() else [place])]
+    if not found:
+        raise ValueError(f"no file named ….test.yaml in {', '.join(f'`{place}`' for place in places)}")
+    return found
+
+
+def read(path: Path, now: datetime) -> Suite:
+    """The questions of a file; Misplaced says where it is wrong."""
+    marked = marks.read(path)
+    content = _mapping(marked, marked.value)
+    _known(marked, content, _FILE)
+    account_id = str(content.get("account_id", ACCOUNT_ID))
+    folder = path.parent / str(content.get("account", "."))
+    definitions = {str(word): str(value) for word, value in _mapping(marked, content.get("define") or {}, "define").items()}
+    try:
+        account = directory.read(folder, account_id, definitions)
+        records = Records(account_id, folder, account)
+    except (ValueError, SekishoError) as error:
+        raise marked.wrong(str(error), "account") from None
+    prefix = str(content.get("resources", "")).replace(directory.ACCOUNT, account_id)
+    return suite(marked, records, prefix, now)
+
+
+def suite(marked: Marked, records: Records, prefix: str, now: datetime) -> Suite:
+    """The questions of a file, asked of records; `prefix` is what its resources begin with."""
+    asked = marked.value.get("questions")
+    if not isinstance(asked, list) or not asked:
+        raise marked.wrong("`questions` is no list of questions", "questions")
+    reader = _Reader(marked, records, prefix, now)
+    return Suite(marked.path, tuple(reader.question(index) for index in range(len(asked))), records.programs, records.sources)
+
+
 class _Reader:
     """Turns the questions of one file into inputs of the evaluator."""
 
-    def __init__(self, marked: Marked, records: _Records, prefix: str, now: datetime) -> None:
+    def __init__(self, marked: Marked, records: Records, prefix: str, now: datetime) -> None:
         self._marked, self._records, self._prefix, self._now = marked, records, prefix, now
         self._sessions = _mapping(marked, marked.value.get("sessions") or {}, "sessions")
 
@@ -170,8 +177,7 @@ class _Reader:
             if member not in asked:
                 raise self._marked.wrong(f"the question has no `{member}`", *steps)
         try:
-            acting = world.acting(self._subject(asked, steps), self._records.records.get, self._now)
-            request, layers = self._inputs(asked, acting)
+            request, layers = world.question(self._subject(asked, steps), self._asked(asked), self._records.records.get, self._now)
         except SekishoError as error:
             raise self._marked.wrong(error.message, *steps) from None
         expect = asked["expect"] if isinstance(asked["expect"], dict) else {"outcome": asked["expect"]}
@@ -205,25 +211,24 @@ class _Reader:
         )
         return world.Subject(f"role/{session['role']}", self._records.account_id, session=facts)
 
-    def _inputs(self, asked: Mapping[str, Any], acting: world.Acting) -> tuple[policy.Request, policy.Layers]:
-        resource = str(asked["resource"])
+    def _asked(self, asked: Mapping[str, Any]) -> world.Asked:
+        action, resource = str(asked["action"]), str(asked["resource"])
         if not resource.startswith("arn:") and resource != "*":
             resource = self._prefix + resource
-        owner = str(asked.get("resource_account") or arn.account_of(resource) or self._records.account_id)
-        keys: dict[str, str | tuple[str, ...]] = {
-            "aws:currenttime": self._now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "aws:epochtime": str(int(self._now.timestamp())),
-        }
-        keys |= {str(key).lower(): _values(value) for key, value in (asked.get("context") or {}).items()}
-        keys |= {f"aws:resourcetag/{str(key).lower()}": _text(value) for key, value in (asked.get("tags") or {}).items()}
-        keys |= {**acting.keys, "aws:resourceaccount": owner}
-        context = policy.context(keys, multivalued=[key for key, value in keys.items() if isinstance(value, tuple)])
         # The trust policy of a role is the resource policy of whoever assumes it.
-        attached = self._records.trusts.get(resource) if str(asked["action"]).lower().startswith("sts:assumerole") else None
+        attached = self._records.trusts.get(resource) if policy_layers.is_trust(action, resource) else None
         if name := asked.get("resource_policy"):
             text = (self._records.folder / "policies" / f"{name}.json").read_text().replace(directory.ACCOUNT, self._records.account_id)
             attached = policy.Attached(self._records.program("policies", str(name), text, str(name)), name=str(name))
-        return policy.Request(acting.principal, str(asked["action"]), resource, owner, context), acting.layers(attached)
+        return world.Asked(
+            action=action,
+            resource=resource,
+            account=self._records.account_id,
+            resource_account=str(asked.get("resource_account") or ""),
+            resource_policy=attached,
+            tags={str(key): _text(value) for key, value in (asked.get("tags") or {}).items()},
+            given={str(key).lower(): _values(value) for key, value in (asked.get("context") or {}).items()},
+        )
 
 
 def _values(value: Any) -> str | tuple[str, ...]:

@@ -27,13 +27,13 @@ def import_(
 ) -> None:
     """Bring in the policies of a file, all or none. One that is there already gets a new version, in force at once for all who have it."""
     from sekisho.cli import database as databases
-    from sekisho.node import run
+    from sekisho.node.options import Options
     from sekisho.services.iam import managed_policies
     from sekisho.services.iam.managed_policies import files
     from sekisho.store import schema
 
     policies = files.read(file.read_text("utf-8"))
-    with databases.opened(run.Options(data_dir=data_dir, database=database)) as opened:
+    with databases.opened(Options(data_dir=data_dir, database=database)) as opened:
         schema.refuse_mismatch(opened)
         with screen.waiting("bringing in"):
             changed = managed_policies.put(opened, policies, imported=True)

@@ -33,17 +33,16 @@ def decide(
     A case has a request and every policy that applies to it. Exit code 1 when a line was no case; its answer has an "error" instead.
     """
     from sekisho import policy
-    from sekisho.errors import SekishoError
     from sekisho.policy import cases
 
     failed = False
     for number, line in _lines(sys.stdin.buffer):
         try:
             case = cases.read(line)
-        except SekishoError as error:
+        except cases.CaseError as error:
             failed = True
             print(f"sekisho: line {number}: {error.message}", file=sys.stderr)
-            print(json.dumps({"line": number, "error": error.message}))
+            print(json.dumps({**({"id": error.id} if error.id else {}), "line": number, "error": error.message}))
             continue
         decision = policy.decide(case.request, case.layers)
         answer: dict[str, object] = dict(cases.to_json(case, decision))

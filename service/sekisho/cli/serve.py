@@ -9,20 +9,42 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sekisho.cli import connection
+from sekisho.cli import config_file, connection
 from sekisho.cli.connection import Audience, DataDir
 from sekisho.cli.examples import example
 
 if TYPE_CHECKING:
-    from sekisho.node.run import Endpoints
+    from sekisho.node.options import Endpoints
 
 Database = Annotated[
     str,
     typer.Option(envvar="SEKISHO_DATABASE", help="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME; else SQLite in DATA_DIR."),
 ]
+MasterKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SEKISHO_MASTER_KEY_FILE",
+        help="A file with the key that wraps the key ring: 32 bytes in base64. SEKISHO_MASTER_KEY may hold it instead.",
+    ),
+]
+MasterKeyCommand = Annotated[
+    str,
+    typer.Option(envvar="SEKISHO_MASTER_KEY_COMMAND", help="A program with its arguments that prints that key; no shell."),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        envvar="SEKISHO_CONFIG",
+        help="A YAML file of these options, `tls-cert: cert.pem`; flags and environment win over it.",
+        is_eager=True,  # before the others look for their defaults
+        callback=config_file.defaults,
+    ),
+]
 
 
 def serve(
+    config: ConfigFile = None,  # noqa: ARG001  # its callback has read it
     database: Database = "",
     grpc: Annotated[str, typer.Option(envvar="SEKISHO_GRPC", help="Where gRPC listens; port 0 picks a free one.")] = "127.0.0.1:50051",
     http: Annotated[str, typer.Option(envvar="SEKISHO_HTTP", help="Where HTTP listens; port 0 picks a free one.")] = "127.0.0.1:8080",
@@ -55,6 +77,12 @@ def serve(
     account_id: Annotated[
         str | None, typer.Option(envvar="SEKISHO_ACCOUNT_ID", help="The account that the first start makes; random without it.")
     ] = None,
+    master_key_file: MasterKeyFile = None,
+    master_key_command: MasterKeyCommand = "",
+    log_format: Annotated[str, typer.Option(envvar="SEKISHO_LOG_FORMAT", metavar="text|json", help="How log lines look.")] = "json",
+    log_level: Annotated[
+        str, typer.Option(envvar="SEKISHO_LOG_LEVEL", metavar="debug|info|warning|error", help="The least that is logged.")
+    ] = "info",
 ) -> None:
     """Serve, and stay until it is told to stop.
 
@@ -62,9 +90,10 @@ def serve(
     (SEKISHO_ROOT_ACCESS_KEY_ID and SEKISHO_ROOT_SECRET_ACCESS_KEY choose it).
     """
     from sekisho.edges import aws
-    from sekisho.node import run
+    from sekisho.node import master_key, run
+    from sekisho.node.options import Options
 
-    options = run.Options(
+    options = Options(
         data_dir=data_dir,
         database=database,
         grpc=grpc,
@@ -79,12 +108,15 @@ def serve(
         spiffe_map=spiffe_map,
         insecure=insecure,
         pin=pin,
+        log_format=log_format,
+        log_level=log_level,
         account_id=account_id,
+        master_key=master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command),
         # from the environment alone: arguments are seen by every user of the machine
         root_access_key_id=os.environ.get("SEKISHO_ROOT_ACCESS_KEY_ID"),
         root_secret_access_key=os.environ.get("SEKISHO_ROOT_SECRET_ACCESS_KEY"),
     )
-    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir, tls_cert), edge=aws.application))
+    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir, tls_cert), edges=(aws.application,)))
 
 
 def _welcome(endpoints: "Endpoints", data_dir: Path, tls_cert: Path | None) -> None:

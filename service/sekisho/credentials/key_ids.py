@@ -1,7 +1,7 @@
 """Unique ids: the prefixes that AWS uses, over the alphabet of base32.
 
-Entities have 17 random characters (85 bits). An access key id says its account, so that it can be told without a look-up, and has a
-checksum, so that a mistyped one is known as such; in 16 characters of five bits:
+Entities have 17 random characters (85 bits), SSH public keys 16. An access key id says its account, so that it can be told without a
+look-up, and has a checksum, so that a mistyped one is known as such; in 16 characters of five bits:
 
     account (40 bits) | random (32 bits) | CRC-8 over the prefix and both (8 bits)
 
@@ -27,6 +27,9 @@ PREFIXES = {
     "public-key": "APKA",
     "service-specific-credential": "ACCA",
 }
+LENGTHS = {"public-key": 20}
+"""Characters of the ids of a kind; of the others, 21."""
+
 _KINDS = {prefix: kind for kind, prefix in PREFIXES.items()}
 
 LONG_TERM = "AKIA"
@@ -50,15 +53,16 @@ _CRC8 = _crc8_table()
 
 
 def unique_id(kind: str, random: Random = secrets.token_bytes) -> str:
-    """A new id of 21 characters for an entity of a kind in PREFIXES."""
-    return PREFIXES[kind] + b32encode(random(11)).decode()[:17]
+    """A new id for an entity of a kind in PREFIXES."""
+    return (PREFIXES[kind] + b32encode(random(11)).decode())[: LENGTHS.get(kind, 21)]
 
 
 def kind_of(entity_id: str) -> str | None:
     """The kind of entity that an id is for, None when it has not the form of one."""
-    if len(entity_id) != 21 or not _ALPHABET.issuperset(entity_id):
+    kind = _KINDS.get(entity_id[:4])
+    if kind is None or len(entity_id) != LENGTHS.get(kind, 21) or not _ALPHABET.issuperset(entity_id):
         return None
-    return _KINDS.get(entity_id[:4])
+    return kind
 
 
 def long_term(account: str, random: Random = secrets.token_bytes) -> str:

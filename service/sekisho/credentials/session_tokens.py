@@ -25,8 +25,9 @@ from datetime import datetime
 from cryptography.exceptions import InvalidTag
 
 from sekisho.credentials import access_keys, key_ids
+from sekisho.credentials.envelopes import Key
 from sekisho.credentials.key_ids import Random
-from sekisho.credentials.key_ring import SESSIONS, Key, KeyRing, UnknownKey
+from sekisho.credentials.key_ring import SESSIONS, KeyRing, UnknownKey
 from sekisho.credentials.sessions import Session, pack, unpack
 from sekisho.errors import InvalidArgument
 from sekisho.sigv4 import Credentials, ExpiredToken, InvalidClientTokenId

@@ -1,13 +1,27 @@
-"""The threads that calls run in: a lane for each class of calls, and a queue before it that does not grow for ever."""
+"""The threads that calls run in: a lane for each class of calls, shared fairly by the accounts that call.
+
+An account is charged the processor time that its calls take; while others wait, none gets more than its share, whatever it sends. Whose a
+call is, an edge knows by the key id that the call claims, before anything is verified: only accounts that the worker has in memory have a
+share of their own, all other claims have one together (`Shares`), so that made-up accounts win nothing.
+"""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from sekisho.edges.fair import FairQueue
 from sekisho.errors import ResourceExhausted
 from sekisho.operations import Operation
 from sekisho.operations.annotations import Access
+
+STREAMS = 64
+"""Streams that a worker serves at once; each takes a thread."""
+REFUSING = 2
+"""Threads beside those of the streams, which tell further callers that there is no place."""
 
 
 class Throttling(ResourceExhausted):
@@ -16,46 +30,119 @@ class Throttling(ResourceExhausted):
     http = 400  # AWS's status; its SDKs look at the code
 
 
-class Lane(ThreadPoolExecutor):
-    """The threads of one class of calls. When more than `waiting` calls queue for them, the oldest are refused at once:
-    their callers have waited the longest, and will not wait for the answer."""
+@dataclass(slots=True)
+class _Work:
+    run: Callable[[], Any]
+    future: "Future[Any]"
+
+
+_refused = threading.local()
+
+
+class Lane(Executor):
+    """The threads of one class of calls. When more than `waiting` calls queue for them, those who have more than their share of that are
+    refused, the oldest first."""
 
     def __init__(self, name: str, *, threads: int, waiting: int) -> None:
-        super().__init__(max_workers=threads, thread_name_prefix=name)
-        self._most = waiting
-        self._waiting = 0
-        self._count = threading.Lock()
+        self._name, self._threads, self._most = name, threads, waiting
+        self._places = threading.BoundedSemaphore(max(1, threads - REFUSING))
+        self._queue: FairQueue[_Work] = FairQueue()
+        self._over: list[_Work] = []
+        self._changed = threading.Condition()
+        self._started = self._idle = 0
+        self._closed = False
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Queue a call; grpcio and asyncio call this."""
-        with self._count:
-            self._waiting += 1
-        return super().submit(self._begin, fn, args, kwargs)
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Queue a call of nobody in particular."""
+        return self.submit_for("", fn, *args, **kwargs)
 
-    def _begin(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        # Counted here and not in `enter`: a call whose message never comes or is too large reaches no handler.
-        with self._count:
-            self._waiting -= 1
-        return fn(*args, **kwargs)
+    def submit_for(self, account: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Queue a call of an account; RuntimeError once the lane is closed."""
+        work = _Work(lambda: fn(*args, **kwargs), Future())
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the lane is closed")
+            if (over := self._queue.put(account, work, self._most)) is not None:
+                self._over.append(over)
+            if len(self._queue) + len(self._over) > self._idle and self._started < self._threads:
+                self._started += 1
+                threading.Thread(target=self._serve, name=f"{self._name}_{self._started}", daemon=True).start()
+            else:
+                self._changed.notify()
+        return work.future
+
+    def _serve(self) -> None:
+        while (taken := self._taken()) is not None:
+            account, work, expected, refused = taken
+            began = time.thread_time()
+            _refused.now = refused
+            if work.future.set_running_or_notify_cancel():
+                try:
+                    work.future.set_result(work.run())
+                except BaseException as error:  # whatever it is, it is the caller's to hear of
+                    work.future.set_exception(error)
+            if not refused:
+                spent = time.thread_time() - began
+                with self._changed:
+                    self._queue.settle(account, expected=expected, spent=spent)
+            del work, taken
+
+    def _taken(self) -> tuple[str, _Work, float, bool] | None:
+        """The next call, and whether it is to be refused; None when the lane is closed and empty."""
+        with self._changed:
+            while True:
+                if self._over:
+                    return "", self._over.pop(), 0.0, True
+                if (found := self._queue.take()) is not None:
+                    return *found, False
+                if self._closed:
+                    return None
+                self._idle += 1
+                self._changed.wait()
+                self._idle -= 1
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A thread for as long as a stream takes; Throttling, at once, when there is none: streams end when their callers want."""
+        if not self._places.acquire(blocking=False):
+            raise Throttling("Rate exceeded")
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def enter(self) -> None:
-        """A call has left the queue; Throttling when too many are behind it."""
-        if self._waiting > self._most:
+        """A call has left the queue; Throttling when it is one of those that are too many."""
+        if getattr(_refused, "now", False):
             raise Throttling("Rate exceeded")
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls and let the threads end; those that wait are answered, or with `cancel_futures` cancelled."""
+        with self._changed:
+            self._closed = True
+            while cancel_futures and (found := self._queue.take()) is not None:
+                found[1].future.cancel()
+            self._changed.notify_all()
 
 
 class Lanes:
-    """Decisions have threads of their own: a slow write never stands before one."""
+    """Decisions have threads of their own: neither a slow write nor a stream, which lasts, ever stands before one."""
 
-    def __init__(self, edge: str, *, decide: int, control: int) -> None:
+    def __init__(self, edge: str, *, decide: int, control: int, streams: int = STREAMS) -> None:
         self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500)
+        self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=500)
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter((self.decide, self.control, self.streams))
 
     def of(self, operation: Operation) -> Lane:
         """The lane of an operation."""
+        if operation.streams:
+            return self.streams
         return self.decide if operation.access.level == Access.DECIDE else self.control
 
     def close(self) -> None:
         """Let the threads end."""
-        for lane in (self.decide, self.control):
+        for lane in self:
             lane.shutdown(wait=False, cancel_futures=True)

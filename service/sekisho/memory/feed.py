@@ -7,7 +7,8 @@ import structlog
 
 from sekisho.errors import SekishoError, Unavailable
 from sekisho.memory.cache import World
-from sekisho.store import changes, db
+from sekisho.memory.history import Behind
+from sekisho.store import changes
 
 INTERVAL = 0.05
 """Seconds between two looks; LISTEN does not work on a standby, and a look costs microseconds."""
@@ -30,9 +31,8 @@ class AnotherHistory(Unavailable):
 class Feed:
     """The thread that polls, where nothing else brings the world to the newest revision."""
 
-    def __init__(self, world: World, database: db.Database) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._database = database
         self._stop = threading.Event()
         self._places = threading.BoundedSemaphore(WAITERS)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -54,20 +54,22 @@ class Feed:
                 failing = False
             except Exception as error:  # whatever it is, the thread goes on: without it the world would stand still
                 if not failing:  # once for each outage, not twenty times a second
-                    log.warning(
-                        "feed.database_unreachable", error=error.message if isinstance(error, SekishoError) else type(error).__name__
-                    )
+                    told = "feed.database_behind" if isinstance(error, Behind) else "feed.database_unreachable"
+                    log.warning(told, error=error.message if isinstance(error, SekishoError) else type(error).__name__)
                 failing = True
 
     def wait_for(self, token: str, deadline: float) -> None:
-        """Return when the world is not older than this revision; NotYet when the deadline (monotonic) comes first."""
+        """Return when the world is not older than this revision; NotYet when the deadline (monotonic) comes first. A revision that the
+        world has applied lately takes no look at the database.
+        """
         wanted = changes.parse(token)
-        if self._world.point.number < wanted.number:
-            self._world.poll(deadline)
+        if self._world.cached_point(wanted.number) == wanted:
+            return
+        self._world.poll(deadline)
         if self._world.point.number < wanted.number:
             self._wait(wanted, deadline)
-        if wanted != self._world.point:
-            with self._database.read(deadline=deadline) as session:
+        if self._world.cached_point(wanted.number) != wanted:
+            with self._world.snapshot(deadline) as session:
                 if changes.at(session, wanted.number) != wanted:
                     raise AnotherHistory("The revision in `at_least` is not in the history of this database.")
 

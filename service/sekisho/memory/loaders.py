@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, inspect, select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
+from sekisho.memory.names import Name
 from sekisho.store.tables import (
     AccessKey,
     Account,
@@ -47,7 +48,7 @@ _ENTITY = (
 _TAGS = select(Tag.key, Tag.value).where(Tag.owner_id == bindparam("owner_id")).order_by(Tag.key_key)
 
 
-def load(session: Session, id_: str, unseal: Unseal) -> Record | None:
+def load_record(session: Session, id_: str, unseal: Unseal) -> Record | None:
     """The record of an id, or None when there is no such thing."""
     if arn.is_account_id(id_):
         return _account(session, id_)
@@ -58,9 +59,11 @@ def load(session: Session, id_: str, unseal: Unseal) -> Record | None:
     return KeyRecord(key.id, key.account_id, key.owner_id, key.status, unseal(key)) if key is not None else None
 
 
-def entity(session: Session, account_id: str, kind: str, name_key: str) -> EntityRecord | None:
-    """What has this name, in lower case, in an account."""
-    row = session.connection().execute(_ENTITY, {"account_id": account_id, "kind": kind, "name_key": name_key}).one_or_none()
+def load_entity(session: Session, named: arn.Entity) -> EntityRecord | None:
+    """The entity of this name, in any case, in its account."""
+    account_id, kind = named.account, named.kind
+    values = {"account_id": account_id, "kind": kind, "name_key": named.key}
+    row = session.connection().execute(_ENTITY, values).one_or_none()
     if row is None:
         return None
     tags = session.connection().execute(_TAGS, {"owner_id": row.id})
@@ -71,7 +74,7 @@ def entity(session: Session, account_id: str, kind: str, name_key: str) -> Entit
         kind=kind,
         name=row.name,
         path=row.path,
-        arn=arn.iam(account_id, kind, row.name, row.path),
+        arn=arn.root(account_id) if kind == "root" else arn.iam(account_id, kind, row.name, row.path),
         created_at=row.created_at,
         tags={tag.key: tag.value for tag in tags},
         boundary_arn=arn.iam(boundary, "policy", row.boundary_name, row.boundary_path) if boundary is not None else None,
@@ -79,30 +82,21 @@ def entity(session: Session, account_id: str, kind: str, name_key: str) -> Entit
     )
 
 
-def id_of_arn(session: Session, text: str) -> str | None:
-    """The unique id of the user, role, policy or root that an ARN names now; the path must be the entity's own."""
-    parsed = arn.parse(text)
-    if parsed.service != "iam":
-        return None
-    if parsed.resource == "root":
-        return parsed.account if session.get(Account, parsed.account) is not None else None
-    kind, _, rest = parsed.resource.partition("/")
-    path, _, name = rest.rpartition("/")
+def load_name(session: Session, named: arn.Entity) -> Name | None:
+    """The bearer of a name, in any case, in its account."""
+    query = select(Entity.id, Entity.path, Entity.name)
     row = session.execute(
-        select(Entity.id, Entity.name, Entity.path).where(
-            Entity.account_id == parsed.account, Entity.kind == kind, Entity.name_key == name.lower()
-        )
+        query.where(Entity.account_id == named.account, Entity.kind == named.kind, Entity.name_key == named.key)
     ).one_or_none()
-    exact = row is not None and row.name == name and row.path == (f"/{path}/" if path else "/")
-    return row.id if row is not None and exact else None
+    return Name(*row) if row is not None else None
 
 
-def role_id(session: Session, account_id: str, name: str) -> str | None:
-    """The unique id of a role by its name, as role-session ARNs name it."""
-    row = session.execute(
-        select(Entity.id, Entity.name).where(Entity.account_id == account_id, Entity.kind == "role", Entity.name_key == name.lower())
-    ).one_or_none()
-    return row.id if row is not None and row.name == name else None
+def load_id(session: Session, named: arn.Entity) -> str | None:
+    """The unique id of what an ARN names now, in any account; path and spelling must be its own."""
+    if named.kind == "root":
+        return named.account if session.get(Account, named.account) is not None else None
+    found = load_name(session, named)
+    return found.id if found is not None and (found.name, found.path) == (named.name, named.path) else None
 
 
 def _account(session: Session, id_: str) -> Record | None:

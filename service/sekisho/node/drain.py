@@ -33,9 +33,9 @@ log = structlog.get_logger(__name__)
 
 
 class Drain:
-    """The thread that drains one worker's spool."""
+    """The thread that hands the spool what was noted, and drains it into the database; without one, entries stay in the spool."""
 
-    def __init__(self, spool: Spool, noted: tuple[LastUse | Accesses, ...], database: db.Database) -> None:
+    def __init__(self, spool: Spool, noted: tuple[LastUse | Accesses, ...], database: db.Database | None) -> None:
         self._spool, self._noted, self._database = spool, noted, database
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
@@ -72,8 +72,8 @@ class Drain:
 
     def once(self) -> bool:
         """Deliver one batch; whether there may be more."""
-        entries = self._spool.waiting()
-        if not entries:
+        entries = self._spool.waiting() if self._database is not None else ()
+        if self._database is None or not entries:
             return False
         with self._database.write(()) as session:
             deliver(session, entries)

@@ -1,149 +1,66 @@
-"""One worker: a node, its gRPC server with health and reflection, and its HTTP listener."""
+"""One worker: a node and its edges, in the process that calls this."""
 
-import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack
 
-import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+import structlog
 
-import sekisho.services.authorize
-import sekisho.services.iam
-import sekisho.services.sts
-from sekisho import sigv4
-from sekisho.calls.call import Node
+from sekisho.calls import workloads
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
-from sekisho.edges.grpc import handlers
-from sekisho.edges.http import listener
-from sekisho.edges.http.listener import Edge, Listener
-from sekisho.edges.lanes import Lanes
-from sekisho.node import assembly, cores
-from sekisho.operations import OPERATIONS, unanswered
+from sekisho.edges.grpc.server import Server
+from sekisho.edges.http.listener import Edge
+from sekisho.errors import SekishoError
+from sekisho.node import assembly, cores, http
+from sekisho.node.certificates import Certificates
+from sekisho.node.options import Options
+from sekisho.node.orders import RELOAD, STOP, Orders
+from sekisho.node.roles import GRPC, HTTP, ROLES
 from sekisho.store import db
 
-PACKAGES = ("authorize", "iam", "sts")
-_DOMAINS = (sekisho.services.authorize, sekisho.services.iam, sekisho.services.sts)  # imported, they have filled the registry
-
-OPTIONS = (
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-    ("grpc.max_send_message_length", 4 * 1024 * 1024),
-    ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.absolute_max_metadata_size", 16 * 1024),
-    ("grpc.so_reuseport", 1),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-)
 SWITCH_INTERVAL = 2e-4
 """Seconds that a busy thread keeps the interpreter; at Python's default of 5 ms a cheap call waits long beside busy ones."""
 
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """What a worker is told by the process that started it."""
-
-    grpc: str
-    http: str
-    url: str
-    data_dir: Path
-    audience: str
-    master_key: bytes | None = field(default=None, repr=False)
-    certificate: bytes | None = None
-    files: tuple[Path, Path] | None = None  # certificate and key once more: for HTTP, Python reads them from files only
-    client_ca: bytes | None = None  # then every client shows a certificate that these authorities vouch for
-    workloads: Workloads = field(default_factory=Workloads)
-    key: bytes | None = field(default=None, repr=False)
-    index: int = 0
-    edge: Edge | None = None
-    skew: timedelta = sigv4.SKEW
-    metrics: str = ""  # empty: with everything else
-    pin: bool = True
+log = structlog.get_logger(__name__)
 
 
-def worker(listen: Listen, *, ready: Callable[[], None], stop: threading.Event, grace: float) -> None:
-    """Serve until `stop` is set; `ready` is called when the ports answer."""
-    missing = unanswered(PACKAGES)
-    if missing:
-        raise TypeError(f"without a function or resolver: {', '.join(missing)}")
+def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Callable[[], None], orders: Orders, grace: float) -> None:
+    """Serve as worker number `index`, on listeners whose ports are known, until the order to stop; `ready` is called when they answer."""
+    role = ROLES[options.role]
+    role.load()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    if listen.pin:
-        cores.pin(listen.index, listen.data_dir)
-    spool = listen.data_dir / "spool"
+    if options.pin:
+        cores.pin(index, options.data_dir)
+    spool = options.data_dir / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
-    ring = KeyRing.open(listen.data_dir / "keyring.json", listen.master_key)
-    with (
-        db.Database(listen.url) as database,
-        assembly.opened(database, ring, spool / f"{listen.index}.db", audience=listen.audience) as made,
-        Server(made, listen, grace=grace),
-        _over_http(made, listen),
-    ):
+    ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key)
+    certificates = Certificates.of(options)
+    clients = workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads()
+    with ExitStack() as stack:
+        database = stack.enter_context(db.Database(options.url))
+        opened = assembly.opened(database, ring, spool / f"{index}.db", audience=options.audience, writes=role.writes)
+        node = stack.enter_context(opened)
+        if GRPC in role.edges:
+            credentials = certificates.over_grpc() if certificates is not None else None
+            server = Server(node, role.lanes(GRPC), options.grpc, workloads=clients, credentials=credentials, grace=grace)
+            stack.enter_context(server)
+        if HTTP in role.edges:
+            stack.enter_context(http.serving(node, role.lanes(HTTP), options, index, edges=edges, certificates=certificates))
         ready()
-        stop.wait()
+        while (order := orders.get()) != STOP:
+            if order == RELOAD:
+                _reload(certificates)
 
 
-class Server:
-    """The gRPC server of one worker; says NOT_SERVING before it stops."""
-
-    def __init__(self, made: Node, listen: Listen, *, grace: float) -> None:
-        self._lanes = Lanes("grpc", decide=6, control=12)
-        self._grace = grace
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="grpc"), options=OPTIONS)
-        self._server.add_generic_rpc_handlers(tuple(handlers.generic(made, self._lanes, listen.workloads)))
-        self._health = health.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._names = sorted({path.split("/")[1] for path in OPERATIONS})
-        reflection.enable_server_reflection((*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
-        if listen.certificate is not None and listen.key is not None:
-            own, clients = [(listen.key, listen.certificate)], listen.client_ca
-            self.port = self._server.add_secure_port(listen.grpc, grpc.ssl_server_credentials(own, clients, clients is not None))
-        else:
-            self.port = self._server.add_insecure_port(listen.grpc)
-
-    def __enter__(self) -> "Server":
-        self._server.start()
-        for name in ("", *self._names):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._health.enter_graceful_shutdown()
-        self._server.stop(self._grace).wait()
-        self._lanes.close()
-
-
-@contextmanager
-def _over_http(made: Node, listen: Listen) -> Iterator[None]:
-    """The HTTP listeners, while the block runs."""
-    lanes = Lanes("http", decide=2, control=2)
-    edge = listen.edge(made, lanes, listen.skew) if listen.edge is not None else None
-    apart = bool(listen.metrics)
-    pages = listener.health(made) | ({} if apart else listener.metrics())
-    tls = listener.encrypted(*listen.files) if listen.files is not None else None
-    listeners = [Listener(listener.application(pages, edge), _bound(listen.http), tls=tls)]
-    if apart:
-        listeners.append(Listener(listener.application(listener.metrics(), None), _bound(listen.metrics)))
-    for one in listeners:
-        one.start()
+def _reload(certificates: Certificates | None) -> None:
+    """Show other certificates from now on; what is not right leaves those that there were."""
+    if certificates is None:
+        log.info("worker.nothing_to_reload")
+        return
     try:
-        yield
-    finally:
-        for one in listeners:
-            one.stop()
-        lanes.close()
-
-
-def _bound(listener: str) -> socket.socket:
-    host, _, port = listener.rpartition(":")
-    host = host.strip("[]")
-    # asyncio sets TCP_NODELAY only where it is told that this is TCP; without it every answer waits for a delayed ACK.
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind((host, int(port)))
-    return bound
+        certificates.reload()
+    except SekishoError as error:
+        log.error("worker.certificates_kept", error=error.message)
+    else:
+        log.info("worker.certificates_reloaded")

@@ -7,10 +7,13 @@ from sekisho.operations.registry import (
     Check,
     Operation,
     Resource,
+    Service,
+    load,
     operation,
     prepare,
     resource,
     rpcs,
+    service,
     unanswered,
 )
 
@@ -21,9 +24,12 @@ __all__ = [
     "Check",
     "Operation",
     "Resource",
+    "Service",
+    "load",
     "operation",
     "prepare",
     "resource",
     "rpcs",
+    "service",
     "unanswered",
 ]

@@ -2,11 +2,13 @@
 
 `@operation` binds a function to the rpc that has its package and its name: `sekisho.services.iam.users.create_user` answers
 `sekisho.api.iam.v1.IamService/CreateUser`. A function without an rpc, or an rpc without `(access)`, fails at import.
-`@resource` registers how a kind of resource is found for a check of `(access)`.
+`@resource` registers how a kind of resource is found for a check of `(access)`. Both belong to a service: other services may have
+operations and kinds of the same name. `load` imports every service there is, which fills the registry.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -16,28 +18,49 @@ from google.protobuf.message import Message
 
 from sekisho.naming import snake
 from sekisho.operations import annotations
-from sekisho.operations.annotations import Access
+from sekisho.operations.annotations import Access, Identity
 
 Check = Access.Check
+
+SERVICES = "sekisho.services"
+"""The package whose packages are the services."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service: its package (`iam`), its name in gRPC (`sekisho.api.iam.v1.IamService`), and what its proto's `(identity)` says."""
+
+    package: str
+    full_name: str
+    model: str
+    prefix: str
+    signing_name: str
+    event_source: str
+    protocol: Identity.Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One rpc and the function that answers it; `action` is what a policy calls it, such as `iam:CreateUser`."""
+    """One rpc and the function that answers it; `streams` when it answers with a stream of messages."""
 
-    service: str
+    service: Service
     name: str
-    path: str
     request: type[Message]
     response: type[Message]
     access: Access
     function: Callable[[Any, Any], Any]
     checks: tuple[Check, ...]
+    streams: bool = False
+
+    @property
+    def path(self) -> str:
+        """Its path in gRPC: `/sekisho.api.iam.v1.IamService/CreateUser`."""
+        return f"/{self.service.full_name}/{self.name}"
 
     @property
     def action(self) -> str:
         """The action that the operation's caller needs, unless `(access)` names others."""
-        return f"{self.service}:{self.name}"
+        return f"{self.service.prefix}:{self.name}"
 
     @property
     def signed(self) -> bool:
@@ -62,11 +85,14 @@ class Resource:
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
-OPERATIONS: dict[str, Operation] = {}
-"""By gRPC path: `/sekisho.api.iam.v1.IamService/CreateUser`."""
+Key = tuple[str, str]
+"""The package of a service, and the name of what it has."""
 
-RESOURCES: dict[str, Callable[[Any, Any, str], Resource]] = {}
-"""By kind: a function of the call, its request and the name of the field that names the resource."""
+OPERATIONS: dict[Key, Operation] = {}
+"""By service and name: `("iam", "CreateUser")`."""
+
+RESOURCES: dict[Key, Callable[[Any, Any, str], Resource]] = {}
+"""By service and kind: a function of the call, its request and the name of the field that names the resource."""
 
 PREPARATIONS: dict[Callable[[Any, Any], Any], Callable[[Any, Any], Callable[[], Any]]] = {}
 """By the function of an operation: what is to be done before its transaction."""
@@ -76,48 +102,100 @@ R = TypeVar("R", bound=Callable[[Any, Any, str], Resource])
 P = TypeVar("P", bound=Callable[[Any, Any], Callable[[], Any]])
 
 
+def load(packages: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Import every module of these services, or of all there are, which fills the registry; the services' packages, by name.
+
+    TypeError names the rpcs that no function answers and the kinds of resources that no resolver finds.
+    """
+    if packages is None:
+        root = importlib.import_module(SERVICES)
+        packages = sorted(module.name for module in pkgutil.iter_modules(root.__path__) if module.ispkg)
+    packages = tuple(packages)
+    for package in packages:
+        for name in _modules(f"{SERVICES}.{package}"):
+            importlib.import_module(name)
+    if missing := unanswered(packages):
+        raise TypeError(f"without a function or resolver: {', '.join(missing)}")
+    return packages
+
+
+def _modules(package: str) -> Iterator[str]:
+    found = importlib.import_module(package)
+    yield package
+    for module in pkgutil.iter_modules(found.__path__, f"{package}."):
+        if module.ispkg:
+            yield from _modules(module.name)
+        else:
+            yield module.name
+
+
+@cache
+def service(package: str) -> Service:
+    """The service of a package, as its proto says."""
+    found = _descriptor(package)
+    said = annotations.identity(found)
+    return Service(
+        package=package,
+        full_name=found.full_name,
+        model=said.model,
+        prefix=said.action_prefix,
+        signing_name=said.signing_name,
+        event_source=said.event_source,
+        protocol=said.protocol,
+    )
+
+
 @cache
 def rpcs(package: str) -> Mapping[str, descriptor.MethodDescriptor]:
     """The rpcs of a package's service, by the name that their functions bear."""
+    return {snake(method.name): method for method in _descriptor(package).methods}
+
+
+def _descriptor(package: str) -> descriptor.ServiceDescriptor:
     module = importlib.import_module(f"sekisho.api.{package}.v1.service_pb2")
-    (service,) = module.DESCRIPTOR.services_by_name.values()
-    return {snake(method.name): method for method in service.methods}
+    (found,) = module.DESCRIPTOR.services_by_name.values()
+    return found  # type: ignore[no-any-return]  # of a module that is imported by its name
 
 
 def operation(function: F) -> F:
     """Bind a function to the rpc of its package and name."""
-    package, name = function.__module__.split(".")[2], function.__name__
+    package, name = _package(function), function.__name__
     method = rpcs(package).get(name)
     if method is None:
         raise TypeError(f"no rpc of sekisho.api.{package}.v1 is called {name}")
-    service = method.containing_service
-    path = f"/{service.full_name}/{method.name}"
-    if path in OPERATIONS:
-        raise TypeError(f"{path} has two functions: {OPERATIONS[path].function.__module__} and {function.__module__}")
+    key = (package, method.name)
+    if key in OPERATIONS:
+        raise TypeError(f"{OPERATIONS[key].path} has two functions: {OPERATIONS[key].function.__module__} and {function.__module__}")
     access = annotations.access(method)
-    OPERATIONS[path] = Operation(
-        service=package,
+    OPERATIONS[key] = Operation(
+        service=service(package),
         name=method.name,
-        path=path,
         request=message_factory.GetMessageClass(method.input_type),
         response=message_factory.GetMessageClass(method.output_type),
         access=access,
         function=function,
         checks=tuple(access.check) or (Check(),),
+        streams=method.server_streaming,
     )
     return function
 
 
 def resource(kind: str) -> Callable[[R], R]:
-    """Register the function that finds a resource of this kind."""
+    """Register the function that finds a resource of this kind for its service."""
 
     def register(function: R) -> R:
-        if kind in RESOURCES:
-            raise TypeError(f"two resolvers for the resource kind `{kind}`")
-        RESOURCES[kind] = function
+        key = (_package(function), kind)
+        if key in RESOURCES:
+            raise TypeError(f"two resolvers of {key[0]} for the resource kind `{kind}`")
+        RESOURCES[key] = function
         return function
 
     return register
+
+
+def _package(function: Callable[..., Any]) -> str:
+    """The package of a service's function: `iam` for one of `sekisho.services.iam.users`."""
+    return function.__module__.removeprefix(f"{SERVICES}.").partition(".")[0]
 
 
 def prepare(function: F) -> Callable[[P], P]:
@@ -136,8 +214,8 @@ def prepare(function: F) -> Callable[[P], P]:
     return register
 
 
-def unanswered(packages: tuple[str, ...]) -> list[str]:
-    """The rpcs that no function answers, and the kinds of resources that no resolver finds; both must be empty at start."""
-    missing = [m.full_name for p in packages for n, m in rpcs(p).items() if f"/{m.containing_service.full_name}/{m.name}" not in OPERATIONS]
-    kinds = {check.kind for op in OPERATIONS.values() for check in op.checks if check.kind}
-    return missing + sorted(kinds - RESOURCES.keys())
+def unanswered(packages: Iterable[str]) -> list[str]:
+    """The rpcs that no function answers, and the kinds of resources that no resolver finds."""
+    missing = [method.full_name for package in packages for method in rpcs(package).values() if (package, method.name) not in OPERATIONS]
+    kinds = {(package, check.kind) for (package, _), found in OPERATIONS.items() for check in found.checks if check.kind}
+    return missing + sorted(f"{package}:{kind}" for package, kind in kinds - RESOURCES.keys())

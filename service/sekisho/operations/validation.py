@@ -1,14 +1,13 @@
 """Holds a request to the `(rules)` of its fields, and says what is wrong in AWS's wording.
 
 A plan is made once for each message type and then only walked. All violations of a request are reported together, as AWS does:
-`1 validation error detected: Value 'a b' at 'userName' failed to satisfy constraint: Member must satisfy regular expression pattern: …`
+`1 validation error detected: Value at 'userName' failed to satisfy constraint: Member must satisfy regular expression pattern: …`
 """
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from google.protobuf import descriptor
@@ -17,6 +16,8 @@ from google.protobuf.message import Message
 from sekisho.errors import InvalidArgument, ValidationError
 from sekisho.operations import annotations
 from sekisho.operations.annotations import Rules
+from sekisho.operations.fine import ASKED, fine
+from sekisho.operations.patterns import PATTERNS
 
 _SHOWN = 128
 _REPORTED = 10
@@ -24,40 +25,6 @@ _REPORTED = 10
 
 class UnknownField(InvalidArgument):
     """The request carries a field that this server does not know; ignoring it could ignore a restriction."""
-
-
-def _regex(pattern: str) -> Callable[[str], bool]:
-    compiled = re.compile(pattern)
-    return lambda text: compiled.fullmatch(text) is not None
-
-
-def _tag(text: str) -> bool:
-    return all(c in "_.:/=+-@" or unicodedata.category(c)[0] in "LZN" for c in text)
-
-
-# What a pattern accepts, and the expression that AWS names in its message. All are linear in the text.
-PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
-    Rules.NAME: (_regex(r"[A-Za-z0-9_+=,.@-]+"), r"[\w+=,.@-]+"),
-    Rules.PATH: (_regex(r"/|/[\x21-\x7e]+/"), r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"),
-    Rules.PATH_PREFIX: (_regex(r"/[\x21-\x7e]*"), r"\u002F[\u0021-\u007F]*"),
-    Rules.ARN: (_regex(r"arn:[\x21-\xff]+"), r"arn:[\u0021-\u00FF]+"),
-    Rules.ID: (_regex(r"[A-Za-z0-9_]+"), r"[\w]+"),
-    Rules.POLICY_VERSION: (_regex(r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"), r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"),
-    Rules.LATIN: (_regex(r"[\t\n\r\x20-\xff]*"), r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
-    Rules.TAG: (_tag, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"),
-    Rules.SESSION_NAME: (_regex(r"[A-Za-z0-9_+=,.@-]*"), r"[\w+=,.@-]*"),
-    Rules.ACCOUNT_ID: (_regex(r"[0-9]{12}"), r"\d{12}"),
-    Rules.POLICY_PATH: (_regex(r"/(?:[A-Za-z0-9.,+@=_-]+/)*"), r"((/[A-Za-z0-9\.,\+@=_-]+)*)/"),
-    Rules.DESCRIPTION: (_regex(r"[\t\n\r\x20-\x7e\xa1-\xff]*"), r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*"),
-    Rules.MARKER: (_regex(r"[\x20-\xff]+"), r"[\u0020-\u00FF]+"),
-    Rules.EXTERNAL_ID: (_regex(r"[A-Za-z0-9_+=,.@:/-]*"), r"[\w+=,.@:\/-]*"),
-    Rules.SERIAL_NUMBER: (_regex(r"[A-Za-z0-9_+=/:,.@-]*"), r"[\w+=/:,.@-]*"),
-    Rules.TOKEN_CODE: (_regex(r"[0-9]*"), r"[\d]*"),
-    Rules.SAML_NAME: (_regex(r"[A-Za-z0-9._-]+"), r"[\w._-]+"),
-    Rules.SERVICE_NAMESPACE: (_regex(r"[A-Za-z0-9_-]*"), r"[\w-]*"),
-    Rules.PRIVATE_KEY_ID: (_regex(r"[A-Z0-9]+"), r"[A-Z0-9]+"),
-    Rules.ACCOUNT_ALIAS: (_regex(r"[a-z0-9](?:[a-z0-9]|-(?!-)){1,61}[a-z0-9]"), r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +36,33 @@ class Member:
     rules: Rules | None
     presence: bool
     repeated: bool
-    secret: bool
+    quote: str
+    pattern: str
+    specified: str
     message: descriptor.Descriptor | None
     kept: bool = True
 
 
-_ASKED = "sekisho.api.authorize.v1"
-"""The package whose texts are only asked about: they reach no column of a database."""
+_QUOTED, _STARRED, _SILENT = " '{}'", " '***'", ""
+"""How a message shows the value that it refuses."""
+
+_SILENT_PACKAGE = "sekisho.api.iam.v1"
+"""IAM says where a value is wrong, but not the value, which STS does: so AWS answered in 2026, whatever the constraint."""
+
+_SPECIFIED = {
+    Rules.NAME: "It must contain only alphanumeric characters and/or the following: +=,.@_-",
+    Rules.PATH: "It must begin and end with / and contain only alphanumeric characters and/or / characters.",
+}
+"""What IAM says of a name or path with a wrong character, by itself, once nothing else is wrong."""
+
+_SPECIFIED_VALUE = "The specified value for "
 
 
 @cache
 def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
     """The members of a message type that have something to check."""
     members = []
+    silent = message.file.package == _SILENT_PACKAGE
     for field in message.fields:
         rules = annotations.rules(field)
         if rules is not None and rules.pattern and rules.pattern not in PATTERNS:
@@ -94,22 +75,33 @@ def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
                 rules,
                 field.has_presence,
                 field.is_repeated,
-                field.GetOptions().debug_redact,
+                _SILENT if silent else _STARRED if field.GetOptions().debug_redact else _QUOTED,
+                *_special(field, rules, silent=silent),
                 inner,
-                kept=message.file.package != _ASKED,
+                kept=message.file.package != ASKED,
             )
         )
     return tuple(m for m in members if m.rules is not None or m.message is not None)
 
 
+def _special(field: descriptor.FieldDescriptor, rules: Rules | None, *, silent: bool) -> tuple[str, str]:
+    """The constraint of a field that has a sentence of its own, and the sentence; two empty texts for the others."""
+    if rules is None or not silent:
+        return "", ""
+    pattern = Rules.PATH if field.name == "path" else rules.pattern  # managed policies' have a pattern of their own
+    return (_pattern(rules), f"{_SPECIFIED_VALUE}{{}} is invalid. {_SPECIFIED[pattern]}") if pattern in _SPECIFIED else ("", "")
+
+
 def check(request: Message) -> None:
     """Raise ValidationError with every violation (ten at most) that the request has, in AWS's wording."""
     refuse_unknown_fields(request)
-    found = []
-    for violation in _violations(request, ""):
-        found.append(violation)
-        if len(found) == _REPORTED:
-            break
+    if fine(request):
+        return
+    found = list(islice(_violations(request, ""), _REPORTED))
+    specified = [violation for violation in found if violation.startswith(_SPECIFIED_VALUE)]
+    if specified and len(specified) == len(found):
+        raise ValidationError(specified[0])
+    found = [violation for violation in found if violation not in specified]
     if found:
         plural = "error" if len(found) == 1 else "errors"
         raise ValidationError(f"{len(found)} validation {plural} detected: {'; '.join(found)}")
@@ -134,12 +126,12 @@ def _violations(message: Message, prefix: str) -> Iterator[str]:
             continue
         if member.rules is not None:
             broken = False
-            for violation in _broken(value, member.rules, where, secret=member.secret):
+            for shown, rule in _broken(value, member.rules):
                 broken = True
-                yield violation
+                yield member.specified.format(where) if rule == member.pattern else _sentence(member.quote, shown, where, rule)
             # PostgreSQL has no such character; where a pattern refuses it, it has been named already.
             if member.kept and not broken and _holds_nul(value):
-                yield _sentence("…", where, "not contain the character U+0000", secret=True)
+                yield _sentence(member.quote, "…", where, "not contain the character U+0000")
         if member.message is not None:
             for at, item in _items(value, where) if member.repeated else ((where, value),):
                 yield from _violations(item, at + ".")
@@ -156,21 +148,22 @@ def _items(values: Any, where: str) -> Iterator[tuple[str, Any]]:
         yield f"{where}.{index}.member", item
 
 
-def _broken(value: Any, rules: Rules, where: str, *, secret: bool) -> Iterator[str]:
-    """The constraints of one field that its value breaks."""
+def _broken(value: Any, rules: Rules) -> Iterator[tuple[str, str]]:
+    """The value as it could be quoted, and what it must be, for each constraint of a field that it breaks."""
     if isinstance(value, str):
-        yield from (_sentence(value, where, rule, secret=secret) for rule in _broken_text(value, rules))
+        yield from ((value, rule) for rule in _broken_text(value, rules))
     elif isinstance(value, bool | float):
         return
     elif isinstance(value, int):
-        yield from (_sentence(str(value), where, rule, secret=secret) for rule in _bounds(value, rules, "have value"))
+        yield from ((str(value), rule) for rule in _bounds(value, rules, "have value"))
     elif isinstance(value, bytes):
-        yield from (_sentence("…", where, rule, secret=True) for rule in _bounds(len(value), rules, "have length"))
+        yield from (("***", rule) for rule in _bounds(len(value), rules, "have length"))
     elif hasattr(value, "__len__"):
-        yield from (_sentence(f"{len(value)} items", where, rule, secret=secret) for rule in _bounds(len(value), rules, "have length"))
-        if rules.HasField("items"):
-            for at, item in _items(value, where):
-                yield from _broken(item, rules.items, at, secret=secret)
+        yield from ((f"{len(value)} items", rule) for rule in _bounds(len(value), rules, "have length"))
+        # AWS says once of a list of texts what each of them must be.
+        if rules.HasField("items") and any(True for item in value for _ in _broken(item, rules.items)):
+            shown = ", ".join(str(item)[:_SHOWN] for item in value[:_SHOWN])
+            yield f"[{shown}]", f"satisfy constraint: [{', '.join(f'Member must {rule}' for rule in _constraints(rules.items))}]"
 
 
 def _broken_text(value: str, rules: Rules) -> Iterator[str]:
@@ -180,9 +173,30 @@ def _broken_text(value: str, rules: Rules) -> Iterator[str]:
         yield rule
     # A text of the wrong length is not matched against anything: its size is not ours to choose.
     if not broken and rules.pattern and not PATTERNS[rules.pattern][0](value):
-        yield f"satisfy regular expression pattern: {PATTERNS[rules.pattern][1]}"
+        yield _pattern(rules)
     if not broken and getattr(rules, "in") and value not in getattr(rules, "in"):
-        yield f"satisfy enum value set: [{', '.join(getattr(rules, 'in'))}]"
+        yield _enumeration(rules)
+
+
+def _constraints(rules: Rules) -> Iterator[str]:
+    """All that an item of a list must be, in AWS's order."""
+    if rules.HasField("max"):
+        yield f"have length less than or equal to {rules.max}"
+    if rules.HasField("min"):
+        yield f"have length greater than or equal to {rules.min}"
+    if rules.pattern:
+        yield _pattern(rules)
+        yield "not be null"
+    if getattr(rules, "in"):
+        yield _enumeration(rules)
+
+
+def _pattern(rules: Rules) -> str:
+    return f"satisfy regular expression pattern: {PATTERNS[rules.pattern][1]}"
+
+
+def _enumeration(rules: Rules) -> str:
+    return f"satisfy enum value set: [{', '.join(getattr(rules, 'in'))}]"
 
 
 def _bounds(size: int, rules: Rules, measure: str) -> Iterator[str]:
@@ -192,6 +206,6 @@ def _bounds(size: int, rules: Rules, measure: str) -> Iterator[str]:
         yield f"{measure} less than or equal to {rules.max}"
 
 
-def _sentence(value: str, where: str, rule: str, *, secret: bool) -> str:
-    shown = "***" if secret else value if len(value) <= _SHOWN else value[:_SHOWN] + "…"
-    return f"Value '{shown}' at '{where}' failed to satisfy constraint: Member must {rule}"
+def _sentence(quote: str, value: str, where: str, rule: str) -> str:
+    quoted = quote.format(value if len(value) <= _SHOWN else value[:_SHOWN] + "…")
+    return f"Value{quoted} at '{where}' failed to satisfy constraint: Member must {rule}"

@@ -7,6 +7,7 @@ from sekisho.policy.explain import sentence, short, trace, what_would_allow
 from sekisho.policy.keys import Context, context
 from sekisho.policy.layers import Attached, Decision, Layer, Layers, Match, Outcome, Request
 from sekisho.policy.principals import Principal
+from sekisho.policy.standing import Standing, lacked, standing
 
 __all__ = [
     "Policy",
@@ -29,6 +30,9 @@ __all__ = [
     "Decision",
     "Outcome",
     "Match",
+    "standing",
+    "Standing",
+    "lacked",
     "sentence",
     "short",
     "trace",

@@ -4,13 +4,14 @@ Only for conditions that a request without such a value cannot meet: no negation
 Those that cannot be looked up can still be asked by their value alone (`conditions.Compiled.fits`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from sekisho.policy import conditions, operands, patterns
-from sekisho.policy.document import Condition
+from sekisho.policy import operands, patterns
 
 Kind = tuple[str, str, int]  # key; text, start, end or address; length of the start or end, mask of the address
-Anchor = tuple[tuple[Kind, str | int], ...]  # one for each listed value: the condition needs one of them
+Place = tuple[Kind, str | int]
+Anchor = tuple[Place, ...]  # one for each listed value: the condition needs one of them
+Maker = Callable[[str, str], Place | None]  # of a key and a listed value; None for a value that cannot be looked up so
 Reader = Callable[[str], str | int | None]  # what to look up for a value; None for a value that cannot be read
 
 _READERS: Mapping[str, Callable[[int], Reader]] = {
@@ -26,47 +27,33 @@ def reader(kind: Kind) -> Reader | None:
     return _READERS[name](size) if name in _READERS else None
 
 
-def anchors(condition: Condition, *, dynamic: bool) -> Iterator[Anchor]:
-    """The ways in which a condition can be looked up, any of which will do."""
-    form = _demanding(condition, dynamic=dynamic)
-    if form is None:
-        return
-    key = condition.key.lower()
-    for make in _MAKERS.get(form.name, ()):
-        places = [make(key, value) for value in condition.values]
+def anchors(key: str, values: Sequence[str], makers: Sequence[Maker]) -> Iterator[Anchor]:
+    """The ways in which a key can be looked up by the listed values, each by a maker that has a place for all of them."""
+    for make in makers if values else ():
+        places = [make(key, value) for value in values]
         found = tuple(place for place in places if place is not None)
-        if found and len(found) == len(places):
+        if len(found) == len(places):
             yield found
 
 
-def _demanding(condition: Condition, *, dynamic: bool) -> conditions.Form | None:
-    form = conditions.form(condition.operator)
-    if form is None or not form.is_plain or not condition.values or (dynamic and any("${" in value for value in condition.values)):
-        return None
-    return form
-
-
-def _text(key: str, value: str) -> tuple[Kind, str | int] | None:
+def text(key: str, value: str) -> Place | None:
+    """The whole text."""
     return (key, "text", 0), value
 
 
-def _start(key: str, value: str) -> tuple[Kind, str | int] | None:
+def start(key: str, value: str) -> Place | None:
+    """What stands before the first wildcard."""
     start = patterns.literal_prefix(patterns.tokens(value))
     return ((key, "start", len(start)), start) if start else None
 
 
-def _end(key: str, value: str) -> tuple[Kind, str | int] | None:
+def end(key: str, value: str) -> Place | None:
+    """What stands after the last wildcard."""
     end = value[max(value.rfind("*"), value.rfind("?")) + 1 :]
     return ((key, "end", len(end)), end) if end else None
 
 
-def _address(key: str, value: str) -> tuple[Kind, str | int] | None:
+def address(key: str, value: str) -> Place | None:
+    """The range of addresses."""
     network = operands.network(value)
     return ((key, "address", network[1]), network[0]) if network is not None else None
-
-
-_MAKERS: Mapping[str, tuple[Callable[[str, str], tuple[Kind, str | int] | None], ...]] = {
-    "StringEquals": (_text,),
-    "StringLike": (_start, _end),
-    "IpAddress": (_address,),
-}

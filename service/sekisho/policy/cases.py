@@ -6,14 +6,14 @@
      "scps": [[doc] for each level] | null, "rcps": [[doc] for each level] | null}
 
 null or nothing: none attached, so that the layer does not limit. Levels are root first. A value of the context may stand without its list.
-The request may also say what an ARN does not: "role_arn", "unique_id", "provider", "canonical". "expected", "notes" and their like are
-ignored.
+The request may also say what an ARN does not: "role_arn", "unique_id", "provider", "canonical"; the provider of a federated principal is
+its "principal" where nothing else is said. "expected", "notes" and their like are ignored.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from sekisho import arn
 from sekisho.errors import MalformedPolicyDocument, ValidationError
@@ -33,6 +33,14 @@ _LAYERS = frozenset(("identity_policies", "resource_policy", "permission_boundar
 _T = TypeVar("_T")
 
 
+class CaseError(ValidationError):
+    """A case that cannot be read: which part is wrong; `id` is the case's own, empty where it has none."""
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.id = name
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A case, ready for `decide`."""
@@ -43,29 +51,46 @@ class Case:
 
 
 def read(line: str) -> Case:
-    """Read a case from one line of JSON; ValidationError says which part is wrong."""
+    """Read a case from one line of JSON, or raise CaseError."""
     if len(line) > MAX_LINE:
-        raise ValidationError(f"a case has {len(line)} characters; at most {MAX_LINE} are allowed")
+        raise CaseError(f"a case has {len(line)} characters; at most {MAX_LINE} are allowed")
+    faults: list[str] = []  # told once the line is read to its end, and with it the case's id
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            faults.append("a case has a key twice in one object")
+        return members
+
+    def no_constant(literal: str) -> None:
+        faults.append(f"a case is not JSON: `{literal}` is no value")
+
     try:
-        value = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(line, object_pairs_hook=unique, parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
-        raise ValidationError(f"a case is not JSON: {error}") from None
+        raise CaseError(f"a case is not JSON: {error}") from None
+    if faults:
+        raise CaseError(faults[0], _id(value))
     return from_json(value)
 
 
 def from_json(value: object) -> Case:
     """The same from decoded JSON."""
+    name = _id(value)
     try:
-        name = value.get("id") if isinstance(value, dict) else None
-        return _case(value, name if isinstance(name, str) else "")
+        return _case(value, name)
     except (ValidationError, MalformedPolicyDocument) as error:
-        shown = name if isinstance(name, str) else "?"
-        raise ValidationError(f"case `{shown[:64]}`: {error.message}") from None
+        raise CaseError(f"case `{name[:64] or '?'}`: {error.message}", name) from None
 
 
 def to_json(case: Case, decision: Decision) -> dict[str, str]:
     """The answer to a case: {"id", "decision"}."""
     return {"id": case.id, "decision": decision.outcome.value}
+
+
+def _id(value: object) -> str:
+    name = value.get("id") if isinstance(value, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _case(value: object, name: str) -> Case:
@@ -98,7 +123,9 @@ def _request(members: dict[str, object]) -> Request:
         arn=named,
         account=account,
         role_arn=_optional(members, "role_arn") or known_role,
-        **{name: _optional(members, name) for name in _DETAILS[1:]},
+        unique_id=_optional(members, "unique_id"),
+        provider=_optional(members, "provider") or (named if kind == "federated" else ""),
+        canonical=_optional(members, "canonical"),
     )
     return Request(principal, _text(members, "action"), _text(members, "resource"), _optional(members, "resource_account") or None, built)
 
@@ -170,14 +197,3 @@ def _known(members: dict[str, object], known: frozenset[str], what: str) -> None
     for name in members:
         if name not in known:
             raise ValidationError(f"unknown member `{name[:64]}` of {what}")
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValidationError("a case has a key twice in one object")
-    return members
-
-
-def _no_constant(literal: str) -> NoReturn:
-    raise ValidationError(f"a case is not JSON: `{literal}` is no value")

@@ -23,19 +23,40 @@ Bucket = tuple[index.Side | None, index.Side | None, Weight | None]  # Deny, All
 MAX_ACTIONS = 1024  # remembered actions of one face of a program
 MAX_ACTION_LENGTH = 256  # longer ones are not remembered, and not decided
 MAX_LOOKUP = 2_000_000.0  # ns that finding the statements about an action may take, which happens once
-MAX_CACHED_CHARACTERS = 8 * 1024 * 1024  # of the texts of cached programs, each of which takes about 30 bytes once compiled
+MAX_CACHED_CHARACTERS = 8 * 1024 * 1024  # of the texts of cached programs; each takes about 30 bytes once compiled
 
 _K = TypeVar("_K")
 
 
 class Program:
-    """A compiled policy; immutable but for what it remembers. `indexed=False` asks every rule, in order, and remembers nothing."""
+    """A compiled policy; immutable but for what it remembers. `indexed=False` asks every rule, in order, and remembers nothing.
 
-    __slots__ = ("_buckets", "_exact", "_indexed", "_lookup", "_others", "_services", "identity", "policy", "resource", "rules")
+    `text` is the document as it was given and `hash` the SHA-256 of it in hex, both empty where there was no text. `keys` are all condition
+    keys that can have a say in what the policy says, in lower case, those of its variables among them; tags are spelled whole.
+    """
 
-    def __init__(self, policy: Policy, *, indexed: bool = True) -> None:
+    __slots__ = (
+        "_buckets",
+        "_exact",
+        "_indexed",
+        "_lookup",
+        "_others",
+        "_services",
+        "hash",
+        "identity",
+        "keys",
+        "policy",
+        "resource",
+        "rules",
+        "text",
+    )
+
+    def __init__(self, policy: Policy, *, indexed: bool = True, text: str = "") -> None:
         self.policy = policy
+        self.text = text
+        self.hash = _digest(text).hex() if text else ""
         self.rules = tuple(Rule(statement, dynamic=policy.version == document.VERSION) for statement in policy.statements)
+        self.keys = frozenset(key for rule in self.rules for key in rule.keys)
         self.identity: dict[str, Bucket] = {}
         self.resource: dict[str, Bucket] = {}
         self._buckets: dict[tuple[bool, tuple[int, ...]], Bucket] = {}
@@ -113,6 +134,10 @@ def compile_policy(policy: Policy, *, indexed: bool = True) -> Program:
     return Program(policy, indexed=indexed)
 
 
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
 _lock = threading.Lock()
 _programs: OrderedDict[bytes, tuple[int, Program]] = OrderedDict()
 _characters = 0
@@ -121,12 +146,12 @@ _characters = 0
 def compiled(text: str) -> Program:
     """The program of a document's text, cached by the hash of it; raises MalformedPolicyDocument."""
     global _characters
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    digest = _digest(text)
     with _lock:
         if digest in _programs:
             _programs.move_to_end(digest)
             return _programs[digest][1]
-    program = compile_policy(document.parse(text))
+    program = Program(document.parse(text), text=text)
     with _lock:
         if digest not in _programs:
             _programs[digest] = (len(text), program)

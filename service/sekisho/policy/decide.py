@@ -7,8 +7,8 @@
     role trust, KMS keys                         the resource policy must allow, in the same account too
 
 `None` is a layer that does not limit; an empty one lets nothing through. RCPs only ever deny: the full-access one beside them cannot be
-detached. Whatever layers are given apply, except that service-linked roles are exempt from SCPs and RCPs; that the management account is
-exempt is for the caller, who knows the organization, to say.
+detached. Whatever layers are given apply, but for those that a kind of principal is exempt from (`_EXEMPT`); that the management account
+and other accounts' principals are exempt is for the caller, who knows the organization, to say.
 
 Without a `resource_account` the ARN's own account counts, and where the ARN has none, the principal's.
 
@@ -17,6 +17,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 """
 
 from dataclasses import replace
+from typing import Any
 
 from sekisho.policy import budget, evaluate, keys, reasons, weights
 from sekisho.policy.budget import Budget, TooMuchWork
@@ -69,6 +70,14 @@ _TYPES = {
     "anonymous": "Anonymous",
 }
 
+_EXEMPT: dict[str, dict[str, Any]] = {  # kind of principal -> layers that do not apply to it, whatever is attached
+    "root": {"boundary": None},
+    # SCPs affect users, roles and root users of the organization's accounts, and no one else; RCPs affect whoever comes to its resources:
+    # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html, ..._rcps.html
+    **{kind: {"scps": None} for kind in OUTSIDERS},
+    "service-linked-role": {"scps": None, "rcps": None},
+}
+
 
 def decide(request: Request, layers: Layers) -> Decision:
     """Decide; never raises, and what cannot be decided is denied."""
@@ -98,8 +107,8 @@ def implied_context(request: Request) -> Values:
 def applying(request: Request, layers: Layers) -> Layers:
     """The layers as they apply to the kind of principal."""
     kind = request.principal.kind
-    if kind == "root" and layers.boundary is not None:
-        return replace(layers, boundary=None)
+    if kind in _EXEMPT and any(getattr(layers, layer) is not None for layer in _EXEMPT[kind]):
+        return replace(layers, **_EXEMPT[kind])
     if kind == "federated-user" and layers.session is None:
         # Without a session policy only a resource policy that names the session gives it anything:
         # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
@@ -111,7 +120,7 @@ def _decide(request: Request, layers: Layers) -> Decision:
     if request.action.lower() == "sts:getcalleridentity" and request.principal.kind != "anonymous":
         return Decision(ALLOWED, None)  # needs no permission and cannot be denied
     if len(request.resource) > MAX_RESOURCE or len(request.action) > MAX_ACTION_LENGTH or len(request.principal.arn) > MAX_RESOURCE:
-        _refuse(request)
+        refuse_excess(request)
     keys.size(request.context)  # which refuses what is too large
     layers = applying(request, layers)
     context = implied_context(request)
@@ -127,8 +136,8 @@ def _decide(request: Request, layers: Layers) -> Decision:
         return reasons.explicit(request, layers, context, denied.match, counted.for_reasons())
 
 
-def _refuse(request: Request) -> None:
-    """Say what is longer than anything may be."""
+def refuse_excess(request: Request) -> None:
+    """TooMuchWork or ValidationError for a request of which a part is longer than any may be."""
     for name, text, most in (
         ("resource", request.resource, MAX_RESOURCE),
         ("action", request.action, MAX_ACTION_LENGTH),
@@ -136,6 +145,7 @@ def _refuse(request: Request) -> None:
     ):
         if len(text) > most:
             raise TooMuchWork(f"the {name} has {len(text)} characters; at most {most} are allowed")
+    keys.size(request.context)
 
 
 def _count(layers: Layers) -> int:
@@ -202,8 +212,6 @@ def _allowed(request: Request, layers: Layers, grant: Rule | None, identity: Hit
 
 def _organization(request: Request, layers: Layers, context: Values, counted: Budget) -> bool:
     """Whether every level of SCPs allows; _Denied also where an RCP denies."""
-    if request.principal.kind == "service-linked-role":
-        return True
     for i, level in enumerate(layers.rcps or ()):
         for attached in level:
             _of_resource(Place(RCP, i, attached), request, context, counted, bounded=layers.boundary is not None)

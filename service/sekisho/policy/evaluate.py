@@ -41,7 +41,7 @@ def covering(side: Side, resource: str, context: Values) -> Iterator[Rule]:
     """The rules about the resource, each once, whatever their conditions, and those of which a missing variable keeps that open."""
     seen: set[int] = set()
     for covers, _, rule in _entries(side, resource, None):
-        about = covers is None or covers(resource, context) or (rule.guard is not None and not rule.guard(context))
+        about = covers is None or covers(resource, context) or rule.is_open(context)
         if about and rule.statement.index not in seen:
             seen.add(rule.statement.index)
             yield rule

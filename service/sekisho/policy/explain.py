@@ -7,15 +7,16 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sekisho.policy import conditions, keys, variables
+from sekisho.policy import conditions, keys, operators, variables
 from sekisho.policy.budget import MAX_EXPLAINED, Budget, TooMuchWork
 from sekisho.policy.decide import applying, implied_context
 from sekisho.policy.document import VERSION, Condition
 from sekisho.policy.keys import Values
 from sekisho.policy.layers import Decision, Layer, Layers, Match, Outcome, Place, Request, places
 from sekisho.policy.principals import ACCOUNT, DIRECT, LIMITED, NONE
-from sekisho.policy.reasons import lacking, nearly, withholding
+from sekisho.policy.reasons import lacking, nearly, unresolved, withholding
 from sekisho.policy.rules import Rule
+from sekisho.policy.variables import Variable
 
 MAX_STATEMENTS = 2000  # of one trace
 MAX_ADVICE = 16  # lines of what_would_allow
@@ -31,35 +32,6 @@ _NOUNS: Mapping[Layer, tuple[str, str]] = {  # after "because no", and after "wi
     Layer.SESSION: ("session policy", "a session policy"),
 }
 _GRANTS = {NONE: "none", ACCOUNT: "account", LIMITED: "limited", DIRECT: "direct"}
-
-_PHRASES: Mapping[str, tuple[str, str]] = {  # of an operator's row: how a condition is met, and how it is not
-    "StringEquals": ("=", "other than"),
-    "StringNotEquals": ("other than", "="),
-    "StringEqualsIgnoreCase": ("in any case =", "other than"),
-    "StringNotEqualsIgnoreCase": ("other than", "in any case ="),
-    "StringLike": ("like", "unlike"),
-    "StringNotLike": ("unlike", "like"),
-    "NumericEquals": ("=", "other than"),
-    "NumericNotEquals": ("other than", "="),
-    "NumericLessThan": ("<", ">="),
-    "NumericLessThanEquals": ("<=", ">"),
-    "NumericGreaterThan": (">", "<="),
-    "NumericGreaterThanEquals": (">=", "<"),
-    "DateEquals": ("at", "not at"),
-    "DateNotEquals": ("not at", "at"),
-    "DateLessThan": ("before", "not before"),
-    "DateLessThanEquals": ("not after", "after"),
-    "DateGreaterThan": ("after", "not after"),
-    "DateGreaterThanEquals": ("not before", "before"),
-    "Bool": ("=", "other than"),
-    "BinaryEquals": ("=", "other than"),
-    "IpAddress": ("in", "outside"),
-    "NotIpAddress": ("outside", "in"),
-    "ArnEquals": ("like", "unlike"),
-    "ArnNotEquals": ("unlike", "like"),
-    "ArnLike": ("like", "unlike"),
-    "ArnNotLike": ("unlike", "like"),
-}
 
 
 def sentence(request: Request, decision: Decision) -> str:
@@ -154,7 +126,7 @@ def _close(denier: Layer, request: Request, layers: Layers, context: Values) -> 
     try:
         for place in withholding(denier, request, layers, context, counted):
             for rule in nearly(place, request, context, counted):
-                yield f"needs {' and '.join(_unmet(rule, place, context))} ({_rule_name(rule, place)})"
+                yield f"needs {' and '.join(dict.fromkeys(_unmet(rule, place, request, context)))} ({_rule_name(rule, place)})"
     except TooMuchWork:
         return
 
@@ -175,19 +147,19 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
     action = rule.covers_action(request.action.lower())
     resource = rule.covers_resource(request.resource, context)
     principal, grant = _principal(rule, place, request, layers)
-    needed = () if rule.deny else rule.referred
-    unresolved = [keys.canonical(variable.key) for variable in needed if variables.resolve((variable,), context) is None]
+    nameless = [] if resource else unresolved(rule, request.resource, context)
+    nameless += [variable for made in rule.conditions if not made.test(context) for variable in _valueless(made, context)]
     dynamic = place.attached.program.policy.version == VERSION
-    traced = [_condition(condition, test, context, dynamic=dynamic) for condition, test in rule.tests]
+    traced = [_condition(condition, made.test, context, dynamic=dynamic) for _, condition, made in rule.tests]
     met = rule.test is None or rule.test(context)
     why = [
         *([] if action else ["the action is not covered"]),
         *([] if resource else ["the resource is not covered"]),
         *([] if principal else ["the principal is not named"]),
-        *(f"variable {name} has no single value" for name in unresolved),
+        *(f"variable {name} has no single value" for name in dict.fromkeys(keys.canonical(variable.key) for variable in nameless)),
         *(
             f"not {_phrase(condition, row['wanted'], met=True)}"
-            for (condition, _), row in zip(rule.tests, traced, strict=True)
+            for (_, condition, _), row in zip(rule.tests, traced, strict=True)
             if not row["met"]
         ),
     ]
@@ -202,7 +174,7 @@ def _statement(rule: Rule, place: Place, request: Request, layers: Layers, conte
         "principal": principal,
         **({"grant": grant} if grant else {}),
         "conditions": traced,
-        "missing_keys": list(dict.fromkeys(lacking(rule, context))),
+        "missing_keys": list(dict.fromkeys(lacking(rule, request.resource, context))),
         "why_not": why,
     }
 
@@ -232,35 +204,41 @@ def _condition(condition: Condition, test: conditions.Test, context: Values, *, 
 
 def _listed(condition: Condition, context: Values, *, dynamic: bool) -> list[str]:
     """The listed values, with the values of variables put in where they have some."""
-    form, values = conditions.form(condition.operator), condition.values[:MAX_VALUES]
-    if not dynamic or form is None or form.row is None or not form.row.variables:
+    form, values = operators.form(condition.operator), condition.values[:MAX_VALUES]
+    if not dynamic or form is None or not form.type.variables:
         return list(values)
     return [variables.join(variables.parse(value, variables=True, wildcards=False), context) or value for value in values]
 
 
-def _unmet(rule: Rule, place: Place, context: Values) -> Iterator[str]:
+def _unmet(rule: Rule, place: Place, request: Request, context: Values) -> Iterator[str]:
     dynamic = place.attached.program.policy.version == VERSION
-    for variable in rule.referred:
-        if variables.resolve((variable,), context) is None:
-            yield f"a single value of {keys.canonical(variable.key)}"
-    for condition, test in rule.tests:
-        if not test(context):
+    for variable in unresolved(rule, request.resource, context):
+        yield f"a single value of {keys.canonical(variable.key)}"
+    for _, condition, made in rule.tests:
+        if not made.test(context):
+            for variable in _valueless(made, context):
+                yield f"a single value of {keys.canonical(variable.key)}"
             yield _phrase(condition, _listed(condition, context, dynamic=dynamic), met=True)
+
+
+def _valueless(made: conditions.Compiled, context: Values) -> list[Variable]:
+    """The variables of a condition that have no value."""
+    return [variable for variable in made.referred if variables.resolve((variable,), context) is None]
 
 
 def _phrase(condition: Condition, values: list[str], *, met: bool) -> str:
     """A condition in words: how it is met, or how it is not."""
-    form, name = conditions.form(condition.operator), keys.canonical(condition.key)
+    form, name = operators.form(condition.operator), keys.canonical(condition.key)
     if form is None:
         return f"another operator than `{condition.operator}`, which does not exist"
-    if form.name == conditions.NULL:
+    if form.row is None:
         absent = any(value.lower() == "true" for value in condition.values) is met
         return f"no {name}" if absent else f"some {name}"
-    scope = {conditions.FOR_ALL: "every ", conditions.FOR_ANY: "some ", "": ""}[form.quantifier]
+    scope = {operators.FOR_ALL: "every ", operators.FOR_ANY: "some ", "": ""}[form.quantifier]
     if not met and scope:
-        scope = "some " if form.quantifier == conditions.FOR_ALL else "every "
+        scope = "some " if form.quantifier == operators.FOR_ALL else "every "
     listed = " or ".join(values) or "nothing"
-    return f"{scope}{name} {_PHRASES[form.name][0 if met else 1]} {listed}"
+    return f"{scope}{name} {form.row.met if met else form.row.unmet} {listed}"
 
 
 def _escape(match: Match, context: Values) -> str:

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from sekisho.policy import anchors, budget, conditions, variables, weights
 from sekisho.policy.budget import Weight
+from sekisho.policy.comparisons import Fits
 from sekisho.policy.document import Condition
 from sekisho.policy.patterns import ANY
 from sekisho.policy.rules import ResourceTest, Rule
@@ -77,8 +78,7 @@ def _readings(rules: Iterable[Rule]) -> Weight:
 def _asked(rules: Sequence[Rule]) -> Asked:
     asked: dict[str, list[Rule]] = {}
     for rule in rules:
-        wanted = [variable.key for variable in rule.referred if variable.default is None]
-        for key in dict.fromkeys([*wanted, *(condition.key.lower() for condition in rule.statement.conditions)]):
+        for key in dict.fromkeys(rule.keys):
             asked.setdefault(key, []).append(rule)
     return {key: tuple(asking) for key, asking in asked.items()}
 
@@ -191,7 +191,7 @@ def _scan(asked: Sequence[tuple[conditions.Compiled, Sequence[tuple[int, _Weighe
     return find
 
 
-def _anew(rule: Rule, at: int) -> conditions.Fits:
+def _anew(rule: Rule, at: int) -> Fits:
     """What one condition asks of a value, made again: ten thousand that do not lie side by side in memory take eight times as long."""
     fits = conditions.compiled(rule.statement.conditions[at], deny=rule.deny, dynamic=rule.dynamic).fits
     assert fits is not None
@@ -202,7 +202,7 @@ def _anchors(rule: Rule) -> tuple[anchors.Anchor, ...]:
     """The anchors of a rule, found when the first index asks."""
     if rule.anchors is None:
         rule.anchors = tuple(
-            anchor for condition in rule.statement.conditions for anchor in anchors.anchors(condition, dynamic=rule.dynamic)
+            anchor for condition in rule.statement.conditions for anchor in conditions.anchored(condition, dynamic=rule.dynamic)
         )
     return rule.anchors
 

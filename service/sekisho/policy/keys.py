@@ -76,6 +76,7 @@ GLOBAL: Mapping[str, Key] = {
         *_rows(Source.PRINCIPAL, Type.BOOL, "PrincipalIsAWSService"),
         *_rows(Source.SESSION, Type.STRING, "SourceIdentity FederatedProvider AssumedRoot Ec2InstanceSourceVpc"),
         *_rows(Source.SESSION, Type.IP_ADDRESS, "Ec2InstanceSourcePrivateIPv4"),
+        *_rows(Source.SESSION, Type.ARN, "ChatbotSourceArn SignInSessionArn"),
         *_rows(Source.SESSION, Type.DATE, "TokenIssueTime"),
         *_rows(Source.SESSION, Type.BOOL, "MultiFactorAuthPresent"),
         *_rows(Source.SESSION, Type.NUMERIC, "MultiFactorAuthAge"),
@@ -96,6 +97,12 @@ GLOBAL: Mapping[str, Key] = {
 
 _OWNED = (Source.PRINCIPAL, Source.SESSION)
 _OWNED_PREFIXES = ("aws:principal", "saml:")
+_OWNED_ACROSS_SERVICES = frozenset(
+    """
+    codebuild:buildarn codebuild:projectarn ec2:roledelivery ec2:sourceinstancearn glue:credentialissuingservice glue:roleassumedby
+    identitystore:userid lambda:sourcefunctionarn ssm:sourceinstancearn
+    """.split()  # noqa: SIM905  # as a list it takes eleven lines
+)
 
 
 class Size(NamedTuple):
@@ -213,10 +220,10 @@ def owned_by_principal(name: str) -> bool:
     """Whether only the principal's own records and session may say the value of a key.
 
     Beside the table: every `aws:Principal…`, what an identity provider asserted (`saml:…`, and keys under a host name such as
-    `accounts.google.com:sub`; names of services have no dot).
+    `accounts.google.com:sub`; names of services have no dot), and what a service says of a session that it made, to all other services.
     """
     key = find(name)
     if key is not None:
         return key.source in _OWNED
     lowered = name.lower()
-    return lowered.startswith(_OWNED_PREFIXES) or "." in lowered.partition(":")[0]
+    return lowered.startswith(_OWNED_PREFIXES) or lowered in _OWNED_ACROSS_SERVICES or "." in lowered.partition(":")[0]

@@ -125,12 +125,11 @@ class Place(NamedTuple):
 
 
 def places(request: Request, layers: Layers) -> Iterator[Place]:
-    """Every policy that applies, in the order in which the layers are asked."""
-    if request.principal.kind != "service-linked-role":
-        for layer, levels in ((RCP, layers.rcps), (SCP, layers.scps)):
-            for i, level in enumerate(levels or ()):
-                for attached in level:
-                    yield Place(layer, i, attached)
+    """Every policy of the layers that apply (`decide.applying`), in the order in which these are asked."""
+    for layer, levels in ((RCP, layers.rcps), (SCP, layers.scps)):
+        for i, level in enumerate(levels or ()):
+            for attached in level:
+                yield Place(layer, i, attached)
     if layers.resource is not None:
         yield Place(resource_layer(request), 0, layers.resource)
     for layer, group in ((IDENTITY, layers.identity), (BOUNDARY, layers.boundary), (SESSION, layers.session)):

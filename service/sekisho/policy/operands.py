@@ -21,8 +21,8 @@ MAX_LENGTH = 64  # of a number, date or address: longer ones are not parsed
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _EPOCH = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _DATE = re.compile(
-    r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
-    r"(Z|z|[+-][0-9]{2}:?[0-9]{2})?)?)?)?"
+    r"([0-9]{1,4})(?:-([0-9]{1,2}))?(?:-([0-9]{1,2}))?"
+    r"(?:(?:[Tt]| (?=[0-9]))(?:([0-9]{1,2})(?::([0-9]{1,2}))?(?::([0-9]{1,2})(?:\.([0-9]{1,9}))?)?)?([Zz]|[+-][0-9]{2}(?::?[0-5][0-9])?)?)?"
 )
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _IPV4 = 1 << 128
@@ -44,7 +44,9 @@ def number(text: str) -> Decimal | None:
 def date(text: str) -> Decimal | None:
     """Seconds since 1970 of an ISO 8601 date or of epoch seconds; UTC where there is no offset.
 
-    Four digits could be a year or seconds: they are neither, so that nobody is let in by the wrong reading.
+    As AWS reads them in policies, parts may be left out from the right, and leading zeros: `01T` is the beginning of the year 1, and `+23`
+    an offset of hours. Years have at most four digits, so that `20260101T00` is no date. Four digits could be a year or seconds: they are
+    neither, so that nobody is let in by the wrong reading.
     """
     if len(text) > MAX_LENGTH:
         return None
@@ -67,7 +69,7 @@ def date(text: str) -> Decimal | None:
 def _zone(offset: str | None) -> timezone:
     if offset is None or offset in "Zz":
         return UTC
-    shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
+    shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:].lstrip(":") or 0))
     return timezone(-shift if offset[0] == "-" else shift)
 
 

@@ -101,6 +101,14 @@ def locate(text: str) -> Positions:
     return Positions(values, keys, line_starts, repeated)
 
 
+def extent(text: str, path: Path) -> tuple[Position, Position]:
+    """Where the value at the path begins in a JSON text, and where it has ended."""
+    places = locate(text)
+    start = places.at(path)
+    _, end = json.JSONDecoder().raw_decode(text, start.offset)
+    return start, places.point(end)
+
+
 def show(path: Path) -> str:
     """`$.Statement[0].Condition["ForAnyValue:StringLike"]`: a name that is no plain word stands in brackets."""
     shown = "$"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sekisho import arn
-from sekisho.policy import conditions
+from sekisho.policy import operators
 from sekisho.policy.document import Condition, Statement
 
 NONE, ACCOUNT, LIMITED, DIRECT = range(4)
@@ -24,8 +24,6 @@ NONE, ACCOUNT, LIMITED, DIRECT = range(4)
 SESSIONS = frozenset(("assumed-role", "service-linked-role"))
 OUTSIDERS = frozenset(("service", "anonymous", "federated"))
 """Kinds that have no identity policies of their own: `federated` is an identity that only its provider vouches for."""
-
-_ARN_ROWS = frozenset(("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +132,14 @@ class Grantees:
 def by_principal_arn(conditions_: Iterable[Condition]) -> bool:
     """Whether a condition asks the principal to have a certain ARN."""
     for condition in conditions_:
-        form = conditions.form(condition.operator)
+        form = operators.form(condition.operator)
         if (
             condition.key.lower() == "aws:principalarn"
             and form is not None
-            and form.name in _ARN_ROWS
-            and not form.if_exists
-            and form.quantifier != conditions.FOR_ALL
+            and form.row is not None
+            and form.type in (operators.STRING, operators.ARN)
+            and not form.row.negated
+            and not form.missing
         ):
             return True
     return False

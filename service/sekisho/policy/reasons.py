@@ -5,8 +5,10 @@ They change no outcome, and are left out where finding them would take too long.
 
 from collections.abc import Iterator, Mapping
 
-from sekisho.policy import evaluate, keys, weights
+from sekisho.policy import evaluate, keys, variables, weights
 from sekisho.policy.budget import Budget, TooMuchWork
+from sekisho.policy.conditions import Compiled
+from sekisho.policy.document import Condition
 from sekisho.policy.keys import Values
 from sekisho.policy.layers import (
     BOUNDARY,
@@ -26,6 +28,7 @@ from sekisho.policy.layers import (
 )
 from sekisho.policy.principals import NONE
 from sekisho.policy.rules import Rule
+from sekisho.policy.variables import Variable
 
 _MAX_EXAMINED = 64  # rules of a policy that are asked whether they lack a certain key
 
@@ -41,9 +44,12 @@ def explicit(request: Request, layers: Layers, context: Values, first: Match, co
             if counted.strict:
                 counted.spend(weights.POLICY)
             for rule in denials(place, request, layers, context, counted):
-                counted.spend(rule.told)
+                if rule.places:
+                    counted.charge(rule.about, request.resource, context)
+                else:
+                    counted.spend(rule.told)
                 matched.append(Match(*place, rule.statement))
-                missing.update(dict.fromkeys(lacking(rule, context)))
+                missing.update(dict.fromkeys(lacking(rule, request.resource, context)))
     except TooMuchWork:
         matched = matched or [first]
     return Decision(EXPLICITLY_DENIED, first.layer, tuple(matched), tuple(missing))
@@ -82,7 +88,7 @@ def _add_wanted(
             names = known.get(rule)
             if names is None:
                 counted.charge(rule.about, request.resource, context)
-                lacked = lacking(rule, context) if _concerns(rule, place, request, context) else ()
+                lacked = lacking(rule, request.resource, context) if _concerns(rule, place, request, context) else ()
                 names = known[rule] = {}
                 for name in lacked:
                     names.setdefault(name.lower(), name)
@@ -93,7 +99,7 @@ def _add_wanted(
 
 def _concerns(rule: Rule, place: Place, request: Request, context: Values) -> bool:
     """Whether an Allow is about the resource, as far as its variables have values, and about the principal."""
-    about = rule.covers_resource(request.resource, context) or (rule.guard is not None and not rule.guard(context))
+    about = rule.covers_resource(request.resource, context) or rule.is_open(context)
     return about and (not place.of_resource or (rule.grantees is not None and rule.grantees.grant(request.principal) > NONE))
 
 
@@ -143,22 +149,40 @@ def _allows(place: Place, request: Request, context: Values, counted: Budget) ->
 
 
 def nearly(place: Place, request: Request, context: Values, counted: Budget) -> Iterator[Rule]:
-    """The Allows at one place that fail by their conditions alone."""
+    """The Allows at one place that fail by their conditions alone, or for want of a variable's value."""
     allow = place.bucket(request.action)[1]
     if allow is None:
         return
     counted.charge(allow[-1], request.resource, context)
     for rule in evaluate.covering(allow, request.resource, context):
         counted.charge(rule.about, request.resource, context)
-        if rule.test is not None and not rule.test(context) and _concerns(rule, place, request, context):
+        met = rule.covers_resource(request.resource, context) and (rule.test is None or rule.test(context))
+        if not met and _concerns(rule, place, request, context):
             yield rule
 
 
-def lacking(rule: Rule, context: Values) -> Iterator[str]:
+def lacking(rule: Rule, resource: str, context: Values) -> Iterator[str]:
     """The keys, in their documented spelling, that the request lacks and on which the rule's outcome hung."""
-    for variable in rule.referred:
-        if variable.default is None and variable.key not in context:
-            yield keys.canonical(variable.key)
-    for condition, test in rule.tests:
-        if condition.key.lower() not in context and test(context) is rule.deny:
+    if rule.places:
+        for variable in unresolved(rule, resource, context):
+            if variable.key not in context:
+                yield keys.canonical(variable.key)
+    for key, condition, made in rule.tests:
+        if made.referred:
+            if (absent := _absent(key, condition, made, context)) and made.test(context) is rule.deny:
+                yield from map(keys.canonical, absent)
+        elif key not in context and made.test(context) is rule.deny:
             yield keys.canonical(condition.key)
+
+
+def _absent(key: str, condition: Condition, made: Compiled, context: Values) -> list[str]:
+    """What a request lacks of the keys that a condition with variables asks for."""
+    absent = [variable.key for variable in made.referred if variable.default is None and variable.key not in context]
+    return absent if key in context else [*absent, condition.key]
+
+
+def unresolved(rule: Rule, resource: str, context: Values) -> list[Variable]:
+    """The variables without a value that decided whether the rule is about the resource."""
+    absent = [variable for variable in rule.places if variables.resolve((variable,), context) is None]
+    spared = rule.deny and rule.statement.not_resource  # the other way round: what names such a variable spares nothing
+    return absent if absent and rule.covers_resource(resource, context) is spared else []

@@ -3,7 +3,7 @@
 `covers_action` and `covers_resource` say alone what the indexes of a Program say together.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sekisho.policy import budget, conditions, patterns, variables, weights
@@ -22,6 +22,7 @@ class Rule:
 
     __slots__ = (
         "_about",
+        "_guard",
         "actions",
         "anchors",
         "conditions",
@@ -29,7 +30,7 @@ class Rule:
         "deny",
         "dynamic",
         "grantees",
-        "guard",
+        "places",
         "reach",
         "referred",
         "resources",
@@ -46,22 +47,23 @@ class Rule:
         self.deny = statement.effect == "Deny"
         self.dynamic = dynamic
         self.actions = tuple(_action(pattern) for pattern in statement.actions)
-        self.resources = tuple(variables.parse(text, variables=dynamic, wildcards=True) for text in statement.resources or ())
+        self.resources = tuple(_completed(variables.parse(text, variables=dynamic, wildcards=True)) for text in statement.resources or ())
         self.covers = tuple(_resource_test(parts) for parts in self.resources)
         made = [conditions.compiled(condition, deny=self.deny, dynamic=dynamic) for condition in statement.conditions]
         self.conditions = tuple(made)  # one for each of the statement's
-        self.tests: tuple[tuple[Condition, conditions.Test], ...] = tuple(
-            zip(statement.conditions, [condition.test for condition in made], strict=True)
+        written = statement.conditions
+        self.tests: tuple[tuple[str, Condition, conditions.Compiled], ...] = tuple(  # key in lower case; as written; made ready
+            zip([condition.key.lower() for condition in written], written, made, strict=True)
         )
-        self.referred = _referred(*self.resources, *(condition.referred for condition in made)) if dynamic else ()
-        # A Deny is not undone by a variable without a value: only what names it does not fit.
-        self.guard = None if self.deny else variables.guard(self.referred)
-        self.test = self._test_of(made)
+        self.places = _referred(*self.resources) if dynamic else ()  # the variables among the resources
+        self.referred = _referred(self.places, *(condition.referred for condition in made)) if dynamic else ()
+        self._guard = None if self.deny else variables.guard(self.places)
+        self.test = _all([condition.test for condition in made])
         self.grantees = Grantees(statement) if statement.principals is not None else None
         self.reach = tuple(weights.resource(parts) for parts in self.resources)  # what asking each of the resources weighs
         self.weight = budget.total(condition.weight for condition in made)  # ... and all of the conditions
-        if self.referred:
-            self.weight = budget.plus(self.weight, weights.TEST * (1 + len(self.referred)))
+        if self._guard is not None:
+            self.weight = budget.plus(self.weight, weights.TEST * (1 + len(self.places)))
         self.told = weights.TOLD + weights.LACKING * (len(made) + len(self.referred))  # ... to be among the reasons of a decision
         self._about: Weight | None = None
 
@@ -77,7 +79,18 @@ class Rule:
         for covers in self.covers:
             if covers(resource, context):
                 return not self.statement.not_resource
-        return self.statement.not_resource
+        # What a NotResource spares cannot be told without its variables: a Deny spares nothing, an Allow does not match.
+        return self.statement.not_resource and not self.is_open(context)
+
+    @property
+    def keys(self) -> Iterator[str]:
+        """The condition keys that the statement reads, in lower case; some more than once."""
+        yield from (key for key, _, _ in self.tests)
+        yield from (variable.key for variable in self.referred)
+
+    def is_open(self, context: Values) -> bool:
+        """Whether an Allow has a resource that names a variable without a value, so that more may be known with it."""
+        return self._guard is not None and not self._guard(context)
 
     @property
     def about(self) -> Weight:
@@ -88,10 +101,7 @@ class Rule:
 
     def beside(self, settled: int) -> conditions.Test | None:
         """The test of all conditions but one."""
-        return self._test_of([condition for i, condition in enumerate(self.conditions) if i != settled])
-
-    def _test_of(self, made: Iterable[conditions.Compiled]) -> conditions.Test | None:
-        return _all([*([self.guard] if self.guard else ()), *(condition.test for condition in made)])
+        return _all([condition.test for i, condition in enumerate(self.conditions) if i != settled])
 
 
 def _action(pattern: str) -> tuple[str | None, str | None, ActionTest]:
@@ -108,6 +118,21 @@ def _action(pattern: str) -> tuple[str | None, str | None, ActionTest]:
         return service, name, lambda given, rest: given == service and matches_name(rest)
     matches_service = patterns.matcher(patterns.tokens(before))
     return None, name, lambda given, rest: matches_service(given) and matches_name(rest)
+
+
+def _completed(parts: tuple[variables.Part, ...]) -> tuple[variables.Part, ...]:
+    """A resource pattern with a star for each field of an ARN that it lacks: `arn:aws:sqs` is `arn:aws:sqs:*:*:*`.
+
+    So AWS completes what identity-based policies say. A star at the very end is enough: it runs over all that follows.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+    """
+    if not parts or parts[-1] is ANY or not isinstance(parts[0], str) or not parts[0].startswith("arn:"):
+        return parts
+    lacking = 5 - sum(part.count(":") for part in parts if isinstance(part, str))
+    if lacking <= 0:
+        return parts
+    last = f"{parts[-1]}:" if isinstance(parts[-1], str) else ":"
+    return (*(parts[:-1] if isinstance(parts[-1], str) else parts), last, ANY, *(":", ANY) * (lacking - 1))
 
 
 def _resource_test(parts: tuple[variables.Part, ...]) -> ResourceTest:

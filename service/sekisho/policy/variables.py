@@ -4,9 +4,9 @@ Only documents of version 2012-10-17 have them, in Resource and NotResource and 
 literal text: a star in a tag is no wildcard.
 
 What names a variable without a value (no such key, no default, or a key with several values) fits nothing: no resource, and no value of
-the request, so that `StringNotEquals` holds. AWS's page says this of inverted operators and of resources; its note at the top says that the
-whole statement may be invalid. We take from both what allows less: an Allow with such a variable anywhere does not match at all, while a
-Deny loses only the values and resources that name it.
+the request, so that `StringNotEquals` holds, in an Allow as in a Deny ("Policy variables with no value" on AWS's page). Only what names the
+variable drops out: the other resources and values of the list still count. Of NotResource AWS says nothing, and what allows less is taken:
+the pattern spares nothing in a Deny, and an Allow that has one does not match.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """

@@ -47,7 +47,7 @@ _MASKED = 70  # an address within a range
 _FOUND = 30  # a value among a set of texts
 _DECODED = 1.5  # a character of base64
 
-READINGS = {"number": 1_800, "date": 9_000, "address": 9_000}  # a value that no cache knows; once a decision, whoever asks
+READINGS = {"numeric": 1_800, "date": 9_000, "ip": 9_000}  # a value that no cache knows; once a decision, whoever asks
 
 
 class Cost(NamedTuple):
@@ -76,7 +76,7 @@ def looked_up(listed: Listed) -> Cost:
     return Cost(_joined(listed), _FOUND, brought * _HASHED) if brought else _LOOKED_UP
 
 
-def looked_up_in_any_case(listed: Listed) -> Cost:
+def looked_up_lowered(listed: Listed) -> Cost:
     """The same in lower case."""
     return Cost(_joined(listed), _READ, _LOWERED + _brought(listed) * (_HASHED + _LOWERED))
 

@@ -76,17 +76,29 @@ class Touched:
                 self.ids.update(getattr(row, column) for column in type(row).touches)
 
 
-def insert(session: Session, row: db.Base) -> None:
-    """As `session.add`, for a row that the call does not come back to: it is inserted with the commit, after what the session flushes."""
+def add(session: Session, row: db.Base) -> None:
+    """Have a new row written: the one way to make one.
+
+    It is seen by whatever the session is asked for from here on. Where nobody asks, and nothing else has changed, it goes past the unit of
+    work, which costs several times what the database does.
+    """
     touched: Touched = session.info[_TOUCHED]
     touched.ids.update(getattr(row, column) for column in type(row).touches or ())
-    db.at_commit(session, lambda script: prepared.insert(script, row))
+    if db.WAITING not in session.info:
+        session.info[db.WAITING] = []
+        db.at_commit(session, lambda script: _write_waiting(session, script))
+    session.info[db.WAITING].append(row)
+
+
+def _write_waiting(session: Session, script: db.Script) -> None:
+    for row in session.info.pop(db.WAITING, ()):
+        prepared.insert(script, row)
 
 
 def is_changed(session: Session) -> bool:
     """Whether the session's call has changed anything, flushed or not."""
     touched = session.info.get(_TOUCHED)
-    return touched is not None and bool(touched.ids or session.new or session.dirty or session.deleted)
+    return touched is not None and bool(touched.ids or session.info.get(db.WAITING) or session.new or session.dirty or session.deleted)
 
 
 @event.listens_for(db.Transaction, "before_flush")
@@ -155,6 +167,13 @@ def at(session: Session, number: int) -> Point | None:
         return ORIGIN
     row = session.execute(select(Revision.number, Revision.nonce).where(Revision.number == number)).one_or_none()
     return Point(*row) if row is not None else None
+
+
+def points_after(session: Session, number: int, newest: int, most: int) -> Sequence[Point]:
+    """The revisions above a number, up to the newest: in their order, the last ones if there are more than `most`."""
+    query = select(Revision.number, Revision.nonce).where(Revision.number > number, Revision.number <= newest)
+    found = session.execute(query.order_by(Revision.number.desc()).limit(most)).all()
+    return [Point(*row) for row in reversed(found)]
 
 
 def touched_after(session: Session, number: int) -> Sequence[str]:

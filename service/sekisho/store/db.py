@@ -8,9 +8,10 @@ and then BEGIN IMMEDIATE, because SQLite's own lock starves writers of other pro
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -31,6 +32,9 @@ DEFAULT_TIMEOUT = 30.0
 
 FIRST = "first"
 """Where `session.info` has the first row of the query that a transaction began with."""
+
+WAITING = "waiting"
+"""Where `session.info` has the new rows that the session does not know yet."""
 
 Row = tuple[Any, ...]
 
@@ -79,7 +83,22 @@ class Base(DeclarativeBase):
 
 
 class Transaction(Session):
-    """One transaction of ours, of rows."""
+    """One transaction of ours, of rows.
+
+    New rows wait in `info[WAITING]` (`changes.add`) until the session is flushed: because it is asked for rows, or has something else to
+    write. Then they are rows of the session like all others. Those that still wait at the end are written with the commit.
+    """
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        """Write what has changed. New rows go in their order, kind by kind, since those of a later kind may refer to those of an earlier
+        one; after rows that are deleted, whose names they may have, but before changes, which may refer to them.
+        """
+        if self.deleted and not self.dirty:
+            super().flush()
+        for _, rows in groupby(self.info.pop(WAITING, ()), type):
+            self.add_all(rows)
+            super().flush()
+        super().flush(objects)
 
 
 class CommitUnknown(Internal):
@@ -231,7 +250,10 @@ def at_commit(session: Session, step: Step) -> None:
 
 
 def _commit(session: Session, deadline: float) -> None:
-    session.flush()
+    if session.dirty:
+        session.flush()
+    else:
+        Session.flush(session)  # not the rows that wait: nothing refers to them but each other, and they need no unit of work
     remaining(deadline)
     script = Script(session.connection())
     steps: list[Step] = session.info.pop(_STEPS, [])

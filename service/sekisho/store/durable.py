@@ -3,11 +3,27 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 
 def write_file(path: Path, content: bytes, *, mode: int) -> None:
     """Replace a file at once; after a crash it is either the old one or the new one, never a part."""
+    _place(path, content, mode, lambda draft: draft.replace(path))
+
+
+def create_file(path: Path, content: bytes, *, mode: int) -> None:
+    """Write a file unless there is one, which then stays as it is; of several processes that try at once, one does."""
+
+    def link(draft: Path) -> None:
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+
+    _place(path, content, mode, link)
+
+
+def _place(path: Path, content: bytes, mode: int, move: Callable[[Path], object]) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -15,7 +31,7 @@ def write_file(path: Path, content: bytes, *, mode: int) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        move(Path(name))
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()

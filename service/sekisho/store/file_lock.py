@@ -1,4 +1,4 @@
-"""A lock between processes: a file beside the database, taken with flock, fair and with a deadline."""
+"""A lock between processes: a file beside what it guards, taken with flock, fair and with a deadline."""
 
 import fcntl
 import os
@@ -12,14 +12,14 @@ from sekisho.errors import RequestTimeout, ServiceUnavailable
 
 
 class FileLock:
-    """One writer at a time over all processes that name the same file.
+    """One writer at a time over all processes that name the same file; `of` says in errors what it guards.
 
     The kernel queues those who wait for a flock, so nobody starves. A thread that blocks in flock cannot be woken at a deadline;
     therefore, when the lock is not free at once, a helper thread waits in its place and gives the lock back if it comes too late.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, of: str = "the database") -> None:
+        self.path, self._of = path, of
         self._mine = threading.Lock()
 
     @contextmanager
@@ -40,7 +40,7 @@ class FileLock:
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise ServiceUnavailable(f"The lock file of the database cannot be opened: {error.strerror}. Nothing was written.") from error
+            raise ServiceUnavailable(f"The lock file of {self._of} cannot be opened: {error.strerror}. Nothing was written.") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

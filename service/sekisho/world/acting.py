@@ -1,6 +1,4 @@
-"""How records compose into a caller: `acting` puts a subject's records together: the principal as policies see it, the condition keys
-that it owns, and the layers that its own account puts on it.
-"""
+"""A subject with its records: the principal as policies see it, the condition keys that it owns, the layers that its account puts on it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from sekisho.world.records import AccountRecord, GroupRecord, PolicyRecord, Prin
 ALLOW_ALL = policy.Attached(
     program=policy.compiled('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'), name="root"
 )
-"""What a root user may do before any organization's policy is asked."""
+"""The identity policy that every root user has: only an organization's policies limit it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +19,13 @@ class Acting:
     """A subject with all that decides about it, but for the request and the resource."""
 
     subject: Subject
-    record: PrincipalRecord | AccountRecord
     principal: policy.Principal
     keys: Mapping[str, str | tuple[str, ...]]
     identity: tuple[policy.Attached, ...]
-    boundary: tuple[policy.Attached, ...] | None
-    session: tuple[policy.Attached, ...] | None
+    boundary: tuple[policy.Attached, ...] | None = None
+    session: tuple[policy.Attached, ...] | None = None
+    scps: tuple[tuple[policy.Attached, ...], ...] | None = None
+    """By level, the root of the organization first; None outside any organization."""
 
     @property
     def arn(self) -> str:
@@ -38,10 +37,6 @@ class Acting:
         """`aws:userid`: the unique id, for a role session with the session's name behind a colon."""
         return str(self.keys["aws:userid"])
 
-    def layers(self, resource: policy.Attached | None = None) -> policy.Layers:
-        """The layers of a decision about this subject."""
-        return policy.Layers(identity=self.identity, resource=resource, boundary=self.boundary, session=self.session)
-
 
 class UnknownPrincipal(NotFound):
     """The principal of a credential is gone; the edge says it as AWS does."""
@@ -52,7 +47,7 @@ class InactiveAccount(UnknownPrincipal):
 
     @property
     def code(self) -> str:
-        """To who asks about the principal it is as if it were gone."""
+        """That of UnknownPrincipal: nobody who asks about the principal learns more than that it is gone."""
         return UnknownPrincipal.__name__
 
 
@@ -72,7 +67,6 @@ def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
         raise UnknownPrincipal("The principal of the credentials does not exist.")
     return Acting(
         subject=subject,
-        record=record,
         principal=_principal(subject, record),
         keys=_keys(subject, record, now),
         identity=_identity(record, session, lookup),

@@ -1,10 +1,13 @@
-"""Pure records of the world, by immutable id: what the caches hold, and the subjects that credentials name. Nothing here loads one."""
+"""Pure records of the world, by immutable id, which the caches hold, and the subjects that credentials name. Nothing here loads one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sekisho import policy
+
+AWS = "aws"
+"""The account that the AWS-managed policies belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class PrincipalRecord:
 
 @dataclass(frozen=True, slots=True)
 class GroupRecord:
-    """What a group gives to its members."""
+    """The policies that a group gives to its members."""
 
     id: str
     inline: tuple[policy.Attached, ...] = ()
@@ -64,7 +67,7 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class EntityRecord:
-    """What has a name, as our own operations see it: by `arn`, `tags` and `boundary_arn` they are permitted or not.
+    """A thing with a name, as our own operations see it: by `arn`, `tags` and `boundary_arn` they are permitted or not.
 
     `tags` are in the order of their keys. `boundary_arn` and `password_last_used_at` are of users and roles.
     """
@@ -86,7 +89,7 @@ Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecor
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """What a temporary credential says of its session; `policies` and `policy_ids` are its session policies, `None` when it has none."""
+    """The session of a temporary credential, as that says it; `policies` and `policy_ids` are its session policies."""
 
     kind: str  # "assumed-role", "session-token" or "federation"
     name: str = ""
@@ -104,7 +107,7 @@ class SessionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who acts: a principal by its unique id, in a session or not."""
+    """A principal that acts, by its unique id, in a session or not."""
 
     id: str
     account_id: str

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from sekisho.edges.grpc import arrivals
+from sekisho.edges.lanes import Lane
 
 METHOD = "/test.Echo/Say"
 CALLS = 6
@@ -19,8 +20,8 @@ THREADS = 2
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     """An echo on two threads, impatient with callers."""
-    lane = ThreadPoolExecutor(THREADS)
-    pool = arrivals.Arrivals(lane, patience=1.0)
+    lane = Lane("test", threads=THREADS, waiting=1000)
+    pool = arrivals.Arrivals(lane, lambda metadata: "", patience=1.0)
 
     def say(body: bytes, context: grpc.ServicerContext) -> bytes:
         if body == b"fail":

@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.calls import authenticate, workloads
+from sekisho.calls import proofs, workloads
 from sekisho.calls.call import Call, Peer
-from sekisho.calls.workloads import Workloads
 from sekisho.client import TLS, Client, Credentials, Unauthenticated, Unavailable
 from sekisho.edges.grpc.handlers import peer
+from sekisho.edges.grpc.server import Server
 from sekisho.errors import InvalidArgument
-from sekisho.node.run import Options, prepare
-from sekisho.node.worker import Listen, Server
-from sekisho.sigv4 import ExpiredToken, MissingAuthenticationToken
+from sekisho.node.certificates import Certificates
+from sekisho.node.options import Options
+from sekisho.node.prepare import prepare
+from sekisho.node.roles import GRPC, ROLES
+from sekisho.sigv4 import ExpiredToken
 from tests.certificates import NOW, Authority
 from tests.cli.command import environment
 from tests.harness import BY_NAME, House, house
@@ -58,19 +60,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         made.call("PutRolePolicy", role_name="order-service", policy_name="p", policy_document=allow("authorize:Authorize"))
         lines = {ORDERS: "role/shop/order-service", ALICE: "user/alice", GONE: "user/gone"}
         text = "\n".join(f"{name}: arn:aws:iam::{made.account_id}:{principal}" for name, principal in lines.items())
-        own = authority.server()
-        listen = Listen(
-            grpc="127.0.0.1:0",
-            http="",
-            url="",
-            data_dir=folder,
-            audience="sekisho",
-            certificate=own.certificate,
-            key=own.key,
-            client_ca=authority.certificate,
-            workloads=workloads.parse(text),
-        )
-        with Server(made.node, listen, grace=1.0) as server:
+        (folder / "ca.pem").write_bytes(authority.certificate)
+        credentials = Certificates(*authority.server().write(folder, "own"), folder / "ca.pem").over_grpc()
+        lanes, known = ROLES["all"].lanes(GRPC), workloads.parse(text)
+        with Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0) as server:
             yield Served(made, authority, folder / "clients", f"127.0.0.1:{server.port}", alice)
 
 
@@ -131,16 +124,13 @@ def test_a_principal_that_is_gone(served: Served) -> None:
 def test_a_session_of_a_certificate_ends_with_it_and_can_be_ended_before(served: Served) -> None:
     found = workloads.parse(f"{ORDERS}: arn:aws:iam::{served.house.account_id}:role/shop/order-service")
     workload = found.of(served.authority.client(ORDERS).certificate)
-    call = Call(node=served.house.node, operation=BY_NAME["Authorize"], request_id="r", now=NOW, deadline=0.0, peer=Peer(workload=workload))
-
-    def unsigned() -> authenticate.Proof:
-        raise MissingAuthenticationToken
-
-    who = authenticate.subject(call, unsigned)
+    call = Call(node=served.house.node, operation=BY_NAME["Authorize"], request_id="r", now=NOW, deadline=0.0)
+    proof = proofs.Certified(proofs.Certificate(workload), proofs.CallSignature((), "", b"", ""))
+    who = proof.prove(call)
     assert served.house.node.world.acting(who, NOW)[0].keys["aws:tokenissuetime"] == NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
     for moment in (NOW - timedelta(seconds=1), NOW + timedelta(hours=1, seconds=1)):
         with pytest.raises(ExpiredToken):
-            authenticate.subject(replace(call, now=moment), unsigned)
+            proof.prove(replace(call, now=moment))
 
 
 @pytest.mark.parametrize(
@@ -168,8 +158,8 @@ def test_plaintext_is_not_called_secure_nor_ipv4_ipv6() -> None:
         def auth_context(self) -> dict[str, list[bytes]]:
             return {"transport_security_type": [self._kind]}
 
-    assert peer(Context(b"insecure"), (), Workloads()) == Peer("127.0.0.1", "", False)
-    assert peer(Context(b"ssl"), (), Workloads()) == Peer("127.0.0.1", "", True)
+    assert peer(Context(b"insecure"), ()) == Peer("127.0.0.1", "", False)
+    assert peer(Context(b"ssl"), ()) == Peer("127.0.0.1", "", True)
 
 
 def test_the_command_line_serves_it(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from sekisho import world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
-from sekisho.world import Acting
 from tests.harness import House
 from tests.services.authorize.conftest import Ask
 from tests.services.conftest import Refused
@@ -27,6 +26,7 @@ def entry(key: str, *values: str, multivalued: bool = False) -> dict[str, Any]:
         "aws:PrincipalArn", "aws:PrincipalTag/team", "AWS:principaltag/Team", "aws:PrincipalAccount", "aws:userid", "aws:username",
         "aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "aws:TokenIssueTime", "aws:SourceIdentity", "aws:FederatedProvider",
         "aws:PrincipalOrgID", "aws:PrincipalIsAWSService", "aws:CurrentTime", "aws:EpochTime", "aws:ResourceAccount",
+        "aws:ResourceOrgID", "aws:ResourceOrgPaths", "aws:ChatbotSourceArn", "ec2:SourceInstanceArn", "lambda:SourceFunctionArn",
     ],
 )  # fmt: skip
 def test_what_the_principal_or_the_server_knows_cannot_be_given(refused: Refused, key: str) -> None:
@@ -201,15 +201,15 @@ def test_a_thousand_questions_have_one_revision_and_a_thousand_and_one_are_too_m
 def test_a_batch_is_of_one_revision_although_the_world_moves_meanwhile(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.user("ann", allow("orders:Ship"))
     moved: list[Any] = []
-    composed = world.acting
+    composed = world.question
 
-    def moving(*arguments: Any) -> Acting:
-        made = composed(*arguments)
-        if not moved:
+    def moving(subject: Any, asked: world.Asked, *others: Any) -> world.Question:
+        made = composed(subject, asked, *others)
+        if asked.action == "orders:Ship" and not moved:
             moved.append(house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0"))
         return made
 
-    monkeypatch.setattr("sekisho.services.authorize.decisions.acting", moving)
+    monkeypatch.setattr(world, "question", moving)
     ann = f"arn:aws:iam::{house.account_id}:user/ann"
     items = house.call("AuthorizeBatch", requests=[{"action": "orders:Ship", "resource": "*", "principal_arn": ann}] * 2).items
     assert moved

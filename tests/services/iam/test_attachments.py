@@ -60,7 +60,7 @@ def test_both_must_exist(house: House, refused: Refused, kind: str) -> None:
 
 
 def test_what_is_no_arn(refused: Refused, kind: str) -> None:
-    said = ("ValidationError", "ARN longpolicynamebutnoarn is not valid.")
+    said = ("ValidationError", "Invalid ARN:  Could not be parsed!")
     assert refused(f"Attach{kind}Policy", policy_arn="longpolicynamebutnoarn", **own(kind)) == said
     assert refused(f"Detach{kind}Policy", policy_arn="longpolicynamebutnoarn", **own(kind)) == said
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from sekisho.store.tables import AuditRecord
+from sekisho.store.tables import AuditRecord, MfaDevice
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow
@@ -22,7 +22,7 @@ def ann(house: House) -> None:
 
 
 def missing(serial: str) -> tuple[str, str]:
-    return ("NoSuchEntity", f"VirtualMFADevice with serial number {serial} doesn't exist.")
+    return ("NoSuchEntity", f"MFA Device with serial number {serial} does not exist.")
 
 
 def test_a_new_device_shows_its_seed_once(house: House) -> None:
@@ -137,11 +137,39 @@ def test_lists(house: House) -> None:
     assert (len(page.virtual_mfa_devices), page.is_truncated, names(marker=page.marker)) == (2, True, ["C"])
 
 
+def test_a_name_is_unique_with_its_path(house: House, refused: Refused) -> None:
+    """Source: AWS's own sentence, "MFADevice entity at the same path and name already exists." (issue 9)."""
+    made = {path: house.call("CreateVirtualMFADevice", virtual_mfa_device_name="d", path=path) for path in ("/", "/x/", "/x/y/")}
+    serials = [one.virtual_mfa_device.serial_number for one in made.values()]
+    assert serials == [f"arn:aws:iam::{house.account_id}:mfa/{name}" for name in ("d", "x/d", "x/y/d")]
+    for path in made:
+        said = ("EntityAlreadyExists", "MFA device already exists.")
+        assert refused("CreateVirtualMFADevice", virtual_mfa_device_name="D", path=path) == said
+    house.call("DeleteVirtualMFADevice", serial_number=serials[1])
+    assert refused("GetMFADevice", serial_number=serials[1]) == missing(serials[1])
+    left = [device.serial_number for device in house.call("ListVirtualMFADevices").virtual_mfa_devices]
+    assert left == [serials[0], serials[2]]
+    assert house.call("GetMFADevice", serial_number=serials[2]).serial_number == serials[2]
+    for wrong in (f"arn:aws:iam::{house.account_id}:mfa/y/d", f"arn:aws:iam::{house.account_id}:mfa//d"):
+        assert refused("GetMFADevice", serial_number=wrong) == missing(wrong)
+
+
+def test_a_device_of_an_older_release_is_found_by_its_path(house: House, refused: Refused) -> None:
+    """Such a release kept the name alone as the key."""
+    made = house.call("CreateVirtualMFADevice", virtual_mfa_device_name="old", path="/x/").virtual_mfa_device
+    with house.node.database.write((house.account_id,)) as session:
+        row = session.query(MfaDevice).where(MfaDevice.account_id == house.account_id).one()
+        assert (row.name, row.name_key, row.path) == ("old", "x/old", "/x/")
+        row.name_key = "old"
+    assert house.call("GetMFADevice", serial_number=made.serial_number).serial_number == made.serial_number
+    house.call("DeleteVirtualMFADevice", serial_number=made.serial_number)
+
+
 def test_names(house: House, refused: Refused) -> None:
     phone(house, "Phone")
     assert refused("CreateVirtualMFADevice", virtual_mfa_device_name="phone") == (
         "EntityAlreadyExists",
-        "MFADevice entity at the same path and name already exists.",
+        "MFA device already exists.",
     )
     assert refused("CreateVirtualMFADevice", virtual_mfa_device_name="p" * 227) == (
         "InvalidInput",

@@ -50,7 +50,6 @@ def test_an_arn_is_exact(house: House, refused: Refused, wrong: str) -> None:
 @pytest.mark.parametrize(
     "named",
     [
-        "longpolicynamebutnoarn",
         "arn:aws:iam::111122223333:user/alice",
         "arn:aws:iam::111122223333:policy/",
         "arn:aws:iam:us-east-1:111122223333:policy/p",
@@ -60,6 +59,13 @@ def test_an_arn_is_exact(house: House, refused: Refused, wrong: str) -> None:
 )
 def test_what_is_no_arn_of_a_policy(refused: Refused, named: str) -> None:
     assert refused("GetPolicy", policy_arn=named) == ("ValidationError", f"ARN {named} is not valid.")
+
+
+@pytest.mark.parametrize("name", ["GetPolicy", "DeletePolicy", "ListPolicyVersions", "ListEntitiesForPolicy", "ListPolicyTags"])
+@pytest.mark.parametrize("named", ["longpolicynamebutnoarn", "arn:aws:iam:111122223333:policy/p", "arn:aws:iam::111122223333:"])
+def test_a_malformed_policy_arn_could_not_be_parsed(refused: Refused, name: str, named: str) -> None:
+    """With two blanks. Source: what AWS says to GetPolicy, as its own resource handlers quote it; issue 9."""
+    assert refused(name, policy_arn=named) == ("ValidationError", "Invalid ARN:  Could not be parsed!")
 
 
 @pytest.mark.parametrize("name", ["GetPolicy", "DeletePolicy", "ListPolicyVersions", "ListEntitiesForPolicy", "ListPolicyTags"])

@@ -101,8 +101,36 @@ def test_an_update_leaves_what_it_does_not_name(house: House) -> None:
     house.call("UpdateRole", role_name="r", description="two")
     seen = house.call("GetRole", role_name="r").role
     assert (seen.description, seen.max_session_duration) == ("two", 43200)
+
+
+def test_an_empty_description_is_kept(house: House) -> None:
+    """Another thing than none. Source: an answer of AWS, recorded (issue 9)."""
+
+    def seen() -> tuple[bool, str]:
+        shown = house.call("GetRole", role_name="r").role
+        return shown.HasField("description"), shown.description
+
+    house.call("CreateRole", role_name="none", assume_role_policy_document=TRUST_EC2)
+    assert not house.call("GetRole", role_name="none").role.HasField("description")
+    house.call("CreateRole", role_name="r", assume_role_policy_document=TRUST_EC2, description="")
+    assert seen() == (True, "")
+    house.call("UpdateRole", role_name="r", description="one")
     house.call("UpdateRole", role_name="r", description="")
-    assert not house.call("GetRole", role_name="r").role.HasField("description")
+    assert seen() == (True, "")
+    answer = house.call("UpdateRoleDescription", role_name="r", description="").role
+    assert (answer.HasField("description"), answer.description, seen()) == (True, "", (True, ""))
+    (listed,) = [role for role in house.call("ListRoles").roles if role.role_name == "r"]
+    assert listed.HasField("description")
+
+
+def test_a_trust_policy_that_is_no_json_has_its_own_sentence(house: House, refused: Refused) -> None:
+    """Other policies have "Syntax errors in policy.". Source: an answer of AWS to UpdateAssumeRolePolicy, recorded on 2026-02-11."""
+    said = ("MalformedPolicyDocument", "This policy contains invalid Json")
+    house.call("CreateRole", role_name="r", assume_role_policy_document=TRUST_EC2)
+    for text in ("not json", '{"Version": "2012-10-17", "Statement": [', "{"):
+        assert refused("CreateRole", role_name="x", assume_role_policy_document=text) == said
+        assert refused("UpdateAssumeRolePolicy", role_name="r", policy_document=text) == said
+    assert refused("CreateRole", role_name="x", assume_role_policy_document="[]")[1] != said[1]
 
 
 def test_the_description_alone(house: House) -> None:

@@ -50,7 +50,7 @@ def test_a_certificate_is_kept_and_its_key_is_not_shown(house: House) -> None:
     assert [(tag.key, tag.value) for tag in made.tags] == [("k", "v")]
     got = house.call("GetServerCertificate", server_certificate_name="web").server_certificate
     assert got.server_certificate_metadata == shown
-    assert (got.certificate_body, got.certificate_chain) == (pki.made("root/middle/s").certificate, chain)
+    assert (got.certificate_body, got.certificate_chain) == (pki.made("root/middle/s").certificate.rstrip("\n"), chain.rstrip("\n"))
     assert [(tag.key, tag.value) for tag in got.tags] == [("k", "v")]
     assert list(house.call("ListServerCertificates").server_certificate_metadata_list) == [shown]
     with house.node.database.read() as session:
@@ -63,6 +63,17 @@ def test_a_certificate_is_kept_and_its_key_is_not_shown(house: House) -> None:
     assert house.node.ring.unseal(key_ring.CERTIFICATES, row.private_key, place).decode() == pki.made("root/middle/s").private_key
     assert "PRIVATE KEY" not in record.request
     assert REDACTED in record.request
+
+
+def test_texts_lose_the_line_ends_at_their_end(house: House) -> None:
+    """Else Terraform plans to make the certificate anew each time. Source: what its provider expects (issue 9)."""
+    certificate = pki.made("root").certificate
+    assert certificate.endswith("-----END CERTIFICATE-----\n")
+    for number, end in enumerate(("", "\n", "\r\n", "\n\n")):
+        fields = body("root") | {"server_certificate_name": f"c{number}", "certificate_body": certificate.rstrip("\n") + end}
+        house.call("UploadServerCertificate", **fields)
+        got = house.call("GetServerCertificate", server_certificate_name=f"c{number}").server_certificate
+        assert got.certificate_body == certificate.rstrip("\n")
 
 
 def test_without_a_chain_none_is_shown(house: House) -> None:

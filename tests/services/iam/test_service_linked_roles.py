@@ -1,16 +1,26 @@
 """Service-linked roles, over the whole pipeline."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sekisho.services.iam import linked_services, managed_policies
+from sekisho.services.iam.errors import NoSuchEntity
+from tests import harness
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import LIST_BUCKETS, TRUST_EC2, allow
 
 NAME = "AWSServiceRoleForAutoScaling"
 PROTECTED = ("UnmodifiableEntity", f"Cannot perform the operation on the protected role '{NAME}' - this role is only modifiable by AWS")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded(shared: House) -> None:
+    """The policies of AWS are in the database, as in every server's."""
+    managed_policies.load(shared.node.database)
 
 
 def linked(house: House, service: str = "autoscaling.amazonaws.com", **fields: Any) -> Any:
@@ -21,6 +31,15 @@ def linked(house: House, service: str = "autoscaling.amazonaws.com", **fields: A
     ("service", "suffix", "name"),
     [
         ("autoscaling.amazonaws.com", "", "AWSServiceRoleForAutoScaling"),
+        ("acm.amazonaws.com", "", "AWSServiceRoleForCertificateManager"),
+        ("accountdiscovery.ssm.amazonaws.com", "", "AWSServiceRoleForAmazonSSM_AccountDiscovery"),
+        ("cks.kms.amazonaws.com", "", "AWSServiceRoleForKeyManagementServiceCustomKeyStores"),
+        ("mrk.kms.amazonaws.com", "", "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"),
+        ("docdb-elastic.amazonaws.com", "", "AWSServiceRoleForDocDB-Elastic"),
+        ("ec2.application-autoscaling.amazonaws.com", "", "AWSServiceRoleForApplicationAutoScaling_EC2SpotFleetRequest"),
+        ("lexv2.amazonaws.com", "mine", "AWSServiceRoleForLexV2Bots_mine"),
+        ("connect.amazonaws.com", "mine", "AWSServiceRoleForAmazonConnect_mine"),
+        ("vpcorigin.cloudfront.amazonaws.com", "", "AWSServiceRoleForCloudFrontVPCOrigin"),
         ("autoscaling.amazonaws.com", "mine", "AWSServiceRoleForAutoScaling_mine"),
         ("rds.amazonaws.com", "", "AWSServiceRoleForRDS"),
         ("order-desk.example.com", "", "AWSServiceRoleForOrderDesk"),
@@ -35,6 +54,79 @@ def test_the_service_gives_name_path_and_trust(house: House, service: str, suffi
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
     }
+
+
+POLICIES = {
+    "autoscaling.amazonaws.com": "AutoScalingServiceRolePolicy",
+    "ec2-instance-connect.amazonaws.com": "Ec2InstanceConnectEndpoint",
+    "emrwal.amazonaws.com": "EMRDescribeClusterPolicyForEMRWAL",
+    "imagebuilder.amazonaws.com": "AWSServiceRoleForImageBuilder",
+    "pullthroughcache.ecr.amazonaws.com": "AWSECRPullThroughCache_ServiceRolePolicy",
+}
+
+
+@pytest.mark.parametrize("service", POLICIES)
+def test_it_bears_the_policy_of_its_service(house: House, refused: Refused, service: str) -> None:
+    """Source: answers of AWS, recorded in 2026, for 71 services."""
+    role = linked(house, service)
+    arn = f"arn:aws:iam::aws:policy/aws-service-role/{POLICIES[service]}"
+    (attached,) = house.call("ListAttachedRolePolicies", role_name=role.role_name).attached_policies
+    assert (attached.policy_name, attached.policy_arn) == (POLICIES[service], arn)
+    assert house.call("GetPolicy", policy_arn=arn).policy.attachment_count == 1
+    assert [one.role_name for one in house.call("ListEntitiesForPolicy", policy_arn=arn).policy_roles] == [role.role_name]
+    house.call("DeleteServiceLinkedRole", role_name=role.role_name)
+    assert house.call("GetPolicy", policy_arn=arn).policy.attachment_count == 0
+    assert refused("GetRole", role_name=role.role_name)[0] == "NoSuchEntity"
+
+
+def test_the_services_of_aws_have_names_and_policies_of_their_own() -> None:
+    found = linked_services.table().values()
+    assert len(found) == 76
+    assert len({one.role_name for one in found}) == len({one.policy_arn for one in found}) == 76
+    assert all(one.role_name.startswith("AWSServiceRoleFor") and len(one.role_name) <= 64 for one in found)
+    assert sorted(one.service for one in found if one.suffixed) == [
+        "autoscaling.amazonaws.com",
+        "connect.amazonaws.com",
+        "lexv2.amazonaws.com",
+    ]
+    assert {one.policy_arn for one in found} <= {one.arn for one in managed_policies.built_in()}
+
+
+def test_its_policy_allows_nothing_until_it_is_imported(house: House) -> None:
+    """We have AWS's names, not its documents; what cannot be known is not allowed. See docs/aws-differences.md."""
+    arn = "arn:aws:iam::aws:policy/aws-service-role/AutoScalingServiceRolePolicy"
+    version = house.call("GetPolicy", policy_arn=arn).policy.default_version_id
+    document = json.loads(house.call("GetPolicyVersion", policy_arn=arn, version_id=version).policy_version.document)
+    assert [(one["Effect"], one["Action"]) for one in document["Statement"]] == [("Allow", "sts:GetCallerIdentity")]
+
+
+@pytest.mark.parametrize("service", ["rds.amazonaws.com", "ecs.amazonaws.com", "es.amazonaws.com"])
+def test_a_suffix_is_for_few_services(house: House, refused: Refused, service: str) -> None:
+    """Source: AWS's own answers, recorded in 2026; for es.amazonaws.com as people quote it."""
+    said = ("InvalidInput", f"Custom suffix is not allowed for {service}")
+    assert refused("CreateServiceLinkedRole", aws_service_name=service, custom_suffix="mine") == said
+    assert list(house.call("ListRoles").roles) == []
+
+
+@pytest.mark.parametrize("kind", ["User", "Group", "Role"])
+def test_nobody_else_bears_its_policy(house: House, refused: Refused, kind: str) -> None:
+    """Source: AWS's sentence, as Terraform's users quote it."""
+    fields: dict[str, Any] = {f"{kind.lower()}_name": "plain"}
+    made = fields | ({"assume_role_policy_document": TRUST_EC2} if kind == "Role" else {})
+    house.call(f"Create{kind}", **made)
+    arn = "arn:aws:iam::aws:policy/aws-service-role/AmazonECSServiceRolePolicy"
+    said = ("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role.")
+    assert refused(f"Attach{kind}Policy", policy_arn=arn, **fields) == said
+    assert list(house.call(f"ListAttached{kind}Policies", **fields).attached_policies) == []
+
+
+def test_without_the_policies_of_aws_no_role_is_made(tmp_path: Path) -> None:
+    """A database in which no server has started: rather none than one without its policy."""
+    with harness.house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as fresh:
+        with pytest.raises(NoSuchEntity, match="aws-service-role/AmazonRDSServiceRolePolicy was not found"):
+            linked(fresh, "rds.amazonaws.com")
+        assert list(fresh.call("ListRoles").roles) == []
+        assert linked(fresh, "order-desk.example.com").role_name == "AWSServiceRoleForOrderDesk"
 
 
 def test_one_a_service_and_suffix(house: House, refused: Refused) -> None:

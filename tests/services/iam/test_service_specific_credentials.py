@@ -94,7 +94,8 @@ def test_a_password_has_no_age(refused: Refused, alice: str) -> None:
 
 @pytest.mark.parametrize("name", ["CreateServiceSpecificCredential", "ListServiceSpecificCredentials"])
 def test_a_service_that_takes_no_passwords(refused: Refused, alice: str, name: str) -> None:
-    said = ("NotSupportedService", "The service s3.amazonaws.com is not supported.")
+    """Source: an answer of AWS, recorded (issue 9)."""
+    said = ("NoSuchEntity", "No such service s3.amazonaws.com is supported for Service Specific Credentials")
     assert refused(name, user_name=alice, service_name="s3.amazonaws.com") == said
 
 
@@ -157,5 +158,5 @@ def test_one_of_somebody_else_is_not_there(house: House, refused: Refused, alice
 
 def test_a_user_with_a_credential_stays(house: House, refused: Refused, alice: str) -> None:
     create(house)
-    said = ("DeleteConflict", "Cannot delete entity, must delete service specific credentials first.")
+    said = ("DeleteConflict", "Cannot delete entity, must remove referenced objects first.")
     assert refused("DeleteUser", user_name=alice) == said

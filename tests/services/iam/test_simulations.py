@@ -52,15 +52,66 @@ def test_each_action_is_decided(house: House) -> None:
 def test_the_statements_that_decided_are_shown_with_their_place(house: House) -> None:
     (result,) = custom(house, allow("s3:Get*"), PRETTY)
     found = [(s.source_policy_id, s.source_policy_type, s.start_position.line, s.start_position.column) for s in result.matched_statements]
-    assert found == [("PolicyInputList.1", "none", 1, 41), ("PolicyInputList.2", "none", 3 + 1, 5)]
+    assert found == [("PolicyInputList.1", "IAM Policy", 1, 41), ("PolicyInputList.2", "IAM Policy", 3, 17)]
     assert [(s.end_position.line, s.end_position.column) for s in result.matched_statements][1] == (4, 67)
     (result,) = custom(house, PRETTY, resource_arns=["arn:aws:s3:::secret/x"])
     (statement,) = result.matched_statements
     assert result.eval_decision == "explicitDeny"
-    assert (statement.start_position.line, statement.start_position.column) == (5, 5)
+    assert (statement.start_position.line, statement.start_position.column) == (4, 67)
     assert (statement.end_position.line, statement.end_position.column) == (9, 6)
     (result,) = custom(house, PRETTY, actions=("s3:PutObject",))
     assert list(result.matched_statements) == []
+
+
+PUBLISHED = (
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"dynamodb:*","Resource":"*",'
+    '"Condition":{"DateGreaterThan":{"aws:CurrentTime":"2018-08-16T12:00:00Z"}}}}'
+)
+"""From https://docs.aws.amazon.com/cli/latest/reference/iam/simulate-custom-policy.html"""
+ADMINISTRATOR = """{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": "*",
+      "Resource": "*"
+    }
+  ]
+}"""
+
+
+@pytest.mark.parametrize(
+    ("document", "begins", "ends"),
+    [
+        (PUBLISHED, (1, 38), (1, 167)),
+        (ADMINISTRATOR, (3, 17), (8, 6)),
+        (PUBLISHED.replace('"Statement":{', '"Statement":[{').replace("}}}}", "}}}]}"), (1, 38), (1, 168)),
+    ],
+    ids=["published_example", "administrator_access", "list_on_one_line"],
+)
+def test_a_statement_begins_behind_the_mark_before_it(house: House, document: str, begins: tuple[int, int], ends: tuple[int, int]) -> None:
+    """Source: the example of AWS, and answers about AdministratorAccess that people show: line 3, column 17 to line 8, column 6."""
+    now = entry("aws:CurrentTime", "2019-04-25T11:00:00Z", kind="date")
+    (result,) = custom(house, document, actions=("dynamodb:CreateBackup",), context_entries=[now])
+    (statement,) = result.matched_statements
+    assert (statement.start_position.line, statement.start_position.column) == begins
+    assert (statement.end_position.line, statement.end_position.column) == ends
+
+
+def test_a_boundary_has_its_own_standing_in_another_account(house: House) -> None:
+    """Source: the cross-account example of https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html"""
+    alice = f"arn:aws:iam::{house.account_id}:user/alice"
+    (result,) = custom(
+        house,
+        allow("iam:*"),
+        resource_arns=[KEY],
+        resource_owner="arn:aws:iam::999988887777:root",
+        caller_arn=alice,
+        resource_policy=of_resource({"AWS": alice}),
+        permissions_boundary_policy_input_list=[allow("iam:*")],
+    )
+    expected = {"IAM Policy": "implicitDeny", "Resource Policy": "allowed", "Permissions Boundary Policy": "implicitDeny"}
+    assert dict(result.eval_decision_details) == dict(result.resource_specific_results[0].eval_decision_details) == expected
 
 
 def test_each_resource_is_decided_and_the_worst_is_the_whole(house: House) -> None:
@@ -68,7 +119,7 @@ def test_each_resource_is_decided_and_the_worst_is_the_whole(house: House) -> No
     assert (result.eval_decision, result.eval_resource_name) == ("explicitDeny", "*")
     each = [(one.eval_resource_name, one.eval_resource_decision) for one in result.resource_specific_results]
     assert each == [(KEY, "allowed"), ("arn:aws:s3:::secret/x", "explicitDeny")]
-    assert [s.start_position.line for s in result.matched_statements] == [5]
+    assert [s.start_position.line for s in result.matched_statements] == [4]
     (result,) = custom(house, PRETTY, resource_arns=[KEY])
     assert (result.eval_decision, result.eval_resource_name) == ("allowed", KEY)
 
@@ -122,7 +173,7 @@ def test_a_resource_policy_needs_a_caller(house: House, refused: Refused) -> Non
     assert refused("SimulateCustomPolicy", resource_policy=document, **fields) == said
     (result,) = custom(house, allow("sqs:*"), resource_arns=[KEY], resource_policy=document, caller_arn=alice)
     assert result.eval_decision == "allowed"
-    assert [(s.source_policy_id, s.source_policy_type) for s in result.matched_statements] == [("ResourcePolicy.1", "resource")]
+    assert [(s.source_policy_id, s.source_policy_type) for s in result.matched_statements] == [("ResourcePolicy.1", "Resource Policy")]
     bob = f"arn:aws:iam::{house.account_id}:user/bob"
     assert custom(house, allow("sqs:*"), resource_arns=[KEY], resource_policy=document, caller_arn=bob)[0].eval_decision == "implicitDeny"
     for wrong in (f"arn:aws:iam::{house.account_id}:role/r", "arn:aws:sts::111122223333:assumed-role/r/s"):
@@ -213,13 +264,13 @@ def test_all_policies_of_a_user_count(alice: Principal) -> None:
     results = alice.simulate("s3:GetObject", "s3:ListBucket", "sqs:SendMessage", "ec2:RunInstances", resource_arns=[KEY])
     assert [one.eval_decision for one in results] == ["allowed", "allowed", "allowed", "implicitDeny"]
     sources = [[(s.source_policy_id, s.source_policy_type) for s in one.matched_statements] for one in results]
-    assert sources == [[("user_alice_own", "user")], [("group_g_shared", "group")], [("managed", "user-managed")], []]
+    assert sources == [[("user_alice_own", "IAM Policy")], [("group_g_shared", "IAM Policy")], [("managed", "IAM Policy")], []]
 
 
-def test_policies_of_aws_are_told_apart(house: House, alice: Principal) -> None:
+def test_policies_of_aws_are_called_by_their_name(house: House, alice: Principal) -> None:
     house.call("AttachUserPolicy", user_name="alice", policy_arn="arn:aws:iam::aws:policy/Administrator")
     (result,) = alice.simulate("ec2:RunInstances")
-    assert [(s.source_policy_id, s.source_policy_type) for s in result.matched_statements] == [("Administrator", "aws-managed")]
+    assert [(s.source_policy_id, s.source_policy_type) for s in result.matched_statements] == [("Administrator", "IAM Policy")]
 
 
 def test_policies_of_the_request_are_added(alice: Principal) -> None:
@@ -299,7 +350,7 @@ def test_trust_policies_count_for_assuming_roles(house: House, alice: Principal)
     assert decided(caller_arn=bob) == ["implicitDeny", "allowed", "implicitDeny", "implicitDeny"]
     (result,) = alice.simulate("sts:AssumeRole", resource_arns=roles[:1])
     (statement,) = result.matched_statements
-    assert (statement.source_policy_id, statement.source_policy_type) == ("role_trusts-alice_AssumeRolePolicyDocument", "resource")
+    assert (statement.source_policy_id, statement.source_policy_type) == ("role_trusts-alice_AssumeRolePolicyDocument", "Resource Policy")
     assert (statement.start_position.line, statement.start_position.column) == (1, 41)
     assert statement.end_position.column == len(trust(alice.arn)) - 1
 
@@ -328,3 +379,18 @@ def test_permission_is_on_the_source(house: House, refused: Refused, alice: Prin
     other = f"arn:aws:iam::{house.account_id}:group/g"
     assert refused("SimulatePrincipalPolicy", _as=caller, policy_source_arn=other, **fields)[0] == "AccessDenied"
     assert refused("SimulateCustomPolicy", _as=caller, policy_input_list=[allow("s3:*")], **fields)[0] == "AccessDenied"
+
+
+def test_a_policy_of_aws_is_everybodys_to_read_here_as_in_our_own_checks(house: House) -> None:
+    (result,) = custom(house, allow("iam:GetPolicy"), actions=("iam:GetPolicy",), resource_arns=["arn:aws:iam::aws:policy/Administrator"])
+    assert (result.eval_decision, dict(result.eval_decision_details)) == ("allowed", {})
+    reader = house.user("reader", allow("iam:GetPolicy"))
+    assert house.call("GetPolicy", _as=reader, policy_arn="arn:aws:iam::aws:policy/Administrator").policy.policy_name == "Administrator"
+
+
+def test_a_context_that_is_too_large_beside_the_principals_own_keys(alice: Principal, refused: Refused) -> None:
+    entries = [entry(f"orders:{number}", "x") for number in range(504)]
+    fields = {"policy_source_arn": alice.arn, "action_names": ["s3:GetObject"], "resource_arns": [KEY]}
+    assert decisions(alice.simulate("s3:GetObject", context_entries=entries[:503])) == [("s3:GetObject", "implicitDeny")]
+    said = "The simulation of s3:GetObject could not be carried out: a context has 513 condition keys; at most 512 are allowed"
+    assert refused("SimulatePrincipalPolicy", context_entries=entries, **fields) == ("PolicyEvaluation", said)

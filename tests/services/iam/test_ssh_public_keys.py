@@ -20,7 +20,7 @@ KNOWN = (
 FINGERPRINT = "63:23:ba:76:19:70:bf:31:8c:ec:e0:cb:dd:92:b4:6d"
 """What `ssh-keygen -l -E md5` says of it."""
 
-UNKNOWN = "APKAAAAAAAAAAAAAAAAAA"
+UNKNOWN = "APKAAAAAAAAAAAAAAAAA"
 NOT_RSA = ("InvalidPublicKey", "The public key is invalid. It must be an RSA key of at least 2048 bits.")
 
 
@@ -38,7 +38,7 @@ def upload(house: House, number: int = 0, user: str = "alice", **fields: Any) ->
 def test_a_key_comes_changes_and_goes(house: House, alice: str) -> None:
     made = upload(house)
     assert (made.user_name, made.status, made.ssh_public_key_body) == ("alice", "Active", pki.openssh(pki.rsa_public(0)))
-    assert re.fullmatch(r"APKA[A-Z2-7]{17}", made.ssh_public_key_id)
+    assert re.fullmatch(r"APKA[A-Z2-7]{16}", made.ssh_public_key_id)
     key: dict[str, Any] = {"user_name": alice, "ssh_public_key_id": made.ssh_public_key_id}
     (listed,) = house.call("ListSSHPublicKeys", user_name=alice).ssh_public_keys
     assert (listed.user_name, listed.ssh_public_key_id, listed.status) == ("alice", made.ssh_public_key_id, "Active")
@@ -118,4 +118,4 @@ def test_a_user_lists_its_own(house: House) -> None:
 
 def test_a_user_with_a_key_stays(house: House, refused: Refused, alice: str) -> None:
     upload(house)
-    assert refused("DeleteUser", user_name=alice) == ("DeleteConflict", "Cannot delete entity, must delete SSH public keys first.")
+    assert refused("DeleteUser", user_name=alice) == ("DeleteConflict", "Cannot delete entity, must remove referenced objects first.")

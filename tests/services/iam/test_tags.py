@@ -130,7 +130,7 @@ def test_whoever_has_tags_must_exist(house: House, refused: Refused, kind: str) 
     arn = f"arn:aws:iam::{house.account_id}:{'policy' if kind == 'Policy' else 'mfa'}/none"
     none, sentence = {
         "Policy": ({"policy_arn": arn}, f"Policy {arn} was not found."),
-        "MFADevice": ({"serial_number": arn}, f"VirtualMFADevice with serial number {arn} doesn't exist."),
+        "MFADevice": ({"serial_number": arn}, f"MFA Device with serial number {arn} does not exist."),
         "InstanceProfile": ({"instance_profile_name": "none"}, "Instance Profile none cannot be found."),
     }.get(kind, ({f"{kind.lower()}_name": "none"}, f"The {kind.lower()} with name none cannot be found."))
     assert refused(f"Tag{kind}", tags=tags(k="v"), **none) == ("NoSuchEntity", sentence)
@@ -170,3 +170,13 @@ def test_which_tags_may_be_given_is_a_condition(house: House, refused: Refused) 
     house.call("TagUser", _as=caller, user_name="u", tags=tags(team="red"))
     assert refused("TagUser", _as=caller, user_name="u", tags=tags(team="blue"))[0] == "AccessDenied"
     assert refused("TagUser", _as=caller, user_name="u", tags=tags(team="red", cost="1"))[0] == "AccessDenied"
+
+
+def test_which_tags_may_be_taken_away_is_a_condition(house: House, refused: Refused) -> None:
+    house.call("CreateUser", user_name="u", tags=tags(team="red", cost="1"))
+    conditions = {"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}, "Null": {"aws:TagKeys": "false"}}
+    caller = house.user("caller", allow("iam:UntagUser", when=conditions))
+    assert refused("UntagUser", _as=caller, user_name="u", tag_keys=["team", "cost"])[0] == "AccessDenied"
+    assert refused("UntagUser", _as=caller, user_name="u", tag_keys=["cost"])[0] == "AccessDenied"
+    house.call("UntagUser", _as=caller, user_name="u", tag_keys=["team"])
+    assert [(tag.key, tag.value) for tag in house.call("ListUserTags", user_name="u").tags] == [("cost", "1")]

@@ -43,7 +43,7 @@ def test_it_may_what_both_the_caller_and_the_policy_allow(house: House, desk: si
 
 def test_without_a_policy_it_may_nothing(house: House, desk: sigv4.Credentials) -> None:
     made = house.call("GetFederationToken", _as=desk, name="bob")
-    assert not made.HasField("packed_policy_size")
+    assert (made.HasField("packed_policy_size"), made.packed_policy_size) == (True, 0)  # as AWS answered, recorded on 2024-06-05
     assert not may(house, federated(house, desk), "orders:Ship")
 
 
@@ -92,8 +92,8 @@ def test_what_it_takes(house: House, refused: Refused) -> None:
         ({"name": "bob", "duration_seconds": 899}, "ValidationError"),
         ({"name": "bob", "policy": "{"}, "MalformedPolicyDocument"),
         ({"name": "bob", "policy": "x" * 2049}, "ValidationError"),
-        ({"name": "bob", "tags": [{"key": "k", "value": "1"}, {"key": "K", "value": "2"}]}, "ValidationError"),
-        ({"name": "bob", "tags": [{"key": "aws:k", "value": "1"}]}, "ValidationError"),
+        ({"name": "bob", "tags": [{"key": "k", "value": "1"}, {"key": "K", "value": "2"}]}, "InvalidParameterValue"),
+        ({"name": "bob", "tags": [{"key": "aws:k", "value": "1"}]}, "InvalidParameterValue"),
         ({"name": "bob", "minimum_session_token_size": 10}, "Unimplemented"),
     ],
     ids=["short_name", "long_name", "short_time", "bad_policy", "long_policy", "twin_tags", "reserved_tag", "size"],

@@ -178,11 +178,28 @@ def test_trust_sees_the_tags_and_the_name_that_are_asked_for(house: House, refus
         ),
         ({"tags": [{"key": "aws:team", "value": "1"}]}, "Tag keys beginning with aws: are reserved for system use."),
         ({"tags": [{"key": "AWS:team", "value": "1"}]}, "Tag keys beginning with aws: are reserved for system use."),
-        ({"transitive_tag_keys": ["team"]}, "One of the specified transitive tag keys does not have a matching tag key."),
+        ({"transitive_tag_keys": ["team"]}, "The specified transitive tag key must be included in the requested tags."),
     ],
 )
 def test_tags_that_no_session_has(house: House, refused: Refused, fields: dict[str, Any], message: str) -> None:
-    assert refused("AssumeRole", _as=assumer(house), role_arn=role(house), role_session_name="s1", **fields) == ("ValidationError", message)
+    """Source: answers of AWS, recorded on 2025-04-10."""
+    said = ("InvalidParameterValue", message)
+    assert refused("AssumeRole", _as=assumer(house), role_arn=role(house), role_session_name="s1", **fields) == said
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "nothing-valid-in-here",
+        "arn::b:::something/test-role",
+        "arn:a::::something/test-role",
+        "arn:a:::something/test-role",
+        "arn:a:a::aaaaaaaaaa:",
+    ],
+)
+def test_a_role_arn_that_is_none_is_invalid(house: House, refused: Refused, arn: str) -> None:
+    """Source: answers of AWS, recorded on 2025-07-21."""
+    assert refused("AssumeRole", _as=assumer(house), role_arn=arn, role_session_name="s1") == ("ValidationError", f"{arn} is invalid")
 
 
 def test_session_tags_stand_over_the_roles_own(house: House) -> None:
@@ -203,13 +220,24 @@ def test_transitive_tags_go_down_the_chain_and_cannot_be_said_again(house: House
     session = house.assume(first, _as=assumer(house), tags=tags, transitive_tag_keys=["Team"])
     assert may(house, house.assume(second, _as=session))
     assert refused("AssumeRole", _as=session, role_arn=second, role_session_name="s2", tags=[{"key": "tEAM", "value": "green"}]) == (
-        "ValidationError",
+        "InvalidParameterValue",
         "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
     )
     third = role(house, name="third")
     house.call("PutRolePolicy", role_name="second", policy_name="chain", policy_document=allow(*ALL))
     house.call("PutRolePolicy", role_name="third", policy_name="p", policy_document=allow("orders:Ship", when=when))
     assert may(house, house.assume(third, _as=house.assume(second, _as=session)))
+
+
+def test_inherited_tags_take_the_same_permission_as_given_ones(house: House, refused: Refused) -> None:
+    first, second = role(house, name="first"), role(house, trusting(house.account_id, "sts:AssumeRole"), name="second")
+    house.call("PutRolePolicy", role_name="first", policy_name="chain", policy_document=allow(*ALL))
+    tags = [{"key": "team", "value": "red"}]
+    session = house.assume(first, _as=assumer(house), tags=tags, transitive_tag_keys=["team"])
+    code, message = refused("AssumeRole", _as=session, role_arn=second, role_session_name="s2")
+    caller = f"arn:aws:sts::{house.account_id}:assumed-role/first/session"
+    assert (code, message) == ("AccessDenied", f"User: {caller} is not authorized to perform: sts:TagSession on resource: {second}")
+    house.assume(second, _as=house.assume(first, _as=assumer(house, "bob"), tags=tags))  # which are not passed on
 
 
 def test_a_source_identity_stays(house: House, refused: Refused) -> None:

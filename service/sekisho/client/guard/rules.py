@@ -6,18 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sekisho import world
 from sekisho.client.decisions import Question, Value
 from sekisho.client.guard import templates
 from sekisho.client.guard.fields import Absent, Read, Unreadable, scalars
 from sekisho.client.guard.templates import ACCOUNT, NAME, Template
-from sekisho.policy import keys
 
 Field = str | Callable[[Any], Value]
 """A field by its name (`amount`; `note?` may be missing), or what makes the value from the request."""
 
 _ACTION = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+")
 _NAMED = re.compile(rf"{NAME}(?:\[\])?\??")
-_SERVERS_OWN = ("aws:currenttime", "aws:epochtime", "aws:resourceaccount")
 
 
 class Stream(enum.Enum):
@@ -75,7 +74,7 @@ def _check_context(context: Mapping[str, Field]) -> None:
         lowered = key.lower()
         if ":" not in key or lowered in seen:
             raise ValueError(f"`{key}` is not a condition key, such as orders:Amount, or is given twice")
-        if keys.owned_by_principal(key) or lowered in _SERVERS_OWN:
+        if world.is_reserved(key):
             raise ValueError(f"the condition key `{key}` comes from the principal or from Sekisho and cannot be given")
         if isinstance(source, str) and _NAMED.fullmatch(source) is None:
             raise ValueError(f"`{source}` for `{key}` is no field; write NAME or NAME.MEMBER, and NAME? where it may be missing")

@@ -2,21 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from prometheus_client import Counter
 
-from sekisho.calls import authenticate, pipeline
-from sekisho.calls.call import Call, Node, Peer, plain_address
-from sekisho.edges import request_ids
+from sekisho.calls import pipeline, proofs
+from sekisho.calls.call import Node, Peer, plain_address
+from sekisho.edges import claims, request_ids
 from sekisho.edges.aws import errors, services
 from sekisho.edges.aws.errors import BadRequest, RequestEntityTooLarge
 from sekisho.edges.aws.services import Router
 from sekisho.edges.aws.wire import Answer, Codec, Headers, Route
 from sekisho.edges.lanes import Lane, Lanes
-from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure
+from sekisho.errors import SekishoError, ServiceFailure
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.sigv4 import HttpRequest
 
@@ -43,6 +44,10 @@ class Gateway:
     def __init__(self, node: Node, lanes: Lanes, skew: timedelta, router: Router) -> None:
         self._node, self._lanes, self._skew, self._router = node, lanes, skew, router
 
+    def takes(self, scope: Event) -> bool:
+        """Every request: it is the last of a listener's edges, and says of what it does not know what AWS says."""
+        return True
+
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """One request (ASGI)."""
         request_id = request_ids.new()
@@ -55,7 +60,7 @@ class Gateway:
                 return
             request = HttpRequest(request.method, request.path, request.query, request.headers, body)
             route = self._router.of(request)
-            service = route.service.name
+            service = route.service.package
             answer = await self._run(route, request, _peer(scope, request), request_id)
         except SekishoError as error:
             answer = services.failing(request)(error, request_id)
@@ -73,39 +78,29 @@ class Gateway:
 
     async def _run(self, route: Route, request: HttpRequest, peer: Peer, request_id: str) -> Answer:
         if route.answered is None:
-            return route.service.fail(errors.NotImplemented(f"The operation {route.name} is not implemented by this server."), request_id)
+            return route.fail(errors.NotImplemented(f"The operation {route.name} is not implemented by this server."), request_id)
         operation, codec = route.answered
         lane = self._lanes.of(operation)
-        call = asyncio.get_running_loop().run_in_executor(lane, self._answer, lane, route, operation, codec, request, peer, request_id)
-        return await call
+        account = claims.of_text(self._node, request.header("authorization") or request.query)
+        call = lane.submit_for(account, self._answer, lane, route, operation, codec, request, peer, request_id)
+        return await asyncio.wrap_future(call)
 
     def _answer(
         self, lane: Lane, route: Route, operation: Operation, codec: Codec, request: HttpRequest, peer: Peer, request_id: str
     ) -> Answer:
         """The whole call, in a thread of its lane."""
-        service = route.service
         try:
             lane.enter()
-
-            def proof() -> authenticate.Proof:
-                return authenticate.over_http(request, service.signing, self._skew)
-
-            try:
-                message = codec.read(request)
-            except (InvalidArgument, errors.NotImplemented):
-                if operation.signed:  # who has not said who it is does not learn what else is wrong
-                    authenticate.subject(
-                        Call(node=self._node, operation=operation, request_id=request_id, now=datetime.now(UTC), deadline=0.0), proof
-                    )
-                raise
-            reply = pipeline.run(self._node, operation, pipeline.Arrival(message, proof, peer, request_id))
+            proof = proofs.HttpSignature(request, route.service.signing_name, self._skew)
+            arrival = pipeline.Arrival(partial(codec.read, request), proof, peer, request_id)
+            reply = pipeline.run(self._node, operation, arrival)
             answer = codec.write(reply.message, request_id)
             return Answer(answer.status, answer.kind, answer.body, (*answer.headers, (b"x-sekisho-revision", reply.revision.encode())))
         except SekishoError as error:
-            return service.fail(error, request_id)
+            return route.fail(error, request_id)
         except Exception:
             log.exception("gateway.failure", operation=operation.path, request_id=request_id)
-            return service.fail(
+            return route.fail(
                 ServiceFailure(f"The request could not be processed because of an unknown error. Request id: {request_id}"), request_id
             )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from sekisho.edges.aws import faults
+from sekisho.edges.aws import faults, presence
 from sekisho.edges.aws.errors import Serialization
 from sekisho.edges.aws.members import Members
 from sekisho.edges.aws.shapes import Pairing
@@ -34,7 +34,8 @@ class Protocol:
     def codec(self, model: Any, operation: Operation) -> Codec:
         """The codec of one operation."""
         reader = self._members.reader(self._pairing.structure(model.input_shape, operation.request.DESCRIPTOR))
-        writer = self._members.writer(self._pairing.structure(model.output_shape, operation.response.DESCRIPTOR), top=True)
+        answered = self._pairing.structure(model.output_shape, operation.response.DESCRIPTOR)
+        writer = self._members.writer(answered, presence.of(model.service_model.service_name, model.name), top=True)
 
         def read(request: HttpRequest) -> Message:
             if request.query:

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from sekisho.edges.aws import errors, scalars
 from sekisho.edges.aws.errors import Serialization
+from sekisho.edges.aws.presence import Presence
 from sekisho.edges.aws.shapes import Member, Structure, Value
 
 Read = Callable[[Any, Message, str], None]
@@ -26,7 +27,7 @@ class Members:
 
     def __init__(self) -> None:
         self._readers: dict[tuple[int, tuple[str, ...]], tuple[Structure, dict[str, Read]]] = {}
-        self._writers: dict[tuple[int, tuple[str, ...]], tuple[Structure, list[Write]]] = {}
+        self._writers: dict[tuple[int, tuple[str, ...], bool, Presence], tuple[Structure, list[Write]]] = {}
 
     def reader(self, structure: Structure, members: Iterable[Member] | None = None) -> Read:
         """The reader of an object with these members, all of them when not told."""
@@ -115,15 +116,18 @@ class Members:
 
         return read
 
-    def writer(self, structure: Structure, members: Iterable[Member] | None = None, *, top: bool = False) -> Write:
-        """The writer of an object with these members; `top` writes empty lists, too."""
+    def writer(self, structure: Structure, presence: Presence, members: Iterable[Member] | None = None, *, top: bool = False) -> Write:
+        """The writer of an object with these members; at the `top` empty lists are written, too."""
         chosen = tuple(structure.members.values() if members is None else members)
-        key = id(structure), (*(member.name for member in chosen), "top" if top else "")
+        key = id(structure), tuple(member.name for member in chosen), top, presence
         known = self._writers.get(key)
         writes = known[1] if known is not None else []
         if known is None:
             self._writers[key] = structure, writes
-            writes.extend(self._write_member(member, always=top or member.required) for member in chosen)
+            for member in chosen:
+                if not presence.never(member.name):
+                    always = presence.always(member.name, otherwise=top or member.required)
+                    writes.append(self._write_member(member, presence.within(member.name), always=always))
 
         def write(message: Message, out: dict[str, Any]) -> None:
             for one in writes:
@@ -131,12 +135,12 @@ class Members:
 
         return write
 
-    def _write_member(self, member: Member, *, always: bool) -> Write:
+    def _write_member(self, member: Member, within: Presence, *, always: bool) -> Write:
         name, value = member.field, member.value
         wire = str(value.traits.get("name", member.name))
         if value.kind == "list":
             assert value.item is not None
-            plain = self._plain(value.item)
+            plain = self._plain(value.item, within)
 
             def write_list(message: Message, out: dict[str, Any]) -> None:
                 held = getattr(message, name)
@@ -146,7 +150,7 @@ class Members:
             return write_list
         if value.kind == "map":
             assert value.value is not None
-            plain = self._plain(value.value)
+            plain = self._plain(value.value, within)
 
             def write_map(message: Message, out: dict[str, Any]) -> None:
                 held = getattr(message, name)
@@ -154,7 +158,7 @@ class Members:
                     out[wire] = {str(key): plain(held[key]) for key in sorted(held)}
 
             return write_map
-        plain = self._plain(value)
+        plain = self._plain(value, within)
 
         def write(message: Message, out: dict[str, Any]) -> None:
             if message.HasField(name):
@@ -162,10 +166,10 @@ class Members:
 
         return write
 
-    def _plain(self, value: Value) -> Callable[[Any], Any]:
+    def _plain(self, value: Value, within: Presence) -> Callable[[Any], Any]:
         """From a field's value to what `json` writes."""
         if value.structure is not None:
-            inner = self.writer(value.structure)
+            inner = self.writer(value.structure, within)
 
             def plain(held: Message) -> dict[str, Any]:
                 made: dict[str, Any] = {}

@@ -4,7 +4,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from sekisho.edges.aws import faults, form, parameters, xml
+from sekisho.edges.aws import faults, form, parameters, presence, xml
 from sekisho.edges.aws.shapes import Pairing
 from sekisho.edges.aws.wire import Answer, Codec, Fail
 from sekisho.errors import SekishoError
@@ -26,7 +26,8 @@ class Protocol:
     def codec(self, model: Any, operation: Operation) -> Codec:
         """The codec of one operation."""
         reader = self._readers.structure(self._pairing.structure(model.input_shape, operation.request.DESCRIPTOR))
-        writer = self._writers.structure(self._pairing.structure(model.output_shape, operation.response.DESCRIPTOR), top=True)
+        answered = self._pairing.structure(model.output_shape, operation.response.DESCRIPTOR)
+        writer = self._writers.structure(answered, presence.of(model.service_model.service_name, model.name), top=True)
         wrapper = model.output_shape.serialization.get("resultWrapper", f"{model.name}Result") if model.output_shape is not None else ""
         start = f'<{model.name}Response xmlns="{self._namespace}">' + (f"<{wrapper}>" if wrapper else "")
         end = (f"</{wrapper}>" if wrapper else "") + "<ResponseMetadata><RequestId>"

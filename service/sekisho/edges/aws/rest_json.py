@@ -11,9 +11,10 @@ from urllib.parse import unquote_to_bytes
 
 from google.protobuf.message import Message
 
-from sekisho.edges.aws import faults, form, json, scalars
+from sekisho.edges.aws import faults, form, json, presence, scalars
 from sekisho.edges.aws.errors import Serialization
 from sekisho.edges.aws.members import Members
+from sekisho.edges.aws.presence import Presence
 from sekisho.edges.aws.shapes import Member, Pairing, Structure, Value
 from sekisho.edges.aws.wire import Answer, Codec, Fail, Headers
 from sekisho.operations import Operation
@@ -88,7 +89,8 @@ class Protocol:
             read_body(request.body, message)
             return message
 
-        return Codec(read, self._writes(self._pairing.structure(model.output_shape, operation.response.DESCRIPTOR)))
+        answered = self._pairing.structure(model.output_shape, operation.response.DESCRIPTOR)
+        return Codec(read, self._writes(answered, presence.of(model.service_model.service_name, model.name)))
 
     def _reads_body(self, asked: Structure) -> Callable[[bytes, Message], None]:
         member = asked.members.get(asked.payload)
@@ -103,13 +105,14 @@ class Protocol:
             return lambda body, message: setattr(message, name, body) if body else None
         return lambda body, message: setattr(message, name, _utf8(body)) if body else None
 
-    def _writes(self, answered: Structure) -> Callable[[Message, str], Answer]:
+    def _writes(self, answered: Structure, known: Presence) -> Callable[[Message, str], Answer]:
         headers = [(member, _header_writer(member)) for member in _located(answered, "header")]
         prefixed, statuses = _located(answered, "headers"), _located(answered, "statusCode")
         payload = answered.members.get(answered.payload)
         inner = payload.value.structure if payload is not None else answered
         members = _in_body(answered) if payload is None else None
-        writer = self._members.writer(inner, members, top=payload is None) if inner is not None else None
+        known = known if payload is None else known.within(payload.name)
+        writer = self._members.writer(inner, known, members, top=payload is None) if inner is not None else None
 
         def write(message: Message, _: str) -> Answer:
             found: list[tuple[bytes, bytes]] = [line for member, header in headers for line in header(message)]

@@ -3,63 +3,65 @@
 The models are read once, at start; of each service only those that we have a package for.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from botocore.exceptions import UnknownServiceError
-from botocore.loaders import Loader
+from botocore.loaders import create_loader
 from botocore.model import ServiceModel
 
 from sekisho.edges.aws import faults, form, json, query, rest_json
 from sekisho.edges.aws.errors import InvalidAction, MissingAction, UnknownOperation
 from sekisho.edges.aws.rest_json import Template
-from sekisho.edges.aws.wire import Fail, Route, Service
-from sekisho.operations import Operation
+from sekisho.edges.aws.wire import Fail, Route
+from sekisho.operations import Operation, Service
+from sekisho.operations.annotations import Identity
 from sekisho.sigv4 import HttpRequest
-
-MODELS = {"trail": "cloudtrail"}
-"""Packages that AWS's service has another name than; `_` is `-`."""
 
 QUERY_FAIL: Fail = query.failing(faults.Faults(None, faults.QUERY), "")
 JSON_FAIL: Fail = json.failing(faults.Faults(None, faults.JSON, 400), b"application/x-amz-json-1.1")
 REST_FAIL: Fail = json.failing(faults.Faults(None, faults.JSON), rest_json.KIND)
 """How errors are said before it is known whose they are."""
 
-_PROTOCOLS: Mapping[str, Callable[[Any], Any]] = {"query": query.Protocol, "json": json.Protocol, "rest-json": rest_json.Protocol}
+_PROTOCOLS: Mapping[int, tuple[str, Callable[[Any], Any]]] = {
+    Identity.QUERY: ("query", query.Protocol),
+    Identity.JSON: ("json", json.Protocol),
+    Identity.REST_JSON: ("rest-json", rest_json.Protocol),
+}
+"""By the protocol of a service's `(identity)`: the name that botocore's models have for it, and what makes its codecs."""
 
 
 class Router:
-    """The routes of all services that are answered."""
+    """The routes of all services that AWS's clients can speak to."""
 
     def __init__(self, operations: Iterable[Operation], load: Callable[[str], Any] | None = None) -> None:
         self._actions: dict[tuple[str, str], Route] = {}
         self._targets: dict[str, Route] = {}
         self._paths: dict[str, list[tuple[Template, Route]]] = {}
-        ours: dict[str, dict[str, Operation]] = {}
+        ours: dict[Service, dict[str, Operation]] = {}
         for operation in operations:
             ours.setdefault(operation.service, {})[operation.name] = operation
         load = load or models()
-        for package, known in ours.items():
-            try:
-                model = load(MODELS.get(package, package.replace("_", "-")))
-            except UnknownServiceError:  # a service of our own, such as `authorize`, is over gRPC alone
-                continue
-            self._add(package, model, known)
+        for service, known in ours.items():
+            if service.protocol in _PROTOCOLS:
+                self._add(service, load(service.model), known)
 
-    def _add(self, package: str, model: Any, known: Mapping[str, Operation]) -> None:
-        protocol = _PROTOCOLS[model.metadata["protocol"]](model)
-        service = Service(package, model.signing_name, protocol.fail)
+    def _add(self, service: Service, model: Any, known: Mapping[str, Operation]) -> None:
+        name, protocols = _PROTOCOLS[service.protocol]
+        if name not in (model.metadata["protocol"], *model.metadata.get("protocols", ())):
+            raise TypeError(f"{service.full_name} has the protocol {name}, which its model `{service.model}` has not")
+        protocol = protocols(model)
         version, prefix = model.api_version, model.metadata.get("targetPrefix")
         for name in model.operation_names:
             theirs, operation = model.operation_model(name), known.get(name)
-            route = Route(service, name, (operation, protocol.codec(theirs, operation)) if operation is not None else None)
+            route = Route(service, protocol.fail, name, (operation, protocol.codec(theirs, operation)) if operation is not None else None)
             if isinstance(protocol, query.Protocol):
                 self._actions[name, version] = route
             elif isinstance(protocol, json.Protocol):
                 self._targets[f"{prefix}.{name}"] = route
             else:
                 where = rest_json.template(theirs.http["method"], theirs.http["requestUri"])
-                self._paths.setdefault(service.signing, []).append((where, route))
+                self._paths.setdefault(service.signing_name, []).append((where, route))
         for found in self._paths.values():
             found.sort(key=lambda entry: entry[0].weight)
 
@@ -111,6 +113,6 @@ def signing_name(request: HttpRequest) -> str:
 
 
 def models() -> Callable[[str], Any]:
-    """Loads service models that are installed with botocore."""
-    loader = Loader()
+    """Loads service models: those that are installed with botocore, and those in the folders that AWS_DATA_PATH names, as its tools do."""
+    loader = create_loader(os.environ.get("AWS_DATA_PATH"))
     return lambda name: ServiceModel(loader.load_service_model(name, "service-2"), name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 
 from sekisho.errors import SekishoError
-from sekisho.operations import Operation
+from sekisho.operations import Operation, Service
 from sekisho.sigv4 import HttpRequest
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -35,18 +35,10 @@ Fail = Callable[[SekishoError, str], Answer]
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A service of AWS that is answered here: our package's name, and the name in the scope of its callers' signatures."""
-
-    name: str
-    signing: str
-    fail: Fail
-
-
-@dataclass(frozen=True, slots=True)
 class Route:
-    """An operation that AWS has; `answered` is None where we have no function for it."""
+    """An operation that AWS's service has; `answered` is None where we have no function for it. `fail` is how its service says errors."""
 
     service: Service
+    fail: Fail
     name: str
     answered: tuple[Operation, Codec] | None = field(default=None)

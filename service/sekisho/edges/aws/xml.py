@@ -1,6 +1,6 @@
 """Writes messages as the XML of the Query protocol. Writers are made once for each structure.
 
-Absent members are left out; lists that callers index without asking (those at the top, and required ones) are written when empty.
+Absent members are left out; `presence` says which lists are written though empty.
 """
 
 import re
@@ -11,6 +11,7 @@ from urllib.parse import quote
 from google.protobuf.message import Message
 
 from sekisho.edges.aws import scalars
+from sekisho.edges.aws.presence import Presence
 from sekisho.edges.aws.shapes import Member, Structure, Value
 
 Out = Callable[[str], None]
@@ -33,15 +34,19 @@ class Writers:
     """The writers of one service's structures."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[int, bool], tuple[Structure, list[Write]]] = {}
+        self._made: dict[tuple[int, bool, Presence], tuple[Structure, list[Write]]] = {}
 
-    def structure(self, structure: Structure, *, top: bool = False) -> Write:
-        """The writer of a structure's members, without a tag of its own; `top` writes empty lists, too."""
-        known = self._made.get((id(structure), top))
+    def structure(self, structure: Structure, presence: Presence, *, top: bool = False) -> Write:
+        """The writer of a structure's members, without a tag of its own; at the `top` empty lists are written, too."""
+        key = id(structure), top, presence
+        known = self._made.get(key)
         members = known[1] if known is not None else []
         if known is None:
-            self._made[id(structure), top] = structure, members
-            members.extend(self._member(member, always=top or member.required) for member in structure.members.values())
+            self._made[key] = structure, members
+            for name, member in structure.members.items():
+                if not presence.never(name):
+                    always = presence.always(name, otherwise=top or member.required)
+                    members.append(self._member(member, presence.within(name), always=always))
 
         def write(message: Message, out: Out) -> None:
             for member in members:
@@ -49,15 +54,15 @@ class Writers:
 
         return write
 
-    def _member(self, member: Member, *, always: bool) -> Write:
+    def _member(self, member: Member, within: Presence, *, always: bool) -> Write:
         name, value = member.field, member.value
         tag = str(value.traits.get("name", member.name))
         if value.kind == "list":
-            return self._list(name, tag, value, always=always)
+            return self._list(name, tag, value, within, always=always)
         if value.kind == "map":
-            return self._map(name, tag, value, always=always)
+            return self._map(name, tag, value, within, always=always)
         if value.kind == "structure":
-            content = self._content(value)
+            content = self._content(value, within)
 
             def write_structure(message: Message, out: Out) -> None:
                 if message.HasField(name):
@@ -68,16 +73,16 @@ class Writers:
             return write_structure
         return _scalar(name, tag, value)
 
-    def _content(self, value: Value) -> Callable[[Any, Out], None]:
+    def _content(self, value: Value, within: Presence) -> Callable[[Any, Out], None]:
         """The writer of what stands between two tags."""
         if value.structure is not None:
-            return self.structure(value.structure)
+            return self.structure(value.structure, within)
         text = _text(value)
         return lambda held, out: out(text(held))
 
-    def _list(self, name: str, tag: str, value: Value, *, always: bool) -> Write:
+    def _list(self, name: str, tag: str, value: Value, within: Presence, *, always: bool) -> Write:
         assert value.item is not None
-        content = self._content(value.item)
+        content = self._content(value.item, within)
         flattened = bool(value.traits.get("flattened"))
         item = str(value.item.traits.get("name", tag if flattened else "member"))
         start, end, empty = ("", "", "") if flattened else (f"<{tag}>", f"</{tag}>", f"<{tag}/>" if always else "")
@@ -97,10 +102,10 @@ class Writers:
 
         return write
 
-    def _map(self, name: str, tag: str, value: Value, *, always: bool) -> Write:
+    def _map(self, name: str, tag: str, value: Value, within: Presence, *, always: bool) -> Write:
         assert value.key is not None
         assert value.value is not None
-        key_text, content = _text(value.key), self._content(value.value)
+        key_text, content = _text(value.key), self._content(value.value, within)
         key_tag, value_tag = value.key.traits.get("name", "key"), value.value.traits.get("name", "value")
         flattened = bool(value.traits.get("flattened"))
         start, end, empty = ("", "", "") if flattened else (f"<{tag}>", f"</{tag}>", f"<{tag}/>" if always else "")

@@ -11,11 +11,13 @@ underneath, calls go to the pool directly, as they would without this module.
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
+
+from sekisho.edges.lanes import Lane
 
 PATIENCE = 10.0
 """Seconds in which the message of a call has to come."""
@@ -25,11 +27,13 @@ SUPPORTED = all(hasattr(_server, name) for name in _NEEDED)
 
 
 class Arrivals(ThreadPoolExecutor):
-    """What grpcio takes for its pool, which has to be of this class: waits for messages without a thread, then passes on to `lane`."""
+    """What grpcio takes for its pool, which has to be of this class: waits for messages without a thread, then passes on to `lane`, as a
+    call of the account that `claimed` reads from its metadata.
+    """
 
-    def __init__(self, lane: Executor, *, patience: float = PATIENCE) -> None:
+    def __init__(self, lane: Lane, claimed: Callable[[Any], str], *, patience: float = PATIENCE) -> None:
         super().__init__(max_workers=1)  # grows a thread when it is given work, and never is
-        self._lane = lane
+        self._lane, self._claimed = lane, claimed
         self._patience = patience
         self._waiting: dict[int, tuple[float, Any]] = {}
         self._stop = threading.Event()
@@ -48,7 +52,8 @@ class Arrivals(ThreadPoolExecutor):
             self._waiting.pop(id(event), None)
             finished = keep(received)
             try:
-                answered = self._lane.submit(fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
+                account = self._claimed(event.invocation_metadata)
+                answered = self._lane.submit_for(account, fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
                 answered.add_done_callback(lambda _: ended.set_result(None))
             except RuntimeError:  # the lane was shut down: grpcio cancels the call when the server has stopped
                 ended.set_result(None)

@@ -1,14 +1,15 @@
 """gRPC handlers, made by a loop over the registry: bytes in, bytes out, everything between is the pipeline's."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 import grpc
 
-from sekisho.calls import authenticate, pipeline
+from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer, plain_address
 from sekisho.calls.workloads import Workloads
-from sekisho.edges import request_ids
+from sekisho.edges import claims, request_ids
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.arrivals import Arrivals
 from sekisho.edges.lanes import Lane, Lanes
@@ -16,44 +17,73 @@ from sekisho.errors import SekishoError
 from sekisho.operations import OPERATIONS, Operation
 
 REVISION = "sekisho-revision"
+B = TypeVar("B", bound=Callable[..., Any])
 
 
 def generic(node: Node, lanes: Lanes, workloads: Workloads) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
     """A generic handler for each service of the registry."""
     services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
-    pools = {lane: Arrivals(lane) for lane in (lanes.decide, lanes.control)}
-    for path, operation in OPERATIONS.items():
-        _, service, method = path.split("/")
+    pools = {lane: Arrivals(lane, partial(claims.of_metadata, node)) for lane in lanes}
+    for operation in OPERATIONS.values():
         lane = lanes.of(operation)
-        behaviour = _behaviour(node, operation, lane, pools[lane], workloads)
-        services.setdefault(service, {})[method] = grpc.unary_unary_rpc_method_handler(behaviour)
+        if operation.streams:
+            handler = grpc.unary_stream_rpc_method_handler(_in_pool(_streaming(node, operation, lane, workloads), pools[lane]))
+        else:
+            handler = grpc.unary_unary_rpc_method_handler(_in_pool(_answering(node, operation, lane, workloads), pools[lane]))
+        services.setdefault(operation.service.full_name, {})[operation.name] = handler
     return [grpc.method_handlers_generic_handler(service, methods) for service, methods in services.items()]
 
 
-def _behaviour(
-    node: Node, operation: Operation, lane: Lane, pool: Arrivals, workloads: Workloads
-) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+def _in_pool(behaviour: B, pool: Arrivals) -> B:
+    """The behaviour, which grpcio runs in this pool instead of the server's own."""
+    behaviour.experimental_thread_pool = pool  # type: ignore[attr-defined]
+    return behaviour
+
+
+def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workloads) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def answer(body: bytes, context: grpc.ServicerContext) -> bytes:
-        id_ = request_ids.new()
-        metadata = context.invocation_metadata()
-        arrival = pipeline.Arrival(
-            body=body,
-            proof=lambda: authenticate.over_grpc(metadata, operation.path, body, node.audience),
-            peer=peer(context, metadata, workloads),
-            request_id=id_,
-            seconds=context.time_remaining(),
-        )
+        arrival = _arrival(node, operation, workloads, body, context)
         try:
             lane.enter()
             reply = pipeline.run(node, operation, arrival)
         except SekishoError as error:
-            _abort(context, error, id_)
-        context.set_trailing_metadata(((REVISION, reply.revision), (status.REQUEST_ID, id_)))
+            _abort(context, error, arrival.request_id)
+        context.set_trailing_metadata(((REVISION, reply.revision), (status.REQUEST_ID, arrival.request_id)))
         return reply.message.SerializeToString()
 
-    # grpcio runs a behaviour in this pool instead of the server's own.
-    answer.experimental_thread_pool = pool  # type: ignore[attr-defined]
     return answer
+
+
+def _streaming(
+    node: Node, operation: Operation, lane: Lane, workloads: Workloads
+) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
+    def answers(body: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        arrival = _arrival(node, operation, workloads, body, context)
+        try:
+            with lane.place():
+                for message in pipeline.stream(node, operation, arrival):
+                    yield message.SerializeToString()
+        except SekishoError as error:
+            _abort(context, error, arrival.request_id)
+        context.set_trailing_metadata(((status.REQUEST_ID, arrival.request_id),))
+
+    return answers
+
+
+def _arrival(node: Node, operation: Operation, workloads: Workloads, body: bytes, context: grpc.ServicerContext) -> pipeline.Arrival:
+    metadata = context.invocation_metadata()
+    proof = proofs.of_metadata(metadata, operation.path, body, node.audience)
+    transport: Any = context.auth_context()  # lists of bytes, whatever the stubs say
+    certificate = transport.get("x509_pem_cert")  # verified by gRPC, which asks for one only where it has authorities for that
+    if certificate:
+        proof = proofs.Certified(proofs.Certificate(workloads.of(certificate[0])), proof)
+    return pipeline.Arrival(
+        read=partial(pipeline.parsed, operation.request, body),
+        proof=proof,
+        peer=peer(context, metadata),
+        request_id=request_ids.new(),
+        seconds=context.time_remaining(),
+    )
 
 
 def _abort(context: grpc.ServicerContext, error: SekishoError, id_: str) -> NoReturn:
@@ -61,19 +91,17 @@ def _abort(context: grpc.ServicerContext, error: SekishoError, id_: str) -> NoRe
     raise AssertionError("abort_with_status raises")
 
 
-def peer(context: Any, metadata: Any, workloads: Workloads) -> Peer:
+def peer(context: Any, metadata: Any) -> Peer:
     """Where the call comes from: gRPC writes peers as `ipv4:192.0.2.1:5000`, `ipv6:%5B::1%5D:5000` or `unix:`."""
     kind, _, rest = context.peer().partition(":")
     host = rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]") if kind in ("ipv4", "ipv6") else ""
     agent: Mapping[str, Any] = dict(metadata)
     user_agent = agent.get("user-agent", "")
     transport = context.auth_context()
-    certificate = transport.get("x509_pem_cert")  # verified by gRPC, which asks for one only where it has authorities to verify with
     return Peer(
         source_ip=plain_address(host),
         user_agent=user_agent if isinstance(user_agent, str) else "",
         secure=transport.get("transport_security_type") in _ENCRYPTED,
-        workload=workloads.of(certificate[0]) if certificate else None,
     )
 
 

@@ -1,6 +1,6 @@
-"""The HTTP listener: `/healthz` (the process lives), `/readyz` (it can answer), `/metrics` (Prometheus); all else is the edge's.
+"""The HTTP listener: `/healthz` (the process lives), `/readyz` (it can answer), `/metrics` (Prometheus); all else is the edges'.
 
-The edge is an ASGI application that is made by who starts the server: this package knows none.
+An edge is an ASGI application that is made by whoever starts the server: this package knows none.
 """
 
 import asyncio.constants
@@ -9,10 +9,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import prometheus_client
 import uvicorn
@@ -26,8 +26,20 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 Application = Callable[[Event, Receive, Send], Awaitable[None]]
-Edge = Callable[[Node, Lanes, timedelta], Application]
-"""Makes the application of a node, whose calls run in these lanes; the time is how far a caller's clock may be off."""
+
+
+class Served(Protocol):
+    """An edge of a node."""
+
+    def takes(self, scope: Event) -> bool:
+        """Whether a request is this edge's, by its method, path and headers; the first edge that takes it answers it."""
+
+    def __call__(self, scope: Event, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer a request (ASGI)."""
+
+
+Edge = Callable[[Node, Lanes, timedelta], Served]
+"""Makes the edge of a node, whose calls run in these lanes; the time is how far a caller's clock may be off."""
 
 STALE = 5.0
 """Seconds without a look at the database after which a worker says that it is not ready."""
@@ -56,12 +68,13 @@ def _json(status: int, value: dict[str, Any]) -> Answer:
     return status, "application/json", json.dumps(value).encode()
 
 
-def application(pages: dict[str, Callable[[], Answer]], edge: Application | None) -> Application:
-    """The pages, and everything else to the edge; without one, nothing else is there."""
+def application(pages: dict[str, Callable[[], Answer]], edges: Sequence[Served] = ()) -> Application:
+    """The pages, and everything else to the first edge that takes it; what none takes is not there."""
 
     async def answer(scope: Event, receive: Receive, send: Send) -> None:
         page = pages.get(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
-        if page is None and edge is not None:
+        edge = next((edge for edge in edges if edge.takes(scope)), None) if page is None else None
+        if edge is not None:
             await edge(scope, receive, send)
             return
         status, kind, body = page() if page is not None else _json(404, {"status": "not found"})

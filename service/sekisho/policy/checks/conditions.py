@@ -5,11 +5,11 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from sekisho.policy.checks.operators import TYPE_OF, comparable, type_of
+from sekisho.policy.checks.operators import comparable, type_of
 from sekisho.policy.checks.subject import Subject, at, short
 from sekisho.policy.checks.subject import conditions as conditions_of
-from sekisho.policy.conditions import FOR_ALL, FOR_ANY, IF_EXISTS, NULL, form
 from sekisho.policy.document import LEGACY, SYNTAX, Flaw
+from sekisho.policy.operators import FOR_ALL, FOR_ANY, IF_EXISTS, NULL, OPERATORS, form
 
 _MISMATCH = {
     "numeric": ("TYPE_MISMATCH_NUMBER", "a number"),
@@ -47,7 +47,7 @@ def condition_values(subject: Subject) -> Iterator[Flaw]:
             continue
         issue, wanted = _MISMATCH[kind]
         for i, value in enumerate(condition.values):
-            if comparable(kind, value) or (subject.has_variables and "${" in value):
+            if comparable(condition, value) or (subject.has_variables and "${" in value):
                 continue
             sentence = "" if kind == "arn" else LEGACY
             yield Flaw((*path, i), issue, f"{short(condition.operator)} compares with {wanted}, not with {short(value)}", sentence)
@@ -103,7 +103,7 @@ def address_ranges(subject: Subject) -> Iterator[Flaw]:
         if type_of(condition) != "ip":
             continue
         for i, value in enumerate(condition.values):
-            if "/" in value and comparable("ip", value):
+            if "/" in value and comparable(condition, value):
                 network = ipaddress.ip_network(value, strict=False)
                 if ipaddress.ip_address(value.partition("/")[0]) != network.network_address:
                     yield Flaw((*path, i), "IMPROVE_IP_RANGE", f"{short(value)} is the range `{network}`")
@@ -115,7 +115,7 @@ def _suggestion(written: str) -> str:
         return ""
     before, colon, rest = written.rpartition(":")
     suffix = IF_EXISTS if rest.lower().endswith(IF_EXISTS.lower()) else ""
-    names = {name.lower(): name for name in TYPE_OF}
+    names = {name.lower(): name for name in (*OPERATORS, NULL)}
     close = difflib.get_close_matches(rest[: len(rest) - len(suffix)].lower(), names, n=1, cutoff=0.7)
     quantifier = next((known for known in (FOR_ALL, FOR_ANY) if known.lower() == before.lower()), "")
     if not close or (colon and not quantifier):

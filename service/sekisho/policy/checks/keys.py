@@ -7,9 +7,9 @@ from sekisho.policy import keys
 from sekisho.policy.checks.operators import type_of
 from sekisho.policy.checks.subject import Subject, conditions, short
 from sekisho.policy.checks.variables import keys_in_variables
-from sekisho.policy.conditions import FOR_ALL, FOR_ANY, form
 from sekisho.policy.document import Flaw
 from sekisho.policy.keys import Type
+from sekisho.policy.operators import FOR_ALL, FOR_ANY, form
 
 _SUITABLE = {
     Type.STRING: ("string",),

@@ -21,6 +21,9 @@ _NAMED = {  # service -> what the resource of a principal's ARN begins with
     "iam": ("user/", "role/"),
     "sts": ("assumed-role/", "federated-user/"),
 }
+# Whom CloudFront reads a bucket as: a user of no account, whose name has spaces.
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3-oai.html
+_ORIGIN_ACCESS = re.compile(r"arn:[a-z-]+:iam::cloudfront:user/CloudFront Origin Access Identity E[A-Z0-9]{1,32}")
 # AWS writes these two in capitals when it refuses them, and leaves `AWS` and the rest as they are in the document.
 _SHOWN = {"Service": "SERVICE", "Federated": "FEDERATED", "CanonicalUser": "CanonicalUser", "AWS": "AWS"}
 
@@ -29,7 +32,7 @@ def principal_format(subject: Subject) -> Iterator[Flaw]:
     """Each kind of principal has its own form, and no form has a wildcard, but for the lone `*`."""
     for statement in subject.statements:
         for kind, value, path in principals(statement):
-            if not (issue := _fault(kind, value)):
+            if not (issue := _fault(kind, value)) or (subject.kind is Kind.RESOURCE and kind == "AWS" and _ORIGIN_ACCESS.fullmatch(value)):
                 continue
             sentence = f'Invalid principal in policy: "{_SHOWN[kind]}":"{value}"'
             yield Flaw(path, issue, f"{short(value)} is nobody that {kind} can name", sentence)

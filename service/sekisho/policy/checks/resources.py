@@ -11,6 +11,7 @@ from sekisho import arn
 from sekisho.policy.checks.coverage import is_wild
 from sekisho.policy.checks.subject import Subject, resources, short
 from sekisho.policy.document import LEGACY, Flaw
+from sekisho.policy.kinds import Kind
 
 IAM_PATHS = (
     "user/",
@@ -66,20 +67,25 @@ def resource_format(subject: Subject) -> Iterator[Flaw]:
         elif len(parts) < 3 or is_wild(parts[2]):
             sentence = "Resource vendor must be fully qualified and cannot contain regexes."
             yield Flaw(path, "INVALID_SERVICE", f"{short(resource)}: write the service out", sentence)
+        elif _is_refused(subject, resource, parts):
+            # Fields are completed in identity-based policies only; a service takes no such ARN into a policy of its resources.
+            detail = f"{short(resource)} lacks a field: arn:partition:service:region:account:resource"
+            yield Flaw(path, "MISSING_ARN_FIELD", detail, f'Resource {resource} must be in ARN format or "*".')
         else:
             yield from _service_format(resource, parts, path)
 
 
 def resource_fields(subject: Subject) -> Iterator[Flaw]:
-    """What AWS stores without a word although it can match nothing."""
+    """What AWS stores without a word although it matches nothing, or more than it says."""
     for resource, path in resources(subject):
         parts = _parts(resource)
         if len(parts) < 3 or parts[0] != "arn" or not parts[2]:
             continue
         if parts[2] != parts[2].lower():
             yield Flaw(path, "INVALID_ARN_SERVICE_CASE", f"{short(parts[2])}: services are written in lower case")
-        if len(parts) in (3, 4):
-            yield Flaw(path, "MISSING_ARN_FIELD", f"{short(resource)} lacks a field: arn:partition:service:region:account:resource")
+        if len(parts) in (3, 4) and not _is_refused(subject, resource, parts):
+            detail = f"{short(resource)} lacks fields, for each of which a `*` is read: arn:partition:service:region:account:resource"
+            yield Flaw(path, "MISSING_ARN_FIELD", detail)
         if len(parts) == 6:
             yield from _region_and_account(resource, parts, path)
         if "**" in resource:
@@ -106,6 +112,11 @@ def _region_and_account(resource: str, parts: list[str], path: tuple[str | int, 
         yield Flaw(path, "INVALID_ARN_ACCOUNT", f"{short(account)} in {short(resource)} is no account: twelve digits")
     if service == "s3" and account and not region and not name.startswith(("accesspoint", "storage-lens")):
         yield Flaw(path, "ARN_ACCOUNT_NOT_ALLOWED", f"{short(resource)}: buckets and objects have no account in their ARN")
+
+
+def _is_refused(subject: Subject, resource: str, parts: list[str]) -> bool:
+    """Whether a service refuses the ARN for the fields that it lacks."""
+    return subject.kind is Kind.RESOURCE and len(parts) < 6 and not resource.endswith("*")
 
 
 def _parts(resource: str) -> list[str]:

@@ -1,5 +1,1 @@
 """Decisions: Authorize, AuthorizeBatch and Explain."""
-
-from sekisho.services.authorize import decisions
-
-__all__ = ["decisions"]

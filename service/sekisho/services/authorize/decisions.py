@@ -3,18 +3,17 @@
 import json
 from functools import lru_cache
 
-from sekisho import arn, policy
+from sekisho import arn, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import InvalidArgument, SekishoError
-from sekisho.memory.cache import Reader
+from sekisho.memory.reader import Reader
 from sekisho.operations import operation
-from sekisho.policy import keys as condition_keys
 from sekisho.policy import validate
 from sekisho.services.authorize import subjects
 from sekisho.store.changes import Point
-from sekisho.world import Acting, Subject, acting
+from sekisho.world import Acting, Asked, Question, Subject
 
 
 class InvalidContext(InvalidArgument):
@@ -37,29 +36,32 @@ LAYERS = {
 }
 
 
+Read = tuple[Subject, Asked]
+"""A question as it was read, before any record is looked at."""
+
+
 @operation
 def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
-    who, point = call.node.world.acting(subjects.subject(call, request), call.now)
-    return _answer(call, who, _decided(call, who, *question(call, request, who)), point, call.request_id)
+    subject, asked = _read(call, request)
+    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
+    return _answer(question, _decide(call, subject, question), call.point, call.request_id)
 
 
 @operation
 def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.AuthorizeBatchResponse:
-    """All questions are answered from one revision; one that fails does not fail the others."""
-    found: list[Subject | SekishoError] = [_subject_or_error(call, item) for item in request.requests]
+    """All questions are composed of one world, whose revision each answer names; one that fails does not fail the others."""
+    read = [_read_or_error(call, item) for item in request.requests]
 
-    def compose(reader: Reader) -> list[Acting | SekishoError]:
-        known: dict[int, Acting | SekishoError] = {}
-        for who in found:
-            if id(who) not in known:
-                known[id(who)] = who if isinstance(who, SekishoError) else _acting_or_error(who, reader, call)
-        return [known[id(who)] for who in found]
+    def compose(reader: Reader) -> list[Question | SekishoError]:
+        composed: dict[int, Acting] = {}  # by the subject's identity: all questions about the caller have one and the same
+        return [_question_or_error(call, item, reader, composed) for item in read]
 
-    composed, point = call.node.world.consistent(compose)
+    questions, point = call.node.world.consistent(compose)
+    call.point = point
     items = [
-        _item(call, item, who, point, f"{call.request_id}/{index}")
-        for index, (item, who) in enumerate(zip(request.requests, composed, strict=True))
+        _item(call, item, question, point, f"{call.request_id}/{index}")
+        for index, (item, question) in enumerate(zip(read, questions, strict=True))
     ]
     return pb.AuthorizeBatchResponse(items=items)
 
@@ -67,40 +69,58 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
 @operation
 def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     """The same decision as Authorize, with the whole way to it."""
-    who, point = call.node.world.acting(subjects.subject(call, request.request), call.now)
-    asked, layers = question(call, request.request, who)
-    decision = policy.decide(asked, layers)
+    subject, asked = _read(call, request.request)
+    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
+    made, layers = question
+    decision = policy.decide(made, layers)
     return pb.ExplainResponse(
-        decision=_answer(call, who, decision, point, call.request_id),
-        sentence=policy.sentence(asked, decision),
-        text=policy.short(asked, layers, decision),
-        trace_json=json.dumps(policy.trace(asked, layers, decision)),
+        decision=_answer(question, decision, call.point, call.request_id),
+        sentence=policy.sentence(made, decision),
+        text=policy.short(made, layers, decision),
+        trace_json=json.dumps(policy.trace(made, layers, decision)),
     )
 
 
-def question(call: Call, request: pb.AuthorizeRequest, who: Acting) -> tuple[policy.Request, policy.Layers]:
-    """A request as the evaluator takes it: what the principal owns comes from its records, never from the request."""
-    context = request_keys.of_environment(call.now, call.peer)
-    for key in ("aws:sourceip", "aws:useragent", "aws:securetransport"):
-        context.pop(key, None)  # these are of the calling service's own connection, and say nothing of its client's
-    given, tags = _given(request), request_keys.tags_of_resource(request.resource_tags, "aws")
-    if len(tags) != len(request.resource_tags) or tags.keys() & given.keys():
-        raise InvalidContext("a tag of the resource is given twice; the case of its key makes no difference")
-    context |= given | tags
-    context |= who.keys
-    owner = request.resource_account or arn.account_of(request.resource) or call.account_id
-    if not arn.is_account_id(owner):
+def _read(call: Call, request: pb.AuthorizeRequest) -> Read:
+    """Read a question: of whom, and what; errors say what of it cannot be asked."""
+    subject = subjects.subject(call, request)
+    given, tags = _given(request), dict(request.resource_tags)
+    if tags:
+        names = {f"aws:resourcetag/{key.lower()}" for key in tags}
+        if len(names) != len(tags) or names & given.keys():
+            raise InvalidContext("a tag of the resource is given twice; the case of its key makes no difference")
+    owner = request.resource_account or arn.account_of(request.resource)
+    if owner and not arn.is_account_id(owner):
         raise InvalidContext(f"`{owner}` is not an account id")
-    context["aws:resourceaccount"] = owner
-    resource_policy = _resource_policy(request.resource_policy) if request.resource_policy else None
-    asked = policy.Request(
-        principal=who.principal,
+    return subject, Asked(
         action=request.action,
         resource=request.resource,
+        account=call.account_id,
         resource_account=owner,
-        context=request_keys.context(context),
+        resource_policy=_resource_policy(request.resource_policy) if request.resource_policy else None,
+        tags=tags,
+        environment=request_keys.OF_SERVICE,  # and nothing of the calling service's connection, which is not that of its client
+        given=given,
     )
-    return asked, who.layers(resource_policy)
+
+
+def _read_or_error(call: Call, request: pb.AuthorizeRequest) -> Read | SekishoError:
+    try:
+        return _read(call, request)
+    except SekishoError as error:
+        return error
+
+
+def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, composed: dict[int, Acting]) -> Question | SekishoError:
+    if isinstance(item, SekishoError):
+        return item
+    subject, asked = item
+    try:
+        if id(subject) not in composed:
+            composed[id(subject)] = world.acting(subject, reader.get_record, call.now)
+        return world.question(composed[id(subject)], asked, reader.get_record, call.now)
+    except SekishoError as error:
+        return error
 
 
 @lru_cache(maxsize=256)  # the services that ask keep one policy for many requests; a document has at most 131,072 characters
@@ -110,12 +130,12 @@ def _resource_policy(text: str) -> policy.Attached:
     return policy.Attached(policy.compiled(text), name="resource policy")
 
 
-def _given(request: pb.AuthorizeRequest) -> request_keys.Keys:
-    """The caller's context, without what only the server may say."""
-    given: request_keys.Keys = {}
+def _given(request: pb.AuthorizeRequest) -> world.Keys:
+    """The caller's context; InvalidContext where it has a key that is reserved."""
+    given: dict[str, str | tuple[str, ...]] = {}
     for entry in request.context:
         key = entry.key.lower()
-        if condition_keys.owned_by_principal(key) or key in _SERVERS_OWN:
+        if world.is_reserved(key):
             raise InvalidContext(f"the condition key `{entry.key}` comes from the principal or from the server and cannot be given")
         if key in given:
             raise InvalidContext(f"the condition key `{entry.key}` is given twice")
@@ -125,41 +145,26 @@ def _given(request: pb.AuthorizeRequest) -> request_keys.Keys:
     return given
 
 
-_SERVERS_OWN = frozenset(("aws:currenttime", "aws:epochtime", "aws:resourceaccount"))
-
-
-def _subject_or_error(call: Call, request: pb.AuthorizeRequest) -> Subject | SekishoError:
+def _item(call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str) -> pb.BatchItem:
     try:
-        return subjects.subject(call, request)
-    except SekishoError as error:
-        return error
-
-
-def _acting_or_error(who: Subject, reader: Reader, call: Call) -> Acting | SekishoError:
-    try:
-        return acting(who, reader.record, call.now)
-    except SekishoError as error:
-        return error
-
-
-def _item(call: Call, request: pb.AuthorizeRequest, who: Acting | SekishoError, point: Point, decision_id: str) -> pb.BatchItem:
-    try:
-        if isinstance(who, SekishoError):
-            raise who
-        return pb.BatchItem(decision=_answer(call, who, _decided(call, who, *question(call, request, who)), point, decision_id))
+        if isinstance(item, SekishoError):
+            raise item
+        if isinstance(question, SekishoError):
+            raise question
+        return pb.BatchItem(decision=_answer(question, _decide(call, item[0], question), point, decision_id))
     except SekishoError as error:
         return pb.BatchItem(error=pb.BatchError(code=error.code, message=error.message))
 
 
-def _decided(call: Call, who: Acting, asked: policy.Request, layers: policy.Layers) -> policy.Decision:
+def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision:
     """The decision, of which it is noted that it was asked for; Explain only thinks, and notes nothing."""
+    asked, layers = question
     region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
-    call.node.accesses.note(who.subject.id, asked.action, (call.now, str(region), who.subject.account_id))
+    call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
     return policy.decide(asked, layers)
 
 
-def _answer(call: Call, who: Acting, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
-    call.point = point
+def _answer(question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
     return pb.AuthorizeResponse(
         outcome=OUTCOMES[decision.outcome],
         layer=LAYERS[decision.layer] if decision.layer is not None else pb.LAYER_UNSPECIFIED,
@@ -167,7 +172,7 @@ def _answer(call: Call, who: Acting, decision: policy.Decision, point: Point, de
         missing_keys=decision.missing_keys,
         decision_id=decision_id,
         revision=point.token,
-        principal_arn=who.arn,
+        principal_arn=question[0].principal.arn,
     )
 
 

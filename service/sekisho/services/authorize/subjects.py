@@ -1,12 +1,14 @@
-"""Whom a question is about: the holder of a token, the signer of a request, a principal that the caller names, or the caller itself."""
+"""The subject of a question: the holder of a token, the signer of a request, a principal that the caller names, or the caller itself."""
 
 from sekisho import arn
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
-from sekisho.calls import authenticate, permission
+from sekisho.calls import permission, proofs
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied, InvalidArgument, NotFound
 from sekisho.operations import Resource
-from sekisho.world import SessionFacts, Subject
+from sekisho.world import NO_KEYS, SessionFacts, Subject
+
+_PRINCIPALS = frozenset(("user", "role", "assumed-role", "root"))
 
 
 class NoSuchPrincipal(NotFound):
@@ -14,7 +16,7 @@ class NoSuchPrincipal(NotFound):
 
 
 class InvalidPrincipal(InvalidArgument):
-    """The ARN is none of a user, a role, a role session or a root user."""
+    """The ARN is not one of a user, a role, a role session or a root user."""
 
 
 def subject(call: Call, request: pb.AuthorizeRequest) -> Subject:
@@ -23,15 +25,15 @@ def subject(call: Call, request: pb.AuthorizeRequest) -> Subject:
     if kind is None:
         return call.caller.subject
     if kind == "bearer_token":
-        return authenticate.proven(call, authenticate.of_bearer(request.bearer_token, request.audience or call.node.audience))
+        return proofs.Bearer(request.bearer_token, request.audience or call.node.audience).prove(call)
     if kind == "signed_request":
-        return authenticate.proven(call, _signed(request.signed_request))
+        return _signed(request.signed_request).prove(call)
     return _named(call, request.principal_arn)
 
 
-def _signed(given: pb.SignedRequest) -> authenticate.Proof:
+def _signed(given: pb.SignedRequest) -> proofs.Proof:
     headers = [(name.lower(), value) for name, value in given.headers.items()]
-    return authenticate.of_call(headers, given.path, given.body, given.audience)
+    return proofs.CallSignature(headers, given.path, given.body, given.audience)
 
 
 def _named(call: Call, text: str) -> Subject:
@@ -43,17 +45,12 @@ def _named(call: Call, text: str) -> Subject:
         raise InvalidPrincipal("the ARN holds a character that no ARN has")
     if parsed.account != call.account_id:
         raise AccessDenied(f"The account {parsed.account} has not consented that account {call.account_id} asserts its principals.")
-    permission.demand(call, "authorize:AssertPrincipal", Resource(text), {})
-    kind, _, rest = parsed.resource.partition("/")
-    if parsed.service == "sts" and kind == "assumed-role":
-        role, _, session = rest.partition("/")
-        id_ = call.node.world.role_id(parsed.account, role) if session else None
-        if id_ is not None:
-            return Subject(id_, parsed.account, session=SessionFacts(kind="assumed-role", name=session))
-    elif parsed.service == "iam" and (kind in ("user", "role") or parsed.resource == "root"):
-        id_ = call.node.world.id_of_arn(text)
-        if id_ is not None:
-            return Subject(id_, parsed.account)
-    else:
+    permission.demand(call, "authorize:AssertPrincipal", Resource(text), NO_KEYS)
+    named = arn.entity(text)
+    if named is None or named.kind not in _PRINCIPALS:
         raise InvalidPrincipal(f"`{text}` is not the ARN of a user, a role, a role session or a root user")
-    raise NoSuchPrincipal(f"There is no principal `{text}`.")
+    id_ = call.node.world.get_id(named)
+    if id_ is None:
+        raise NoSuchPrincipal(f"There is no principal `{text}`.")
+    session = SessionFacts(kind="assumed-role", name=named.name) if named.kind == "assumed-role" else None
+    return Subject(id_, named.account, session=session)

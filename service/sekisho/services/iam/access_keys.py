@@ -20,7 +20,8 @@ _NEVER = "N/A"
 def access_key(call: Call, request: Any, field: str) -> Resource:
     """The user whose key it is; of a key that is not the account's, nobody."""
     owner = _owner_of(call, getattr(request, field))
-    return entities.seen(call, owner) if owner is not None else entities.resource(call, User, request, "")
+    found = call.entity(owner.kind, owner.name) if owner is not None else None
+    return entities.shown(found) if found is not None else entities.resource(call, User, request, "")
 
 
 @operation
@@ -38,7 +39,7 @@ def create_access_key(call: Call, request: pb.CreateAccessKeyRequest) -> pb.Crea
         status="Active",
         created_at=call.now,
     )
-    call.session.add(row)
+    call.add(row)
     shown = pb.AccessKey(
         user_name=_shown_name(owner),
         access_key_id=row.id,

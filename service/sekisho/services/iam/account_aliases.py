@@ -19,7 +19,7 @@ def create_account_alias(call: Call, request: pb.CreateAccountAliasRequest) -> p
     if old is not None:
         call.session.delete(old)
         call.session.flush()
-    call.session.add(AccountAlias(alias=request.account_alias, account_id=call.account_id, created_at=call.now))
+    call.add(AccountAlias(alias=request.account_alias, account_id=call.account_id, created_at=call.now))
     return pb.CreateAccountAliasResponse()
 
 

@@ -8,7 +8,7 @@ from sekisho.api.iam.v1 import attachments_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.iam import entities, policy_arns, quotas
-from sekisho.services.iam.errors import NoSuchEntity
+from sekisho.services.iam.errors import NoSuchEntity, PolicyNotAttachable
 from sekisho.store.tables import Attachment, Policy
 
 _QUOTAS = {"user": "AttachedPoliciesPerUserQuota", "group": "AttachedPoliciesPerGroupQuota", "role": "AttachedPoliciesPerRoleQuota"}
@@ -80,10 +80,12 @@ def _attach(call: Call, request: Any) -> None:
     """What is attached already stays so, whatever the quota."""
     owner = entities.own_to_change(call, request)
     policy = policy_arns.find(call, request.policy_arn, sentence=policy_arns.NOT_ATTACHABLE)
+    if policy.account_id == policy_arns.AWS and policy.path.startswith(entities.SERVICE_LINKED):
+        raise PolicyNotAttachable("Cannot attach a Service Role Policy to a Customer Role.")
     if call.session.get(Attachment, (owner.id, policy.id)) is None:
         held = call.session.scalar(select(func.count()).select_from(Attachment).where(Attachment.owner_id == owner.id)) or 0
         quotas.check(_QUOTAS[owner.kind], held + 1)
-        call.session.add(Attachment(owner_id=owner.id, policy_id=policy.id, created_at=call.now))
+        call.add(Attachment(owner_id=owner.id, policy_id=policy.id, created_at=call.now))
 
 
 def _detach(call: Call, request: Any) -> None:

@@ -54,7 +54,7 @@ def generate_credential_report(call: Call, request: pb.GenerateCredentialReportR
         return pb.GenerateCredentialReportResponse(state="COMPLETE")
     if row is None:
         row = CredentialReport(account_id=call.account_id)
-        call.session.add(row)
+        call.add(row)
     row.content, row.generated_at = call.prepared, call.now
     return pb.GenerateCredentialReportResponse(state="STARTED", description=_STARTED)
 

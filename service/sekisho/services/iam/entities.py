@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
@@ -18,7 +18,8 @@ from sekisho.services.iam import quotas
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity, UnmodifiableEntity
 from sekisho.store import paging
 from sekisho.store.prepared import Prepared
-from sekisho.store.tables import Entity, Group, Policy, QuotaOverride, Role, Tag, User
+from sekisho.store.tables import Entity, Group, QuotaOverride, Role, User
+from sekisho.store.tables.entities import kind_of
 from sekisho.world import EntityRecord
 
 E = TypeVar("E", bound=Entity)
@@ -35,7 +36,7 @@ _NOT_FOUND = {
 }
 _TAKEN = {
     "instance-profile": "Instance Profile {} already exists.",
-    "mfa": "MFADevice entity at the same path and name already exists.",
+    "mfa": "MFA device already exists.",
     "policy": "A policy called {} already exists. Duplicate names are not allowed.",
     "server-certificate": "The Server Certificate with name {} already exists.",
     "oidc-provider": "Provider with url https://{} already exists.",
@@ -59,29 +60,9 @@ _ROOM = Prepared(
 """What there is to ask before something new is made."""
 
 
-def kind(table: type[Entity]) -> str:
-    """What the table's rows are called in ARNs and messages: `user`."""
-    return str(table.__mapper_args__["polymorphic_identity"])
-
-
-def lookup(call: Call, table: type[E], name: str) -> E | None:
-    """The entity of this name, in any case, in the caller's account. In the snapshot of a READ it is looked for once."""
-    found: dict[tuple[type[Entity], str], Any] = call.session.info.setdefault("entities", {}) if call.reads else {}
-    if (row := found.get((table, name.lower()))) is not None:
-        return cast("E", row)
-    query = select(table).where(table.account_id == call.account_id, table.kind == kind(table), table.name_key == name.lower())
-    row = found[(table, name.lower())] = call.session.scalars(query).one_or_none()
-    return row
-
-
-def known(call: Call, table: type[Entity], name: str) -> EntityRecord | None:
-    """As `lookup`, as it was when the call came, out of memory where it is there."""
-    return call.node.world.entity(call.account_id, kind(table), name, call.database_session, lambda: call.session)
-
-
 def find(call: Call, table: type[E], name: str) -> E:
     """The entity of this name, or NoSuchEntity in AWS's sentence."""
-    row = lookup(call, table, name)
+    row = call.row(table, name)
     if row is None:
         raise no_such(table, name)
     return row
@@ -89,7 +70,7 @@ def find(call: Call, table: type[E], name: str) -> E:
 
 def no_such(table: type[Entity], name: str) -> NoSuchEntity:
     """AWS's sentence about a name that nothing of the kind has."""
-    return NoSuchEntity(_NOT_FOUND.get(kind(table), f"The {kind(table)} with name {{}} cannot be found.").format(name))
+    return NoSuchEntity(_NOT_FOUND.get(kind_of(table), f"The {kind_of(table)} with name {{}} cannot be found.").format(name))
 
 
 def owner(call: Call, request: Any) -> Owner:
@@ -129,18 +110,17 @@ def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, 
     """The columns that every new entity has; EntityAlreadyExists when the name is taken, LimitExceeded when the account has as many of the
     kind as its quota allows. `id_`: for kinds whose ids have no prefix.
     """
+    key = arn.Entity(call.account_id, kind_of(table), path or "/", name).key
     call.session.flush()
-    there, many, override = _ROOM.row(
-        call.session.connection(), account_id=call.account_id, kind=kind(table), name_key=name.lower(), quota=quota
-    )
+    there, many, override = _ROOM.row(call.session.connection(), account_id=call.account_id, kind=kind_of(table), name_key=key, quota=quota)
     if there:
         raise taken(table, name)
     quotas.check_set(quota, many + 1, override)
     return {
-        "id": id_ or key_ids.unique_id(kind(table)),
+        "id": id_ or key_ids.unique_id(kind_of(table)),
         "account_id": call.account_id,
         "name": name,
-        "name_key": name.lower(),
+        "name_key": key,
         "path": path or "/",
         "created_at": call.now,
     }
@@ -148,13 +128,13 @@ def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, 
 
 def refuse_taken(call: Call, table: type[E], name: str) -> None:
     """EntityAlreadyExists when there is an entity of this kind and name, in any case."""
-    if lookup(call, table, name) is not None:
+    if call.row(table, name) is not None:
         raise taken(table, name)
 
 
 def taken(table: type[Entity], name: str) -> EntityAlreadyExists:
     """AWS's sentence about a name that something of the kind has already."""
-    return EntityAlreadyExists(_TAKEN.get(kind(table), f"{kind(table).capitalize()} with name {{}} already exists.").format(name))
+    return EntityAlreadyExists(_TAKEN.get(kind_of(table), f"{kind_of(table).capitalize()} with name {{}} already exists.").format(name))
 
 
 def rename(call: Call, row: E, name: str, path: str) -> None:
@@ -176,7 +156,7 @@ def refuse_dependents(call: Call, dependents: Sequence[tuple[Any, str]]) -> None
 
 def listed(call: Call, request: Any, table: type[E], *conditions: ColumnElement[bool]) -> paging.Page[E]:
     """A page of the account's entities of a kind, by name; a `path_prefix` of the request narrows it."""
-    query = select(table).where(table.account_id == call.account_id, table.kind == kind(table), *conditions)
+    query = select(table).where(table.account_id == call.account_id, table.kind == kind_of(table), *conditions)
     return paged(call, request, under(query, request, table.path), key=[table.name_key], of=lambda row: [row.name_key])
 
 
@@ -212,30 +192,29 @@ def resource(call: Call, table: type[E], request: Any, name: str) -> Resource:
     what exists must not lend its tags to what is asked for.
     """
     if "path" in request.DESCRIPTOR.fields_by_name:
-        return Resource(arn.iam(call.account_id, kind(table), name, request.path or "/"))
-    found = known(call, table, name)
-    return _shown(found) if found is not None else Resource(arn.iam(call.account_id, kind(table), name))
+        return Resource(arn.iam(call.account_id, kind_of(table), name, request.path or "/"))
+    found = call.entity(kind_of(table), name)
+    return shown(found) if found is not None else Resource(arn.iam(call.account_id, kind_of(table), name))
 
 
 def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, new_path: str) -> Resource:
     """What policies see of an entity under the name and path that it is to have; tags and boundary are those it has."""
-    found = known(call, table, name)
+    found = call.entity(kind_of(table), name)
     if found is None:
-        return Resource(arn.iam(call.account_id, kind(table), new_name or name, new_path or "/"))
-    now = _shown(found)
-    return Resource(arn.iam(call.account_id, kind(table), new_name or found.name, new_path or found.path), now.tags, now.keys)
+        return Resource(arn.iam(call.account_id, kind_of(table), new_name or name, new_path or "/"))
+    now = shown(found)
+    return Resource(arn.iam(call.account_id, kind_of(table), new_name or found.name, new_path or found.path), now.tags, now.keys)
 
 
-def _shown(found: EntityRecord) -> Resource:
-    return Resource(found.arn, found.tags, {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {})
+def resource_of_arn(call: Call, kind: str, text: str) -> Resource:
+    """What policies see of the entity of an ARN; one that does not exist has no tags."""
+    found = call.entity(kind, text) if text.startswith("arn:") else None
+    return shown(found) if found is not None else Resource(text)
 
 
-def seen(call: Call, row: Entity) -> Resource:
+def shown(found: EntityRecord) -> Resource:
     """What policies see of an entity that exists: ARN, tags, and as `iam:PermissionsBoundary` the boundary that it has."""
-    tags = {tag.key: tag.value for tag in call.session.scalars(select(Tag).where(Tag.owner_id == row.id))}
-    boundary_id = getattr(row, "boundary_id", None)
-    boundary = call.session.get(Policy, boundary_id) if boundary_id is not None else None
-    return Resource(arn_of(row), tags, {"iam:PermissionsBoundary": arn_of(boundary)} if boundary is not None else {})
+    return Resource(found.arn, found.tags, {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {})
 
 
 def seconds(moment: datetime | None) -> datetime | None:

@@ -25,10 +25,6 @@ class InvalidInput(InvalidArgument):
     """A value is well formed and still not possible here."""
 
 
-class NotSupportedService(NotFound):
-    """No credentials of this sort are made for the service."""
-
-
 class MalformedCertificate(InvalidArgument):
     """A certificate, its chain or its private key cannot be read, or they do not follow from each other."""
 
@@ -63,6 +59,10 @@ class PolicyEvaluation(Internal):
 
 class UnmodifiableEntity(InvalidArgument):
     """Only a service may change the role."""
+
+
+class PolicyNotAttachable(InvalidArgument):
+    """The policy is for the roles of AWS's services only."""
 
 
 class PasswordPolicyViolation(InvalidArgument):

@@ -8,7 +8,6 @@ from sekisho.api.iam.v1 import groups_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.iam import entities, users
-from sekisho.store import changes
 from sekisho.store.tables import Attachment, Group, InlinePolicy, Membership, User
 
 
@@ -29,7 +28,7 @@ def create_group(call: Call, request: pb.CreateGroupRequest) -> pb.CreateGroupRe
     """A group begins without members and permissions."""
     columns = entities.identified(call, Group, request.group_name, request.path, quota="GroupsQuota")
     row = Group(**columns)
-    changes.insert(call.session, row)
+    call.add(row)
     return pb.CreateGroupResponse(group=message(row))
 
 

@@ -111,7 +111,7 @@ def _put(call: Call, request: Any) -> None:
         rows[name_key].document = request.policy_document
     else:
         row = InlinePolicy(owner_id=owner.id, name=request.policy_name, name_key=name_key, document=request.policy_document)
-        call.session.add(row)
+        call.add(row)
 
 
 def _delete(call: Call, request: Any) -> None:

@@ -51,7 +51,7 @@ def generate_service_last_accessed_details(
         granularity=request.granularity or "SERVICE_LEVEL",
         created_at=call.now,
     )
-    call.session.add(report)
+    call.add(report)
     return pb.GenerateServiceLastAccessedDetailsResponse(job_id=report.id)
 
 

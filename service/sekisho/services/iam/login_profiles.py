@@ -41,7 +41,7 @@ def create_login_profile(call: Call, request: pb.CreateLoginProfileRequest) -> p
         raise EntityAlreadyExists(f"Login Profile for user {user.name} already exists.")
     row = LoginProfile(user_id=user.id, password_reset_required=request.password_reset_required, created_at=call.now)
     _set(call, user, row, request.password)
-    call.session.add(row)
+    call.add(row)
     return pb.CreateLoginProfileResponse(login_profile=_message(user, row))
 
 
@@ -136,7 +136,7 @@ def _set(call: Call, user: User, row: LoginProfile, password: str) -> None:
         raise PasswordPolicyViolation(_REUSED)
     row.password_hash, row.changed_at = call.prepared.password_hash, call.now
     history = _history(call, user)
-    call.session.add(PasswordHistory(user_id=user.id, number=call.prepared.newest + 1, password_hash=row.password_hash))
+    call.add(PasswordHistory(user_id=user.id, number=call.prepared.newest + 1, password_hash=row.password_hash))
     for old in history[password_policies.REMEMBERED - 1 :]:
         call.session.delete(old)
 
@@ -159,7 +159,7 @@ def _caller(call: Call) -> User:
     if call.caller.principal.kind != "user":
         raise InvalidUserType("Only IAM Users can change their own password.")
     user = _user(call, "")
-    password_policies.permit(call, entities.seen(call, user))
+    password_policies.permit(call, entities.resource_of_arn(call, "user", entities.arn_of(user)))
     return user
 
 

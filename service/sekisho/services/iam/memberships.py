@@ -17,7 +17,7 @@ def add_user_to_group(call: Call, request: pb.AddUserToGroupRequest) -> pb.AddUs
     if call.session.get(Membership, (user.id, group.id)) is None:
         held = call.session.scalar(select(func.count()).select_from(Membership).where(Membership.user_id == user.id)) or 0
         quotas.check("GroupsPerUserQuota", held + 1)
-        call.session.add(Membership(user_id=user.id, group_id=group.id, created_at=call.now))
+        call.add(Membership(user_id=user.id, group_id=group.id, created_at=call.now))
     return pb.AddUserToGroupResponse()
 
 

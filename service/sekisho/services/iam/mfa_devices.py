@@ -1,4 +1,4 @@
-"""MFA devices: what shows the one-time passwords of a user. All are virtual: AWS's API makes no others."""
+"""MFA devices: what shows the one-time passwords of a user. All are virtual: AWS's API makes no others. A name is unique with its path."""
 
 import io
 import uuid
@@ -8,12 +8,10 @@ from typing import Any
 import segno
 from sqlalchemy import select
 
-from sekisho import arn
 from sekisho.api.iam.v1 import mfa_devices_pb2 as pb
 from sekisho.api.iam.v1.tags_pb2 import Tag
 from sekisho.calls.call import Call
 from sekisho.credentials import one_time
-from sekisho.errors import InvalidArn
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.iam import entities, quotas, tags, users
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, InvalidAuthenticationCode, InvalidInput, NoSuchEntity
@@ -26,8 +24,7 @@ _PIXELS = 5  # of the picture, a module of the code
 @resource("mfa-device")
 def mfa_device(call: Call, request: Any, field: str) -> Resource:
     """The device that the request names; one that does not exist has no tags."""
-    row = _lookup(call, getattr(request, field))
-    return entities.seen(call, row) if row is not None else Resource(getattr(request, field))
+    return entities.resource_of_arn(call, "mfa", getattr(request, field))
 
 
 @resource("mfa-device-name")
@@ -41,14 +38,15 @@ def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resour
     """The user who has the device, or who is asked about; of a device that is nobody's, the one who calls."""
     row = _lookup(call, getattr(request, field))
     user = call.session.get(User, row.user_id) if row is not None and row.user_id is not None else None
-    return entities.seen(call, user) if user is not None else users.user(call, request, "user_name")
+    found = call.entity("user", user.name) if user is not None else None
+    return entities.shown(found) if found is not None else users.user(call, request, "user_name")
 
 
 @operation
 def create_virtual_mfa_device(call: Call, request: pb.CreateVirtualMFADeviceRequest) -> pb.CreateVirtualMFADeviceResponse:
     """Nobody's as yet. Nothing shows the seed again."""
-    name, quota = request.virtual_mfa_device_name, "MFADevicesQuota"
-    row = MfaDevice(**entities.identified(call, MfaDevice, name, request.path, id_=uuid.uuid4().hex, quota=quota))
+    name = request.virtual_mfa_device_name
+    row = MfaDevice(**entities.identified(call, MfaDevice, name, request.path, id_=uuid.uuid4().hex, quota="MFADevicesQuota"))
     if len(entities.arn_of(row)) > _SERIAL_LENGTH:
         raise InvalidInput(f"The serial number of the device would have more than {_SERIAL_LENGTH} characters.")
     seed = one_time.new_seed()
@@ -168,18 +166,13 @@ def _proven(call: Call, row: MfaDevice, request: Any, *, window: int) -> int:
 
 def _lookup(call: Call, serial_number: str) -> MfaDevice | None:
     """The device of a serial number; path and spelling must be its own."""
-    try:
-        parsed = arn.parse(serial_number)
-    except InvalidArn:
-        return None
-    row = entities.lookup(call, MfaDevice, parsed.resource.rpartition("/")[2])
-    return row if row is not None and entities.arn_of(row) == serial_number else None
+    return call.row(MfaDevice, serial_number) if serial_number.startswith("arn:") else None
 
 
 def _find(call: Call, serial_number: str) -> MfaDevice:
     row = _lookup(call, serial_number)
     if row is None:
-        raise NoSuchEntity(f"VirtualMFADevice with serial number {serial_number} doesn't exist.")
+        raise NoSuchEntity(f"MFA Device with serial number {serial_number} does not exist.")
     return row
 
 

@@ -4,7 +4,6 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_password
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from sekisho import policy
 from sekisho.api.iam.v1 import password_policies_pb2 as pb
@@ -42,7 +41,7 @@ def update_account_password_policy(call: Call, request: pb.UpdateAccountPassword
     row = call.session.get(PasswordPolicy, call.account_id)
     if row is None:
         row = PasswordPolicy(account_id=call.account_id)
-        call.session.add(row)
+        call.add(row)
     row.minimum_password_length = request.minimum_password_length or 6
     row.require_symbols = request.require_symbols
     row.require_numbers = request.require_numbers
@@ -93,9 +92,8 @@ def permit(call: Call, of: Resource) -> None:
     The latter is as if every user had the permission: a boundary still limits it, and an explicit deny wins.
     """
     row = call.session.get(PasswordPolicy, call.account_id)
-    if row is not None and row.allow_users_to_change_password and call.caller.principal.kind == "user":
-        call = replace(call, acting=replace(call.caller, identity=(*call.caller.identity, _FOR_ALL_USERS)))
-    permission.demand(call, call.operation.action, of, {})
+    for_all_users = row is not None and row.allow_users_to_change_password and call.caller.principal.kind == "user"
+    permission.demand(call, call.operation.action, of, {}, beside=(_FOR_ALL_USERS,) if for_all_users else ())
 
 
 def check(row: PasswordPolicy | None, password: str, account_name: str) -> None:

@@ -11,7 +11,6 @@ from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.policy import validate
 from sekisho.services.iam import entities, policy_arns, quotas, tags
-from sekisho.store import changes
 from sekisho.store.tables import Attachment, Entity, Policy, PolicyVersion, Role, User
 
 _PERMISSIONS, _BOUNDARY = "PermissionsPolicy", "PermissionsBoundary"
@@ -42,7 +41,7 @@ def create_policy(call: Call, request: pb.CreatePolicyRequest) -> pb.CreatePolic
     row = Policy(**columns, description=request.description or None, default_version=1, last_version=1, updated_at=call.now)
     given = tags.first(call, row, request.tags)
     version = PolicyVersion(policy_id=row.id, number=1, document=request.policy_document, created_at=call.now)
-    changes.insert(call.session, version)
+    call.add(version)
     return pb.CreatePolicyResponse(policy=_message(row, {}, {}, tags=given))
 
 

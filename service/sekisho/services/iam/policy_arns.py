@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select
-
 from sekisho import arn
-from sekisho.arn import Arn
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied, InvalidArgument, InvalidArn, ValidationError
 from sekisho.operations import Resource, resource
@@ -24,8 +21,8 @@ NOT_ATTACHABLE = "Policy {} does not exist or is not attachable."
 def policy(call: Call, request: Any, field: str) -> Resource:
     """The policy that the request names; one that does not exist has no tags."""
     named = getattr(request, field)
-    row = lookup(call, named)
-    return entities.seen(call, row) if row is not None else Resource(named)
+    _refuse_others(named, ValidationError)
+    return entities.resource_of_arn(call, "policy", named)
 
 
 @resource("policy-name")
@@ -34,20 +31,10 @@ def policy_name(call: Call, request: Any, field: str) -> Resource:
     return entities.resource(call, Policy, request, getattr(request, field))
 
 
-def lookup(call: Call, text: str, *, wrong: type[InvalidArgument] = ValidationError) -> Policy | None:
-    """The policy of an ARN; path and spelling must be its own. What is no ARN of a policy is `wrong`."""
-    parsed = _parsed(text, wrong)
-    if parsed.account not in (call.account_id, AWS):
-        return None
-    path, _, name = parsed.resource.removeprefix("policy").rpartition("/")
-    query = select(Policy).where(Policy.account_id == parsed.account, Policy.kind == "policy", Policy.name_key == name.lower())
-    row = call.session.scalars(query).one_or_none()
-    return row if row is not None and row.name == name and row.path == f"{path}/" else None
-
-
 def find(call: Call, text: str, *, sentence: str = NOT_FOUND, wrong: type[InvalidArgument] = ValidationError) -> Policy:
-    """The policy of an ARN, or NoSuchEntity in the sentence given."""
-    row = lookup(call, text, wrong=wrong)
+    """The policy of an ARN, or NoSuchEntity in the sentence given. What is no ARN of a policy is `wrong`."""
+    _refuse_others(text, wrong)
+    row = call.row(Policy, text)
     if row is None:
         raise NoSuchEntity(sentence.format(text))
     return row
@@ -61,12 +48,11 @@ def own(call: Call, text: str, *, sentence: str = NOT_FOUND) -> Policy:
     return row
 
 
-def _parsed(text: str, wrong: type[InvalidArgument]) -> Arn:
+def _refuse_others(text: str, wrong: type[InvalidArgument]) -> None:
     try:
-        parsed = arn.parse(text)
-    except InvalidArn as error:
-        raise wrong(error.message) from None
-    kind, _, name = parsed.resource.partition("/")
-    if (parsed.partition, parsed.service, parsed.region, kind) != (arn.PARTITION, "iam", "", "policy") or not name:
+        arn.parse(text)
+    except InvalidArn:
+        raise wrong("Invalid ARN:  Could not be parsed!") from None  # both blanks are AWS's
+    named = arn.entity(text)
+    if named is None or named.kind != "policy":
         raise wrong(f"ARN {text} is not valid.")
-    return parsed

@@ -1,6 +1,6 @@
 """The policies of a user, group or role with their texts, for those who ask about policies instead of decisions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,7 @@ from sqlalchemy import select
 
 from sekisho import arn, policy
 from sekisho.calls.call import Call
-from sekisho.errors import InvalidArn, MalformedPolicyDocument
-from sekisho.memory import loaders
+from sekisho.errors import MalformedPolicyDocument
 from sekisho.operations import Resource, resource
 from sekisho.policy import validate
 from sekisho.services.iam import entities, policy_arns
@@ -17,7 +16,7 @@ from sekisho.services.iam.entities import Owner
 from sekisho.services.iam.errors import InvalidInput, NoSuchEntity
 from sekisho.store.tables import Attachment, Entity, Group, InlinePolicy, Membership, Policy, PolicyVersion, Role, User
 
-_KINDS = ("user", "group", "role", "policy")
+_TABLES: Mapping[str, type[Entity]] = {"user": User, "group": Group, "role": Role, "policy": Policy}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +36,24 @@ class SourcePolicy:
         """What simulations call it: `user_alice_inline-1`, or the name of a managed policy or an input."""
         return f"{self.owner_kind}_{self.owner_name}_{self.name}" if self.kind == "inline" else self.name
 
-    @property
-    def source_type(self) -> str:
-        """What simulations call the place that it comes from."""
-        return {"inline": self.owner_kind, "input": "none"}.get(self.kind, self.kind)
-
 
 @resource("policy-source")
 def policy_source(call: Call, request: Any, field: str) -> Resource:
     """The user, group, role or policy of an ARN; for one that does not exist, the ARN itself."""
     named = getattr(request, field)
-    row = _lookup(call, named)
-    return entities.seen(call, row) if row is not None else Resource(named)
+    return entities.resource_of_arn(call, _kind(named), named)
 
 
 def find(call: Call, text: str) -> Entity:
     """The user, group, role or policy of an ARN; NoSuchEntity, or InvalidInput for what is no such ARN."""
-    row = _lookup(call, text)
+    row = call.row(_TABLES[_kind(text)], text)
     if row is None:
         raise NoSuchEntity(f"ARN {text} was not found.")
     return row
 
 
 def find_owner(call: Call, text: str) -> Owner:
-    """The user, group or role of an ARN; likewise."""
+    """The user, group or role of an ARN; InvalidInput also for a policy's."""
     row = find(call, text)
     if not isinstance(row, User | Group | Role):
         raise InvalidInput(f"Invalid Entity Arn: {text}")
@@ -95,19 +88,11 @@ def inputs(name: str, texts: Iterable[str], kind: validate.Kind = validate.Kind.
     return found
 
 
-def _lookup(call: Call, text: str) -> Entity | None:
-    """By the whole ARN, path and spelling; only of the caller's account, and AWS's policies."""
-    try:
-        parsed = arn.parse(text)
-    except InvalidArn:
-        raise InvalidInput(f"Invalid Entity Arn: {text}") from None
-    kind, _, name = parsed.resource.partition("/")
-    if (parsed.partition, parsed.service, parsed.region) != (arn.PARTITION, "iam", "") or kind not in _KINDS or not name:
+def _kind(text: str) -> str:
+    named = arn.entity(text)
+    if named is None or named.kind not in _TABLES:
         raise InvalidInput(f"Invalid Entity Arn: {text}")
-    if parsed.account != call.account_id and (parsed.account, kind) != (policy_arns.AWS, "policy"):
-        return None
-    id_ = loaders.id_of_arn(call.session, text)
-    return call.session.get(Entity, id_) if id_ is not None else None
+    return named.kind
 
 
 def _inline(call: Call, owner: Owner) -> Iterator[SourcePolicy]:

@@ -26,7 +26,7 @@ def create_policy_version(call: Call, request: pb.CreatePolicyVersionRequest) ->
     if request.set_as_default:
         policy.default_version = policy.last_version
     row = PolicyVersion(policy_id=policy.id, number=policy.last_version, document=request.policy_document, created_at=call.now)
-    call.session.add(row)
+    call.add(row)
     return pb.CreatePolicyVersionResponse(policy_version=_message(policy, row))
 
 

@@ -9,6 +9,7 @@ from sekisho.operations import Resource, resource
 from sekisho.services.iam import entities
 from sekisho.services.iam.errors import InvalidInput, NoSuchEntity
 from sekisho.store.tables import OpenIdConnectProvider, SamlProvider
+from sekisho.store.tables.entities import kind_of
 
 P = TypeVar("P", OpenIdConnectProvider, SamlProvider)
 
@@ -29,24 +30,23 @@ def saml_provider(call: Call, request: Any, field: str) -> Resource:
 
 def find(call: Call, table: type[P], text: str) -> P:
     """The provider of an ARN; NoSuchEntity, or InvalidInput for what is no ARN of such a provider."""
-    row = _lookup(call, table, text)
+    _refuse_others(text, kind_of(table))
+    row = call.row(table, text)
     if row is None:
-        raise NoSuchEntity(_NOT_FOUND[entities.kind(table)].format(text))
+        raise NoSuchEntity(_NOT_FOUND[kind_of(table)].format(text))
     return row
 
 
 def _resource(call: Call, table: type[P], text: str) -> Resource:
-    row = _lookup(call, table, text)
-    return entities.seen(call, row) if row is not None else Resource(text)
+    _refuse_others(text, kind_of(table))
+    return entities.resource_of_arn(call, kind_of(table), text)
 
 
-def _lookup(call: Call, table: type[P], text: str) -> P | None:
+def _refuse_others(text: str, kind: str) -> None:
     try:
-        parsed = arn.parse(text)
+        arn.parse(text)
     except InvalidArn as error:
         raise InvalidInput(error.message) from None
-    kind, _, name = parsed.resource.partition("/")
-    if (parsed.partition, parsed.service, parsed.region, kind) != (arn.PARTITION, "iam", "", entities.kind(table)) or not name:
+    named = arn.entity(text)
+    if named is None or named.kind != kind:
         raise InvalidInput(f"ARN {text} is not valid.")
-    row = entities.lookup(call, table, name) if parsed.account == call.account_id else None
-    return row if row is not None and row.name == name else None

@@ -30,7 +30,7 @@ def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleRespo
     row = Role(
         **columns,
         boundary_id=boundaries.policy_id(call, request.permissions_boundary),
-        description=request.description or None,
+        description=request.description if request.HasField("description") else None,
         trust_policy=document,
         max_session_seconds=request.max_session_duration or 3600,
     )
@@ -52,11 +52,11 @@ def get_role(call: Call, request: pb.GetRoleRequest) -> pb.GetRoleResponse:
 
 @operation
 def update_role(call: Call, request: pb.UpdateRoleRequest) -> pb.UpdateRoleResponse:
-    """What the request leaves out stays; an empty description takes the description away."""
+    """What the request leaves out stays; a description may be empty."""
     _refuse_signin_duration(request)
     row = entities.find(call, Role, request.role_name)
     if request.HasField("description"):
-        row.description = request.description or None
+        row.description = request.description
     if request.HasField("max_session_duration"):
         if entities.is_service_linked(row):
             raise UnmodifiableEntity(f"{row.name} is an AWS service linked role, max session duration cannot be changed.")
@@ -68,10 +68,9 @@ def update_role(call: Call, request: pb.UpdateRoleRequest) -> pb.UpdateRoleRespo
 def update_role_description(call: Call, request: pb.UpdateRoleDescriptionRequest) -> pb.UpdateRoleDescriptionResponse:
     """What UpdateRole can do too, with the role as the answer."""
     row = entities.find(call, Role, request.role_name)
-    row.description = request.description or None
+    row.description = request.description
     shown = described(call, row)
-    if row.description is not None:
-        shown.description = row.description
+    shown.description = row.description
     return pb.UpdateRoleDescriptionResponse(role=shown)
 
 

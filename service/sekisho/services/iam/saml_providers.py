@@ -48,7 +48,7 @@ def create_saml_provider(call: Call, request: pb.CreateSAMLProviderRequest) -> p
         valid_until=_valid_until(metadata, call.now),
         encryption_mode=request.assertion_encryption_mode or None,
     )
-    call.session.add(row)
+    call.add(row)
     call.session.flush()
     if request.add_private_key:
         _add_key(call, row, request.add_private_key)
@@ -187,5 +187,5 @@ def _add_key(call: Call, row: SamlProvider, text: str) -> None:
     quotas.check("PrivateKeysPerSAMLProviderQuota", len(_keys(call, row)) + 1)
     id_ = randomness.token_hex(16).upper()
     sealed = call.node.ring.seal(key_ring.CERTIFICATES, text.encode(), ("saml_private_keys", "private_key", id_))
-    call.session.add(SamlPrivateKey(id=id_, provider_id=row.id, private_key=sealed, created_at=call.now))
+    call.add(SamlPrivateKey(id=id_, provider_id=row.id, private_key=sealed, created_at=call.now))
     call.session.flush()

@@ -37,8 +37,8 @@ def upload_server_certificate(call: Call, request: pb.UploadServerCertificateReq
     place = ("server_certificates", "private_key", columns["id"])
     row = ServerCertificate(
         **columns,
-        body=request.certificate_body,
-        chain=request.certificate_chain or None,
+        body=_stored(request.certificate_body),
+        chain=_stored(request.certificate_chain) or None,
         private_key=call.node.ring.seal(key_ring.CERTIFICATES, request.private_key.encode(), place),
         expires_at=certificate.ends,
     )
@@ -64,7 +64,7 @@ def _read(call: Call, request: pb.UploadServerCertificateRequest) -> Callable[[]
 
 @operation
 def get_server_certificate(call: Call, request: pb.GetServerCertificateRequest) -> pb.GetServerCertificateResponse:
-    """With its texts as they were sent, and without the private key."""
+    """With its texts as they were sent, but for line ends at their end, and without the private key."""
     row = entities.find(call, ServerCertificate, request.server_certificate_name)
     shown = pb.ServerCertificate(
         server_certificate_metadata=_message(row),
@@ -122,6 +122,11 @@ def list_server_certificate_tags(call: Call, request: pb.ListServerCertificateTa
     """By key."""
     row = entities.find(call, ServerCertificate, request.server_certificate_name)
     return tags.listed(call, request, row, pb.ListServerCertificateTagsResponse)
+
+
+def _stored(text: str) -> str:
+    """A text as AWS gives it back: without line ends at its end, which Terraform would otherwise want to change at every plan."""
+    return text.rstrip("\r\n")
 
 
 def _message(row: ServerCertificate) -> pb.ServerCertificateMetadata:

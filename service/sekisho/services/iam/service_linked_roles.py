@@ -1,7 +1,7 @@
 """Service-linked roles: roles that a service needs, and that only it changes.
 
-Any service can have one, not only AWS's. Its name follows from the service's: AWS's own spelling for the services of AWS below, else the
-words of the first label in capitals: `order-desk.example.com` gives `AWSServiceRoleForOrderDesk`.
+Any service can have one, not only AWS's. `linked_services` has those of AWS. The role of another service is called after it, by the words
+of the first label in capitals: `order-desk.example.com` gives `AWSServiceRoleForOrderDesk`. It bears no policy, and may have suffixes.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html
 """
 
@@ -9,38 +9,18 @@ import json
 import uuid
 from typing import Any
 
+from sqlalchemy import select
+
 from sekisho import arn
 from sekisho.api.iam.v1 import service_linked_roles_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.operations import Resource, operation, resource
-from sekisho.services.iam import entities, roles, tags
+from sekisho.services.iam import entities, linked_services, policy_arns, roles, tags
 from sekisho.services.iam.errors import InvalidInput, NoSuchEntity
-from sekisho.store.tables import DeletionTask, Role
+from sekisho.store.tables import Attachment, DeletionTask, Role
 
 _PREFIX = "AWSServiceRoleFor"
 _NAME_LENGTH = 64
-
-# Services whose roles are not called after the first label of their name.
-_NAMES = {
-    "autoscaling.amazonaws.com": "AutoScaling",
-    "ecs.amazonaws.com": "ECS",
-    "eks.amazonaws.com": "AmazonEKS",
-    "elasticache.amazonaws.com": "ElastiCache",
-    "elasticbeanstalk.amazonaws.com": "ElasticBeanstalk",
-    "elasticfilesystem.amazonaws.com": "AmazonElasticFileSystem",
-    "elasticloadbalancing.amazonaws.com": "ElasticLoadBalancing",
-    "es.amazonaws.com": "AmazonElasticsearchService",
-    "guardduty.amazonaws.com": "AmazonGuardDuty",
-    "lex.amazonaws.com": "LexBots",
-    "opensearchservice.amazonaws.com": "AmazonOpenSearchService",
-    "ops.apigateway.amazonaws.com": "APIGateway",
-    "rds.amazonaws.com": "RDS",
-    "securityhub.amazonaws.com": "SecurityHub",
-    "spot.amazonaws.com": "EC2Spot",
-    "sso.amazonaws.com": "SSO",
-    "ssm.amazonaws.com": "AmazonSSM",
-    "trustedadvisor.amazonaws.com": "TrustedAdvisor",
-}
 
 
 @resource("service-linked-role")
@@ -59,20 +39,26 @@ def deletion_task(call: Call, request: Any, field: str) -> Resource:
 
 @operation
 def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRequest) -> pb.CreateServiceLinkedRoleResponse:
-    """One a service, or one more for each suffix. The service alone may assume it."""
+    """One a service, or one more for each suffix where AWS allows that. The service alone may assume it."""
+    linked = linked_services.table().get(request.aws_service_name)
+    if request.custom_suffix and linked is not None and not linked.suffixed:
+        raise InvalidInput(f"Custom suffix is not allowed for {request.aws_service_name}")
     name = _name(request.aws_service_name, request.custom_suffix)
     if len(name) > _NAME_LENGTH:
         raise InvalidInput(f"The name {name} of the role would have more than {_NAME_LENGTH} characters.")
-    if entities.lookup(call, Role, name) is not None:
+    if call.row(Role, name) is not None:
         raise InvalidInput(f"Service role name {name} has been taken in this account, please try a different suffix.")
     row = Role(
         **entities.identified(call, Role, name, _path(request.aws_service_name), quota="RolesQuota"),
-        description=request.description or None,
+        description=request.description if request.HasField("description") else None,
         trust_policy=_trust(request.aws_service_name),
         max_session_seconds=3600,
     )
-    call.session.add(row)
+    call.add(row)
     call.session.flush()
+    if linked is not None:
+        policy = policy_arns.find(call, linked.policy_arn)
+        call.session.add(Attachment(owner_id=row.id, policy_id=policy.id, created_at=call.now))
     return pb.CreateServiceLinkedRoleResponse(role=roles.described(call, row))
 
 
@@ -83,8 +69,11 @@ def delete_service_linked_role(call: Call, request: pb.DeleteServiceLinkedRoleRe
     if not entities.is_service_linked(row):
         raise NoSuchEntity(f"The role with name {request.role_name} is not a service-linked role.")
     id_ = f"task{row.path}{row.name}/{uuid.uuid4()}"
-    call.session.add(DeletionTask(id=id_, account_id=call.account_id, role_arn=entities.arn_of(row), deleted_at=call.now))
+    call.add(DeletionTask(id=id_, account_id=call.account_id, role_arn=entities.arn_of(row), deleted_at=call.now))
     tags.clear(call, row)
+    for attached in call.session.scalars(select(Attachment).where(Attachment.owner_id == row.id)):
+        call.session.delete(attached)
+    call.session.flush()
     call.session.delete(row)
     return pb.DeleteServiceLinkedRoleResponse(deletion_task_id=id_)
 
@@ -109,9 +98,10 @@ def _path(service: str) -> str:
 
 
 def _name(service: str, suffix: str) -> str:
+    linked = linked_services.table().get(service)
     words = service.partition(".")[0].replace("_", "-").split("-")
-    called = _NAMES.get(service) or "".join(word[:1].upper() + word[1:] for word in words)
-    return f"{_PREFIX}{called}" + (f"_{suffix}" if suffix else "")
+    called = linked.role_name if linked is not None else _PREFIX + "".join(word[:1].upper() + word[1:] for word in words)
+    return called + (f"_{suffix}" if suffix else "")
 
 
 def _trust(service: str) -> str:

@@ -17,7 +17,7 @@ from sekisho.calls.call import Call
 from sekisho.credentials import key_ids
 from sekisho.operations import RESOURCES, Resource, operation, resource
 from sekisho.services.iam import entities, quotas, users
-from sekisho.services.iam.errors import InvalidInput, NoSuchEntity, NotSupportedService
+from sekisho.services.iam.errors import InvalidInput, NoSuchEntity
 from sekisho.store.tables import ServiceCredential, User
 
 _PASSWORD_SERVICES = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
@@ -28,7 +28,7 @@ _BEARER_PREFIX = "ABSK"  # what a leaked secret is recognised by
 @resource("user-or-all")
 def user_or_all(call: Call, request: pb.ListServiceSpecificCredentialsRequest, field: str) -> Resource:
     """The user that the request names, or every user of the account."""
-    return Resource(arn.iam(call.account_id, "user", "*")) if request.all_users else RESOURCES["user"](call, request, field)
+    return Resource(arn.iam(call.account_id, "user", "*")) if request.all_users else RESOURCES["iam", "user"](call, request, field)
 
 
 @operation
@@ -56,7 +56,7 @@ def create_service_specific_credential(
         created_at=call.now,
         expires_at=call.now + timedelta(days=request.credential_age_days) if request.credential_age_days else None,
     )
-    call.session.add(row)
+    call.add(row)
     return pb.CreateServiceSpecificCredentialResponse(service_specific_credential=_message(call, owner, row, password))
 
 
@@ -114,7 +114,7 @@ def delete_service_specific_credential(
 
 def _refuse_unsupported(service: str) -> None:
     if service not in _PASSWORD_SERVICES + _BEARER_SERVICES:
-        raise NotSupportedService(f"The service {service[:128]} is not supported.")
+        raise NoSuchEntity(f"No such service {service[:128]} is supported for Service Specific Credentials")
 
 
 def _new_password(*, bearer: bool) -> str:

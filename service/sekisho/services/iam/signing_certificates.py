@@ -36,7 +36,7 @@ def upload_signing_certificate(call: Call, request: pb.UploadSigningCertificateR
         status="Active",
         created_at=call.now,
     )
-    call.session.add(row)
+    call.add(row)
     return pb.UploadSigningCertificateResponse(certificate=_message(owner, row))
 
 

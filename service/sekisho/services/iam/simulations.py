@@ -1,16 +1,16 @@
-"""The policy simulator: what policies would decide, without doing anything.
+"""The policy simulator: the decisions that policies would come to, without doing anything.
 
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sekisho import arn, policy
 from sekisho.api.iam.v1 import simulations_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.errors import InvalidArn, ValidationError
-from sekisho.memory import loaders
 from sekisho.operations import operation
 from sekisho.policy import layers, validate
 from sekisho.services.iam import entities, policy_sources, trust
@@ -20,15 +20,13 @@ from sekisho.services.iam.policy_sources import SourcePolicy
 from sekisho.services.iam.simulator import Simulation
 from sekisho.store.db import remaining
 from sekisho.store.paging import PAGE
-from sekisho.store.tables import Group, Role
-from sekisho.world import Subject
+from sekisho.store.tables import Group, Role, User
+from sekisho.world import NO_KEYS, Acting, Keys, Lookup, Question, Subject
 
 _MOST_RESOURCES = 1000
 _MOST_DECISIONS = 2000  # of one page
 _SINGLE_TYPES = ("", "string", "numeric", "boolean", "ip", "binary", "date")
 _BOUNDARY = "permission-boundary"
-
-Keys = Mapping[str, str | tuple[str, ...]]
 
 
 @operation
@@ -36,10 +34,9 @@ def simulate_custom_policy(call: Call, request: pb.SimulateCustomPolicyRequest) 
     """The request brings all policies; the caller is a user of its account, named or not."""
     if request.resource_policy and not request.caller_arn:
         raise InvalidInput("CallerArn is required when a ResourcePolicy is given.")
-    principal, keys = _user(call, request.caller_arn) if request.caller_arn else (policy.Principal("user", "", call.account_id), {})
     simulation = Simulation(
-        principal=principal,
-        context=_context(call, request, keys),
+        subject=_user(call, request.caller_arn) if request.caller_arn else _stranger(call.account_id),
+        keys=_keys(request),
         identity=tuple(policy_sources.inputs("PolicyInputList", request.policy_input_list)),
         boundary=_boundary_inputs(request),
         resource_policy=_resource_policy(request),
@@ -57,12 +54,11 @@ def simulate_principal_policy(call: Call, request: pb.SimulatePrincipalPolicyReq
     source = policy_sources.find_owner(call, request.policy_source_arn)
     if request.resource_policy and isinstance(source, Group) and not request.caller_arn:
         raise InvalidInput("CallerArn is required when a ResourcePolicy is given and the PolicySourceArn is not a user.")
-    principal, keys = _user(call, request.caller_arn) if request.caller_arn else _source(call, source)
     excluded = [_excluded(identifier) for identifier in request.policy_exclusion_list]
     identity = [one for one in policy_sources.identity(call, source) if not any(test(one, one.kind) for test in excluded)]
     simulation = Simulation(
-        principal=principal,
-        context=_context(call, request, keys),
+        subject=_user(call, request.caller_arn) if request.caller_arn else _subject(source),
+        keys=_keys(request),
         identity=(*identity, *policy_sources.inputs("PolicyInputList", request.policy_input_list)),
         boundary=_boundary_inputs(request) or _boundary(call, source, excluded),
         resource_policy=_resource_policy(request),
@@ -81,10 +77,14 @@ def _page(call: Call, request: Any, simulation: Simulation) -> tuple[list[pb.Eva
     cursor = entities.cursor(call, request)
     start = cursor.open(request.marker)[0] if request.marker else 0
     end = start + min(request.max_items or PAGE, max(1, _MOST_DECISIONS // max(1, len(resources))))
+
+    def compose(question: Callable[[Lookup, datetime], Question]) -> Question:
+        return call.node.world.consistent(lambda reader: question(reader.get_record, call.now))[0]
+
     results = []
     for action in actions[start:end]:
         remaining(call.deadline)
-        results.append(simulation.result(action, resources))
+        results.append(simulation.result(action, resources, compose))
     return results, cursor.marker([end]) if end < len(actions) else None
 
 
@@ -109,9 +109,8 @@ def _resources(named: Sequence[str]) -> tuple[str, ...]:
     return () if list(named) == ["*"] else tuple(dict.fromkeys(named))
 
 
-def _context(call: Call, request: Any, keys: Keys) -> policy.Context:
-    """The time, what the principal owns, and over both what the request says."""
-    now = {"aws:currenttime": call.now.strftime("%Y-%m-%dT%H:%M:%SZ"), "aws:epochtime": str(int(call.now.timestamp()))}
+def _keys(request: Any) -> Keys:
+    """The keys that the request supposes; they override all others."""
     several = {entry.context_key_name for entry in request.context_entries if entry.context_key_type not in _SINGLE_TYPES}
     for entry in request.context_entries:
         if not entry.context_key_name or (entry.context_key_name not in several and len(entry.context_key_values) != 1):
@@ -120,33 +119,34 @@ def _context(call: Call, request: Any, keys: Keys) -> policy.Context:
         raise InvalidInput("A context key is given twice.")
     given = {entry.context_key_name: tuple(entry.context_key_values) for entry in request.context_entries}
     try:
-        return policy.Context({**now, **keys, **policy.context(given, several)})
+        return policy.context(given, several)
     except ValidationError as error:
         raise InvalidInput(error.message) from None
 
 
-def _user(call: Call, text: str) -> tuple[policy.Principal, Keys]:
-    """The user of an ARN as the principal; one of the caller's account is who bears the name, with what its records say."""
+def _user(call: Call, text: str) -> Subject | Acting:
+    """The user of an ARN; one of the caller's account is who bears the name, with what its records say."""
     try:
-        parsed = arn.parse(text)
+        arn.parse(text)
     except InvalidArn as error:
         raise InvalidInput(error.message) from None
-    kind, _, name = parsed.resource.rpartition("/")
-    if parsed.service != "iam" or kind.partition("/")[0] != "user" or not arn.is_account_id(parsed.account):
+    named = arn.entity(text)
+    if named is None or named.kind != "user" or not arn.is_account_id(named.account):
         raise InvalidInput(f"Invalid CallerArn: {text} is not the ARN of a user.")
-    id_ = loaders.id_of_arn(call.session, text) if parsed.account == call.account_id else None
-    if id_ is None:
-        return policy.Principal("user", text, parsed.account), {"aws:username": name}
-    who, _ = call.node.world.acting(Subject(id_, call.account_id), call.now)
-    return who.principal, who.keys
+    row = call.row(User, text)
+    return Subject(row.id, call.account_id) if row is not None else _stranger(named.account, text, {"aws:username": named.name})
 
 
-def _source(call: Call, source: Owner) -> tuple[policy.Principal, Keys]:
-    """The policy source as the principal; a group stands for a user in it, of whom nothing else is known."""
+def _subject(source: Owner) -> Subject | Acting:
+    """The policy source; a group stands for a user in it, of whom nothing else is known."""
     if isinstance(source, Group):
-        return policy.Principal("user", entities.arn_of(source), source.account_id), {}
-    who, _ = call.node.world.acting(Subject(source.id, source.account_id), call.now)
-    return who.principal, who.keys
+        return _stranger(source.account_id, entities.arn_of(source))
+    return Subject(source.id, source.account_id)
+
+
+def _stranger(account: str, named: str = "", keys: Keys = NO_KEYS) -> Acting:
+    """A user of an account of whom there is no record."""
+    return Acting(Subject("", account), policy.Principal("user", named, account), keys, identity=())
 
 
 def _boundary(call: Call, source: Owner, excluded: Iterable[Any]) -> tuple[SourcePolicy, ...] | None:
@@ -183,9 +183,7 @@ def _trusts(call: Call, request: Any) -> dict[str, SourcePolicy]:
         return {}
     found = {}
     for named in request.resource_arns:
-        of_role = arn.account_of(named) == call.account_id and layers.is_trust("sts:AssumeRole", named)
-        id_ = loaders.id_of_arn(call.session, named) if of_role else None
-        row = call.session.get(Role, id_) if id_ is not None else None
+        row = call.row(Role, named) if layers.is_trust("sts:AssumeRole", named) else None
         if row is not None:
             # A program of its own: what is decided is the stored text, what is shown is the text with names.
             attached = policy.Attached(policy.compile_policy(policy.parse(row.trust_policy)), name="AssumeRolePolicyDocument")
@@ -202,7 +200,7 @@ def _owner(text: str) -> str:
 
 
 def _excluded(identifier: pb.PolicyIdentifier) -> Any:
-    """Whether an identifier means a policy in a place: all that it says must hold. A boundary is left out only when it is named so."""
+    """A test for the policies in a place that an identifier means: all that it says must hold; a boundary must be named as one."""
     inline = identifier.inline_policy_identifier if identifier.HasField("inline_policy_identifier") else None
     if not (identifier.policy_type or identifier.policy_arn or inline):
         raise InvalidInput("A policy to exclude is named by its type, its ARN or its name.")

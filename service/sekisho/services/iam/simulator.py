@@ -1,23 +1,26 @@
-"""What a simulation answers: the decisions of the product's own evaluator, said as IAM's policy simulator says them.
+"""The answers of a simulation: the decisions of the product's own evaluator, said as IAM's policy simulator says them.
 
 A statement is named by its policy and its place in the text. Beside AWS's simulator, trust policies count for sts:AssumeRole.
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
 
-from sekisho import arn, policy
+from sekisho import arn, policy, world
 from sekisho.api.iam.v1 import simulations_pb2 as pb
-from sekisho.policy import evaluate, layers, positions
-from sekisho.policy.decide import implied_context
-from sekisho.policy.principals import NONE
-from sekisho.services.iam import context_keys
+from sekisho.errors import ValidationError
+from sekisho.policy import layers, positions
 from sekisho.services.iam.errors import PolicyEvaluation
 from sekisho.services.iam.policy_sources import SourcePolicy
+from sekisho.world import Acting, Keys, Lookup, Question, Subject, acting
 
 Group = tuple[SourcePolicy, ...]
+Compose = Callable[[Callable[[Lookup, datetime], Question]], Question]
+"""Runs a composition on the records of one world, at the time of the call."""
 
 _DECISIONS = {
     policy.Outcome.ALLOWED: "allowed",
@@ -27,15 +30,21 @@ _DECISIONS = {
 _RESTRICTIVE = ("allowed", "implicitDeny", "explicitDeny")
 """The least restrictive first."""
 
-_IDENTITY, _RESOURCE = "IAM Policy", "Resource Policy"  # the keys of EvalDecisionDetails
+_IDENTITY, _RESOURCE, _BOUNDARY = "IAM Policy", "Resource Policy", "Permissions Boundary Policy"
+"""Where policies come from, as EvalDecisionDetails and the statements say it, whatever words AWS's model has for it."""
+
+_SOURCES = {policy.Layer.RESOURCE: _RESOURCE, policy.Layer.TRUST: _RESOURCE, policy.Layer.BOUNDARY: _BOUNDARY}
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """Who asks, with which policies and keys; `trusts` are trust policies by the role's ARN, `owner` has what names no account."""
+    """A principal and the policies that it is supposed to have, with keys that override its own.
 
-    principal: policy.Principal
-    context: policy.Context
+    The policies stand for all that the subject has. `trusts` are trust policies by the role's ARN, `owner` has what names no account.
+    """
+
+    subject: Subject | Acting
+    keys: Keys
     identity: Group
     boundary: Group | None = None
     resource_policy: SourcePolicy | None = None
@@ -43,64 +52,83 @@ class Simulation:
     trusts: Mapping[str, SourcePolicy] = field(default_factory=dict)
     owner: str = ""
 
-    def result(self, action: str, resources: tuple[str, ...]) -> pb.EvaluationResult:
-        """About one action: on everything when no resource is named, else on each."""
-        if not resources:
-            one = self._one(action, "*")
-            shown = pb.EvaluationResult(eval_action_name=action, eval_resource_name="*", eval_decision=one.eval_resource_decision)
-        else:
-            each = [self._one(action, resource) for resource in resources]
-            one = _together(each)
-            shown = pb.EvaluationResult(
-                eval_action_name=action,
-                eval_resource_name=resources[0] if len(resources) == 1 else "*",
-                eval_decision=one.eval_resource_decision,
-                eval_decision_details=one.eval_decision_details,
-                resource_specific_results=each,
-            )
-        shown.matched_statements.extend(one.matched_statements)
-        shown.missing_context_values.extend(one.missing_context_values)
+    def question(self, action: str, resource: str, lookup: Lookup, now: datetime) -> Question:
+        """The inputs of one decision; ValidationError when the context is larger than any may be."""
+        of_resource = self._of_resource(action, resource)
+        asked = world.Asked(
+            action=action,
+            resource=resource,
+            resource_account=arn.account_of(resource) or self.owner,
+            resource_policy=of_resource.attached if of_resource is not None else None,
+            override=self.keys,
+        )
+        who = self.subject if isinstance(self.subject, Acting) else acting(self.subject, lookup, now)
+        supposed = replace(
+            who,
+            identity=_attached(self.identity),
+            boundary=_attached(self.boundary) if self.boundary is not None else None,
+            session=None,
+            scps=tuple(map(_attached, self.scps)) if self.scps is not None else None,
+        )
+        return world.question(supposed, asked, lookup, now)
+
+    def _of_resource(self, action: str, resource: str) -> SourcePolicy | None:
+        return self.resource_policy or (self.trusts.get(resource) if layers.is_trust(action, resource) else None)
+
+    def result(self, action: str, resources: tuple[str, ...], compose: Compose) -> pb.EvaluationResult:
+        """The decisions about one action: on everything when no resource is named, else on each."""
+        each, permitted = [], True
+        for resource in resources or ("*",):
+            request, asked = self._composed(action, resource, compose)
+            each.append(self._one(request, asked))
+            permitted = permitted and all(_standing(level, request) == "allowed" for level in self.scps or ())
+        one = _together(each) if resources else each[0]
+        shown = pb.EvaluationResult(
+            eval_action_name=action,
+            eval_resource_name=resources[0] if len(resources) == 1 else "*",
+            eval_decision=one.eval_resource_decision,
+            eval_decision_details=one.eval_decision_details if resources else None,
+            resource_specific_results=each if resources else None,
+            matched_statements=one.matched_statements,
+            missing_context_values=one.missing_context_values,
+        )
         if one.HasField("permissions_boundary_decision_detail"):
             shown.permissions_boundary_decision_detail.CopyFrom(one.permissions_boundary_decision_detail)
         if self.scps is not None:
-            asked = [self._request(action, resource) for resource in resources or ("*",)]
-            allowed = all(_standing(level, request) == "allowed" for level in self.scps for request in asked)
-            shown.organizations_decision_detail.allowed_by_organizations = allowed
+            shown.organizations_decision_detail.allowed_by_organizations = permitted
         return shown
 
-    def _request(self, action: str, resource: str) -> policy.Request:
-        owner = arn.account_of(resource) or self.owner or self.principal.account
-        return policy.Request(self.principal, action, resource, owner, self.context)
+    def _composed(self, action: str, resource: str, compose: Compose) -> Question:
+        try:
+            return compose(lambda lookup, now: self.question(action, resource, lookup, now))
+        except ValidationError as error:
+            raise PolicyEvaluation(f"The simulation of {action} could not be carried out: {error.message}") from None
 
-    def _one(self, action: str, resource: str) -> pb.ResourceSpecificResult:
-        request = self._request(action, resource)
-        of_resource = self.resource_policy or (self.trusts.get(resource) if layers.is_trust(action, resource) else None)
-        asked = policy.Layers(
-            identity=_attached(self.identity),
-            resource=of_resource.attached if of_resource is not None else None,
-            boundary=_attached(self.boundary) if self.boundary is not None else None,
-            scps=tuple(map(_attached, self.scps)) if self.scps is not None else None,
-        )
+    def _one(self, request: policy.Request, asked: policy.Layers) -> pb.ResourceSpecificResult:
+        of_resource = self._of_resource(request.action, request.resource)
         decision = policy.decide(request, asked)
         if decision.error:
-            raise PolicyEvaluation(f"The simulation of {action} could not be carried out: {decision.error}")
+            raise PolicyEvaluation(f"The simulation of {request.action} could not be carried out: {decision.error}")
         known = {one.attached: one for one in (*self.identity, *(self.boundary or ()), *([of_resource] if of_resource is not None else []))}
         shown = pb.ResourceSpecificResult(
-            eval_resource_name=resource,
+            eval_resource_name=request.resource,
             eval_resource_decision=_DECISIONS[decision.outcome],
             matched_statements=[
-                _statement(known[match.attached], match.statement.index, of_resource)
+                _statement(known[match.attached], match.statement.index, _SOURCES.get(match.layer, _IDENTITY))
                 for match in (_allowing(request, asked) if decision.allowed else decision.matched)
                 if match.attached in known
             ],
-            missing_context_values=_missing(known, request),
+            missing_context_values=policy.lacked(known, request),
         )
         if self.boundary is not None:
             allowed = _standing(self.boundary, request) == "allowed"
             shown.permissions_boundary_decision_detail.allowed_by_permissions_boundary = allowed
-        if request.owner != self.principal.account:
+        if request.owner != request.principal.account:
             shown.eval_decision_details[_IDENTITY] = _standing(self.identity, request)
-            shown.eval_decision_details[_RESOURCE] = _resource_standing(of_resource, request)
+            group = (of_resource,) if of_resource is not None else ()
+            shown.eval_decision_details[_RESOURCE] = _standing(group, request, policy.Layer.RESOURCE)
+            if self.boundary is not None:
+                shown.eval_decision_details[_BOUNDARY] = _standing(self.boundary, request)
         return shown
 
 
@@ -130,58 +158,35 @@ def _attached(group: Iterable[SourcePolicy]) -> tuple[policy.Attached, ...]:
 
 def _allowing(request: policy.Request, asked: policy.Layers) -> Iterator[policy.Match]:
     """Every Allow that matches, not only the first of each layer."""
-    context = implied_context(request)
-    for place in layers.places(request, asked):
-        allow = place.bucket(request.action)[1]
-        if place.layer is policy.Layer.BOUNDARY or place.layer is policy.Layer.SCP or allow is None:
-            continue
-        for rule in evaluate.matching(allow, request.resource, context):
-            if not place.of_resource or (rule.grantees is not None and rule.grantees.grant(request.principal) > NONE):
-                yield policy.Match(place.layer, place.level, place.attached, rule.statement)
+    if asked.resource is not None:
+        yield from policy.standing((asked.resource,), request, layer=policy.Layer.RESOURCE).allows
+    yield from policy.standing(asked.identity, request).allows
 
 
-def _standing(group: Group, request: policy.Request) -> str:
-    """What policies of an identity say by themselves."""
-    context = implied_context(request)
-    buckets = [one.attached.program.identity_bucket(request.action) for one in group]
-    if any(deny is not None and evaluate.first(deny, request.resource, context) is not None for deny, _, _ in buckets):
-        return "explicitDeny"
-    allowed = any(allow is not None and evaluate.first(allow, request.resource, context) is not None for _, allow, _ in buckets)
-    return "allowed" if allowed else "implicitDeny"
+def _standing(group: Iterable[SourcePolicy], request: policy.Request, layer: policy.Layer = policy.Layer.IDENTITY) -> str:
+    """What policies say by themselves."""
+    return _DECISIONS[policy.standing(_attached(group), request, layer=layer).outcome]
 
 
-def _resource_standing(one: SourcePolicy | None, request: policy.Request) -> str:
-    """What the policy of a resource says by itself."""
-    if one is None:
-        return "implicitDeny"
-    context = implied_context(request)
-    deny, allow, _ = one.attached.program.resource_bucket(request.action)
-    if deny is not None and any(evaluate.denying(deny, request.resource, context, request.principal, bounded=False)):
-        return "explicitDeny"
-    granted = allow is not None and evaluate.granting(allow, request.resource, context, request.principal)[0] > NONE
-    return "allowed" if granted else "implicitDeny"
+@lru_cache(maxsize=32)  # a policy is located once, however many statements of it are shown
+def _located(text: str) -> positions.Positions:
+    return positions.locate(text)
 
 
-def _missing(policies: Iterable[policy.Attached], request: policy.Request) -> list[str]:
-    """The keys that statements about the action ask for and the request lacks."""
-    context, action = implied_context(request), request.action.lower()
-    found: dict[str, str] = {}
-    for attached in policies:
-        for rule in attached.program.rules:
-            if rule.covers_action(action):
-                for name in context_keys.of_rule(rule):
-                    found.setdefault(name.lower(), name)
-    return [name for key, name in found.items() if key not in context]
-
-
-def _statement(source: SourcePolicy, index: int, of_resource: SourcePolicy | None) -> pb.Statement:
-    places = positions.locate(source.text)
-    start = places.at(("Statement", index))
-    _, end = json.JSONDecoder().raw_decode(source.text, start.offset)
-    stop = places.point(end)
+def _statement(source: SourcePolicy, index: int, source_type: str) -> pb.Statement:
+    """A statement by its place. It begins where AWS's reader stands when it comes to it: behind the brace of the only statement, behind the
+    bracket of a list's first, behind the end of the one before; and ends behind its own brace.
+    """
+    places = _located(source.text)
+    ends = json.JSONDecoder()
+    begins = places.values["Statement",] + 1
+    if index:
+        _, begins = ends.raw_decode(source.text, places.values["Statement", index - 1])
+    _, end = ends.raw_decode(source.text, places.at(("Statement", index)).offset)
+    start, stop = places.point(begins), places.point(end)
     return pb.Statement(
         source_policy_id=source.id,
-        source_policy_type="resource" if source is of_resource else source.source_type,
+        source_policy_type=source_type,
         start_position=pb.Position(line=start.line, column=start.column),
         end_position=pb.Position(line=stop.line, column=stop.column),
     )

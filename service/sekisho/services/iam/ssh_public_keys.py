@@ -44,7 +44,7 @@ def upload_ssh_public_key(call: Call, request: pb.UploadSSHPublicKeyRequest) -> 
         status="Active",
         created_at=call.now,
     )
-    call.session.add(row)
+    call.add(row)
     return pb.UploadSSHPublicKeyResponse(ssh_public_key=_message(owner, row, request.ssh_public_key_body))
 
 

@@ -11,7 +11,7 @@ from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.iam import entities, policy_arns, quotas
 from sekisho.services.iam.errors import InvalidInput
-from sekisho.store import changes, paging
+from sekisho.store import paging
 from sekisho.store.tables import Entity, Role, Tag, User
 
 _FOLDED = ("user", "role")
@@ -88,9 +88,9 @@ def first(call: Call, row: Entity, given: Sequence[pb.Tag]) -> list[pb.Tag]:
     """Add a new entity and its tags; those as the API shows them, by key."""
     new = _new(row, given)
     quotas.check("TagsPerResourceQuota", len(new))
-    changes.insert(call.session, row)
+    call.add(row)
     for key_key, tag in new.items():
-        changes.insert(call.session, Tag(owner_id=row.id, key=tag.key, key_key=key_key, value=tag.value))
+        call.add(Tag(owner_id=row.id, key=tag.key, key_key=key_key, value=tag.value))
     return [new[key_key] for key_key in sorted(new)]
 
 
@@ -103,7 +103,7 @@ def put(call: Call, row: Entity, given: Sequence[pb.Tag]) -> None:
         if key_key in old:
             old[key_key].key, old[key_key].value = tag.key, tag.value
         else:
-            call.session.add(Tag(owner_id=row.id, key=tag.key, key_key=key_key, value=tag.value))
+            call.add(Tag(owner_id=row.id, key=tag.key, key_key=key_key, value=tag.value))
     call.session.flush()
 
 

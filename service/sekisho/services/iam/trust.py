@@ -26,9 +26,21 @@ _ID = re.compile(r"A(?:ID|RO)A[A-Z2-7]{17}")
 
 def stored(session: Session, text: str) -> str:
     """The text with ids for ARNs; MalformedPolicyDocument when it is no trust policy or names somebody who does not exist."""
-    validate.check(text, validate.Kind.TRUST)
+    try:
+        validate.check(text, validate.Kind.TRUST)
+    except MalformedPolicyDocument:
+        _refuse_no_json(text)
+        raise
     quotas.check("AssumeRolePolicySizeQuota", validate.size(text))
     return _replaced(text, lambda principal: _identified(session, principal))
+
+
+def _refuse_no_json(text: str) -> None:
+    """MalformedPolicyDocument in the sentence that AWS has for trust policies alone, when the text is no JSON at all."""
+    try:
+        json.loads(text)
+    except ValueError:
+        raise MalformedPolicyDocument("This policy contains invalid Json") from None
 
 
 def shown(session: Session, text: str) -> str:
@@ -47,8 +59,9 @@ def _identified(session: Session, principal: str) -> str:
         parsed = arn.parse(principal)
         if parsed.service != "iam":  # role sessions and federated users come and go, and are named as they are
             return principal
-        id_ = loaders.id_of_arn(session, principal) if parsed.partition == arn.PARTITION else None
-        if id_ is not None and parsed.resource != "root":
+        named = arn.entity(principal)
+        id_ = loaders.load_id(session, named) if named is not None else None
+        if named is not None and named.kind != "root" and id_ is not None:
             return id_
         exists = id_ is not None
     else:

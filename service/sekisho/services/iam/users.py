@@ -27,6 +27,8 @@ from sekisho.store.tables import (
 )
 from sekisho.world import EntityRecord
 
+_REFERENCED = "Cannot delete entity, must remove referenced objects first."
+
 
 @resource("user")
 def user(call: Call, request: Any, field: str) -> Resource:
@@ -74,7 +76,7 @@ def get_user(call: Call, request: pb.GetUserRequest) -> pb.GetUserResponse:
     if not name:
         root = named_or_own(call, "")
         return pb.GetUserResponse(user=pb.User(user_id=root.id, arn=entities.arn_of(root), create_date=entities.seconds(root.created_at)))
-    found = entities.known(call, User, name)
+    found = call.entity("user", name)
     if found is None:
         raise entities.no_such(User, name)
     return pb.GetUserResponse(user=message(found, boundary_arn=found.boundary_arn, tags=tags.shown(found.tags)))
@@ -98,8 +100,8 @@ def delete_user(call: Call, request: pb.DeleteUserRequest) -> pb.DeleteUserRespo
             (LoginProfile.user_id == row.id, "Cannot delete entity, must delete login profile first."),
             (MfaDevice.user_id == row.id, "Cannot delete entity, must delete MFA device first."),
             (SigningCertificate.owner_id == row.id, "Cannot delete entity, must delete signing certificates first."),
-            (SshPublicKey.owner_id == row.id, "Cannot delete entity, must delete SSH public keys first."),
-            (ServiceCredential.owner_id == row.id, "Cannot delete entity, must delete service specific credentials first."),
+            (SshPublicKey.owner_id == row.id, _REFERENCED),
+            (ServiceCredential.owner_id == row.id, _REFERENCED),
             (Membership.user_id == row.id, "Cannot delete entity, must remove users from group first."),
             (Attachment.owner_id == row.id, "Cannot delete entity, must detach all policies first."),
             (InlinePolicy.owner_id == row.id, "Cannot delete entity, must delete policies first."),

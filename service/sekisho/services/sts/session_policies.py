@@ -6,6 +6,7 @@ from sekisho import arn
 from sekisho.calls.call import Call
 from sekisho.errors import Unimplemented, ValidationError
 from sekisho.policy import validate
+from sekisho.services.sts.errors import InvalidParameterValue
 from sekisho.world import PolicyRecord
 
 
@@ -15,9 +16,11 @@ def policies(call: Call, request: Any, account: str) -> tuple[str, tuple[str, ..
         validate.check(request.policy, validate.Kind.SESSION)
     ids = []
     for descriptor in request.policy_arns:
-        id_ = call.node.world.id_of_arn(descriptor.arn)
-        record = call.node.world.record(id_) if id_ is not None else None
-        if not isinstance(record, PolicyRecord) or arn.account_of(record.arn) not in (account, "aws"):
+        arn.parse(descriptor.arn)  # what is no ARN at all is refused as that
+        named = arn.entity(descriptor.arn)
+        id_ = call.node.world.get_id(named) if named is not None and named.account in (account, "aws") else None
+        record = call.node.world.get_record(id_) if id_ is not None else None
+        if not isinstance(record, PolicyRecord):
             raise ValidationError(f"The policy {descriptor.arn} does not exist in the account {account}.")
         ids.append(record.id)
     return request.policy, tuple(dict.fromkeys(ids))
@@ -27,9 +30,9 @@ def tags(request: Any) -> dict[str, str]:
     """The tags that a request gives to the session; a key stands there once, whatever its case."""
     given = {tag.key: tag.value for tag in request.tags}
     if len({key.lower() for key in given}) != len(request.tags):
-        raise ValidationError("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+        raise InvalidParameterValue("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     if any(key.lower().startswith("aws:") for key in given):
-        raise ValidationError("Tag keys beginning with aws: are reserved for system use.")
+        raise InvalidParameterValue("Tag keys beginning with aws: are reserved for system use.")
     return given
 
 

@@ -77,10 +77,12 @@ def get_federation_token(
     )
     credentials = _credentials(call, session)
     shown = federation_tokens_pb2.FederatedUser(federated_user_id=session.user_id, arn=session.arn)
-    response = federation_tokens_pb2.GetFederationTokenResponse(credentials=credentials, federated_user=shown)
-    if request.policy or request.policy_arns or request.tags:
-        response.packed_policy_size = session_tokens.packed_size_percent(credentials.session_token)
-    return response
+    limited = request.policy or request.policy_arns or request.tags
+    return federation_tokens_pb2.GetFederationTokenResponse(
+        credentials=credentials,
+        federated_user=shown,
+        packed_policy_size=session_tokens.packed_size_percent(credentials.session_token) if limited else 0,  # said even so
+    )
 
 
 def mfa(call: Call, request: Any) -> bool:

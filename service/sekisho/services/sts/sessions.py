@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from sekisho import arn
@@ -14,11 +13,12 @@ from sekisho.calls import permission, request_keys
 from sekisho.calls.call import Call
 from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
-from sekisho.errors import AccessDenied, Unimplemented, ValidationError
+from sekisho.errors import AccessDenied, InvalidArn, Unimplemented, ValidationError
 from sekisho.operations import Resource, operation
 from sekisho.services.sts import session_policies
 from sekisho.services.sts import session_tokens as session_tokens_of_users
-from sekisho.world import PrincipalRecord, SessionFacts
+from sekisho.services.sts.errors import InvalidParameterValue
+from sekisho.world import NO_KEYS, Keys, PrincipalRecord, SessionFacts
 
 DEFAULT_SECONDS = 3600
 CHAINED_SECONDS = 3600
@@ -31,12 +31,11 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
     """Temporary credentials of a role. Who may not assume it does not learn whether it exists."""
     before = call.caller.subject.session or _NO_SESSION
     _possible(call, request)
-    if session_tokens_of_users.mfa(call, request):
-        # For the decision on this request alone: the session that comes of it knows nothing of MFA.
-        call.acting = replace(call.caller, keys={**call.caller.keys, **_MFA_JUST_NOW})
+    # For the decision on this request alone: the session that comes of it knows nothing of MFA.
+    proved = _MFA_JUST_NOW if session_tokens_of_users.mfa(call, request) else NO_KEYS
     tags, transitive = _tags(request, before)
     role = _role(call, request.role_arn)
-    _permitted(call, request, role, before)
+    _permitted(call, request, role, before, proved)
     seconds = _seconds(request, role, chained=before.kind == "assumed-role")
     source_identity = _source_identity(request, before)
     inline, policy_ids = session_policies.policies(call, request, role.account_id)
@@ -78,6 +77,10 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
 
 def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
     """What is refused for every role; asked first, so that the answer does not tell whether there is such a role."""
+    try:
+        arn.parse(request.role_arn)
+    except InvalidArn:
+        raise ValidationError(f"{request.role_arn} is invalid") from None
     if call.caller.principal.kind == "root":
         raise AccessDenied("Roles may not be assumed by root accounts.")
     session_policies.refuse_token_size(request)
@@ -86,15 +89,16 @@ def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
 
 
 def _role(call: Call, text: str) -> PrincipalRecord:
-    parsed = arn.parse(text)
-    id_ = call.node.world.id_of_arn(text) if parsed.service == "iam" and parsed.resource.startswith("role/") else None
-    record = call.node.world.record(id_) if id_ is not None else None
+    arn.parse(text)  # what is no ARN at all is refused as that
+    named = arn.entity(text)
+    id_ = call.node.world.get_id(named) if named is not None and named.kind == "role" else None
+    record = call.node.world.get_record(id_) if id_ is not None else None
     if not isinstance(record, PrincipalRecord) or record.trust is None:
         raise _denied(call, "sts:AssumeRole", text)
     return record
 
 
-def _permitted(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord, before: SessionFacts) -> None:
+def _permitted(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord, before: SessionFacts, proved: Keys) -> None:
     """Each action that the request takes must be granted by the trust policy, or by it and the caller's policies together.
 
     What the calling session passes on (transitive tags, source identity) takes the same permission as what the request gives.
@@ -106,7 +110,7 @@ def _permitted(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord,
         actions.append("sts:SetSourceIdentity")
     resource = Resource(role.arn, tags=role.tags)
     for action in actions:
-        _, decision = permission.decide(call, action, resource, request_keys.of_request(request), role.trust)
+        _, decision = permission.decide(call, action, resource, request_keys.of_request(request), role.trust, override=proved)
         if not decision.allowed:
             raise _denied(call, action, request.role_arn)
 
@@ -132,12 +136,12 @@ def _tags(request: pb.AssumeRoleRequest, before: SessionFacts) -> tuple[Mapping[
     inherited = {key: value for key, value in before.tags.items() if key.lower() in {kept.lower() for kept in before.transitive}}
     again = [folded[key.lower()] for key in inherited if key.lower() in folded]
     if again:
-        raise ValidationError(
+        raise InvalidParameterValue(
             "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session."
         )
     unknown = [key for key in request.transitive_tag_keys if key.lower() not in folded]
     if unknown:
-        raise ValidationError("One of the specified transitive tag keys does not have a matching tag key.")
+        raise InvalidParameterValue("The specified transitive tag key must be included in the requested tags.")
     return given | inherited, frozenset(inherited) | frozenset(folded[key.lower()] for key in request.transitive_tag_keys)
 
 

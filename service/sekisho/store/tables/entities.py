@@ -32,6 +32,11 @@ class Entity(Base):
     created_at: Mapped[datetime]
 
 
+def kind_of(table: type[Entity]) -> str:
+    """The word for the table's rows in ARNs and messages: `user`."""
+    return str(table.__mapper_args__["polymorphic_identity"])
+
+
 class Root(Entity):
     """The root user of an account; its id is the account's."""
 

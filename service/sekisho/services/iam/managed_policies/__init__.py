@@ -1,12 +1,14 @@
 """The AWS-managed policies: rows of the account `aws`, which every account may attach and none may change.
 
 Those that come with this program stand in the YAML files beside it: what each allows is what its name says, in our own words. By path and
-name; `allow` is one statement on everything, `statements` are written as in a policy document. Others come from an operator's file.
+name; `allow` is one statement on everything, `statements` are written as in a policy document. The policies of service-linked roles allow
+nothing, until an operator imports what AWS's allow: what a service of AWS does for an account cannot be told from the policy's name. Dates
+and versions are AWS's, from `dates.tsv`, so that no policy is as old as the database. Others come from an operator's file.
 """
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,10 +20,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho import arn
-from sekisho.accounts import AWS, by_operator
+from sekisho.accounts import by_operator
 from sekisho.credentials import key_ids
+from sekisho.services.iam import linked_services
 from sekisho.store import changes, db
 from sekisho.store.tables import Account, Policy, PolicyOrigin, PolicyVersion
+from sekisho.world import AWS
 
 try:
     from yaml import CSafeLoader as _Loader
@@ -40,6 +44,10 @@ class ManagedPolicy:
     path: str
     description: str
     document: str
+    created_at: datetime | None = None  # None: when it comes into the database
+    updated_at: datetime | None = None
+    version: int = 1
+    """The number of the version that has the document, if it is the first that the database gets."""
 
     @property
     def arn(self) -> str:
@@ -47,13 +55,23 @@ class ManagedPolicy:
         return arn.iam(AWS, "policy", self.name, self.path)
 
 
+# Everybody may call it whatever policies say: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+_NOTHING = [{"Sid": "NothingThatIsNotAllowedAnyway", "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}]
+_OLDEST = datetime(2015, 2, 6, 18, 39, 46, tzinfo=UTC)
+"""When AWS made its first managed policies, AdministratorAccess among them; the date of a policy whose own is not known."""
+
+
 def built_in() -> tuple[ManagedPolicy, ...]:
     """The policies that come with this program, by name."""
-    found = []
+    dates = _dates()
+    found = [
+        _policy(linked.policy_arn.partition("/")[2], {"description": f"Of {linked.service}'s own role.", "statements": _NOTHING}, dates)
+        for linked in linked_services.table().values()
+    ]
     for file in resources.files(__package__).iterdir():
         if file.name.endswith(".yaml"):
             entries: dict[str, dict[str, Any]] = yaml.load(file.read_text("utf-8"), _Loader)  # one of the safe loaders
-            found += [_policy(named, entry) for named, entry in entries.items()]
+            found += [_policy(named, entry, dates) for named, entry in entries.items()]
     return tuple(sorted(found, key=lambda policy: policy.name))
 
 
@@ -76,7 +94,7 @@ def put(database: db.Database, policies: Sequence[ManagedPolicy], *, imported: b
         now = datetime.now(UTC)
         changed = _outdated(session, policies, imported=imported)
         if session.get(Account, AWS) is None:
-            session.add(Account(id=AWS, name=AWS, created_at=now))
+            changes.add(session, Account(id=AWS, name=AWS, created_at=now))
             session.flush()
         for policy, row in changed:
             _write(session, policy, row, now, imported=imported)
@@ -87,11 +105,21 @@ def put(database: db.Database, policies: Sequence[ManagedPolicy], *, imported: b
     return len(changed)
 
 
-def _policy(named: str, entry: dict[str, Any]) -> ManagedPolicy:
+def _dates() -> dict[str, tuple[datetime, datetime, int]]:
+    """When AWS made and last changed each policy, and the number of its newest version then, by path and name."""
+    lines = resources.files(__package__).joinpath("dates.tsv").read_text("utf-8").splitlines()
+    rows = (line.split("\t") for line in lines[1:])
+    return {
+        named: (datetime.fromisoformat(created), datetime.fromisoformat(updated), int(version.removeprefix("v")))
+        for named, created, updated, version in rows
+    }
+
+
+def _policy(named: str, entry: dict[str, Any], dates: Mapping[str, tuple[datetime, datetime, int]]) -> ManagedPolicy:
     path, _, name = named.rpartition("/")
     statements = entry.get("statements") or [{"Effect": "Allow", "Action": entry["allow"], "Resource": "*"}]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
-    return ManagedPolicy(name, f"/{path}/" if path else "/", entry["description"], document)
+    return ManagedPolicy(name, f"/{path}/" if path else "/", entry["description"], document, *dates.get(named, (_OLDEST, _OLDEST, 1)))
 
 
 def _outdated(session: Session, policies: Iterable[ManagedPolicy], *, imported: bool) -> list[tuple[ManagedPolicy, Policy | None]]:
@@ -110,9 +138,14 @@ def _outdated(session: Session, policies: Iterable[ManagedPolicy], *, imported: 
             now = (row.name, row.path, row.description, json.loads(texts[row.id][row.default_version]), origins.get(row.id))
             if now != (policy.name, policy.path, policy.description, json.loads(policy.document), True):
                 found.append((policy, row))
-        elif not origins.get(row.id) and policy.document not in texts[row.id].values():
+        elif not origins.get(row.id) and (policy.document not in texts[row.id].values() or _undated(row, policy)):
             found.append((policy, row))
     return found
+
+
+def _undated(row: Policy, policy: ManagedPolicy) -> bool:
+    """Whether the row has the dates and numbers that an older release gave, when it made the policy."""
+    return row.last_version < policy.version or (policy.created_at is not None and row.created_at != policy.created_at)
 
 
 def _write(session: Session, policy: ManagedPolicy, row: Policy | None, now: datetime, *, imported: bool) -> None:
@@ -121,20 +154,23 @@ def _write(session: Session, policy: ManagedPolicy, row: Policy | None, now: dat
         id_ = key_ids.unique_id("policy", lambda size: sha256(policy.arn.encode()).digest()[:size])
         columns = {"account_id": AWS, "name": policy.name, "name_key": policy.name.lower(), "path": policy.path, "created_at": now}
         row = Policy(id=id_, **columns, description=policy.description, default_version=0, last_version=0, updated_at=now)
-        session.add(row)
+        changes.add(session, row)
         session.flush()
     row.name, row.path, row.description = policy.name, policy.path, policy.description
     versions = session.scalars(select(PolicyVersion).where(PolicyVersion.policy_id == row.id).order_by(PolicyVersion.number)).all()
-    if not versions or json.loads(versions[-1].document) != json.loads(policy.document):
-        row.last_version += 1
-        row.updated_at = now
-        session.add(PolicyVersion(policy_id=row.id, number=row.last_version, document=policy.document, created_at=now))
+    row.created_at = policy.created_at or row.created_at
+    behind = row.last_version < policy.version
+    if not versions or behind or json.loads(versions[-1].document) != json.loads(policy.document):
+        row.last_version = max(row.last_version + 1, policy.version)
+        row.updated_at = (policy.updated_at or now) if behind else now
+        version = PolicyVersion(policy_id=row.id, number=row.last_version, document=policy.document, created_at=row.updated_at)
+        changes.add(session, version)
         for old in versions[: max(0, len(versions) + 1 - KEPT)]:
             session.delete(old)
     row.default_version = row.last_version
     origin = session.get(PolicyOrigin, row.id)
     if origin is None:
-        session.add(PolicyOrigin(policy_id=row.id, imported=imported))
+        changes.add(session, PolicyOrigin(policy_id=row.id, imported=imported))
     else:
         origin.imported = imported
     session.flush()

@@ -1,0 +1,169 @@
+"""Proofs: what callers give to show who they are, beside each other, each of which proves a subject or raises.
+
+A proof is made by an edge and looked at by the pipeline alone: `prove` reads it, finds the secret that verifies it, and verifies. Long-term
+secrets come from the world's key records, the secrets of temporary credentials from their own sealed session token. Everything that does
+not hold is AWS's InvalidClientTokenId or a relative; MissingAuthenticationToken says that nothing was given.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from sekisho import arn, policy, sigv4
+from sekisho.calls.call import Call
+from sekisho.calls.workloads import Workload
+from sekisho.credentials.sessions import Session
+from sekisho.journal.last_use import Use
+from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
+from sekisho.world import AccountRecord, KeyRecord, SessionFacts, Subject
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+
+class Proof(Protocol):
+    """Something that shows who calls."""
+
+    def prove(self, call: Call) -> Subject:
+        """The subject, or an Unauthenticated error."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSignature:
+    """A signature over a gRPC call: its path, the bytes of its request, its date and the audience."""
+
+    metadata: Metadata
+    path: str
+    body: bytes
+    audience: str
+
+    def prove(self, call: Call) -> Subject:
+        """The holder of the key that signed."""
+        signed = sigv4.read_call(self.metadata)
+        return _holder(call, signed, lambda secret: sigv4.verify_call(signed, secret, self.path, self.body, self.audience, call.now))
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A bearer token, which is a presigned GetCallerIdentity for an audience."""
+
+    token: str
+    audience: str
+
+    def prove(self, call: Call) -> Subject:
+        """The maker of the token."""
+        given = bearer.parse(self.token)
+        return _holder(call, given.signed, lambda secret: bearer.verify(given, secret, self.audience, call.now))
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSignature:
+    """A signature over an HTTP request, in its header or in its query string, for a service; `skew` is how far its date may be off."""
+
+    request: sigv4.HttpRequest
+    service: str
+    skew: timedelta
+
+    def prove(self, call: Call) -> Subject:
+        """The holder of the key that signed."""
+        signed = sigv4.read_http(self.request)
+        if signed.scope.service != self.service:
+            raise sigv4.SignatureDoesNotMatch(f"Credential should be scoped to correct service: '{self.service}'. ")
+        return _holder(call, signed, lambda secret: sigv4.verify_http(signed, secret, self.request, call.now, skew=self.skew))
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A client's certificate, verified by TLS, which an operator's map gives to a principal; `workload` is None where it gives none."""
+
+    workload: Workload | None
+
+    def prove(self, call: Call) -> Subject:
+        """The principal that the map names; InvalidClientTokenId where it is gone."""
+        workload = self.workload
+        if workload is None:
+            raise sigv4.MissingAuthenticationToken
+        if not workload.not_before <= call.now <= workload.not_after:  # a connection may outlive the certificate that opened it
+            raise sigv4.ExpiredToken("The client's certificate is not valid now.")
+        named = arn.entity(workload.arn)
+        id_ = call.node.world.get_id(named) if named is not None else None
+        if named is None or id_ is None:
+            raise InvalidClientTokenId
+        if named.kind != "role":
+            return Subject(id_, named.account)
+        call.node.last_use.note(id_, Use(call.now, call.operation.service.prefix, "local"))
+        # Issued with its certificate: a deny on aws:TokenIssueTime ends it until there is a newer one.
+        issued, ends = workload.not_before, workload.not_after
+        return Subject(id_, named.account, session=SessionFacts("assumed-role", workload.session_name, issued_at=issued, expires_at=ends))
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A proof from a client whose connection has a certificate: docs/decisions/0005-certificates-beside-signatures.md"""
+
+    certificate: Certificate
+    beside: Proof
+
+    def prove(self, call: Call) -> Subject:
+        """The proof's subject, which must be the certificate's principal where that names one; without a proof, the certificate's own."""
+        certified = self.certificate.prove(call) if self.certificate.workload is not None else None
+        try:
+            found = self.beside.prove(call)
+        except sigv4.MissingAuthenticationToken:
+            if certified is None:
+                raise
+            return certified
+        if certified is not None and found.id != certified.id:
+            raise sigv4.SignatureDoesNotMatch("the signature is another principal's than the client's certificate")
+        return found
+
+
+def of_metadata(metadata: Metadata, path: str, body: bytes, audience: str) -> Proof:
+    """The proof in a gRPC call's metadata: a bearer token, else a signature over the call."""
+    authorization = [value for name, value in metadata if name == "authorization" and isinstance(value, str)]
+    if len(authorization) == 1 and authorization[0][:7].lower() == "bearer ":
+        return Bearer(authorization[0][7:].strip(), audience)
+    return CallSignature(metadata, path, body, audience)
+
+
+def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> Subject:
+    """Whose key it is, once `verify` found that its secret made the signature."""
+    if signed.session_token is not None:
+        opened = call.node.tokens.open(signed.session_token, signed.access_key_id, call.now)
+        verify(opened.credentials.secret_access_key)
+        found = _of_session(opened.session, signed.access_key_id)
+    else:
+        key = call.node.world.get_record(signed.access_key_id)
+        if not isinstance(key, KeyRecord) or key.status != "Active":
+            raise InvalidClientTokenId
+        verify(key.secret)
+        found = Subject(key.owner_id, key.account_id, key.id)
+    account = call.node.world.get_record(found.account_id)
+    if isinstance(account, AccountRecord) and account.status != "ACTIVE":
+        raise sigv4.OptInRequired
+    used = found.id if found.session is not None and found.session.kind == "assumed-role" else signed.access_key_id
+    if used.startswith(("AROA", "AKIA")):
+        call.node.last_use.note(used, Use(call.now, call.operation.service.prefix, signed.scope.region))
+    return found
+
+
+def _of_session(session: Session, access_key_id: str) -> Subject:
+    return Subject(
+        session.principal_id,
+        session.account,
+        access_key_id,
+        SessionFacts(
+            kind=session.kind,
+            name=session.session_name,
+            tags=dict(session.tags),
+            transitive=frozenset(session.transitive_keys),
+            source_identity=session.source_identity,
+            policies=(policy.Attached(policy.compiled(session.policy), name="session policy"),) if session.policy else (),
+            policy_ids=session.policy_arns,
+            issued_at=session.issued_at,
+            expires_at=session.expires_at,
+            mfa=session.mfa,
+            mfa_at=session.mfa_at,
+            provider=session.provider,
+        ),
+    )

@@ -1,0 +1,42 @@
+"""Whose a call says it is, before anything is verified: enough to share threads fairly, and for nothing else.
+
+The account stands in the access key id of a signature or of a bearer token. Anybody can write any id; so only an account that the worker
+has in memory has a share of its own. All others share the empty name, with callers who claim nothing.
+"""
+
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable
+
+from sekisho.calls.call import Node
+from sekisho.credentials import key_ids
+
+_ID = 20  # characters of an access key id
+_BEGINNING = 1024  # characters of a bearer token: its URL names the key before the long parts
+_MARKS = ("X-Amz-Credential=", "Credential=")
+
+
+def of_metadata(node: Node, metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """The account that a gRPC call claims, `""` for none that is known here."""
+    for name, value in metadata:
+        if name == "authorization" and isinstance(value, str):
+            return of_text(node, _bearer(value) if value[:7].lower() == "bearer " else value)
+    return ""
+
+
+def of_text(node: Node, text: str) -> str:
+    """The account in the credential scope of an `Authorization` header or of a presigned query, likewise."""
+    for mark in _MARKS:
+        begins = text.find(mark)
+        if begins >= 0:
+            begins += len(mark)
+            account = key_ids.account_of_key_id(text[begins : begins + _ID])
+            return account if account is not None and node.world.cached_record(account) is not None else ""
+    return ""
+
+
+def _bearer(value: str) -> str:
+    token = value[7 : 7 + _BEGINNING].strip()
+    try:
+        return urlsafe_b64decode(token[: len(token) // 4 * 4]).decode("latin-1")
+    except ValueError:
+        return ""

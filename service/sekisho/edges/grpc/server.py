@@ -1,0 +1,64 @@
+"""The gRPC server of a worker: the operations of the registry, health and reflection, on a port that other workers share."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sekisho.calls.call import Node
+from sekisho.calls.workloads import Workloads
+from sekisho.edges.grpc import handlers
+from sekisho.edges.lanes import Lanes
+from sekisho.operations import OPERATIONS
+
+OPTIONS = (
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_send_message_length", 4 * 1024 * 1024),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024),
+    ("grpc.max_concurrent_streams", 100),  # of one connection; without a limit, four that reset their calls at once ended everybody's
+    ("grpc.so_reuseport", 1),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+
+
+class Server:
+    """Listens from its making on, answers while it is entered; says NOT_SERVING before it stops, and closes its lanes.
+
+    `grace` are the seconds that calls under way have then. Without `credentials` it speaks in the clear.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        lanes: Lanes,
+        listener: str,
+        *,
+        workloads: Workloads,
+        credentials: grpc.ServerCredentials | None = None,
+        grace: float,
+    ) -> None:
+        self._lanes, self._grace = lanes, grace
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="grpc"), options=OPTIONS)
+        self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads)))
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._names = sorted({operation.service.full_name for operation in OPERATIONS.values()})
+        reflection.enable_server_reflection((*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        if credentials is not None:
+            self.port = self._server.add_secure_port(listener, credentials)
+        else:
+            self.port = self._server.add_insecure_port(listener)
+
+    def __enter__(self) -> "Server":
+        self._server.start()
+        for name in ("", *self._names):
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._health.enter_graceful_shutdown()
+        self._server.stop(self._grace).wait()
+        self._lanes.close()

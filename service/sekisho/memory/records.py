@@ -1,0 +1,112 @@
+"""Records in memory by immutable id, bounded in bytes; and ids of which it is known that there is no such thing."""
+
+from sekisho.world import KeyRecord, PolicyRecord, Record
+
+BUDGET = 256 * 1024 * 1024
+"""Bytes of records."""
+
+MOST_ABSENT = 16_384
+"""Ids that are remembered as nobody's; the oldest is forgotten first."""
+
+LONGEST = 128
+"""Characters of an id that is remembered as nobody's: ids of keys come from callers."""
+
+_FIXED_COST = 2_048  # bytes of a record without documents, measured with tracemalloc, rounded up
+_PER_STATEMENT = 4_096  # bytes of a compiled statement, measured and rounded up as well
+
+
+class _Slot:
+    """A record with its cost, and whether it was asked for since the last sweep."""
+
+    __slots__ = ("cost", "record", "used")
+
+    def __init__(self, record: Record, cost: int) -> None:
+        self.record, self.cost, self.used = record, cost, True
+
+
+class Records:
+    """Records by key: the id, or `entity_key` of it. Changed by one thread at a time, read by all."""
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._slots: dict[str, _Slot] = {}
+        self._size = 0
+        self._absent: dict[str, None] = {}
+
+    def get_record(self, key: str) -> Record | None:
+        """The record of a key; None when it is not in memory."""
+        slot = self._slots.get(key)
+        if slot is None:
+            return None
+        slot.used = True
+        return slot.record
+
+    def is_absent(self, id_: str) -> bool:
+        """Whether it is remembered that there is no such thing."""
+        return id_ in self._absent
+
+    def keep(self, key: str, record: Record) -> None:
+        """Keep a record, unless it is larger than all that may be kept."""
+        cost = _cost(record)
+        if cost <= self._budget:
+            self._drop(key)
+            self._absent.pop(key, None)
+            self._slots[key] = _Slot(record, cost)
+            self._size += cost
+            self._shrink()
+
+    def keep_absent(self, id_: str) -> None:
+        """Remember that there is no such thing."""
+        if len(id_) <= LONGEST:
+            self._absent[id_] = None
+            if len(self._absent) > MOST_ABSENT:
+                del self._absent[next(iter(self._absent))]
+
+    def evict(self, id_: str) -> None:
+        """Forget all that is known of an id."""
+        self._drop(id_)
+        self._drop(entity_key(id_))
+        self._absent.pop(id_, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._slots.clear()
+        self._absent.clear()
+        self._size = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many records are kept, and about how many bytes they take."""
+        return len(self._slots), self._size
+
+    def _shrink(self) -> None:
+        """Second chance: the oldest record goes, unless it was used since it was last looked at."""
+        while self._size > self._budget:
+            key, slot = next(iter(self._slots.items()))
+            self._drop(key)
+            if slot.used:
+                slot.used = False
+                self._slots[key] = slot
+                self._size += slot.cost
+
+    def _drop(self, key: str) -> None:
+        slot = self._slots.pop(key, None)
+        if slot is not None:
+            self._size -= slot.cost
+
+
+def entity_key(id_: str) -> str:
+    """Under what the entity of an id is kept, beside what it may do."""
+    return f"{id_}/entity"
+
+
+def _cost(record: Record) -> int:
+    programs = []
+    if isinstance(record, PolicyRecord):
+        programs.append(record.attached)
+    elif not isinstance(record, KeyRecord) and hasattr(record, "inline"):
+        programs.extend(record.inline)
+        trust = getattr(record, "trust", None)
+        if trust is not None:
+            programs.append(trust)
+    return _FIXED_COST + _PER_STATEMENT * sum(len(attached.program.policy.statements) for attached in programs)

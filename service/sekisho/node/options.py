@@ -1,0 +1,106 @@
+"""What `sekisho serve` is told, once and whole: the same frozen options reach every worker."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sekisho.credentials import key_ids
+from sekisho.errors import InvalidArgument
+from sekisho.node import listeners, logs
+
+_KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accept, in the length that AWS's have
+_SECRET = re.compile(r"[\x21-\x7e]{40}")
+
+
+class UnsafeListener(InvalidArgument):
+    """A listener would carry credentials in the clear over a network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a server is told; addresses are HOST:PORT, port 0 picks a free one. No `database`: SQLite in the data directory."""
+
+    data_dir: Path
+    database: str = ""
+    role: str = "all"  # a row of `roles.ROLES`
+    grpc: str = "127.0.0.1:50051"
+    http: str = "127.0.0.1:8080"
+    workers: int = 1
+    audience: str = "sekisho"
+    clock_skew: int = 5  # minutes
+    metrics: str = ""  # with several workers, each takes the next port; none: /metrics is beside /healthz
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None  # whose certificates clients over gRPC have to show
+    spiffe_map: Path | None = None  # which of them are which principals
+    insecure: bool = False
+    pin: bool = True  # each worker to a core
+    log_format: str = "json"
+    log_level: str = "info"
+    account_id: str | None = None
+    root_access_key_id: str | None = None
+    root_secret_access_key: str | None = field(default=None, repr=False)
+    master_key: bytes | None = field(default=None, repr=False)  # wraps the key ring; None: the ring's file has its own
+
+    @property
+    def url(self) -> str:
+        """The database's URL."""
+        return self.database or f"sqlite:///{self.data_dir.resolve() / 'sekisho.db'}"
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the listeners speak TLS."""
+        return self.tls_cert is not None and self.tls_key is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where a running server listens."""
+
+    grpc: str
+    http: str
+
+
+def check(options: Options) -> None:
+    """Refuse what cannot be meant, before anything is made; InvalidArgument names the option."""
+    for test, message in (
+        (bool(options.tls_cert) != bool(options.tls_key), "--tls-cert and --tls-key go together"),
+        (options.tls_client_ca and not options.tls_cert, "--tls-client-ca is for a listener with TLS; give --tls-cert and --tls-key"),
+        (
+            options.spiffe_map and not options.tls_client_ca,
+            "--spiffe-map is about clients' certificates; give --tls-client-ca, whose they are",
+        ),
+        (options.workers < 1, "--workers must be at least 1"),
+        (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
+        (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
+        (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
+    ):
+        if test:
+            raise InvalidArgument(message)
+    for name, listener in (("--grpc", options.grpc), ("--http", options.http)):
+        _refuse_plaintext(name, listener, options)
+    if options.metrics:
+        listeners.split(options.metrics)
+    _check_root_key(options.root_access_key_id, options.root_secret_access_key)
+
+
+def _refuse_plaintext(name: str, listener: str, options: Options) -> None:
+    """Without TLS only loopback is listened on, unless somebody insists."""
+    host, _ = listeners.split(listener)
+    if not (options.encrypted or options.insecure or listeners.is_loopback(host)):
+        raise UnsafeListener(
+            f"{name} {listener} would carry credentials in the clear; give --tls-cert and --tls-key, or --insecure if you mean it"
+        )
+
+
+def _check_root_key(access_key_id: str | None, secret: str | None) -> None:
+    """The messages do not quote what was given: it may be the secret in the wrong variable."""
+    if access_key_id and (not _KEY_ID.fullmatch(access_key_id) or key_ids.is_temporary(access_key_id)):
+        raise InvalidArgument(
+            "SEKISHO_ROOT_ACCESS_KEY_ID is not an access key id: 20 letters, digits and underscores, "
+            f"which do not begin with {key_ids.TEMPORARY}"
+        )
+    if secret and not _SECRET.fullmatch(secret):
+        raise InvalidArgument("SEKISHO_ROOT_SECRET_ACCESS_KEY is not a secret access key: 40 visible ASCII characters")
+    if bool(access_key_id) != bool(secret):
+        raise InvalidArgument("SEKISHO_ROOT_ACCESS_KEY_ID and SEKISHO_ROOT_SECRET_ACCESS_KEY go together")

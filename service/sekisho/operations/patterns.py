@@ -1,0 +1,45 @@
+"""The patterns of `(rules)`: what each accepts, and the expression that AWS names in its message. All are linear in the text."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from sekisho.operations.annotations import Rules
+
+
+def _regex(pattern: str) -> Callable[[str], bool]:
+    compiled = re.compile(pattern)
+    return lambda text: compiled.fullmatch(text) is not None
+
+
+def _tag(text: str) -> bool:
+    return all(c in "_.:/=+-@" or unicodedata.category(c)[0] in "LZN" for c in text)
+
+
+PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
+    Rules.NAME: (_regex(r"[A-Za-z0-9_+=,.@-]+"), r"[\w+=,.@-]+"),
+    Rules.PATH: (_regex(r"/|/[\x21-\x7e]+/"), r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"),
+    Rules.PATH_PREFIX: (_regex(r"/[\x21-\x7e]*"), r"\u002F[\u0021-\u007F]*"),
+    Rules.ARN: (_regex(r"arn:[\x21-\xff]+"), r"arn:[\u0021-\u00FF]+"),
+    Rules.ID: (_regex(r"[A-Za-z0-9_]+"), r"[\w]+"),
+    Rules.POLICY_VERSION: (_regex(r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"), r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"),
+    Rules.LATIN: (_regex(r"[\t\n\r\x20-\xff]*"), r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
+    Rules.TAG: (_tag, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"),
+    Rules.TAG_KEY: (lambda text: text != "" and _tag(text), r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"),
+    Rules.XML: (
+        _regex(r"[\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+"),
+        r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
+    ),
+    Rules.SESSION_NAME: (_regex(r"[A-Za-z0-9_+=,.@-]*"), r"[\w+=,.@-]*"),
+    Rules.ACCOUNT_ID: (_regex(r"[0-9]{12}"), r"\d{12}"),
+    Rules.POLICY_PATH: (_regex(r"/(?:[A-Za-z0-9.,+@=_-]+/)*"), r"((/[A-Za-z0-9\.,\+@=_-]+)*)/"),
+    Rules.DESCRIPTION: (_regex(r"[\t\n\r\x20-\x7e\xa1-\xff]*"), r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*"),
+    Rules.MARKER: (_regex(r"[\x20-\xff]+"), r"[\u0020-\u00FF]+"),
+    Rules.EXTERNAL_ID: (_regex(r"[A-Za-z0-9_+=,.@:/-]*"), r"[\w+=,.@:\/-]*"),
+    Rules.SERIAL_NUMBER: (_regex(r"[A-Za-z0-9_+=/:,.@-]*"), r"[\w+=/:,.@-]*"),
+    Rules.TOKEN_CODE: (_regex(r"[0-9]*"), r"[\d]*"),
+    Rules.SAML_NAME: (_regex(r"[A-Za-z0-9._-]+"), r"[\w._-]+"),
+    Rules.SERVICE_NAMESPACE: (_regex(r"[A-Za-z0-9_-]*"), r"[\w-]*"),
+    Rules.PRIVATE_KEY_ID: (_regex(r"[A-Z0-9]+"), r"[A-Z0-9]+"),
+    Rules.ACCOUNT_ALIAS: (_regex(r"[a-z0-9](?:[a-z0-9]|-(?!-)){1,61}[a-z0-9]"), r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"),
+}

@@ -1,0 +1,115 @@
+"""The one composition: `question` puts together what `policy.decide` is asked, from records of one world.
+
+A condition key has one value, that of the last of these that has the key:
+
+    clock         aws:CurrentTime and aws:EpochTime
+    environment   the connection over which somebody asks about itself
+    given         the keys of the request itself
+    tags          aws:ResourceTag/KEY, and the same key of the service
+    principal     the keys that the subject's records and its session own
+    owner         aws:ResourceAccount
+    override      what Sekisho itself vouches for, or only supposes: a proof that counts once, a simulation's keys
+
+Those who ask may say no key that is reserved (`is_reserved`): it comes from the clock, the principal or the owner, and would be replaced.
+
+The owner of a resource is the account that was given, else the account that its ARN names, else the account in which the question is
+asked. What belongs to AWS (`arn:aws:iam::aws:policy/…`) is everybody's to read, and counts as the asking account's own.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sekisho import arn, policy
+from sekisho.policy import keys
+from sekisho.world.acting import Acting, Lookup, acting
+from sekisho.world.records import AWS, Subject
+
+Keys = Mapping[str, str | tuple[str, ...]]
+"""Values by the names of condition keys, in lower case; a key with a tuple has several values, also where it has one or none."""
+
+Question = tuple[policy.Request, policy.Layers]
+
+NO_KEYS: Keys = MappingProxyType({})
+_NO_TAGS: Mapping[str, str] = MappingProxyType({})
+_MULTIVALUED = frozenset(name for name, key in keys.GLOBAL.items() if key.multivalued)
+_OF_OWNER = frozenset(name for name, key in keys.GLOBAL.items() if key.source is keys.Source.RESOURCE and not name.endswith("/"))
+_OF_CLOCK = frozenset(name for name, key in keys.GLOBAL.items() if key.source is keys.Source.ENVIRONMENT)
+
+
+class Asked(NamedTuple):  # costs a third of a frozen dataclass, on every call
+    """What is asked of a subject: may it do this action on this resource, in this context?
+
+    `account` is the one in which the question is asked, the subject's own when empty. `tag_prefixes` are the services whose
+    `…:ResourceTag/` the resource's tags are. `beside` are identity policies that apply beside the subject's own.
+    """
+
+    action: str
+    resource: str
+    account: str = ""
+    resource_account: str = ""
+    resource_policy: policy.Attached | None = None
+    tags: Mapping[str, str] = _NO_TAGS
+    tag_prefixes: tuple[str, ...] = ("aws",)
+    environment: Keys = NO_KEYS
+    given: Keys = NO_KEYS
+    override: Keys = NO_KEYS
+    beside: tuple[policy.Attached, ...] = ()
+
+
+def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datetime) -> Question:
+    """Compose the inputs of one decision. All that `lookup` finds must be of one world, and so must a subject that is composed already.
+
+    UnknownPrincipal or Unavailable when the subject's records do not suffice, ValidationError when the context is larger than any may be.
+    """
+    who = subject if isinstance(subject, Acting) else acting(subject, lookup, now)
+    owner = asked.resource_account or arn.account_of(asked.resource)
+    if not owner or owner == AWS:
+        owner = asked.account or who.principal.account
+    context = policy.Context(
+        {
+            **_clock(now),
+            **asked.environment,
+            **_listed(asked.given),
+            **_tags(asked.tags, asked.tag_prefixes),
+            **who.keys,
+            **_owner(owner),
+            **_listed(asked.override),
+        }
+    )
+    keys.size(context)  # which refuses what is too large
+    return policy.Request(who.principal, asked.action, asked.resource, owner, context), _layers(who, asked)
+
+
+def is_reserved(key: str) -> bool:
+    """Whether only Sekisho says the value of a condition key: it is of the clock, of the principal, or of the resource's owner."""
+    lowered = key.lower()
+    return lowered in _OF_CLOCK or lowered in _OF_OWNER or keys.owned_by_principal(key)
+
+
+@lru_cache(maxsize=16)  # the questions of one call are asked at one time
+def _clock(now: datetime) -> Keys:
+    return {"aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "aws:epochtime": str(int(now.timestamp()))}
+
+
+def _listed(given: Keys) -> Keys:
+    """The keys with a tuple wherever the key's own row says that it has several values."""
+    single = [name for name in _MULTIVALUED & given.keys() if isinstance(given[name], str)] if given else ()
+    return {**given, **{name: (str(given[name]),) for name in single}} if single else given
+
+
+def _tags(tags: Mapping[str, str], prefixes: Iterable[str]) -> Keys:
+    return {f"{prefix}:resourcetag/{key.lower()}": value for prefix in prefixes for key, value in tags.items()} if tags else NO_KEYS
+
+
+def _owner(account: str) -> Keys:
+    """The keys that the owner of the resource has."""
+    return {"aws:resourceaccount": account}
+
+
+def _layers(who: Acting, asked: Asked) -> policy.Layers:
+    """The layers as the subject's account has them on it, and the owner of the resource on the resource."""
+    identity = (*who.identity, *asked.beside) if asked.beside else who.identity
+    return policy.Layers(identity, asked.resource_policy, who.boundary, who.session, who.scps)

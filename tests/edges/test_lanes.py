@@ -1,0 +1,124 @@
+"""The threads of a class of calls: shared by accounts, bounded in what waits, and honest at the end."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sekisho import accounts, sigv4
+from sekisho.edges import claims
+from sekisho.edges.lanes import Lane, Throttling
+from sekisho.sigv4 import bearer
+from tests import harness
+
+
+def working(done: list[str], name: str) -> Callable[[], None]:
+    """A call that takes some processor time, and says when it was answered."""
+
+    def work() -> None:
+        sum(range(20_000))
+        done.append(name)
+
+    return work
+
+
+def test_a_call_does_not_stand_behind_the_flood_of_another_account() -> None:
+    lane, gate, done = Lane("test", threads=1, waiting=1000), threading.Event(), list[str]()
+    lane.submit_for("other", gate.wait)
+    floods = [lane.submit_for("flood", working(done, "flood")) for _ in range(300)]
+    quiet = [lane.submit_for("quiet", working(done, "quiet")) for _ in range(3)]
+    gate.set()
+    for future in (*quiet, *floods):
+        future.result(timeout=60)
+    assert done[:10].count("quiet") == 3
+    lane.shutdown()
+
+
+def test_calls_of_one_account_are_answered_in_their_order() -> None:
+    lane, done = Lane("test", threads=1, waiting=1000), list[str]()
+    for future in [lane.submit(working(done, str(number))) for number in range(50)]:
+        future.result(timeout=60)
+    assert done == [str(number) for number in range(50)]
+    lane.shutdown()
+
+
+def test_as_many_threads_as_there_are_serve_what_waits() -> None:
+    lane, together = Lane("test", threads=4, waiting=10), threading.Barrier(4)
+    for future in [lane.submit(together.wait, 60) for _ in range(4)]:
+        future.result(timeout=60)
+    lane.shutdown()
+
+
+def test_what_is_too_much_is_refused_to_whoever_sends_it() -> None:
+    lane, gate, began = Lane("test", threads=1, waiting=10), threading.Event(), threading.Event()
+
+    def first() -> None:
+        began.set()
+        gate.wait()
+
+    lane.submit_for("other", first)
+    assert began.wait(60)
+
+    def call() -> str:
+        lane.enter()
+        return "answered"
+
+    flood = [lane.submit_for("flood", call) for _ in range(14)]
+    quiet = lane.submit_for("quiet", call)
+    gate.set()
+    assert quiet.result(timeout=60) == "answered"
+    refused = [number for number, future in enumerate(flood) if isinstance(future.exception(timeout=60), Throttling)]
+    assert refused == [0, 1, 2, 3]
+    lane.shutdown()
+
+
+def test_a_closed_lane_cancels_what_waits_and_takes_nothing() -> None:
+    lane, gate, began = Lane("test", threads=1, waiting=10), threading.Event(), threading.Event()
+
+    def first() -> None:
+        began.set()
+        gate.wait()
+
+    running: Future[Any] = lane.submit(first)
+    assert began.wait(60)
+    waiting = lane.submit(first)
+    lane.shutdown(cancel_futures=True)
+    gate.set()
+    running.result(timeout=60)
+    assert waiting.cancelled()
+    with pytest.raises(RuntimeError):
+        lane.submit(first)
+
+
+def test_an_error_is_the_callers() -> None:
+    lane = Lane("test", threads=1, waiting=10)
+
+    def wrong() -> None:
+        raise KeyError("x")
+
+    assert isinstance(lane.submit(wrong).exception(timeout=60), KeyError)
+    assert lane.submit(lambda: 1).result(timeout=60) == 1
+    lane.shutdown()
+
+
+def test_a_claim_is_an_account_in_memory_or_nobody(tmp_path: Path) -> None:
+    with harness.house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as house:
+        house.call("GetCallerIdentity")
+        now = datetime.now(UTC)
+        token = bearer.make(house.root, "sekisho", now)
+        signed = sigv4.sign_call(house.root, "/a/b", b"", "sekisho", now)
+        stranger = sigv4.sign_call(sigv4.Credentials("AKIAAAAAAAAAAAAAAAAA", "s" * 40), "/a/b", b"", "sekisho", now)
+        elsewhere = accounts.create(house.node.database, house.node.ring)
+        cold = sigv4.sign_call(sigv4.Credentials(elsewhere.access_key_id, "s" * 40), "/a/b", b"", "sekisho", now)
+        query = sigv4.presign_http(
+            house.root, sigv4.HttpRequest("GET", "/", "", (("host", "h"),)), "eu-west-1", "iam", now, expires=60
+        ).query
+        assert claims.of_metadata(house.node, signed) == house.account_id
+        assert claims.of_metadata(house.node, [("authorization", token)]) == house.account_id
+        assert claims.of_text(house.node, query) == house.account_id
+        for nobody in (stranger, cold, [], [("authorization", "Bearer !")], [("authorization", "Bearer é")], [("x", "y")]):
+            assert claims.of_metadata(house.node, nobody) == ""
