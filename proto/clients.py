@@ -4,6 +4,7 @@ hatch_build.py runs this after the compiler. The classes hold no logic: each met
 it to a `Call`, which sekisho.client provides. They are text, so that type checkers and editors see every argument of every rpc.
 """
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
@@ -28,6 +29,12 @@ class Call(Protocol):
     \"\"\"Carries a request to the rpc at `path`; `timeout` in seconds, `repeatable` when a second arrival changes nothing.\"\"\"
 
     def __call__(self, path: str, request: Message, response: type[R], /, *, timeout: float | None, repeatable: bool) -> R: ...
+
+
+class AsyncCall(Protocol):
+    \"\"\"A `Call` that is awaited.\"\"\"
+
+    async def __call__(self, path: str, request: Message, response: type[R], /, *, timeout: float | None, repeatable: bool) -> R: ...
 
 
 class Stream(Protocol):
@@ -67,7 +74,18 @@ def modules(compiled: bytes, snake: Callable[[str], str]) -> Iterator[tuple[Pure
     for file in files.file:
         if file.service and file.package.startswith("sekisho.api."):
             writer = _Writer(pool, pool.FindFileByName(file.name), _comments(file), snake)
-            yield PurePosixPath(file.name).with_name("client.py"), writer.module()
+            text = writer.module()
+            yield PurePosixPath(file.name).with_name("client.py"), text
+            yield PurePosixPath(file.name).with_name("aio.py"), awaited(text)
+
+
+def awaited(text: str) -> str:
+    """The module of a client whose calls are awaited: `AsyncIamClient` for `IamClient`, with those methods that make a `Call`."""
+    head, *methods = text.split("\n    def ")
+    head = re.sub(r"import Calls?\n", "import AsyncCall\n", head.replace("\nclass ", "\nclass Async"))
+    start = "\n    def __init__(self, call: AsyncCall) -> None:\n        self._call = call\n"
+    calls = [method for method in methods if "return self._call(" in method]
+    return head + start + "".join(f"\n    async def {method.replace('return self._call(', 'return await self._call(')}" for method in calls)
 
 
 def _comments(file: descriptor_pb2.FileDescriptorProto) -> Mapping[tuple[int, ...], str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import containerfile
+from tests.certificates import Authority
 
 ROOT = Path(__file__).parents[1]
 STAGES = containerfile.parse((ROOT / "Dockerfile").read_text())
@@ -139,13 +140,16 @@ def test_the_image_has_its_own_compiled_protos_and_migrations(image: containerfi
     assert not list(image.root.rglob("grpc_tools"))
 
 
-def test_it_serves_and_is_healthy_only_then_and_writes_only_to_its_volume(image: containerfile.Build) -> None:
+@pytest.mark.parametrize("tls", [False, True], ids=["in the clear", "with a certificate"])
+def test_it_serves_and_is_healthy_only_then_and_writes_only_to_its_volume(image: containerfile.Build, tmp_path: Path, tls: bool) -> None:
+    certificate, key = Authority().server().write(tmp_path, "server")
+    secured = ["--tls-cert", str(certificate), "--tls-key", str(key)] if tls else []
     before = files(image)
     check = words("HEALTHCHECK")
     early = run(image, check)
     assert early.returncode == 1
     assert "Traceback" not in early.stderr
-    command = [*words("ENTRYPOINT"), *words("CMD")]
+    command = [*words("ENTRYPOINT"), *words("CMD"), *secured]
     server = subprocess.Popen(
         command, cwd=image.root / DATA, env=settings(image), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -45,6 +45,15 @@ def test_the_profile_of_awss_tools_comes_before_the_root_user(shop: Shop, ben: d
     assert whoami(shop, HOME="/nonexistent", AWS_SHARED_CREDENTIALS_FILE=str(credentials)) == ben["account"]
 
 
+def test_keys_of_the_environment_come_before_its_profile(shop: Shop, ben: dict[str, str]) -> None:
+    """Who exported SEKISHO_PROFILE=root once and keys of somebody else later does not ask as root."""
+    made = json.loads(sekisho("account", "create", "--data-dir", shop.data_dir).stdout)
+    keys = {"AWS_ACCESS_KEY_ID": made["access_key_id"], "AWS_SECRET_ACCESS_KEY": made["secret_access_key"]}
+    assert whoami(shop, SEKISHO_PROFILE="root", **keys) == made["account_id"]
+    assert whoami(shop, "--profile", "root", **keys) == shop.account
+    assert whoami(shop, SEKISHO_PROFILE="root", HOME=ben["HOME"], AWS_PROFILE="ben") == shop.account
+
+
 def test_a_named_profile_is_not_shadowed_by_keys_of_the_environment(shop: Shop, ben: dict[str, str]) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
     assert whoami(shop, "--profile", "ben", HOME=ben["HOME"], **keys) == ben["account"]

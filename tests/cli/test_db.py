@@ -41,6 +41,15 @@ def test_a_postgresql_that_refuses_is_named_without_its_password(command: tuple[
     assert said.endswith("Connection refused")
 
 
+def test_a_server_that_cannot_reach_its_database_says_why(tmp_path: Path) -> None:
+    listen = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir", tmp_path / "data")
+    said = one_line(sekisho("serve", *listen, "--database", "postgresql+psycopg://ana:secret@127.0.0.1:1/sekisho"))
+    assert said.startswith("the database postgresql+psycopg://ana:***@127.0.0.1:1/sekisho cannot be opened: ")
+    assert said.endswith("Connection refused")
+    said = one_line(sekisho("serve", *listen, "--database", f"sqlite:///{tmp_path}/none/x.db"))
+    assert f"{tmp_path}/none/x.db" in said
+
+
 def test_a_database_that_postgresql_does_not_have_is_named(postgres_url: str) -> None:
     said = one_line(sekisho("db", "check", "--database", postgres_url.rpartition("/")[0] + "/nowhere"))
     assert 'database "nowhere" does not exist' in said

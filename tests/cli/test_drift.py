@@ -173,6 +173,7 @@ def test_a_caller_that_cannot_see_everything_says_so(branch: Branch) -> None:
     assert (done.returncode, done.stdout) == (0, "0 created, 0 changed, 21 unchanged\n")
     assert "sekisho: what else the account has is not known: AccessDenied: " in done.stderr
     assert branch.load("--prune").returncode == 1
+    assert branch.load("--dry-run", "--exit-code").returncode == 1  # it cannot say that there is no difference
 
 
 ALL = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'

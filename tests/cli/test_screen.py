@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 from unittest import mock
 
 import pytest
@@ -69,11 +70,35 @@ def test_no_bar_when_it_is_quick() -> None:
     assert "loading shop" not in shown(Terminal(), patience=1000.0)
 
 
+class Read(Terminal):
+    """A terminal that says when something was written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = threading.Event()
+
+    def write(self, text: str) -> int:
+        if "starting a server" in text:
+            self.written.set()
+        return super().write(text)
+
+
 def test_what_is_waited_for_is_said_where_somebody_looks() -> None:
-    for stream, said in ((Terminal(), True), (io.StringIO(), False)):
-        with mock.patch.object(sys, "stderr", stream), mock.patch.dict("os.environ", TERM="xterm"), screen.waiting("starting a server"):
-            """Nothing to wait for."""
-        assert ("starting a server" in stream.getvalue()) is said
+    stream = Read()
+    with (
+        mock.patch.object(sys, "stderr", stream),
+        mock.patch.object(screen, "PATIENCE", 0.0),
+        mock.patch.dict("os.environ", TERM="xterm"),
+        screen.waiting("starting a server"),
+    ):
+        assert stream.written.wait(60)
+
+
+@pytest.mark.parametrize(("stream", "patience"), [(Terminal(), 1000.0), (io.StringIO(), 0.0)], ids=["quick", "nobody looks"])
+def test_what_is_waited_for_is_not_said_otherwise(stream: io.StringIO, patience: float) -> None:
+    with mock.patch.object(sys, "stderr", stream), mock.patch.object(screen, "PATIENCE", patience), screen.waiting("starting a server"):
+        """Nothing to wait for."""
+    assert "starting a server" not in stream.getvalue()
 
 
 def test_nothing_when_nobody_looks() -> None:

@@ -71,3 +71,15 @@ def test_an_unknown_principal_gets_a_suggestion(shop: Shop, asked: str, meant: s
     done = sekisho("authorize", "--data-dir", shop.data_dir, "--principal", asked, "--action", "a:b", "--resource", "*")
     expected = f"NoSuchPrincipal: There is no principal `arn:aws:iam::{shop.account}:{asked}`. Did you mean {meant}?"
     assert one_line(done) == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "meant"),
+    [("orders:RefundOrdr", "orders:RefundOrder"), ("orders:refundorder", None), ("orders:SaveDraft", None), ("warehouse:Paint", None)],
+)
+def test_an_action_that_no_policy_names_gets_a_suggestion(shop: Shop, action: str, meant: str | None) -> None:
+    question = ("--principal", "user/support/ben", "--action", action, "--resource", shop.order("7"))
+    done = sekisho("authorize", "--data-dir", shop.data_dir, *question)
+    assert done.returncode == 3
+    said = f"warning: no policy of the account names `{action}`; did you mean {meant}?"
+    assert done.stderr.splitlines()[1:] == ([said] if meant else [])

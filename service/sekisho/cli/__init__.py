@@ -71,7 +71,8 @@ def _sentence(error: Exception) -> str:
     if not _names_what(error) and (said := driver_sentence(error)):
         return f"the database: {said}"
     if _expected(error) and text:
-        return text
+        file = getattr(error.__cause__, "filename", None)
+        return text if file is None or str(file) in text else f"{file}: {text}"
     return f"unexpected {type(error).__name__}: {text} (SEKISHO_DEBUG=1 shows where)"
 
 

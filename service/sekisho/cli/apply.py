@@ -8,62 +8,15 @@ import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from sekisho.cli.changes import Change, Part, Result, Step, part
 from sekisho.cli.directory import Account, Identity, Policy
 
 if TYPE_CHECKING:
     from sekisho.client import Client
 
-Result = Literal["created", "changed", "deleted", "unchanged"]
-Part = tuple[str, Callable[[], object]]
-"""One thing to do, in words, and doing it."""
-
 MAX_VERSIONS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What one policy, group, user or role needs; `extra` is what it has too much, `fixed` what differs and can never be changed."""
-
-    what: str
-    result: Result
-    parts: tuple[Part, ...] = ()
-    extra: tuple[Part, ...] = ()
-    fixed: tuple[str, ...] = ()
-
-    def pruned(self) -> "Change":
-        """The change that also removes what is extra."""
-        result = "changed" if self.extra and self.result == "unchanged" else self.result
-        return Change(self.what, result, (*self.parts, *self.extra), (), self.fixed)
-
-    def run(self) -> Result:
-        """Bring it about; an error says in what it was."""
-        from sekisho.client import Error
-
-        try:
-            for _, work in self.parts:
-                work()
-        except Error as error:
-            raise ValueError(f"{self.what}: {error}") from error
-        return self.result
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing of the directory, to be compared with the account."""
-
-    what: str
-    compare: Callable[[], Change]
-
-    def run(self) -> Change:
-        """What it needs; an error says in what it was."""
-        from sekisho.client import Error
-
-        try:
-            return self.compare()
-        except Error as error:
-            raise ValueError(f"{self.what}: {error}") from error
 
 
 def steps(client: "Client", account_id: str, account: Account) -> list[Step]:
@@ -249,11 +202,6 @@ class _Comparison:
         parts = [part(f"in group {name}", join, group_name=name, user_name=one.name) for name in one.groups if name not in present.groups]
         surplus = sorted(present.groups - {*one.groups})
         return parts, [part(f"in group {name}", leave, group_name=name, user_name=one.name) for name in surplus]
-
-
-def part(said: str, call: Callable[..., object], **arguments: Any) -> Part:
-    """One call, in words."""
-    return said, lambda: call(**arguments)
 
 
 def _tagged(wanted: Mapping[str, str], present: Iterable[Any], tag: Callable[[list[dict[str, str]]], object]) -> Iterator[Part]:

@@ -66,6 +66,8 @@ def authorize(
             if not meant:
                 raise
             raise NotFound(f"{error.message} Did you mean {meant}?", code=error.code, request_id=error.request_id, answered=True) from None
+        if not decision.allowed and not decision.matched and not as_json and (meant := spelling.meant_action(client, action)):
+            print(f"warning: no policy of the account names `{action}`; did you mean {meant}?", file=sys.stderr)
     if as_json:
         print(json.dumps(_members(decision, explanation), ensure_ascii=False))
     else:

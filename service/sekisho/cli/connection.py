@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sekisho.cli import screen
+
 if TYPE_CHECKING:
     from sekisho.api.sts.v1.identities_pb2 import GetCallerIdentityResponse
     from sekisho.client import Client, Credentials
     from sekisho.client.credentials import Found
 
 DATA_DIR = Path(".data")
+
+
+def _profile(context: typer.Context, parameter: typer.CallbackParam, value: str | None) -> str | None:
+    """The profile of the command line; that of the environment counts for less than keys in the environment, as with AWS's tools."""
+    source = context.get_parameter_source(str(parameter.name))
+    by_environment = source is not None and source.name == "ENVIRONMENT"
+    return None if by_environment and os.environ.get("AWS_ACCESS_KEY_ID") else value
+
 
 DataDir = Annotated[Path, typer.Option(envvar="SEKISHO_DATA_DIR", help="The server's data directory.", show_envvar=True)]
 Endpoint = Annotated[
@@ -26,6 +36,7 @@ Profile = Annotated[
     str | None,
     typer.Option(
         envvar="SEKISHO_PROFILE",
+        callback=_profile,
         help="Who asks: a profile of SEKISHO_CREDENTIALS, of DATA_DIR/credentials or of ~/.aws. Without it, whom AWS_ACCESS_KEY_ID, "
         "AWS_PROFILE and the files of AWS's tools name; only when they name nobody, the root user of DATA_DIR/credentials.",
     ),
@@ -103,9 +114,11 @@ def connect(
 
     found = caller(profile, data_dir)
     tls = tls_from_env(os.environ | ({"SEKISHO_CA": str(ca)} if ca is not None else {}))
-    with Client(endpoint or endpoints(data_dir)["grpc"], found.source, audience=audience, tls=tls) as client:
+    address = endpoint or endpoints(data_dir)["grpc"]
+    with Client(address, found.source, audience=audience, tls=tls) as client:
         try:
-            identity = client.sts.get_caller_identity()
+            with screen.waiting(f"asking {address}"):
+                identity = client.sts.get_caller_identity()
             introduce(identity.arn, found)
             yield client, identity
         except Unavailable as error:

@@ -13,7 +13,7 @@ from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profi
 
 if TYPE_CHECKING:
     from sekisho.api.sts.v1.identities_pb2 import GetCallerIdentityResponse
-    from sekisho.cli.apply import Change, Result
+    from sekisho.cli.changes import Change, Result
     from sekisho.client import Client
 
 DIFFERENT = 4
@@ -46,7 +46,7 @@ def load(
     if exit_code and not dry_run:
         raise typer.BadParameter("it goes with --dry-run", param_hint="--exit-code")
     with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, caller):
-        plan = planned(client, caller, directory, words, prune=prune)
+        plan = planned(client, caller, directory, words, prune=prune, complete=prune or exit_code)
         if not dry_run:
             for change in screen.tracked(plan.changes, f"loading {directory.name}"):
                 if change.run() != "unchanged":
@@ -77,8 +77,10 @@ class Plan:
         return bool(self.extra or self.fixed or any(change.result != "unchanged" for change in self.changes))
 
 
-def planned(client: "Client", caller: "GetCallerIdentityResponse", directory: Path, words: dict[str, str], *, prune: bool) -> Plan:
-    """Compare an account with a directory; nothing is changed."""
+def planned(
+    client: "Client", caller: "GetCallerIdentityResponse", directory: Path, words: dict[str, str], *, prune: bool, complete: bool = False
+) -> Plan:
+    """Compare an account with a directory; nothing is changed. With `complete`, Denied when the caller may not see all that it has."""
     from sekisho.cli import apply, documents
     from sekisho.cli import directory as files
     from sekisho.cli.surplus import Surplus
@@ -93,7 +95,7 @@ def planned(client: "Client", caller: "GetCallerIdentityResponse", directory: Pa
     try:
         found = surplus.found()
     except Denied as error:
-        if prune:
+        if complete:
             raise
         print(f"sekisho: what else the account has is not known: {error}", file=sys.stderr)
         found = []

@@ -1,6 +1,7 @@
 """What people see: decisions in words and colours, and a bar for what takes over a second. Programs that read the output get neither."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,14 +44,21 @@ def tracked(items: Sequence[T], what: str) -> Iterator[T]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Say on standard error what is waited for, while it is and where somebody is looking."""
+    """Say on standard error what is waited for, when it takes over a second and somebody is looking."""
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(what):
+    status = Console(stderr=True).status(what)
+    begin = threading.Timer(PATIENCE, status.start)
+    begin.start()
+    try:
         yield
+    finally:
+        begin.cancel()
+        begin.join()  # it may be just beginning
+        status.stop()
 
 
 def verdict(decision: "Decision") -> "Text":

@@ -1,6 +1,8 @@
 """Slips of the fingers in a question: what looks like one, and what may have been meant."""
 
 import difflib
+import fnmatch
+import json
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -9,12 +11,18 @@ from typing import TYPE_CHECKING
 from sekisho import arn
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from sekisho.client import Client
 
 _ACTION = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+")
 _PARTS = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
 _ALIKE = 0.7
 """How alike two names are, from 0 to 1, of which one may be the other with a slip."""
+_CLOSE = 0.85
+_MOST = 1000
+"""Users, groups, roles and policies whose documents are read for what was meant."""
+_DOCUMENTS = ("document", "policy_document")
 _PAGES = 10
 """Pages of a thousand principals that are looked through for what was meant."""
 
@@ -62,3 +70,40 @@ def principals(client: "Client", wanted: str) -> str:
     names = {path.rpartition("/")[2].lower(): path for path in found}
     close += [found[names[one]] for one in difflib.get_close_matches(last, names, n=3, cutoff=_ALIKE)]
     return " or ".join(list(dict.fromkeys(same or close))[:3])
+
+
+def meant_action(client: "Client", action: str) -> str:
+    """The action of the account's policies that is most like one that none of them names, `""` when there is none to be seen."""
+    from sekisho.client import Error
+
+    try:
+        details = client.iam.get_account_authorization_details(max_items=_MOST)
+    except Error:
+        return ""  # a caller that may not see them
+    patterns = {pattern.lower(): pattern for text in _documents(details) for pattern in _actions(text)}
+    if any(fnmatch.fnmatchcase(action.lower(), pattern) for pattern in patterns if pattern != "*" and not pattern.endswith(":*")):
+        return ""  # one is about it, and not about everything alone
+    whole = {lowered: pattern for lowered, pattern in patterns.items() if not any(sign in pattern for sign in "*?")}
+    close = difflib.get_close_matches(action.lower(), whole, n=1, cutoff=_CLOSE)
+    return whole[close[0]] if close else ""
+
+
+def _documents(message: "Message") -> Iterator[str]:
+    """Every policy document in a message and beneath it."""
+    for field, value in message.ListFields():
+        if field.name in _DOCUMENTS:
+            yield value
+        elif field.message_type is not None:
+            for item in value if field.is_repeated else (value,):
+                yield from _documents(item)
+
+
+def _actions(text: str) -> Iterator[str]:
+    """The actions that a document names."""
+    try:
+        statements = json.loads(text)["Statement"]
+        for statement in statements if isinstance(statements, list) else [statements]:
+            named = statement.get("Action", [])
+            yield from [named] if isinstance(named, str) else named
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return

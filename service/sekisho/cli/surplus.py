@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sekisho.cli.apply import Change, Part
+from sekisho.cli.changes import Change, Part
 from sekisho.cli.directory import Account
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 from sekisho.cli import connection
 
 START = 180.0
-"""Seconds that it may take to start."""
+"""Seconds that it may take to start: a machine with much else to do has needed one minute."""
 
 
 class DidNotStart(ValueError):  # noqa: N818  # a sentence for whoever typed the command

@@ -7,7 +7,8 @@
         if decision:
             ...
 
-A decision that could not be had is an exception (`Error`), never an allow; nothing is cached here.
+A decision that could not be had is an exception (`Error`), never an allow; nothing is cached here. `sekisho.client.aio.AsyncClient` is the
+same for asyncio.
 """
 
 from sekisho.client.bearer import token

@@ -19,12 +19,41 @@ from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Trans
 
 AUDIENCE = "sekisho"
 TIMEOUT = 10.0
-_AUTHORIZE = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
+AUTHORIZE = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Client:
+class Configured:
+    """What a client is made from, beside its own arguments."""
+
+    def __init__(self, endpoint: str, credentials: CredentialsSource | None, **options: Any) -> None:
+        raise NotImplementedError  # each client has its own
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ, **options: Any) -> Self:
+        """A client for SEKISHO_ENDPOINT, with SEKISHO_AUDIENCE and SEKISHO_CA where they are set, and the environment's credentials.
+
+        SEKISHO_CLIENT_CERT and SEKISHO_CLIENT_KEY are the client's own certificate, which may be instead of credentials.
+        """
+        endpoint = _endpoint(env)
+        options.setdefault("audience", env.get("SEKISHO_AUDIENCE") or AUDIENCE)
+        tls = tls_from_env(env)
+        if tls is not None:
+            options.setdefault("tls", tls)
+        # A certificate is enough where nobody names credentials; those that are named and cannot be had are an error all the same.
+        found = credentials.find(env)
+        by_certificate = found is None and tls is not None and tls.certificate is not None
+        signer = None if by_certificate else found.source if found is not None else credentials.source_from_env(env)
+        return cls(endpoint, signer, **options)
+
+    @classmethod
+    def from_profile(cls, profile: str, file: Path | str = "~/.aws/credentials", *, endpoint: str | None = None, **options: Any) -> Self:
+        """A client with the credentials of a profile in a file; without an endpoint, for SEKISHO_ENDPOINT."""
+        return cls(endpoint or _endpoint(os.environ), credentials.from_file(Path(file), profile), **options)
+
+
+class Client(Configured):
     """A connection to Sekisho for one caller; threads may share it, and it is made once, not for each question.
 
     `endpoint` is HOST:PORT, or https://HOST:PORT for TLS; `audience` is the name that the server goes by; `timeout` is in seconds and
@@ -56,30 +85,6 @@ class Client:
         self.iam = IamClient(self._transport)
         self.sts = StsClient(self._transport)
 
-    @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ, **options: Any) -> Self:
-        """A client for SEKISHO_ENDPOINT, with SEKISHO_AUDIENCE and SEKISHO_CA where they are set, and the environment's credentials.
-
-        SEKISHO_CLIENT_CERT and SEKISHO_CLIENT_KEY are the client's own certificate, which may be instead of credentials.
-        """
-        endpoint = _endpoint(env)
-        options.setdefault("audience", env.get("SEKISHO_AUDIENCE") or AUDIENCE)
-        tls = tls_from_env(env)
-        if tls is not None:
-            options.setdefault("tls", tls)
-        try:
-            signer: CredentialsSource | None = credentials.source_from_env(env)
-        except credentials.NoCredentialsError:
-            if tls is None or tls.certificate is None:
-                raise
-            signer = None
-        return cls(endpoint, signer, **options)
-
-    @classmethod
-    def from_profile(cls, profile: str, file: Path | str = "~/.aws/credentials", *, endpoint: str | None = None, **options: Any) -> Self:
-        """A client with the credentials of a profile in a file; without an endpoint, for SEKISHO_ENDPOINT."""
-        return cls(endpoint or _endpoint(os.environ), credentials.from_file(Path(file), profile), **options)
-
     @property
     def audience(self) -> str:
         """The name that the server goes by."""
@@ -98,7 +103,7 @@ class Client:
     def authorize(self, *, timeout: float | None = None, **question: Unpack[Question]) -> Decision:
         """Whether a principal may do an action on a resource; raises Error when that could not be decided, which is not an allow."""
         request = decisions.request(**question)
-        return decisions.decision(self._transport(_AUTHORIZE, request, pb.AuthorizeResponse, timeout=timeout, repeatable=True))
+        return decisions.decision(self._transport(AUTHORIZE, request, pb.AuthorizeResponse, timeout=timeout, repeatable=True))
 
     def authorize_batch(self, questions: Iterable[Question], *, timeout: float | None = None) -> tuple[Decision, ...]:
         """The answers of up to 1,000 questions, in their order, all from one revision; a question that fails is a deny with its error."""

@@ -23,7 +23,7 @@ CredentialsSource = profiles.Source
 Interceptors = Sequence["grpc.UnaryUnaryClientInterceptor[Any, Any]"]
 
 REVISION = "sekisho-revision"
-_OPTIONS = (
+OPTIONS = (
     ("grpc.primary_user_agent", f"sekisho-python/{sekisho.__version__}"),
     # A server that starts again is found within seconds; gRPC's own would be up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -56,23 +56,30 @@ def tls_from_env(env: Mapping[str, str]) -> TLS | None:
 _FILES = ("SEKISHO_CA", "SEKISHO_CLIENT_CERT", "SEKISHO_CLIENT_KEY")
 
 
-def _channel(endpoint: str, tls: TLS | None) -> grpc.Channel:
-    scheme, separator, target = endpoint.partition("://")
+def target(endpoint: str, tls: TLS | None) -> tuple[str, grpc.ChannelCredentials | None, tuple[tuple[str, str], ...]]:
+    """Where an endpoint is, how it proves itself (None: in the clear), and its channel's options; ValueError for what is no endpoint."""
+    scheme, separator, address = endpoint.partition("://")
     if not separator:
-        scheme, target = "", endpoint
-    if scheme not in ("", "http", "https") or not target.rstrip("/"):
+        scheme, address = "", endpoint
+    address = address.rstrip("/")
+    if scheme not in ("", "http", "https") or not address:
         raise ValueError(f"the endpoint `{endpoint}` is not HOST:PORT, http://HOST:PORT or https://HOST:PORT")
-    target = target.rstrip("/")
     if scheme == "https" and tls is None:
         tls = TLS()
     if tls is None:
-        return grpc.insecure_channel(target, options=_OPTIONS)
+        return address, None, ()
     if scheme == "http":
         raise ValueError(f"the endpoint `{endpoint}` is without TLS")
     ca, certificate = (_pem(path, b"CERTIFICATE", "certificate") for path in (tls.ca, tls.certificate))
     key = _pem(tls.key, b"PRIVATE KEY", "private key")
-    options = (*_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name)) if tls.server_name is not None else _OPTIONS
-    return grpc.secure_channel(target, grpc.ssl_channel_credentials(ca, key, certificate), options=options)
+    named = (("grpc.ssl_target_name_override", tls.server_name),) if tls.server_name is not None else ()
+    return address, grpc.ssl_channel_credentials(ca, key, certificate), named
+
+
+def _channel(endpoint: str, tls: TLS | None) -> grpc.Channel:
+    address, secured, more = target(endpoint, tls)
+    options = (*OPTIONS, *more)
+    return grpc.insecure_channel(address, options=options) if secured is None else grpc.secure_channel(address, secured, options=options)
 
 
 def _pem(path: Path | None, label: bytes, what: str) -> bytes | None:

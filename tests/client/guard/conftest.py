@@ -1,8 +1,10 @@
 """A fake Sekisho, and a service that is guarded by it."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,23 +43,93 @@ class Service:
 Serve = Callable[..., Service]
 
 
-@pytest.fixture
-def serve(client: Client) -> Iterator[Serve]:
-    """Starts the shop's service with these rules."""
+@pytest.fixture(scope="session")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread of its own, for the servers of grpc.aio."""
+    made = asyncio.new_event_loop()
+    thread = threading.Thread(target=made.run_forever)
+    thread.start()
+    yield made
+    made.call_soon_threadsafe(made.stop)
+    thread.join()
+    made.close()
+
+
+SERVERS = ("threads", "asyncio", "functions on asyncio")
+
+
+@pytest.fixture(params=SERVERS)
+def serve(request: pytest.FixtureRequest, client: Client, loop: asyncio.AbstractEventLoop) -> Iterator[Serve]:
+    """Starts the shop's service with these rules: on a server of threads, and on one of grpc.aio with handlers of both kinds."""
     orders = shop.messages()
 
     def start(rules: Any, client: Client = client, **options: Any) -> Service:
         made = guard.grpc(client, rules, **{"audience": "orders", "account": shop.ACCOUNT, **options})
-        server = grpc.server(ThreadPoolExecutor(4), interceptors=[made])
-        port = server.add_insecure_port("127.0.0.1:0")
-        service = Service(stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}")))
-        server.add_generic_rpc_handlers((_handlers(service, orders),))
-        server.start()
-        stack.callback(lambda: server.stop(0).wait())
+        service = Service(None)  # type: ignore[arg-type]  # until the server has its port
+        handlers = (_awaited_handlers if request.param == "asyncio" else _handlers)(service, orders)
+        if request.param == "threads":
+            server = grpc.server(ThreadPoolExecutor(4), interceptors=[made])
+            port = server.add_insecure_port("127.0.0.1:0")
+            server.add_generic_rpc_handlers((handlers,))
+            server.start()
+            stack.callback(lambda: server.stop(0).wait())
+        else:
+            port = stack.enter_context(_asynchronous(loop, made, handlers))
+        service.channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}"))
         return service
 
     with ExitStack() as stack:
         yield start
+
+
+@contextmanager
+def _asynchronous(loop: asyncio.AbstractEventLoop, interceptor: Any, handlers: Any) -> Iterator[int]:
+    """A server of grpc.aio; its port."""
+
+    async def start() -> tuple[Any, int]:
+        server = grpc.aio.server(ThreadPoolExecutor(4), interceptors=[interceptor])
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.add_generic_rpc_handlers((handlers,))
+        await server.start()
+        return server, port
+
+    server, port = asyncio.run_coroutine_threadsafe(start(), loop).result()
+    yield port
+    asyncio.run_coroutine_threadsafe(server.stop(0), loop).result()
+
+
+def _awaited_handlers(service: Service, orders: Any) -> Any:
+    """The same methods as coroutines, which read and answer in each way that grpc.aio has."""
+
+    async def one(request: Any, context: Any) -> Any:
+        service.got.append(request)
+        return service.handler(request, context) if service.handler is not None else orders.Order(order_id="done")
+
+    async def many(request: Any, context: Any) -> Any:
+        service.got.append(request)
+        for answer in service.handler(request, context) if service.handler is not None else ():
+            yield answer
+
+    async def both(requests: Any, context: Any) -> None:
+        while (request := await context.read()) is not vars(grpc.aio)["EOF"]:
+            service.got.append(request)
+            await context.write(orders.Order(order_id=request.order_id, changed_by=guard.decision().principal_arn))
+
+    async def read(requests: Any, context: Any) -> Any:
+        service.got.append("started")
+        if service.handler is None:
+            async for request in requests:
+                service.got.append(request)
+            return orders.LabelResponse()
+        while True:  # one that swallows what is refused, as the test's own handler does in a thread
+            try:
+                if (request := await context.read()) is vars(grpc.aio)["EOF"]:
+                    return orders.LabelResponse()
+                service.got.append(request)
+            except Exception:  # noqa: S112  # as said
+                continue
+
+    return _handler(orders, one, many, read, both)
 
 
 def _handlers(service: Service, orders: Any) -> Any:
@@ -74,12 +146,22 @@ def _handlers(service: Service, orders: Any) -> Any:
         service.got.extend(service.handler(requests, context) if service.handler is not None else requests)
         return orders.LabelResponse()
 
+    def both(requests: Any, context: Any) -> Any:
+        for request in requests:
+            service.got.append(request)
+            yield orders.Order(order_id=request.order_id, changed_by=guard.decision().principal_arn)
+
+    return _handler(orders, one, many, read, both)
+
+
+def _handler(orders: Any, one: Any, many: Any, read: Any, both: Any) -> Any:
     out = lambda message: message.SerializeToString()  # noqa: E731  # a serializer
     methods = {
         "Get": grpc.unary_unary_rpc_method_handler(one, orders.GetRequest.FromString, out),
         "Refund": grpc.unary_unary_rpc_method_handler(one, orders.RefundRequest.FromString, out),
         "List": grpc.unary_stream_rpc_method_handler(many, orders.ListRequest.FromString, out),
         "Label": grpc.stream_unary_rpc_method_handler(read, orders.LabelRequest.FromString, out),
+        "Erase": grpc.stream_stream_rpc_method_handler(both, orders.EraseRequest.FromString, out),
     }
     return grpc.method_handlers_generic_handler("shop.Orders", methods)
 

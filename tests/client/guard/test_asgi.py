@@ -228,7 +228,9 @@ def test_where_a_request_comes_from_can_be_said(fake: Fake, app: App, client: Cl
 @pytest.mark.parametrize(
     ("route", "rule", "said"),
     [
-        (("post", "/orders"), Rule("a:b", "*"), "is not a method"),
+        (("post", "/orders"), Rule("a:b", "*"), "`post` is not a method of HTTP, did you mean POST?"),
+        (("DELTE", "/orders"), Rule("a:b", "*"), "`DELTE` is not a method of HTTP, did you mean DELETE?"),
+        (("SHIP", "/orders"), Rule("a:b", "*"), "`SHIP` is not a method of HTTP, such as POST"),
         (("GET", "orders"), Rule("a:b", "*"), "begin with a slash"),
         (("GET", "/orders"), Rule("a:b", shop.ORDER), "the path has no parameter `order_id`"),
         (("GET", "/orders"), Rule("a:b", "*", context={"a:b": "cookie.x"}), "is none of"),
@@ -237,3 +239,27 @@ def test_where_a_request_comes_from_can_be_said(fake: Fake, app: App, client: Cl
 def test_a_wrong_rule_is_refused_at_once(app: App, client: Client, route: tuple[str, str], rule: Rule, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Guard(app, client, {route: rule}, audience="orders")
+
+
+ORIGIN = (b"origin", b"https://shop.example")
+PREFLIGHT = {
+    "about a route": ("OPTIONS", "/orders/7/refund", (ORIGIN, (b"access-control-request-method", b"POST")), 200),
+    "about another method": ("OPTIONS", "/orders/7/refund", (ORIGIN, (b"access-control-request-method", b"DELETE")), 403),
+    "about another path": ("OPTIONS", "/orders", (ORIGIN, (b"access-control-request-method", b"POST")), 403),
+    "of no origin": ("OPTIONS", "/orders/7/refund", ((b"access-control-request-method", b"POST"),), 403),
+    "about two methods": ("OPTIONS", "/orders/7/refund", (ORIGIN, *((b"access-control-request-method", b"POST"),) * 2), 403),
+    "not a question": ("OPTIONS", "/orders/7/refund", (ORIGIN,), 403),
+    "the request itself": ("POST", "/orders/7/refund", (ORIGIN, (b"access-control-request-method", b"POST")), 401),
+}
+
+
+@pytest.mark.parametrize("case", PREFLIGHT)
+def test_the_question_of_a_browser_passes_where_it_may(fake: Fake, app: App, client: Client, case: str) -> None:
+    method, path, headers, status = PREFLIGHT[case]
+    guarded = Guard(app, client, ROUTES, audience="orders", account=shop.ACCOUNT, preflight=True)
+    assert call(guarded, method, path, headers)[0] == status
+    assert len(app.scopes) == (status == 200)
+    assert fake.arrived == []  # nobody is asked, and the application is told of no decision
+    assert all("sekisho.decision" not in scope for scope in app.scopes)
+    strict = Guard(app, client, ROUTES, audience="orders", account=shop.ACCOUNT)
+    assert call(strict, method, path, headers)[0] == (401 if method == "POST" else 403)

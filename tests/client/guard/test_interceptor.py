@@ -325,6 +325,18 @@ def test_a_stream_of_answers_knows_the_decision_at_each_step(fake: Fake, serve: 
     assert service.call("List", orders.ListRequest(), kind="unary_stream") == (OK, "3")
 
 
+def test_a_stream_both_ways_ends_with_the_first_refusal(fake: Fake, serve: Serve) -> None:
+    service = serve({"/shop.Orders/Erase": Rule("orders:EraseOrder", shop.ORDER)})
+    sent = [orders.EraseRequest(order_id=order_id) for order_id in ("1", "1", "2", "3")]
+    fake.replies = [shop.ALLOWED]
+    assert service.call("Erase", *sent, kind="stream_stream") == (OK, "4")
+    assert service.got == sent
+    service.got.clear()
+    fake.replies = [shop.ALLOWED, shop.DENIED]
+    assert service.call("Erase", *sent, kind="stream_stream")[0] is DENIED
+    assert service.got == sent[:2]
+
+
 @pytest.mark.parametrize(
     ("path", "rule", "said"),
     [

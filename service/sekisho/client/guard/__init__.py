@@ -11,8 +11,9 @@
     }
     server = grpc.server(threads, interceptors=[guard.grpc(client, RULES, audience="orders.example.com")])
 
-Over HTTP it is `Guard(app, client, {("POST", "/orders/{order_id}/ship"): Rule(…)}, audience=…)`. The caller is whoever the end user's
-client proves to be, by a bearer token or a signature made for that audience; Sekisho verifies it, and this process never sees a secret.
+`grpc.aio.server` takes the same interceptor. Over HTTP it is `Guard(app, client, {("POST", "/orders/{order_id}/ship"): Rule(…)}, …)`.
+The caller is whoever the end user's client proves to be, by a bearer token or a signature made for that audience; Sekisho verifies it,
+and this process never sees a secret.
 
 What is not allowed is refused: a method without a rule, a field that cannot be read, a caller that is nobody, a Sekisho that does not
 answer (UNAVAILABLE, 503). A denial names the caller, the action and the resource, and nothing of any policy, unless `reveal` is set.

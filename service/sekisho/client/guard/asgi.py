@@ -8,9 +8,11 @@ method WEBSOCKET, and are decided about before they are accepted.
 """
 
 import asyncio
+import difflib
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPMethod
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +26,8 @@ from sekisho.client.guard.rules import PUBLIC, Bound, Rule, _Public, bind
 
 DECISION = "sekisho.decision"
 MAX_BODY = 1024 * 1024
+METHODS = (*HTTPMethod, "WEBSOCKET")
+"""What a route can be about; a verb that no server ever gets would be a rule that never holds."""
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -38,6 +42,10 @@ class Guard:
 
     Bodies that a rule or a signature needs are read up to `max_body` bytes. Questions are asked in at most `threads` threads. `peer` says
     where a request comes from, where that is not its connection; the other options are those of `Gate`.
+
+    A browser sends no proof with the question before a request of another origin (CORS preflight). With `preflight` such a question
+    passes, unasked, if a route is about the method and path that it announces, so that a CORS middleware within the guard answers it. A
+    middleware around the guard needs no such option, and its headers are on refusals too.
     """
 
     def __init__(
@@ -53,8 +61,9 @@ class Guard:
         peer: FindPeer | None = None,
         max_body: int = MAX_BODY,
         threads: int = 32,
+        preflight: bool = False,
     ) -> None:
-        self._app, self._max_body = app, max_body
+        self._app, self._max_body, self._preflight = app, max_body, preflight
         self._gate = Gate(client, audience=audience, account=account, timeout=timeout, reveal=reveal)
         self._peer = connection if peer is None else peer
         self._routes = paths.Routes(_bound(method, path, rule) for (method, path), rule in routes.items())
@@ -66,6 +75,8 @@ class Guard:
             return
         try:
             found = self._routes.find(_method(scope), _path(scope))
+            if found is None and self._preflight and self._announced(scope):
+                found = PUBLIC, {}
             if found is None:
                 raise denied("The request is not authorized: no rule is about its method and path.")
             rule, parameters = found
@@ -83,6 +94,15 @@ class Guard:
             if started.yes:
                 raise
             await _refuse(scope, send, refused)
+
+    def _announced(self, scope: Scope) -> bool:
+        """Whether the request is the question of a browser, about a request that a route is about."""
+        if scope["type"] != "http" or scope["method"] != "OPTIONS":
+            return False
+        given = [(name.lower(), value) for name, value in scope["headers"]]
+        methods = [value.decode("latin-1") for name, value in given if name == b"access-control-request-method"]
+        origins = [value for name, value in given if name == b"origin"]
+        return len(methods) == len(origins) == 1 and self._routes.find(methods[0], _path(scope)) is not None
 
     async def _pass(self, scope: Scope, receive: Receive, rule: "_Route", parameters: Mapping[str, str]) -> tuple[Receive, Passage]:
         until = self._gate.until(None)
@@ -112,8 +132,9 @@ class _Route:
 
 def _bound(method: str, text: str, rule: Rule | _Public) -> tuple[str, paths.Path, Any]:
     path = paths.parse(text)
-    if method != method.upper() or not method.isalpha():
-        raise ValueError(f"`{method}` is not a method, such as POST")
+    if method not in METHODS:
+        meant = difflib.get_close_matches(method.upper(), METHODS, n=1)
+        raise ValueError(f"`{method}` is not a method of HTTP{f', did you mean {meant[0]}?' if meant else ', such as POST'}")
     if rule is PUBLIC:
         return method, path, rule
     assert isinstance(rule, Rule)

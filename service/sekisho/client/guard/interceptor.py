@@ -4,7 +4,9 @@ A unary request is decided about before the handler starts, a client's stream as
 decision in `guard.decision()`; where it answers with a stream, so does each step of it.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from typing import Any, NoReturn
 
@@ -13,7 +15,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pool import Default, DescriptorPool
 
 from sekisho.client.client import Client
-from sekisho.client.guard import fields, proofs, refusals
+from sekisho.client.guard import aio, fields, proofs, refusals
 from sekisho.client.guard.gate import PASSAGE, Caller, Gate, Passage
 from sekisho.client.guard.refusals import Refused, denied
 from sekisho.client.guard.requests import Peer
@@ -32,16 +34,18 @@ def guarded(
     reveal: bool = False,
     peer: FindPeer | None = None,
     pool: DescriptorPool | None = None,
-) -> "grpc.ServerInterceptor[Any, Any]":
-    """An interceptor for `grpc.server(interceptors=[…])` that lets through what `rules` (by method path) and Sekisho allow.
+    threads: int = 32,
+) -> Any:
+    """An interceptor for `grpc.server(interceptors=[…])` and `grpc.aio.server` that lets through what `rules` (by method path) and Sekisho
+    allow.
 
     Every other method is denied. The modules `…_pb2` of the methods are imported before, or their descriptors are in `pool`: a rule that
-    names no field of its request is a ValueError here. `peer` says where a call comes from, where that is not its connection; the other
-    options are those of `Gate`.
+    names no field of its request is a ValueError here. `peer` says where a call comes from, where that is not its connection; under
+    `grpc.aio` questions are asked in at most `threads` threads; the other options are those of `Gate`.
     """
     gate = Gate(client, audience=audience, account=account, timeout=timeout, reveal=reveal)
     bound = {path: rule if rule is PUBLIC else bind(rule, _reader(path, pool or Default())) for path, rule in rules.items()}
-    return _Interceptor(gate, bound, connection if peer is None else peer)
+    return _Interceptor(gate, bound, connection if peer is None else peer, threads)
 
 
 def _reader(path: str, pool: DescriptorPool) -> Any:
@@ -71,19 +75,48 @@ def connection(context: Any) -> Peer:
 _ENCRYPTED = ([b"ssl"], [b"tls"])  # plaintext has a type too, `insecure`
 
 
-class _Interceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # grpcio's class takes no argument at run time
-    def __init__(self, gate: Gate, rules: Mapping[str, Any], peer: FindPeer) -> None:
+class _Interceptor(grpc.ServerInterceptor, grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # grpcio's classes take no argument at run time
+    def __init__(self, gate: Gate, rules: Mapping[str, Any], peer: FindPeer, threads: int) -> None:
         self._gate, self._rules, self._peer = gate, rules, peer
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="guard")  # none of which runs before it is needed
 
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         path: str = handler_call_details.method
         rule = self._rules.get(path)
+        if _in_a_loop():
+            return self._awaited(continuation, handler_call_details, rule)
         if rule is None:
             return _UNMAPPED
         handler = continuation(handler_call_details)
         if rule is PUBLIC or handler is None:
             return handler
         return _Guarded(self._gate, rule, path, self._peer, handler).handler()
+
+    async def _awaited(self, continuation: Any, details: Any, rule: Any) -> Any:
+        """As grpc.aio has it."""
+        if rule is None:
+            return aio.UNMAPPED
+        handler = await continuation(details)
+        if rule is PUBLIC or handler is None:
+            return handler
+        behaviour = _behaviour(handler)
+        if not aio.is_asynchronous(behaviour):
+            return _Guarded(self._gate, rule, details.method, self._peer, handler).handler()
+        return aio.Guarded(self._gate, rule, details.method, self._peer, self._threads, handler, behaviour).handler()
+
+
+def _in_a_loop() -> bool:
+    """Whether the server is one of grpc.aio, which asks its interceptors in its event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _behaviour(handler: Any) -> Any:
+    behaviours = (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
+    return behaviours[2 * handler.request_streaming + handler.response_streaming]
 
 
 def _deny(_requests: Any, context: grpc.ServicerContext) -> NoReturn:
@@ -94,8 +127,13 @@ _UNMAPPED = grpc.stream_stream_rpc_method_handler(_deny)  # reads nothing, and s
 
 
 def _abort(context: grpc.ServicerContext, refused: Refused) -> NoReturn:
-    context.abort_with_status(refusals.status(refused))
-    raise AssertionError("abort_with_status raises")
+    status: Any = refusals.status(refused)
+    if hasattr(context, "abort_with_status"):
+        context.abort_with_status(status)
+    # What grpc.aio gives to handlers that are plain functions has no such method.
+    context.set_trailing_metadata(status.trailing_metadata)
+    context.abort(status.code, status.details)
+    raise AssertionError("abort raises")
 
 
 class _Guarded:
@@ -108,8 +146,7 @@ class _Guarded:
     def handler(self) -> Any:
         """A handler of the same kind, which takes bytes."""
         inner = self._inner
-        behaviours = (inner.unary_unary, inner.unary_stream, inner.stream_unary, inner.stream_stream)
-        behaviour = behaviours[2 * inner.request_streaming + inner.response_streaming]
+        behaviour = _behaviour(inner)
         make = _MAKERS[2 * inner.request_streaming + inner.response_streaming]
         answer = self._stream(behaviour) if inner.response_streaming else self._unary(behaviour)
         if (lane := getattr(behaviour, "experimental_thread_pool", None)) is not None:

@@ -1,0 +1,112 @@
+"""The client for asyncio: what `Client` does, awaited.
+
+from sekisho.client.aio import AsyncClient
+
+async with AsyncClient.from_env() as client:
+    if await client.authorize(principal=alice, action="orders:GetOrder", resource=order_arn):
+        ...
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, Unpack
+
+from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.api.authorize.v1.aio import AsyncAuthorizeClient
+from sekisho.api.iam.v1.aio import AsyncIamClient
+from sekisho.api.sts.v1.aio import AsyncStsClient
+from sekisho.client import bearer, decisions
+from sekisho.client.aio_transport import AsyncTransport
+from sekisho.client.client import AUDIENCE, AUTHORIZE, TIMEOUT, Configured
+from sekisho.client.decisions import Decision, Explanation, Question
+from sekisho.client.errors import Internal
+from sekisho.client.retries import Retries
+from sekisho.client.transport import TLS, CredentialsSource
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class AsyncClient(Configured):
+    """A connection to Sekisho for one caller, of one event loop; tasks may share it, and it is made once, not for each question.
+
+    The arguments are those of `Client`; `interceptors` are those of `grpc.aio`. It is made where the loop runs.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: CredentialsSource | None,
+        *,
+        audience: str = AUDIENCE,
+        tls: TLS | None = None,
+        timeout: float = TIMEOUT,
+        retries: Retries | None = None,
+        interceptors: Sequence[Any] = (),
+    ) -> None:
+        self._transport = AsyncTransport(
+            endpoint,
+            credentials,
+            audience=audience,
+            tls=tls,
+            timeout=timeout,
+            retries=Retries() if retries is None else retries,
+            interceptors=interceptors,
+        )
+        self._authorize = AsyncAuthorizeClient(self._transport)
+        self.iam = AsyncIamClient(self._transport)
+        self.sts = AsyncStsClient(self._transport)
+
+    @property
+    def audience(self) -> str:
+        """The name that the server goes by."""
+        return self._transport.audience
+
+    @property
+    def last_revision(self) -> str:
+        """The revision that this task's last call returned, to be given as `at_least`; `""` before the first."""
+        return self._transport.last_revision
+
+    async def authorize(self, *, timeout: float | None = None, **question: Unpack[Question]) -> Decision:  # noqa: ASYNC109  # seconds, as in Client
+        """Whether a principal may do an action on a resource; raises Error when that could not be decided, which is not an allow."""
+        request = decisions.request(**question)
+        return decisions.decision(await self._transport(AUTHORIZE, request, pb.AuthorizeResponse, timeout=timeout, repeatable=True))
+
+    async def authorize_batch(self, questions: Iterable[Question], *, timeout: float | None = None) -> tuple[Decision, ...]:  # noqa: ASYNC109  # as above
+        """The answers of up to 1,000 questions, in their order, all from one revision; a question that fails is a deny with its error."""
+        requests = [decisions.request(**question) for question in questions]
+        answers = await self._authorize.authorize_batch(requests=requests, timeout=timeout)
+        found = tuple(decisions.item(item) for item in answers.items)
+        if len(found) != len(requests):
+            raise Internal(f"the server answered {len(found)} of {len(requests)} questions")
+        return found
+
+    async def explain(self, *, timeout: float | None = None, **question: Unpack[Question]) -> Explanation:  # noqa: ASYNC109  # as above
+        """The decision that `authorize` gives, and why it is so."""
+        return decisions.explanation(await self._authorize.explain(request=decisions.request(**question), timeout=timeout))
+
+    async def token(self, *, audience: str | None = None, expires: int = bearer.MAX_EXPIRES) -> str:
+        """A bearer token of the caller, for tools that cannot sign; `audience` is the service that takes it, without it this server."""
+        made_for = self._transport.audience if audience is None else audience
+        return bearer.token(await self._transport.credentials(), made_for, datetime.now(UTC), expires=expires)
+
+    async def close(self) -> None:
+        """End what is under way and disconnect."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+
+async def pages(call: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[R]:
+    """Every page of a list: `async for page in pages(client.iam.list_users, path_prefix="/support/"): page.users`."""
+    while True:
+        page: Any = await call(*args, **kwargs)
+        yield page
+        if not page.is_truncated:
+            return
+        kwargs["marker"] = page.marker
