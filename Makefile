@@ -44,10 +44,11 @@ gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when
 bench: gen .venv/.bench ## Measure, with the peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-campaign: gen .venv/.campaign ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants
+campaign: gen .venv/.campaign ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, Ansible
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.policy.mutation
+	@$(BIN)/python -m pytest tests/aws/test_ansible.py
 
 wheel: gen ## Build dist/*.whl
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
