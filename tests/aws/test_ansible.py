@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.aws.conftest import REGION, Served
+from tests.aws.conftest import REGION, Served, left
 
 PLAYBOOKS = Path(__file__).parent / "ansible"
 PROGRAM = Path(sys.executable).with_name("ansible-playbook")
@@ -57,13 +57,6 @@ def test_a_playbook_changes_nothing_the_second_time_and_leaves_nothing(served: S
         assert (first[1], again[1]) == (changes, 0), name
     keys = {"aws_access_key_id": served.access_key_id, "aws_secret_access_key": served.secret_access_key}
     iam = boto3.client("iam", endpoint_url=served.url, region_name=REGION, **keys)
-    left = [
-        *iam.list_users()["Users"],
-        *iam.list_groups()["Groups"],
-        *iam.list_roles()["Roles"],
-        *iam.list_policies(Scope="Local")["Policies"],
-        *iam.list_instance_profiles()["InstanceProfiles"],
-    ]
-    assert left == []
+    assert left(served) == []
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_account_password_policy()

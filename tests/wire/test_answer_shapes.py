@@ -92,6 +92,9 @@ ANSWERS: dict[str, dict[str, str]] = {
     "CreateOpenIDConnectProvider": {"": "OpenIDConnectProviderArn"},
     "GetOpenIDConnectProvider": {"": "ClientIDList CreateDate Tags ThumbprintList Url"},
     "CreateSAMLProvider": {"": "SAMLProviderArn"},
+    "GetSAMLProvider": {
+        "": "AssertionEncryptionMode CreateDate PrivateKeyList SAMLKeyHashes SAMLMetadataDocument SAMLProviderUUID Tags ValidUntil"
+    },
     "ListSAMLProviders": {"": "SAMLProviderList", "SAMLProviderList": "Arn CreateDate ValidUntil"},
     "GetAccountAuthorizationDetails": {
         "": "GroupDetailList IsTruncated Policies RoleDetailList UserDetailList",
@@ -208,6 +211,7 @@ class Bare:
             {"OpenIDConnectProviderArn": f"arn:aws:iam::{self._house.account_id}:oidc-provider/idp.example.com"},
         )
         yield "CreateSAMLProvider", {"Name": "idp", "SAMLMetadataDocument": metadata()}
+        yield "GetSAMLProvider", {"SAMLProviderArn": f"arn:aws:iam::{self._house.account_id}:saml-provider/idp"}
         yield "SimulateCustomPolicy", {"PolicyInputList": [documents.allow("s3:*")], "ActionNames": ["sqs:Send"], "ResourceArns": [role]}
         for name in ("SSHPublicKeys", "SigningCertificates", "ServiceSpecificCredentials"):
             yield f"List{name}", {"UserName": "u"}
