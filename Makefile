@@ -46,11 +46,12 @@ gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when
 bench: gen .venv/.bench ## Measure, with the peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-campaign: gen .venv/.campaign ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills
+campaign: gen .venv/.campaign ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills, Ansible
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.policy.mutation
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
+	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py
 
 wheel: gen ## Build dist/*.whl
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist

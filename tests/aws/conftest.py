@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import boto3
 import pytest
 
 from sekisho.store.db import Database
@@ -47,6 +48,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     with serving(folder, f"sqlite:///{folder / 'sekisho.db'}") as made:
         yield made
+        assert left(made) == []
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,21 @@ def served_postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_server:
     """The same on PostgreSQL."""
     with postgres_server.database() as url, serving(tmp_path_factory.mktemp("served"), url) as made:
         yield made
+        assert left(made) == []
+
+
+def left(served: Served) -> list[str]:
+    """The ARNs of what clients made and did not take away again, read by boto3."""
+    keys = {"aws_access_key_id": served.access_key_id, "aws_secret_access_key": served.secret_access_key}
+    iam = boto3.client("iam", endpoint_url=served.url, region_name=REGION, **keys)
+    found = [
+        *iam.list_users()["Users"],
+        *iam.list_groups()["Groups"],
+        *iam.list_roles()["Roles"],
+        *iam.list_policies(Scope="Local")["Policies"],
+        *iam.list_instance_profiles()["InstanceProfiles"],
+    ]
+    return [one["Arn"] for one in found]
 
 
 class serving:  # noqa: N801  # reads as the function that it stands for

@@ -3,7 +3,7 @@
 import json
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
 from tests.aws.conftest import REGION, S3_READ_ONLY, Served
+from tests.services.iam import pki
 
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:Get*", "Resource": "*"}]}'
 NO_RETRIES = Config(retries={"total_max_attempts": 1})
@@ -70,8 +71,10 @@ def test_exceptions_have_types(iam: Any) -> None:
         iam.create_access_key(UserName="alice")
     with pytest.raises(iam.exceptions.LimitExceededException):
         iam.create_access_key(UserName="alice")
-    with pytest.raises(ClientError, match="1 validation error detected"):
+    with pytest.raises(ClientError, match="The specified value for userName is invalid"):
         iam.create_user(UserName="a b")
+    with pytest.raises(ClientError, match="1 validation error detected: Value at 'userName' failed to satisfy constraint"):
+        iam.create_user(UserName="a" * 65)
 
 
 def test_documents_are_dictionaries(iam: Any) -> None:
@@ -168,3 +171,74 @@ def test_any_region_in_the_scope(server: Served) -> None:
             aws_secret_access_key=server.secret_access_key,
         )
         assert made.get_caller_identity()["Arn"].endswith(":root")
+
+
+class Desired:
+    """What a program wants to be there, made where it is missing and compared where it is not, as Terraform does it."""
+
+    def __init__(self, iam: Any) -> None:
+        self._iam, self.changes = iam, list[str]()
+        self._certificate = pki.made("edge")
+
+    def _there(self, what: str, get: Callable[[], Any], make: Callable[[], Any]) -> Any:
+        try:
+            return get()
+        except self._iam.exceptions.NoSuchEntityException:
+            self.changes.append(what)
+            make()
+            return get()
+
+    def _same(self, what: str, there: Any, wanted: Any) -> None:
+        if there != wanted:
+            self.changes.append(f"{what}: {there!r} is not {wanted!r}")
+
+    def run(self) -> list[str]:
+        """Make what is missing; what was changed, and what is not as it was meant."""
+        self.changes, iam = [], self._iam
+        tags = [{"Key": "Team", "Value": "dispatch"}]
+        user = self._there(
+            "user", lambda: iam.get_user(UserName="d-user")["User"], lambda: iam.create_user(UserName="d-user", Path="/d/", Tags=tags)
+        )
+        self._same("user", (user["Path"], user["Tags"]), ("/d/", tags))
+        statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        trust = {"Version": "2012-10-17", "Statement": [statement]}
+        role = self._there(
+            "role",
+            lambda: iam.get_role(RoleName="d-role")["Role"],
+            lambda: iam.create_role(RoleName="d-role", AssumeRolePolicyDocument=json.dumps(trust), Description=""),
+        )
+        self._same("role", (role["AssumeRolePolicyDocument"], role["Description"], role["MaxSessionDuration"]), (trust, "", 3600))
+        arn = user["Arn"].replace(":user/d/d-user", ":policy/d-policy")
+        policy = self._there(
+            "policy",
+            lambda: iam.get_policy(PolicyArn=arn)["Policy"],
+            lambda: iam.create_policy(PolicyName="d-policy", PolicyDocument=POLICY),
+        )
+        self._same("policy", (policy["Tags"], policy["DefaultVersionId"]), ([], "v1"))
+        linked = self._there(
+            "linked role",
+            lambda: iam.get_role(RoleName="AWSServiceRoleForRDS")["Role"],
+            lambda: iam.create_service_linked_role(AWSServiceName="rds.amazonaws.com"),
+        )
+        attached = iam.list_attached_role_policies(RoleName=linked["RoleName"])["AttachedPolicies"]
+        self._same("attached", [one["PolicyName"] for one in attached], ["AmazonRDSServiceRolePolicy"])
+        certificate = self._there(
+            "certificate",
+            lambda: iam.get_server_certificate(ServerCertificateName="d-cert")["ServerCertificate"],
+            lambda: iam.upload_server_certificate(
+                ServerCertificateName="d-cert",
+                CertificateBody=self._certificate.certificate,
+                PrivateKey=self._certificate.private_key,
+            ),
+        )
+        self._same("certificate", (certificate["CertificateBody"], certificate["Tags"]), (self._certificate.certificate.strip(), []))
+        return self.changes
+
+
+def test_a_program_that_says_what_it_wants_has_nothing_to_do_the_second_time(iam: Any) -> None:
+    desired = Desired(iam)
+    assert desired.run() == ["user", "role", "policy", "linked role", "certificate"]
+    assert desired.run() == []
+    iam.delete_server_certificate(ServerCertificateName="d-cert")
+    task = iam.delete_service_linked_role(RoleName="AWSServiceRoleForRDS")["DeletionTaskId"]
+    assert iam.get_service_linked_role_deletion_status(DeletionTaskId=task)["Status"] == "SUCCEEDED"

@@ -146,6 +146,7 @@ def test_a_name_is_unique_with_its_path(house: House, refused: Refused) -> None:
     for path in made:
         said = ("EntityAlreadyExists", "MFA device already exists.")
         assert refused("CreateVirtualMFADevice", virtual_mfa_device_name="D", path=path) == said
+        assert refused("CreateVirtualMFADevice", virtual_mfa_device_name="d", path=path.upper()) == said
     house.call("DeleteVirtualMFADevice", serial_number=serials[1])
     assert refused("GetMFADevice", serial_number=serials[1]) == missing(serials[1])
     left = [device.serial_number for device in house.call("ListVirtualMFADevices").virtual_mfa_devices]

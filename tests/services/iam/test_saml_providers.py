@@ -56,7 +56,7 @@ def test_a_provider_is_what_its_metadata_say(house: House) -> None:
         ("https://idp.example.com/m", [sha256(DER).hexdigest()])
     ]
     assert got.valid_until.ToDatetime() - got.create_date.ToDatetime() == timedelta(days=36_525)
-    assert not got.HasField("assertion_encryption_mode")
+    assert got.assertion_encryption_mode == "Allowed"  # as AWS answered, recorded on 2026-02-13
     assert [(tag.key, tag.value) for tag in got.tags] == [("k", "v")]
     (listed,) = house.call("ListSAMLProviders").saml_provider_list
     assert (listed.arn, listed.valid_until, listed.create_date) == (arn, got.valid_until, got.create_date)

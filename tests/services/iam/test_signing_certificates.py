@@ -55,8 +55,10 @@ def test_a_certificate_is_of_one_user(house: House, refused: Refused) -> None:
 
 def test_what_is_no_certificate_or_is_not_valid(house: House, refused: Refused) -> None:
     house.call("CreateUser", user_name="alice")
-    said = ("MalformedCertificate", "Unable to parse certificate. Please ensure the certificate is in PEM format.")
+    said = ("MalformedCertificate", "Certificate none is malformed.")  # as AWS answered, recorded on 2026-02-17
     assert refused("UploadSigningCertificate", user_name="alice", certificate_body="none") == said
+    long = refused("UploadSigningCertificate", user_name="alice", certificate_body="x" * 10_000)
+    assert long == ("MalformedCertificate", f"Certificate {'x' * 256} is malformed.")
     old = pki.made("old", begins=-10, days=5).certificate
     said = ("InvalidCertificate", "The certificate is not valid: it has expired or is not valid yet.")
     assert refused("UploadSigningCertificate", user_name="alice", certificate_body=old) == said

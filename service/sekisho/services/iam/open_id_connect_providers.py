@@ -17,7 +17,7 @@ from sekisho.calls.call import Call
 from sekisho.errors import ValidationError
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.iam import entities, provider_arns, quotas, tags
-from sekisho.services.iam.errors import InvalidInput
+from sekisho.services.iam.errors import InvalidInput, NoSuchEntity
 from sekisho.store.tables import OpenIdConnectProvider
 
 _SCHEME = "https://"
@@ -71,7 +71,10 @@ def list_open_id_connect_providers(call: Call, request: pb.ListOpenIDConnectProv
 @operation
 def delete_open_id_connect_provider(call: Call, request: pb.DeleteOpenIDConnectProviderRequest) -> pb.DeleteOpenIDConnectProviderResponse:
     """Roles that trust it stay as they are, and are assumed through it no more."""
-    row = _find(call, request)
+    try:
+        row = _find(call, request)
+    except NoSuchEntity:  # of which AWS says something else here than to those who only look
+        raise NoSuchEntity(f"OpenId connect Provider {request.open_id_connect_provider_arn} cannot be found.") from None
     tags.clear(call, row)
     call.session.delete(row)
     return pb.DeleteOpenIDConnectProviderResponse()

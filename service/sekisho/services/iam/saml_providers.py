@@ -89,7 +89,7 @@ def get_saml_provider(call: Call, request: pb.GetSAMLProviderRequest) -> pb.GetS
         create_date=entities.seconds(row.created_at),
         valid_until=entities.seconds(row.valid_until),
         tags=tags.messages(call, row),
-        assertion_encryption_mode=row.encryption_mode,
+        assertion_encryption_mode=row.encryption_mode or "Allowed",  # which is what AWS has for a provider of which nothing was said
         private_key_list=[pb.SAMLPrivateKey(key_id=key.id, timestamp=entities.seconds(key.created_at)) for key in _keys(call, row)],
     )
 

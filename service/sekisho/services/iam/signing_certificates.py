@@ -13,15 +13,27 @@ from sekisho.api.iam.v1 import signing_certificates_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.iam import certificates, entities, quotas, users
-from sekisho.services.iam.errors import DuplicateCertificate, EntityAlreadyExists, InvalidCertificate, NoSuchEntity
+from sekisho.services.iam.errors import (
+    DuplicateCertificate,
+    EntityAlreadyExists,
+    InvalidCertificate,
+    MalformedCertificate,
+    NoSuchEntity,
+)
 from sekisho.store.tables import Root, SigningCertificate, User
+
+_SHOWN = 256
+"""Characters of a text that is no certificate, in the error."""
 
 
 @operation
 def upload_signing_certificate(call: Call, request: pb.UploadSigningCertificateRequest) -> pb.UploadSigningCertificateResponse:
     """At most two a user; a certificate belongs to one user of the account."""
     owner = users.named_or_own(call, request.user_name)
-    certificate = certificates.read(request.certificate_body)
+    try:
+        certificate = certificates.read(request.certificate_body)
+    except MalformedCertificate:
+        raise MalformedCertificate(f"Certificate {request.certificate_body[:_SHOWN]} is malformed.") from None
     if not certificate.valid_at(call.now):
         raise InvalidCertificate("The certificate is not valid: it has expired or is not valid yet.")
     _refuse_known(call, owner, certificate.fingerprint)
