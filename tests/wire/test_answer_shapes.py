@@ -144,7 +144,7 @@ class Bare:
         self._make()
 
     def _ask(self, name: str, _as: sigv4.Credentials | None = None, **members: Any) -> Any:
-        service = world.AWS_OPERATIONS[name].service
+        service = world.AWS_OPERATIONS[name].service.model
         reply = self._gateway.call(service, name, members, _as)
         assert reply.status == 200, f"{name}: {reply.code}: {reply.message}"
         parsed = shapes.response(service, name, Answer(reply.status, reply.headers["content-type"].encode(), reply.body.encode()))
@@ -259,6 +259,6 @@ def test_every_operation_sends_what_its_model_requires(bare: Bare) -> None:
 
     assert len(bare.answers) > 60
     for name, answer in bare.answers.items():
-        shape = shapes.model(world.AWS_OPERATIONS[name].service).operation_model(name).output_shape
+        shape = shapes.model(world.AWS_OPERATIONS[name].service.model).operation_model(name).output_shape
         if shape is not None:
             check(answer, shape, name)
