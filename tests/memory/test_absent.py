@@ -113,12 +113,12 @@ def test_an_entity_that_is_not_there_is_looked_for_once(nodes: tuple[House, Hous
             return session
 
         for name in ("zoe", "Zoe", "zoe"):
-            assert world.get_entity(writer.account_id, "user", name, None, snapshot) is None
+            assert world.get_entity(arn.Entity(writer.account_id, "user", "/", name), None, snapshot) is None
         assert len(opened) == 1
     writer.call("CreateUser", user_name="zoe")
     world.poll()
     with writer.node.database.read(first=changes.LATEST) as session:
-        assert world.get_entity(writer.account_id, "user", "zoe", None, snapshot) is not None
+        assert world.get_entity(arn.Entity(writer.account_id, "user", "/", "zoe"), None, snapshot) is not None
 
 
 def test_a_name_that_somebody_else_got_is_not_hidden(nodes: tuple[House, House]) -> None:
