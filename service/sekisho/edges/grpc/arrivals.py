@@ -41,7 +41,7 @@ class Arrivals(ThreadPoolExecutor):
             account = self._claimed(event.invocation_metadata)
             return self._lane.submit_for(account, fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
 
-        receive = Receive(budgets.holder(host(event.call.peer().decode())), event, state, arrived)
+        receive = Receive(budgets.holder(host(event.call.peer().decode())), event, state, arrived, rest[0])
         self._receives.ask(receive)
         return receive.ended
 

@@ -44,6 +44,7 @@ class Receive:
     event: Any
     state: Any
     then: "Callable[[], Future[Any]]"
+    deserializer: Callable[[bytes], Any] | None = None
     ended: "Future[Any]" = field(default_factory=Future)
     began: float = field(default_factory=time.monotonic)
     refused: bool = False
@@ -114,7 +115,7 @@ class Receives:
 
     def _start(self, receive: Receive) -> None:
         state, call = receive.state, receive.event.call
-        keep = _server._receive_message(state, call, None)
+        keep = _server._receive_message(state, call, receive.deserializer)
         with state.condition:
             if _server._is_rpc_state_active(state):
                 call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), partial(self._arrived, receive, keep))
@@ -125,7 +126,8 @@ class Receives:
     def _arrived(self, receive: Receive, keep: Callable[[Any], Any], received: Any) -> Any:
         """Called by grpcio's polling thread: the message is there, or never will be."""
         finished = keep(received)
-        size = len(receive.state.request or b"")
+        message = receive.state.request
+        size = len(message) if isinstance(message, bytes) else 0
         self._budget.give(receive.address, MAX_MESSAGE - size)
         try:
             if receive.refused:

@@ -4,13 +4,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health_pb2
 
 from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.probes import Probes
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
 from sekisho.edges.lanes import Lanes
@@ -51,13 +51,12 @@ class Server:
     ) -> None:
         self._lanes, self._grace = lanes, grace
         self._ended: threading.Event | None = None
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="grpc"), options=OPTIONS)
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc"), options=OPTIONS)  # each method has its own
         self._receives = Receives(Budget())
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
-        self._health = health.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+
         self._names = sorted({operation.service.full_name for operation in OPERATIONS.values()})
-        reflection.enable_server_reflection((*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        self._probes = Probes(self._names, self._server)
         if credentials is not None:
             self.port = self._server.add_secure_port(listener, credentials)
         else:
@@ -66,17 +65,18 @@ class Server:
     def __enter__(self) -> "Server":
         self._server.start()
         for name in ("", *self._names):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+            self._probes.health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self
 
     def stop(self) -> threading.Event:
         """Take no more calls, and give those under way their grace; the event is when they have ended."""
         if self._ended is None:
-            self._health.enter_graceful_shutdown()
+            self._probes.health.enter_graceful_shutdown()
             self._ended = self._server.stop(self._grace)
         return self._ended
 
     def __exit__(self, *exc: object) -> None:
         self.stop().wait()
         self._receives.close()
+        self._probes.close()
         self._lanes.close()
