@@ -1,6 +1,5 @@
 """One worker: a node and its edges, in the process that calls this."""
 
-import gc
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,9 +21,6 @@ from sekisho.store import db
 
 SWITCH_INTERVAL = 2e-4
 """Seconds that a busy thread keeps the interpreter; at Python's default of 5 ms a cheap call waits long beside busy ones."""
-
-COLLECT = (10_000, 20, 100)
-"""Objects more than a worker had at its last young collection, young ones before an older one, and those before a full one."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +49,6 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
             stack.enter_context(http.serving(node, role.lanes(HTTP), options, index, edges=edges, certificates=certificates))
         if GRPC in role.edges:
             stack.callback(server.stop)  # first of all, so that calls on both edges have the same seconds
-        gc.collect()
-        gc.freeze()  # code, protobufs and models stay for good: no collection need look at them
-        gc.set_threshold(*COLLECT)
         ready()
         while (order := orders.get()) != STOP:
             if order == RELOAD:
