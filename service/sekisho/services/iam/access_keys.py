@@ -1,7 +1,6 @@
 """Access keys of users and root users."""
 
-from typing import Any
-
+from google.protobuf.message import Message
 from sqlalchemy import func, select
 
 from sekisho.api.iam.v1 import access_keys_pb2 as pb
@@ -17,7 +16,7 @@ _NEVER = "N/A"
 
 
 @resource("access-key")
-def access_key(call: Call, request: Any, field: str) -> Resource:
+def access_key(call: Call, request: Message, field: str) -> Resource:
     """The user whose key it is; of a key that is not the account's, nobody."""
     owner = _owner_of(call, getattr(request, field))
     found = call.entity(owner.kind, owner.name) if owner is not None else None
@@ -96,7 +95,7 @@ def get_access_key_last_used(call: Call, request: pb.GetAccessKeyLastUsedRequest
     return pb.GetAccessKeyLastUsedResponse(user_name=_shown_name(owner), access_key_last_used=used)
 
 
-def _find(call: Call, request: Any) -> AccessKey:
+def _find(call: Call, request: pb.UpdateAccessKeyRequest | pb.DeleteAccessKeyRequest) -> AccessKey:
     """A key of the user named, or of the one who calls; NoSuchEntity for anybody else's."""
     owner = users.named_or_own(call, request.user_name)
     row = _key(call, request.access_key_id)

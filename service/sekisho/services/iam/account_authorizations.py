@@ -7,7 +7,6 @@ all of it, so that a page costs the same few queries whoever is on it.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, or_, select
 
@@ -70,7 +69,7 @@ def _selected(call: Call) -> dict[str, ColumnElement[bool]]:
     }
 
 
-def _key(row: Entity) -> Sequence[Any]:
+def _key(row: Entity) -> Sequence[int | str]:
     """As the query orders."""
     rank = {"user": 0, "group": 1, "role": 2}.get(row.kind, 4 if row.account_id == policy_arns.AWS else 3)
     return [rank, row.name_key, row.id]

@@ -9,7 +9,7 @@ import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -30,6 +30,8 @@ from sekisho.store.tables import (
     SigningCertificate,
     User,
 )
+
+C = TypeVar("C", AccessKey, SigningCertificate)
 
 AGE = timedelta(hours=4)
 """How long a report is handed out before another is written."""
@@ -111,8 +113,8 @@ def _known(session: Session, account_id: str) -> Iterable[Known]:
         yield one, profiles.get(one.id), age, one.id in armed, keys[one.id], certificates[one.id]
 
 
-def _by_owner(rows: Iterable[Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
+def _by_owner(rows: Iterable[C]) -> dict[str, list[C]]:
+    found: dict[str, list[C]] = defaultdict(list)
     for row in rows:
         found[row.owner_id].append(row)
     return found

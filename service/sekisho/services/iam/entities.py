@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from sekisho import arn
 from sekisho.calls.call import Call
@@ -16,6 +17,7 @@ from sekisho.credentials.key_ring import PAGING
 from sekisho.operations import Resource
 from sekisho.services.iam import quotas
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity, UnmodifiableEntity
+from sekisho.services.iam.requests import Paged
 from sekisho.store import paging
 from sekisho.store.prepared import Prepared
 from sekisho.store.tables import Entity, Group, QuotaOverride, Role, User
@@ -23,6 +25,7 @@ from sekisho.store.tables.entities import kind_of
 from sekisho.world import EntityRecord
 
 E = TypeVar("E", bound=Entity)
+T = TypeVar("T")
 Owner = User | Group | Role
 """Who can have policies."""
 
@@ -73,19 +76,9 @@ def no_such(table: type[Entity], name: str) -> NoSuchEntity:
     return NoSuchEntity(_NOT_FOUND.get(kind_of(table), f"The {kind_of(table)} with name {{}} cannot be found.").format(name))
 
 
-def owner(call: Call, request: Any) -> Owner:
-    """The user, group or role that a request names as `user_name`, `group_name` or `role_name`."""
-    fields = request.DESCRIPTOR.fields_by_name
-    if "user_name" in fields:
-        return find(call, User, request.user_name)
-    if "group_name" in fields:
-        return find(call, Group, request.group_name)
-    return find(call, Role, request.role_name)
-
-
-def own_to_change(call: Call, request: Any) -> Owner:
-    """As `owner`, for a change of its policies: UnmodifiableEntity for a service-linked role."""
-    row = owner(call, request)
+def find_to_change(call: Call, table: type[E], name: str) -> E:
+    """As `find`, for a change of its policies: UnmodifiableEntity for a service-linked role."""
+    row = find(call, table, name)
     refuse_protected(row)
     return row
 
@@ -147,33 +140,33 @@ def rename(call: Call, row: E, name: str, path: str) -> None:
         row.path = path
 
 
-def refuse_dependents(call: Call, dependents: Sequence[tuple[Any, str]]) -> None:
+def refuse_dependents(call: Call, dependents: Sequence[tuple[ColumnElement[bool], str]]) -> None:
     """DeleteConflict with the sentence of the first condition that some row meets."""
     for condition, sentence in dependents:
         if call.session.scalar(select(exists().where(condition))):
             raise DeleteConflict(sentence)
 
 
-def listed(call: Call, request: Any, table: type[E], *conditions: ColumnElement[bool]) -> paging.Page[E]:
-    """A page of the account's entities of a kind, by name; a `path_prefix` of the request narrows it."""
+def listed(call: Call, request: Paged, table: type[E], *conditions: ColumnElement[bool], path_prefix: str = "") -> paging.Page[E]:
+    """A page of the account's entities of a kind, by name; of those alone whose paths begin with the prefix."""
     query = select(table).where(table.account_id == call.account_id, table.kind == kind_of(table), *conditions)
-    return paged(call, request, under(query, request, table.path), key=[table.name_key], of=lambda row: [row.name_key])
+    return paged(call, request, under(query, table.path, path_prefix), key=[table.name_key], of=lambda row: [row.name_key])
 
 
-def under(query: Select[Any], request: Any, path: Any) -> Select[Any]:
-    """The query, narrowed to paths that begin with the request's `path_prefix`, if it has one."""
-    if "path_prefix" not in request.DESCRIPTOR.fields_by_name or request.path_prefix in ("", "/"):
+def under(query: Select[T], path: InstrumentedAttribute[str], prefix: str) -> Select[T]:
+    """The query, narrowed to paths that begin with the prefix; an empty one and `/` leave it as it is."""
+    if prefix in ("", "/"):
         return query
     # Not LIKE: SQLite's takes no notice of case.
-    return query.where(func.substr(path, 1, len(request.path_prefix)) == request.path_prefix)
+    return query.where(func.substr(path, 1, len(prefix)) == prefix)
 
 
-def paged(call: Call, request: Any, query: Select[Any], *, key: Sequence[Any], of: Callable[[Any], Sequence[Any]]) -> paging.Page[Any]:
+def paged(call: Call, request: Paged, query: Select[T], *, key: Sequence[Any], of: Callable[[T], Sequence[object]]) -> paging.Page[T]:
     """A page of any query of the caller's, with a marker that is good for the same request only."""
     return paging.page(call.session, query, cursor(call, request), key=key, of=of, marker=request.marker, most=request.max_items)
 
 
-def cursor(call: Call, request: Message) -> paging.Cursor:
+def cursor(call: Call, request: Paged) -> paging.Cursor:
     """Makes and opens the markers of a request: they are bound to the list, the account, and the request but for its place and size."""
     same = type(request)()
     same.CopyFrom(request)
@@ -185,14 +178,15 @@ def cursor(call: Call, request: Message) -> paging.Cursor:
     return paging.Cursor(partial(ring.mac, PAGING), partial(ring.is_mac, PAGING), scope)
 
 
-def resource(call: Call, table: type[E], request: Any, name: str) -> Resource:
+def resource(call: Call, table: type[E], request: Message, name: str) -> Resource:
     """What policies see of an entity: its ARN, tags and boundary; for one that does not exist, the ARN without a path.
 
     A request with a `path` makes a new entity: then it is the ARN to be, and of what has the name already nothing is seen, since
     what exists must not lend its tags to what is asked for.
     """
-    if "path" in request.DESCRIPTOR.fields_by_name:
-        return Resource(arn.iam(call.account_id, kind_of(table), name, request.path or "/"))
+    path: str | None = getattr(request, "path", None)
+    if path is not None:
+        return Resource(arn.iam(call.account_id, kind_of(table), name, path or "/"))
     found = call.entity(kind_of(table), name)
     return shown(found) if found is not None else Resource(arn.iam(call.account_id, kind_of(table), name))
 

@@ -1,7 +1,6 @@
 """Groups of users."""
 
-from typing import Any
-
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import groups_pb2 as pb
@@ -12,7 +11,7 @@ from sekisho.store.tables import Attachment, Group, InlinePolicy, Membership, Us
 
 
 @resource("group")
-def group(call: Call, request: Any, field: str) -> Resource:
+def group(call: Call, request: Message, field: str) -> Resource:
     """The group that the request names."""
     return entities.resource(call, Group, request, getattr(request, field))
 
@@ -72,7 +71,7 @@ def delete_group(call: Call, request: pb.DeleteGroupRequest) -> pb.DeleteGroupRe
 @operation
 def list_groups(call: Call, request: pb.ListGroupsRequest) -> pb.ListGroupsResponse:
     """By name."""
-    found = entities.listed(call, request, Group)
+    found = entities.listed(call, request, Group, path_prefix=request.path_prefix)
     return pb.ListGroupsResponse(groups=[message(row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker)
 
 

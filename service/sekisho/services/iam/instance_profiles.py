@@ -1,8 +1,8 @@
 """Instance profiles: a named place for one role, for programs that run on a machine."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import instance_profiles_pb2 as pb
@@ -15,7 +15,7 @@ from sekisho.store.tables import InstanceProfile, Role
 
 
 @resource("instance-profile")
-def instance_profile(call: Call, request: Any, field: str) -> Resource:
+def instance_profile(call: Call, request: Message, field: str) -> Resource:
     """The instance profile that the request names."""
     return entities.resource(call, InstanceProfile, request, getattr(request, field))
 
@@ -50,7 +50,7 @@ def delete_instance_profile(call: Call, request: pb.DeleteInstanceProfileRequest
 @operation
 def list_instance_profiles(call: Call, request: pb.ListInstanceProfilesRequest) -> pb.ListInstanceProfilesResponse:
     """By name, with their roles."""
-    found = entities.listed(call, request, InstanceProfile)
+    found = entities.listed(call, request, InstanceProfile, path_prefix=request.path_prefix)
     shown = [message(call, row) for row in found.rows]
     return pb.ListInstanceProfilesResponse(instance_profiles=shown, is_truncated=found.marker is not None, marker=found.marker)
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import select
 
@@ -17,11 +17,14 @@ from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.iam import entities, policy_sources, service_access, services
 from sekisho.services.iam.errors import NoSuchEntity
+from sekisho.services.iam.requests import Paged
 from sekisho.store.paging import PAGE
 from sekisho.store.tables import Access, AccessReport, Attachment, Entity, Group, Membership, Policy, Role, User
 
 _KEPT = timedelta(days=7)
 _ACTIONS = "ACTION_LEVEL"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ def _latest(found: Iterable[Use], key: Callable[[Use], str]) -> dict[str, Use]:
     return latest
 
 
-def _cut(call: Call, request: Any, whole: Sequence[Any]) -> tuple[Sequence[Any], str | None]:
+def _cut(call: Call, request: Paged, whole: Sequence[T]) -> tuple[Sequence[T], str | None]:
     """A page of a list that is made anew for each page; its marker is a place."""
     cursor = entities.cursor(call, request)
     start = cursor.open(request.marker)[0] if request.marker else 0

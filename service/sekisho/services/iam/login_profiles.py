@@ -6,7 +6,6 @@ still the same; the number of the new one makes sure of that.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 
@@ -170,7 +169,7 @@ def _find(call: Call, user: User) -> LoginProfile:
     return row
 
 
-def _refuse_signin_duration(request: Any) -> None:
+def _refuse_signin_duration(request: pb.CreateLoginProfileRequest | pb.UpdateLoginProfileRequest) -> None:
     """A limit that nothing would keep is not taken: there is no console here that users sign in to."""
     if request.HasField("max_signin_session_duration"):
         raise InvalidInput("MaxSigninSessionDuration is not supported: users do not sign in to a console here.")

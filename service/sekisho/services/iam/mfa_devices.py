@@ -3,9 +3,9 @@
 import io
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 import segno
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import mfa_devices_pb2 as pb
@@ -15,20 +15,20 @@ from sekisho.credentials import one_time
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.iam import entities, quotas, tags, users
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, InvalidAuthenticationCode, InvalidInput, NoSuchEntity
-from sekisho.store.tables import AccountAlias, MfaDevice, User
+from sekisho.store.tables import AccountAlias, MfaDevice, Root, User
 
 _SERIAL_LENGTH = 256
 _PIXELS = 5  # of the picture, a module of the code
 
 
 @resource("mfa-device")
-def mfa_device(call: Call, request: Any, field: str) -> Resource:
+def mfa_device(call: Call, request: Message, field: str) -> Resource:
     """The device that the request names; one that does not exist has no tags."""
     return entities.resource_of_arn(call, "mfa", getattr(request, field))
 
 
 @resource("mfa-device-name")
-def mfa_device_name(call: Call, request: Any, field: str) -> Resource:
+def mfa_device_name(call: Call, request: Message, field: str) -> Resource:
     """The device that the request is to make."""
     return entities.resource(call, MfaDevice, request, getattr(request, field))
 
@@ -154,7 +154,7 @@ def list_mfa_device_tags(call: Call, request: pb.ListMFADeviceTagsRequest) -> pb
     return tags.listed(call, request, _find(call, request.serial_number), pb.ListMFADeviceTagsResponse)
 
 
-def _proven(call: Call, row: MfaDevice, request: Any, *, window: int) -> int:
+def _proven(call: Call, row: MfaDevice, request: pb.EnableMFADeviceRequest | pb.ResyncMFADeviceRequest, *, window: int) -> int:
     """The step of the second of the request's codes; InvalidAuthenticationCode when the device does not show them one after the other."""
     seed = one_time.unseal(row.id, row.seed, call.node.ring)
     codes = request.authentication_code1, request.authentication_code2
@@ -176,7 +176,7 @@ def _find(call: Call, serial_number: str) -> MfaDevice:
     return row
 
 
-def _of(call: Call, user: Any, serial_number: str) -> MfaDevice:
+def _of(call: Call, user: User | Root, serial_number: str) -> MfaDevice:
     """The device, if it is this user's."""
     row = _find(call, serial_number)
     if row.user_id != user.id:

@@ -1,12 +1,12 @@
 """Managed policies, and what they are attached to."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from sekisho.api.iam.v1 import policies_pb2 as pb
+from sekisho.api.iam.v1.tags_pb2 import Tag
 from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.policy import validate
@@ -81,7 +81,7 @@ def list_policies(call: Call, request: pb.ListPoliciesRequest) -> pb.ListPolicie
         query = query.where(_attached(call))
     if request.policy_usage_filter == _BOUNDARY:
         query = query.where(_bounds(call, User) | _bounds(call, Role))
-    query = entities.under(query, request, Policy.path)
+    query = entities.under(query, Policy.path, request.path_prefix)
     found = entities.paged(call, request, query, key=[Policy.name_key, Policy.id], of=lambda row: [row.name_key, row.id])
     attached, bounding = usage(call, [row.id for row in found.rows])
     shown = [_message(row, attached, bounding) for row in found.rows]
@@ -98,7 +98,8 @@ def list_entities_for_policy(call: Call, request: pb.ListEntitiesForPolicyReques
     }
     use = uses[request.policy_usage_filter] if request.policy_usage_filter else or_(*uses.values())
     kinds = _KINDS.get(request.entity_filter, ())
-    query = entities.under(select(Entity).where(Entity.account_id == call.account_id, Entity.kind.in_(kinds), use), request, Entity.path)
+    query = select(Entity).where(Entity.account_id == call.account_id, Entity.kind.in_(kinds), use)
+    query = entities.under(query, Entity.path, request.path_prefix)
     found = entities.paged(call, request, query, key=[Entity.kind, Entity.name_key], of=lambda row: [row.kind, row.name_key])
     return pb.ListEntitiesForPolicyResponse(
         policy_groups=[pb.PolicyGroup(group_name=row.name, group_id=row.id) for row in found.rows if row.kind == "group"],
@@ -144,7 +145,7 @@ def usage(call: Call, ids: Sequence[str]) -> tuple[Counts, Counts]:
     return {id_: count for id_, count in call.session.execute(attached)}, bounding  # noqa: C416  # a Row is no tuple to mypy
 
 
-def _message(row: Policy, attached: Counts, bounding: Counts, *, description: str | None = None, tags: Any = ()) -> pb.Policy:
+def _message(row: Policy, attached: Counts, bounding: Counts, *, description: str | None = None, tags: Sequence[Tag] = ()) -> pb.Policy:
     return pb.Policy(
         policy_name=row.name,
         policy_id=row.id,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho import arn, policy
@@ -38,7 +38,7 @@ class SourcePolicy:
 
 
 @resource("policy-source")
-def policy_source(call: Call, request: Any, field: str) -> Resource:
+def policy_source(call: Call, request: Message, field: str) -> Resource:
     """The user, group, role or policy of an ARN; for one that does not exist, the ARN itself."""
     named = getattr(request, field)
     return entities.resource_of_arn(call, _kind(named), named)

@@ -1,7 +1,8 @@
 """Roles: identities that others assume for a while."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from google.protobuf.message import Message
 
 from sekisho.api.iam.v1 import roles_pb2 as pb
 from sekisho.api.iam.v1.boundaries_pb2 import AttachedPermissionsBoundary
@@ -14,7 +15,7 @@ from sekisho.store.tables import Attachment, InlinePolicy, InstanceProfile, Role
 
 
 @resource("role")
-def role(call: Call, request: Any, field: str) -> Resource:
+def role(call: Call, request: Message, field: str) -> Resource:
     """The role that the request names."""
     return entities.resource(call, Role, request, getattr(request, field))
 
@@ -104,11 +105,11 @@ def delete_role(call: Call, request: pb.DeleteRoleRequest) -> pb.DeleteRoleRespo
 @operation
 def list_roles(call: Call, request: pb.ListRolesRequest) -> pb.ListRolesResponse:
     """By name, without tags, boundaries and last use."""
-    found = entities.listed(call, request, Role)
+    found = entities.listed(call, request, Role, path_prefix=request.path_prefix)
     return pb.ListRolesResponse(roles=[listed(call, row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker)
 
 
-def _refuse_signin_duration(request: Any) -> None:
+def _refuse_signin_duration(request: pb.CreateRoleRequest | pb.UpdateRoleRequest) -> None:
     """A limit that nothing would keep is not taken: there is no console here that roles sign in to."""
     if request.HasField("max_signin_session_duration"):
         raise InvalidInput("MaxSigninSessionDuration is not supported: roles do not sign in to a console here.")

@@ -4,7 +4,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadServerCert
 """
 
 from collections.abc import Callable
-from typing import Any
+
+from google.protobuf.message import Message
 
 from sekisho.api.iam.v1 import server_certificates_pb2 as pb
 from sekisho.calls.call import Call
@@ -17,7 +18,7 @@ from sekisho.store.tables import ServerCertificate
 
 
 @resource("server-certificate")
-def server_certificate(call: Call, request: Any, field: str) -> Resource:
+def server_certificate(call: Call, request: Message, field: str) -> Resource:
     """The server certificate that the request names."""
     return entities.resource(call, ServerCertificate, request, getattr(request, field))
 
@@ -95,7 +96,7 @@ def delete_server_certificate(call: Call, request: pb.DeleteServerCertificateReq
 @operation
 def list_server_certificates(call: Call, request: pb.ListServerCertificatesRequest) -> pb.ListServerCertificatesResponse:
     """By name, without texts."""
-    found = entities.listed(call, request, ServerCertificate)
+    found = entities.listed(call, request, ServerCertificate, path_prefix=request.path_prefix)
     return pb.ListServerCertificatesResponse(
         server_certificate_metadata_list=[_message(row) for row in found.rows],
         is_truncated=found.marker is not None,

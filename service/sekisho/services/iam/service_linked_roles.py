@@ -7,8 +7,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-
 
 import json
 import uuid
-from typing import Any
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho import arn
@@ -31,7 +31,7 @@ def service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRequest, 
 
 
 @resource("deletion-task")
-def deletion_task(call: Call, request: Any, field: str) -> Resource:
+def deletion_task(call: Call, request: Message, field: str) -> Resource:
     """The role that the task removed; of an unknown task, no role's name."""
     row = _lookup(call, getattr(request, field))
     return Resource(row.role_arn if row is not None else arn.iam(call.account_id, "role", "unknown"))

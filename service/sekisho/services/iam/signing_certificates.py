@@ -5,7 +5,6 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCer
 
 import secrets as randomness
 from base64 import b32encode
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -88,7 +87,7 @@ def _refuse_known(call: Call, owner: User | Root, fingerprint: str) -> None:
         raise EntityAlreadyExists("The certificate is already associated with another user of the account.")
 
 
-def _find(call: Call, request: Any) -> SigningCertificate:
+def _find(call: Call, request: pb.UpdateSigningCertificateRequest | pb.DeleteSigningCertificateRequest) -> SigningCertificate:
     """A certificate of the user named, or of the one who calls; NoSuchEntity for anybody else's."""
     owner = users.named_or_own(call, request.user_name)
     row = call.session.get(SigningCertificate, request.certificate_id)

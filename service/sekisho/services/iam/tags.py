@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import select
 
@@ -11,6 +11,7 @@ from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.iam import entities, policy_arns, quotas
 from sekisho.services.iam.errors import InvalidInput
+from sekisho.services.iam.requests import Paged
 from sekisho.store import paging
 from sekisho.store.tables import Entity, Role, Tag, User
 
@@ -141,7 +142,7 @@ def remove(call: Call, row: Entity, keys: Iterable[str]) -> None:
             call.session.delete(tag)
 
 
-def listed(call: Call, request: Any, row: Entity, response: Callable[..., L]) -> L:
+def listed(call: Call, request: Paged, row: Entity, response: Callable[..., L]) -> L:
     """A page of an entity's tags. There are fifty at most, so it is cut here; and its marker holds a digest of the last key, and the place
     where it was in case it is gone: a key of 128 characters, whatever they are, would not fit into the 320 that a marker may have.
     """

@@ -1,8 +1,8 @@
 """Users."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import users_pb2 as pb
@@ -31,7 +31,7 @@ _REFERENCED = "Cannot delete entity, must remove referenced objects first."
 
 
 @resource("user")
-def user(call: Call, request: Any, field: str) -> Resource:
+def user(call: Call, request: Message, field: str) -> Resource:
     """The user that the request names; without a name, the user or root user who calls."""
     name = getattr(request, field)
     if not name and call.caller.principal.kind == "root":
@@ -118,7 +118,7 @@ def delete_user(call: Call, request: pb.DeleteUserRequest) -> pb.DeleteUserRespo
 @operation
 def list_users(call: Call, request: pb.ListUsersRequest) -> pb.ListUsersResponse:
     """By name, without tags and boundaries."""
-    found = entities.listed(call, request, User)
+    found = entities.listed(call, request, User, path_prefix=request.path_prefix)
     return pb.ListUsersResponse(users=[message(row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker)
 
 

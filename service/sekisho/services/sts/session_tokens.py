@@ -4,7 +4,8 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+
+from google.protobuf.message import Message
 
 from sekisho import arn
 from sekisho.api.sts.v1 import federation_tokens_pb2, sessions_pb2
@@ -16,6 +17,7 @@ from sekisho.credentials.sessions import Session
 from sekisho.errors import AccessDenied
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.sts import session_policies
+from sekisho.services.sts.requests import Proving
 
 DEFAULT_SECONDS = 43_200
 ROOT_SECONDS = 3600
@@ -26,7 +28,7 @@ _BOTH = "MultiFactorAuthentication failed, must provide both MFA serial number a
 
 
 @resource("federated-user")
-def federated_user(call: Call, request: Any, field: str) -> Resource:
+def federated_user(call: Call, request: Message, field: str) -> Resource:
     """The federated user that the session is to be of."""
     return Resource(arn.federated_user(call.account_id, getattr(request, field)))
 
@@ -85,7 +87,7 @@ def get_federation_token(
     )
 
 
-def mfa(call: Call, request: Any) -> bool:
+def mfa(call: Call, request: Proving) -> bool:
     """Whether the request proves the caller's MFA device; AccessDenied when it tries to and fails. A code that was right is used up."""
     if not request.serial_number and not request.token_code:
         return False
