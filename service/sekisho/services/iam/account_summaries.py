@@ -1,4 +1,4 @@
-"""What an account holds, in numbers.
+"""The contents of an account, in numbers.
 
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
 """

@@ -104,6 +104,6 @@ def _list(call: Call, request: _ListRequest, owner: Owner, response: type[L]) ->
     """By name and id: a policy of the account and one of AWS may have the same name."""
     query = select(Policy).join(Attachment, Attachment.policy_id == Policy.id).where(Attachment.owner_id == owner.id)
     query = entities.under(query, Policy.path, request.path_prefix)
-    found = entities.paged(call, request, query, key=[Policy.name_key, Policy.id], of=lambda row: [row.name_key, row.id])
+    found = entities.page(call, request, query, key=[Policy.name_key, Policy.id], of=lambda row: [row.name_key, row.id])
     attached = [pb.AttachedPolicy(policy_name=row.name, policy_arn=entities.arn_of(row)) for row in found.rows]
     return response(attached_policies=attached, is_truncated=found.marker is not None, marker=found.marker)

@@ -34,7 +34,7 @@ from sekisho.store.tables import (
 C = TypeVar("C", AccessKey, SigningCertificate)
 
 AGE = timedelta(hours=4)
-"""How long a report is handed out before another is written."""
+"""The time for which a report is handed out before another is written."""
 
 _FORMAT = "text/csv"
 _STARTED = "No report exists. Starting a new report generation task"
@@ -52,7 +52,7 @@ _COLUMNS = (
 def generate_credential_report(call: Call, request: pb.GenerateCredentialReportRequest) -> pb.GenerateCredentialReportResponse:
     """A report that is younger than four hours is as good as a new one."""
     row = call.session.get(CredentialReport, call.account_id)
-    if row is not None and not _expired(row, call.now):
+    if row is not None and not _is_expired(row, call.now):
         return pb.GenerateCredentialReportResponse(state="COMPLETE")
     if row is None:
         row = CredentialReport(account_id=call.account_id)
@@ -64,9 +64,9 @@ def generate_credential_report(call: Call, request: pb.GenerateCredentialReportR
 @prepare(generate_credential_report)
 def _for_generate(call: Call, request: pb.GenerateCredentialReportRequest) -> Callable[[], str]:
     row = call.session.get(CredentialReport, call.account_id)
-    if row is not None and not _expired(row, call.now):
+    if row is not None and not _is_expired(row, call.now):
         return lambda: ""
-    lines = [_line(call, *known) for known in _known(call.session, call.account_id)]
+    lines = [_line(call, *known) for known in _load_known(call.session, call.account_id)]
     return lambda: _csv(lines)
 
 
@@ -76,14 +76,14 @@ def get_credential_report(call: Call, request: pb.GetCredentialReportRequest) ->
     row = call.session.get(CredentialReport, call.account_id)
     if row is None:
         raise ReportNotPresent("Credential report is not present")
-    if _expired(row, call.now):
+    if _is_expired(row, call.now):
         raise ReportExpired("Credential report has expired")
     return pb.GetCredentialReportResponse(
         content=row.content.encode(), report_format=_FORMAT, generated_time=entities.seconds(row.generated_at)
     )
 
 
-def _expired(row: CredentialReport, now: datetime) -> bool:
+def _is_expired(row: CredentialReport, now: datetime) -> bool:
     return now >= row.generated_at + AGE
 
 
@@ -91,8 +91,8 @@ Known = tuple[User | Root, LoginProfile | None, timedelta | None, bool, Sequence
 """A user or root user, its password and how long that lasts, whether it has an MFA device, its keys and its certificates."""
 
 
-def _known(session: Session, account_id: str) -> Iterable[Known]:
-    """Who there is: the root user first, then the users by name."""
+def _load_known(session: Session, account_id: str) -> Iterable[Known]:
+    """All who can have credentials: the root user first, then the users by name."""
     rule = session.get(PasswordPolicy, account_id)
     age = timedelta(days=rule.max_password_age) if rule is not None and rule.max_password_age is not None else None
     profiles = {row.user_id: row for row in session.scalars(select(LoginProfile).join(User).where(User.account_id == account_id))}
@@ -138,7 +138,7 @@ def _line(
 
 
 def _password(one: Entity, profile: LoginProfile | None, age: timedelta | None) -> list[str]:
-    """Whether there is a password, when it was used, when it was changed, and when it has to be."""
+    """The columns of a password: is there one, when it was used, when it was changed, and when it has to be."""
     if not isinstance(one, User):
         return [_UNSUPPORTED, _UNKNOWN, _UNSUPPORTED, _UNSUPPORTED]
     if profile is None:

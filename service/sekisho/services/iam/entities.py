@@ -1,4 +1,4 @@
-"""What users, groups, roles and policies have in common: names, paths, unique ids, pages and dependents."""
+"""Names, paths, unique ids, pages and dependents, which users, groups, roles and policies have in common."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -27,10 +27,10 @@ from sekisho.world import EntityRecord
 E = TypeVar("E", bound=Entity)
 T = TypeVar("T")
 Owner = User | Group | Role
-"""Who can have policies."""
+"""The entities that can have policies."""
 
 SERVICE_LINKED = "/aws-service-role/"
-"""How the paths of service-linked roles begin. They are exempt from service control policies."""
+"""The beginning of the paths of service-linked roles, which are exempt from service control policies."""
 
 # AWS's sentences about a name, by kind; the kinds that are not here share one.
 _NOT_FOUND = {
@@ -60,7 +60,7 @@ _ROOM = Prepared(
     "name_key",
     "quota",
 )
-"""What there is to ask before something new is made."""
+"""All that is asked before something new is made: is the name taken, how many of the kind are there, what is the account's own quota."""
 
 
 def find(call: Call, table: type[E], name: str) -> E:
@@ -84,7 +84,7 @@ def find_to_change(call: Call, table: type[E], name: str) -> E:
 
 
 def is_service_linked(row: Entity) -> bool:
-    """Whether it is a role that only its service changes."""
+    """True for a role that only its service changes."""
     return row.kind == "role" and row.path.startswith(SERVICE_LINKED)
 
 
@@ -99,7 +99,7 @@ def arn_of(row: Entity | EntityRecord) -> str:
     return arn.root(row.account_id) if row.kind == "root" else arn.iam(row.account_id, row.kind, row.name, row.path)
 
 
-def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, id_: str = "") -> dict[str, Any]:
+def new_columns(call: Call, table: type[E], name: str, path: str, *, quota: str, id_: str = "") -> dict[str, Any]:
     """The columns that every new entity has; EntityAlreadyExists when the name is taken, LimitExceeded when the account has as many of the
     kind as its quota allows. `id_`: for kinds whose ids have no prefix.
     """
@@ -107,7 +107,7 @@ def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, 
     call.session.flush()
     there, many, override = _ROOM.row(call.session.connection(), account_id=call.account_id, kind=kind_of(table), name_key=key, quota=quota)
     if there:
-        raise taken(table, name)
+        raise already_exists(table, name)
     quotas.check_set(quota, many + 1, override)
     return {
         "id": id_ or key_ids.unique_id(kind_of(table)),
@@ -122,10 +122,10 @@ def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, 
 def refuse_taken(call: Call, table: type[E], name: str) -> None:
     """EntityAlreadyExists when there is an entity of this kind and name, in any case."""
     if call.row(table, name) is not None:
-        raise taken(table, name)
+        raise already_exists(table, name)
 
 
-def taken(table: type[Entity], name: str) -> EntityAlreadyExists:
+def already_exists(table: type[Entity], name: str) -> EntityAlreadyExists:
     """AWS's sentence about a name that something of the kind has already."""
     return EntityAlreadyExists(_TAKEN.get(kind_of(table), f"{kind_of(table).capitalize()} with name {{}} already exists.").format(name))
 
@@ -147,10 +147,10 @@ def refuse_dependents(call: Call, dependents: Sequence[tuple[ColumnElement[bool]
             raise DeleteConflict(sentence)
 
 
-def listed(call: Call, request: Paged, table: type[E], *conditions: ColumnElement[bool], path_prefix: str = "") -> paging.Page[E]:
+def page_by_name(call: Call, request: Paged, table: type[E], *conditions: ColumnElement[bool], path_prefix: str = "") -> paging.Page[E]:
     """A page of the account's entities of a kind, by name; of those alone whose paths begin with the prefix."""
     query = select(table).where(table.account_id == call.account_id, table.kind == kind_of(table), *conditions)
-    return paged(call, request, under(query, table.path, path_prefix), key=[table.name_key], of=lambda row: [row.name_key])
+    return page(call, request, under(query, table.path, path_prefix), key=[table.name_key], of=lambda row: [row.name_key])
 
 
 def under(query: Select[T], path: InstrumentedAttribute[str], prefix: str) -> Select[T]:
@@ -161,7 +161,7 @@ def under(query: Select[T], path: InstrumentedAttribute[str], prefix: str) -> Se
     return query.where(func.substr(path, 1, len(prefix)) == prefix)
 
 
-def paged(call: Call, request: Paged, query: Select[T], *, key: Sequence[Any], of: Callable[[T], Sequence[object]]) -> paging.Page[T]:
+def page(call: Call, request: Paged, query: Select[T], *, key: Sequence[Any], of: Callable[[T], Sequence[object]]) -> paging.Page[T]:
     """A page of any query of the caller's, with a marker that is good for the same request only."""
     return paging.page(call.session, query, cursor(call, request), key=key, of=of, marker=request.marker, most=request.max_items)
 
@@ -179,7 +179,7 @@ def cursor(call: Call, request: Paged) -> paging.Cursor:
 
 
 def resource(call: Call, table: type[E], request: Message, name: str) -> Resource:
-    """What policies see of an entity: its ARN, tags and boundary; for one that does not exist, the ARN without a path.
+    """The resource that policies see of an entity: its ARN, tags and boundary; for one that does not exist, the ARN without a path.
 
     A request with a `path` makes a new entity: then it is the ARN to be, and of what has the name already nothing is seen, since
     what exists must not lend its tags to what is asked for.
@@ -188,26 +188,26 @@ def resource(call: Call, table: type[E], request: Message, name: str) -> Resourc
     if path is not None:
         return Resource(arn.iam(call.account_id, kind_of(table), name, path or "/"))
     found = call.entity(kind_of(table), name)
-    return shown(found) if found is not None else Resource(arn.iam(call.account_id, kind_of(table), name))
+    return resource_of_record(found) if found is not None else Resource(arn.iam(call.account_id, kind_of(table), name))
 
 
 def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, new_path: str) -> Resource:
-    """What policies see of an entity under the name and path that it is to have; tags and boundary are those it has."""
+    """The resource that policies see of an entity under the name and path that it is to have; tags and boundary are those it has."""
     found = call.entity(kind_of(table), name)
     if found is None:
         return Resource(arn.iam(call.account_id, kind_of(table), new_name or name, new_path or "/"))
-    now = shown(found)
+    now = resource_of_record(found)
     return Resource(arn.iam(call.account_id, kind_of(table), new_name or found.name, new_path or found.path), now.tags, now.keys)
 
 
 def resource_of_arn(call: Call, kind: str, text: str) -> Resource:
-    """What policies see of the entity of an ARN; one that does not exist has no tags."""
+    """The resource that policies see of the entity of an ARN; one that does not exist has no tags."""
     found = call.entity(kind, text) if text.startswith("arn:") else None
-    return shown(found) if found is not None else Resource(text)
+    return resource_of_record(found) if found is not None else Resource(text)
 
 
-def shown(found: EntityRecord) -> Resource:
-    """What policies see of an entity that exists: ARN, tags, and as `iam:PermissionsBoundary` the boundary that it has."""
+def resource_of_record(found: EntityRecord) -> Resource:
+    """The resource that policies see of an entity that exists: ARN, tags, and as `iam:PermissionsBoundary` the boundary that it has."""
     return Resource(found.arn, found.tags, {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {})
 
 

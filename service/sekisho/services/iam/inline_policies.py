@@ -129,5 +129,5 @@ def _find(call: Call, owner: Owner, name: str) -> InlinePolicy:
 
 def _list(call: Call, request: Paged, owner: Owner, response: type[L]) -> L:
     query = select(InlinePolicy).where(InlinePolicy.owner_id == owner.id)
-    found = entities.paged(call, request, query, key=[InlinePolicy.name_key], of=lambda row: [row.name_key])
+    found = entities.page(call, request, query, key=[InlinePolicy.name_key], of=lambda row: [row.name_key])
     return response(policy_names=[row.name for row in found.rows], is_truncated=found.marker is not None, marker=found.marker)

@@ -117,7 +117,7 @@ def _report(call: Call, job_id: str) -> tuple[AccessReport, Entity]:
 
 
 def _principals(call: Call, entity: Entity) -> Sequence[Entity]:
-    """Who acts as the entity: a user or role itself, the members of a group, those of the account that have a policy."""
+    """Those who act as the entity: a user or role itself, the members of a group, those of the account that have a policy."""
     if isinstance(entity, User | Role):
         return [entity]
     holders = select(Attachment.owner_id).where(Attachment.policy_id == entity.id)
@@ -135,7 +135,7 @@ def _policies(call: Call, entity: Entity) -> list[policy_sources.SourcePolicy]:
 
 
 def _uses(call: Call, entity: Entity) -> list[Use]:
-    """What those who act as the entity asked for, the newest first."""
+    """The uses by those who act as the entity, the newest first."""
     who = {row.id: row for row in _principals(call, entity)}
     found = []
     ids = sorted(who)

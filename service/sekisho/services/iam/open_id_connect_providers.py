@@ -40,7 +40,8 @@ def create_open_id_connect_provider(call: Call, request: pb.CreateOpenIDConnectP
     name = _name(request.url)
     client_ids = list(dict.fromkeys(request.client_id_list))
     quotas.check("ClientIdsPerOpenIdConnectProviderQuota", len(client_ids))
-    columns = entities.identified(call, OpenIdConnectProvider, name, "/", id_=uuid.uuid4().hex.upper(), quota="OpenIdConnectProvidersQuota")
+    id_ = uuid.uuid4().hex.upper()
+    columns = entities.new_columns(call, OpenIdConnectProvider, name, "/", id_=id_, quota="OpenIdConnectProvidersQuota")
     row = OpenIdConnectProvider(**columns, client_ids=client_ids, thumbprints=_thumbprints(request.thumbprint_list))
     given = tags.first(call, row, request.tags)
     return pb.CreateOpenIDConnectProviderResponse(open_id_connect_provider_arn=entities.arn_of(row), tags=given)
@@ -131,7 +132,7 @@ def list_open_id_connect_provider_tags(
     call: Call, request: pb.ListOpenIDConnectProviderTagsRequest
 ) -> pb.ListOpenIDConnectProviderTagsResponse:
     """By key."""
-    return tags.listed(call, request, _find(call, request.open_id_connect_provider_arn), pb.ListOpenIDConnectProviderTagsResponse)
+    return tags.respond(call, request, _find(call, request.open_id_connect_provider_arn), pb.ListOpenIDConnectProviderTagsResponse)
 
 
 def _find(call: Call, text: str) -> OpenIdConnectProvider:

@@ -33,7 +33,7 @@ class SourcePolicy:
 
     @property
     def id(self) -> str:
-        """What simulations call it: `user_alice_inline-1`, or the name of a managed policy or an input."""
+        """The name in simulations: `user_alice_inline-1`, or the name of a managed policy or an input."""
         return f"{self.owner_kind}_{self.owner_name}_{self.name}" if self.kind == "inline" else self.name
 
 

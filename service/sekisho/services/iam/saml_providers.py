@@ -41,7 +41,7 @@ def saml_provider_name(call: Call, request: Message, field: str) -> Resource:
 def create_saml_provider(call: Call, request: pb.CreateSAMLProviderRequest) -> pb.CreateSAMLProviderResponse:
     """The metadata must describe one identity provider, and not have expired."""
     metadata: Metadata = call.prepared
-    columns = entities.identified(call, SamlProvider, request.name, "/", id_=uuid.uuid4().hex.upper(), quota="SAMLProvidersQuota")
+    columns = entities.new_columns(call, SamlProvider, request.name, "/", id_=uuid.uuid4().hex.upper(), quota="SAMLProvidersQuota")
     if request.assertion_encryption_mode == "Required" and not request.add_private_key:
         raise InvalidInput(_KEY_REQUIRED)
     row = SamlProvider(
@@ -61,7 +61,7 @@ def create_saml_provider(call: Call, request: pb.CreateSAMLProviderRequest) -> p
 
 @operation
 def update_saml_provider(call: Call, request: pb.UpdateSAMLProviderRequest) -> pb.UpdateSAMLProviderResponse:
-    """What the request leaves out stays. A key goes before another comes."""
+    """Fields that the request leaves out stay. A key goes before another comes."""
     metadata: Metadata | None = call.prepared
     row = _find(call, request.saml_provider_arn)
     if metadata is not None:
@@ -139,7 +139,7 @@ def untag_saml_provider(call: Call, request: pb.UntagSAMLProviderRequest) -> pb.
 @operation
 def list_saml_provider_tags(call: Call, request: pb.ListSAMLProviderTagsRequest) -> pb.ListSAMLProviderTagsResponse:
     """By key."""
-    return tags.listed(call, request, _find(call, request.saml_provider_arn), pb.ListSAMLProviderTagsResponse)
+    return tags.respond(call, request, _find(call, request.saml_provider_arn), pb.ListSAMLProviderTagsResponse)
 
 
 def _find(call: Call, text: str) -> SamlProvider:

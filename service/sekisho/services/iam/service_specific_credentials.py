@@ -73,12 +73,12 @@ def list_service_specific_credentials(
     if request.all_users:
         query = query.where(ServiceCredential.account_id == call.account_id)
     else:
-        query = query.where(ServiceCredential.owner_id == users.named_or_own(call, request.user_name).id)
+        query = query.where(ServiceCredential.owner_id == users.find_named_or_own(call, request.user_name).id)
     if request.service_name:
         _refuse_unsupported(request.service_name)
         query = query.where(ServiceCredential.service == request.service_name)
     key = [ServiceCredential.owner_id, ServiceCredential.id]
-    found = entities.paged(call, request, query, key=key, of=lambda row: [row.owner_id, row.id])
+    found = entities.page(call, request, query, key=key, of=lambda row: [row.owner_id, row.id])
     shown = [_metadata(call, call.session.get_one(User, row.owner_id), row) for row in found.rows]
     return pb.ListServiceSpecificCredentialsResponse(
         service_specific_credentials=shown, is_truncated=found.marker is not None, marker=found.marker
@@ -148,7 +148,7 @@ def _free_login(call: Call, owner: User, service: str) -> str:
 
 def _find(call: Call, request: _OfOne) -> tuple[User, ServiceCredential]:
     """A credential of the user named, or of the one who calls; NoSuchEntity for anybody else's."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     row = call.session.get(ServiceCredential, request.service_specific_credential_id)
     if row is None or row.owner_id != owner.id or not isinstance(owner, User):
         raise NoSuchEntity(f"No such credential {request.service_specific_credential_id} exists")

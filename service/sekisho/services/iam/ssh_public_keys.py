@@ -74,9 +74,9 @@ def delete_ssh_public_key(call: Call, request: pb.DeleteSSHPublicKeyRequest) -> 
 @operation
 def list_ssh_public_keys(call: Call, request: pb.ListSSHPublicKeysRequest) -> pb.ListSSHPublicKeysResponse:
     """By id, without texts; without a name, of the user who calls. A root user has none."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     query = select(SshPublicKey).where(SshPublicKey.owner_id == owner.id)
-    found = entities.paged(call, request, query, key=[SshPublicKey.id], of=lambda row: [row.id])
+    found = entities.page(call, request, query, key=[SshPublicKey.id], of=lambda row: [row.id])
     shown = [
         pb.SSHPublicKeyMetadata(
             user_name=owner.name, ssh_public_key_id=row.id, status=row.status, upload_date=entities.seconds(row.created_at)

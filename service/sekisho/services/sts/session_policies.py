@@ -1,4 +1,4 @@
-"""What limits a session from its birth: an inline policy, managed policies, tags; and how long it lasts."""
+"""The limits of a session from its birth: an inline policy, managed policies, tags; and how long it lasts."""
 
 from sekisho import arn
 from sekisho.calls.call import Call

@@ -21,7 +21,7 @@ from sekisho.services.sts.requests import Proving
 
 DEFAULT_SECONDS = 43_200
 ROOT_SECONDS = 3600
-"""What a session of a root user lasts at most; a longer one is shortened, as AWS does."""
+"""The longest that a session of a root user lasts; a longer one is shortened, as AWS does."""
 
 NO_MFA = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
 _BOTH = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code. "
@@ -88,7 +88,7 @@ def get_federation_token(
 
 
 def mfa(call: Call, request: Proving) -> bool:
-    """Whether the request proves the caller's MFA device; AccessDenied when it tries to and fails. A code that was right is used up."""
+    """True when the request proves the caller's MFA device; AccessDenied when it tries to and fails. A code that was right is used up."""
     if not request.serial_number and not request.token_code:
         return False
     if not request.serial_number or not request.token_code:
@@ -104,7 +104,7 @@ def _refuse_sessions(call: Call) -> None:
 
 
 def _lifetime(call: Call, seconds: int) -> tuple[datetime, datetime]:
-    """When the session begins and ends."""
+    """The moments at which the session begins and ends."""
     begun = call.now.replace(microsecond=0)
     root = call.caller.principal.kind == "root"
     lasts = min(seconds or DEFAULT_SECONDS, ROOT_SECONDS) if root else seconds or DEFAULT_SECONDS
