@@ -6,7 +6,7 @@
 """
 
 from sekisho.sigv4.algorithm import SKEW, Credentials, Scope, Signed, format_time, parse_authorization
-from sekisho.sigv4.calls import AUDIENCE, GRPC_SERVICE, read_call, sign_call, verify_call
+from sekisho.sigv4.calls import AUDIENCE, GRPC_SERVICE, NONCE, read_call, sign_call, verify_call
 from sekisho.sigv4.errors import (
     ExpiredToken,
     IncompleteSignature,
@@ -35,6 +35,7 @@ __all__ = [
     "format_time",
     "AUDIENCE",
     "GRPC_SERVICE",
+    "NONCE",
     "MAX_EXPIRES",
     "SKEW",
     "ExpiredToken",
