@@ -13,7 +13,9 @@ from sekisho.sigv4.errors import (
     InvalidClientTokenId,
     MissingAuthenticationToken,
     OptInRequired,
+    PresignedRefused,
     RequestExpired,
+    RequestReplayed,
     SignatureDoesNotMatch,
 )
 from sekisho.sigv4.requests import MAX_EXPIRES, HttpRequest, presign_http, read_http, read_presigned, sign_http, verify_http
@@ -43,6 +45,8 @@ __all__ = [
     "InvalidClientTokenId",
     "MissingAuthenticationToken",
     "OptInRequired",
+    "PresignedRefused",
     "RequestExpired",
+    "RequestReplayed",
     "SignatureDoesNotMatch",
 ]
