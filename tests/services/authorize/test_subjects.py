@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from sekisho import sigv4
+from sekisho import accounts, sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.sigv4 import bearer
 from tests.harness import BY_NAME, House
@@ -214,6 +215,21 @@ def test_allowing_the_sessions_of_a_role_is_enough(house: House, ask: Ask, refus
         "roles", allow("authorize:Authorize"), allow("authorize:AssertPrincipal", on=f"arn:aws:iam::{house.account_id}:role/*")
     )
     assert refused("Authorize", _as=role, action="orders:Ship", resource="*", principal_arn=prefix + "monday")[0] == "AccessDenied"
+
+
+@pytest.mark.parametrize("form", ["bearer_token", "signed_request"])
+def test_nobody_is_explained_the_policies_of_another_account(house: House, refused: Refused, form: str) -> None:
+    other = House(house.node, accounts.create(house.node.database, house.node.ring))
+    ann = other.user("ann", SHIP)
+    given: dict[str, Any] = {"bearer_token": token(ann)} if form == "bearer_token" else {"signed_request": signed_request(ann)}
+    request = {"action": "orders:Ship", "resource": "*", **given}
+    assert refused("Explain", request=request) == (
+        "AccessDenied",
+        f"The account {other.account_id} has not consented that account {house.account_id} sees how it is decided.",
+    )
+    own = house.user("ann", SHIP)
+    shown = house.call("Explain", request={"action": "orders:Ship", "resource": "*", "bearer_token": token(own)})
+    assert '"inline-0"' in shown.trace_json
 
 
 def test_the_holder_of_a_token_that_was_deleted_is_not_found(house: House, refused: Refused) -> None:
