@@ -193,8 +193,8 @@ def resource(call: Call, table: type[E], request: Any, name: str) -> Resource:
     """
     if "path" in request.DESCRIPTOR.fields_by_name:
         return Resource(arn.iam(call.account_id, kind_of(table), name, request.path or "/"))
-    found = call.entity(kind_of(table), name)
-    return shown(found) if found is not None else Resource(arn.iam(call.account_id, kind_of(table), name))
+    found, named = call.entity(kind_of(table), name), arn.iam(call.account_id, kind_of(table), name)
+    return shown(found, named=named) if found is not None else Resource(named)
 
 
 def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, new_path: str) -> Resource:
@@ -202,8 +202,8 @@ def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, ne
     found = call.entity(kind_of(table), name)
     if found is None:
         return Resource(arn.iam(call.account_id, kind_of(table), new_name or name, new_path or "/"))
-    now = shown(found)
-    return Resource(arn.iam(call.account_id, kind_of(table), new_name or found.name, new_path or found.path), now.tags, now.keys)
+    now, named = shown(found), arn.iam(call.account_id, kind_of(table), new_name or name, new_path or "/")
+    return Resource(arn.iam(call.account_id, kind_of(table), new_name or found.name, new_path or found.path), now.tags, now.keys, named)
 
 
 def resource_of_arn(call: Call, kind: str, text: str) -> Resource:
@@ -212,9 +212,10 @@ def resource_of_arn(call: Call, kind: str, text: str) -> Resource:
     return shown(found) if found is not None else Resource(text)
 
 
-def shown(found: EntityRecord) -> Resource:
+def shown(found: EntityRecord, *, named: str = "") -> Resource:
     """What policies see of an entity that exists: ARN, tags, and as `iam:PermissionsBoundary` the boundary that it has."""
-    return Resource(found.arn, found.tags, {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {})
+    keys = {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {}
+    return Resource(found.arn, found.tags, keys, named)
 
 
 def seconds(moment: datetime | None) -> datetime | None:
