@@ -7,6 +7,7 @@ not hold is AWS's InvalidClientTokenId or a relative; MissingAuthenticationToken
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -27,6 +28,9 @@ MAX_PRESIGNED = 900
 
 GRACE = 2.0
 """Seconds: AWS's tools sign no nonce, so two calls of one second that are the same in all else have one signature. Both are honest."""
+
+_NO_SECRET = "-" * 40
+"""In the place of the secret of a key that is not there, or is not used."""
 
 _ONCE = frozenset((Access.WRITE, Access.ISSUE))
 """The levels of operations that a signature is good for once."""
@@ -170,6 +174,8 @@ def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> Subjec
     else:
         key = call.node.world.get_record(signed.access_key_id)
         if not isinstance(key, KeyRecord) or key.status != "Active":
+            with suppress(sigv4.SignatureDoesNotMatch, sigv4.RequestExpired):
+                verify(_NO_SECRET)  # so that it takes as long as it does for a key that is used
             raise InvalidClientTokenId
         verify(key.secret)
         found = Subject(key.owner_id, key.account_id, key.id)
