@@ -11,7 +11,8 @@ import pytest
 
 from sekisho import accounts, sigv4
 from sekisho.edges import claims
-from sekisho.edges.lanes import Lane, Throttling
+from sekisho.edges.lanes import Lane
+from sekisho.errors import Throttling
 from sekisho.sigv4 import bearer
 from tests import harness
 

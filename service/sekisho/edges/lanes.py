@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sekisho.edges.fair import FairQueue
-from sekisho.errors import ResourceExhausted
+from sekisho.errors import Throttling
 from sekisho.operations import Operation
 from sekisho.operations.annotations import Access
 
@@ -23,12 +23,6 @@ STREAMS = 64
 """Streams that a worker serves at once; each takes a thread."""
 REFUSING = 2
 """Threads beside those of the streams, which tell further callers that there is no place."""
-
-
-class Throttling(ResourceExhausted):
-    """The worker has as many calls of this class as it can answer in time; nothing was done."""
-
-    http = 400  # AWS's status; its SDKs look at the code
 
 
 @dataclass(slots=True)

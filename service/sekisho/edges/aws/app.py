@@ -17,8 +17,8 @@ from sekisho.edges.aws.errors import BadRequest, RequestEntityTooLarge
 from sekisho.edges.aws.services import Router
 from sekisho.edges.aws.wire import Answer, Codec, Headers, Route
 from sekisho.edges.budgets import Budget
-from sekisho.edges.lanes import Lane, Lanes, Throttling
-from sekisho.errors import SekishoError, ServiceFailure
+from sekisho.edges.lanes import Lane, Lanes
+from sekisho.errors import SekishoError, ServiceFailure, Throttling
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.sigv4 import HttpRequest
 

@@ -22,7 +22,7 @@ from sekisho.edges import request_ids
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
-from sekisho.edges.lanes import Throttling
+from sekisho.errors import Throttling
 
 PATIENCE = 10.0
 """Seconds in which the message of a call has to come, the wait for room included."""

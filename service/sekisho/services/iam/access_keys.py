@@ -1,5 +1,7 @@
 """Access keys of users and root users."""
 
+from dataclasses import replace
+
 from google.protobuf.message import Message
 from sqlalchemy import func, select
 
@@ -18,9 +20,11 @@ _NEVER = "N/A"
 @resource("access-key")
 def access_key(call: Call, request: Message, field: str) -> Resource:
     """The user whose key it is; of a key that is not the account's, nobody."""
-    owner = _owner_of(call, getattr(request, field))
+    id_ = getattr(request, field)
+    owner = _owner_of(call, id_)
     found = call.entity(owner.kind, owner.name) if owner is not None else None
-    return entities.resource_of_record(found) if found is not None else entities.resource(call, User, request, "")
+    resource = entities.resource_of_record(found) if found is not None else entities.resource(call, User, request, "")
+    return replace(resource, named=f"access key {id_}")
 
 
 @operation

@@ -187,8 +187,8 @@ def resource(call: Call, table: type[E], request: Message, name: str) -> Resourc
     path: str | None = getattr(request, "path", None)
     if path is not None:
         return Resource(arn.iam(call.account_id, kind_of(table), name, path or "/"))
-    found = call.entity(kind_of(table), name)
-    return resource_of_record(found) if found is not None else Resource(arn.iam(call.account_id, kind_of(table), name))
+    found, named = call.entity(kind_of(table), name), arn.iam(call.account_id, kind_of(table), name)
+    return resource_of_record(found, named=named) if found is not None else Resource(named)
 
 
 def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, new_path: str) -> Resource:
@@ -196,8 +196,8 @@ def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, ne
     found = call.entity(kind_of(table), name)
     if found is None:
         return Resource(arn.iam(call.account_id, kind_of(table), new_name or name, new_path or "/"))
-    now = resource_of_record(found)
-    return Resource(arn.iam(call.account_id, kind_of(table), new_name or found.name, new_path or found.path), now.tags, now.keys)
+    now, named = resource_of_record(found), arn.iam(call.account_id, kind_of(table), new_name or name, new_path or "/")
+    return Resource(arn.iam(call.account_id, kind_of(table), new_name or found.name, new_path or found.path), now.tags, now.keys, named)
 
 
 def resource_of_arn(call: Call, kind: str, text: str) -> Resource:
@@ -206,9 +206,10 @@ def resource_of_arn(call: Call, kind: str, text: str) -> Resource:
     return resource_of_record(found) if found is not None else Resource(text)
 
 
-def resource_of_record(found: EntityRecord) -> Resource:
+def resource_of_record(found: EntityRecord, *, named: str = "") -> Resource:
     """The resource that policies see of an entity that exists: ARN, tags, and as `iam:PermissionsBoundary` the boundary that it has."""
-    return Resource(found.arn, found.tags, {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {})
+    keys = {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {}
+    return Resource(found.arn, found.tags, keys, named)
 
 
 def seconds(moment: datetime | None) -> datetime | None:

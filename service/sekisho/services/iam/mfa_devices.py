@@ -3,6 +3,7 @@
 import io
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 import segno
 from google.protobuf.message import Message
@@ -39,7 +40,8 @@ def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resour
     row = _lookup(call, getattr(request, field))
     user = call.session.get(User, row.user_id) if row is not None and row.user_id is not None else None
     found = call.entity("user", user.name) if user is not None else None
-    return entities.resource_of_record(found) if found is not None else users.user(call, request, "user_name")
+    resource = entities.resource_of_record(found) if found is not None else users.user(call, request, "user_name")
+    return replace(resource, named=getattr(request, field))
 
 
 @operation

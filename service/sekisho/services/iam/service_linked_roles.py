@@ -33,8 +33,9 @@ def service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRequest, 
 @resource("deletion-task")
 def deletion_task(call: Call, request: Message, field: str) -> Resource:
     """The role that the task removed; of an unknown task, no role's name."""
-    row = _lookup(call, getattr(request, field))
-    return Resource(row.role_arn if row is not None else arn.iam(call.account_id, "role", "unknown"))
+    task = getattr(request, field)
+    row = _lookup(call, task)
+    return Resource(row.role_arn if row is not None else arn.iam(call.account_id, "role", "unknown"), named=task)
 
 
 @operation

@@ -1,6 +1,7 @@
 """Users."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from google.protobuf.message import Message
 from sqlalchemy import select
@@ -36,7 +37,8 @@ def user(call: Call, request: Message, field: str) -> Resource:
     name = getattr(request, field)
     if not name and call.caller.principal.kind == "root":
         return Resource(call.caller.arn)
-    return entities.resource(call, User, request, name or _own_name(call))
+    found = entities.resource(call, User, request, name or _own_name(call))
+    return found if name else replace(found, named="")  # the caller's own ARN is no news
 
 
 @resource("renamed-user")
