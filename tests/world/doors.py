@@ -27,7 +27,7 @@ class Memory:
     """Memory that holds the records of a case, and never moves; `compositions` counts how often it was looked at."""
 
     def __init__(self, case: Case) -> None:
-        self.record = case.records.get
+        self.get_record = case.records.get
         self.point = SimpleNamespace(token="revision")
         self.compositions = 0
 
