@@ -88,3 +88,12 @@ def test_what_is_no_json_is_read_as_far_as_it_is(text: str, values: int) -> None
 def test_the_first_repeated_key_is_noted() -> None:
     assert positions.locate('{"a": {"b": 1}, "c": {"b": 2}, "a": 3, "c": 4}').repeated == 31
     assert positions.locate('{"a": {"b": 1}, "c": {"b": 2}}').repeated is None
+
+
+def test_extents_are_read_once_and_end_behind_the_value() -> None:
+    text = '{"Statement": [{"Sid": "a"},\n {"Sid": "b"}], "Id": 7}'
+    extents = positions.Extents(text)
+    first, second = ("Statement", 0), ("Statement", 1)
+    assert [text[extents.begin(path) : extents.end(path)] for path in (first, second, ("Id",))] == ['{"Sid": "a"}', '{"Sid": "b"}', "7"]
+    assert (extents.point(extents.begin(second)).line, extents.point(extents.end(second)).column) == (2, 14)
+    assert extents.end(second) == extents.end(second)

@@ -18,6 +18,7 @@ from sekisho.calls.workloads import Workload
 from sekisho.credentials.sessions import Session
 from sekisho.journal.last_use import Use
 from sekisho.operations.annotations import Access
+from sekisho.policy.shares import Shares
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
 from sekisho.world import AccountRecord, KeyRecord, SessionFacts, Subject
 
@@ -188,6 +189,14 @@ def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> Subjec
     return found
 
 
+_session_policies: Shares[policy.Attached] = Shares(1024 * 1024)
+"""Characters of session policies that are kept compiled: whoever makes sessions chooses them, and must not displace others' policies."""
+
+
+def _session_policy(text: str) -> policy.Attached:
+    return policy.Attached(policy.compile_policy(policy.parse(text), text=text), name="session policy")
+
+
 def _of_session(session: Session, access_key_id: str) -> Subject:
     return Subject(
         session.principal_id,
@@ -199,7 +208,7 @@ def _of_session(session: Session, access_key_id: str) -> Subject:
             tags=dict(session.tags),
             transitive=frozenset(session.transitive_keys),
             source_identity=session.source_identity,
-            policies=(policy.Attached(policy.compiled(session.policy), name="session policy"),) if session.policy else (),
+            policies=(_session_policies.get(session.account, session.policy, _session_policy),) if session.policy else (),
             policy_ids=session.policy_arns,
             issued_at=session.issued_at,
             expires_at=session.expires_at,

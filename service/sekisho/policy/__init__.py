@@ -7,7 +7,7 @@ from sekisho.policy.explain import sentence, short, trace, what_would_allow
 from sekisho.policy.keys import Context, context
 from sekisho.policy.layers import Attached, Decision, Layer, Layers, Match, Outcome, Request
 from sekisho.policy.principals import Principal
-from sekisho.policy.standing import Standing, lacked, standing
+from sekisho.policy.standing import Standing, asked_keys, lacked, standing
 
 __all__ = [
     "Policy",
@@ -32,6 +32,7 @@ __all__ = [
     "Match",
     "standing",
     "Standing",
+    "asked_keys",
     "lacked",
     "sentence",
     "short",

@@ -84,9 +84,13 @@ class Program:
         """What the policy of a resource says about an action; `resource` remembers it."""
         return self._bucket(action, self.resource, of_resource=True)
 
-    def _bucket(self, action: str, memory: dict[str, Bucket], *, of_resource: bool) -> Bucket:
+    def lookup(self, action: str) -> float:
+        """Nanoseconds that finding the statements about an action may take."""
         fixed, of_character = self._lookup
-        if fixed + of_character * len(action) > MAX_LOOKUP:
+        return fixed + of_character * len(action)
+
+    def _bucket(self, action: str, memory: dict[str, Bucket], *, of_resource: bool) -> Bucket:
+        if self.lookup(action) > MAX_LOOKUP:
             raise budget.TooMuchWork("the policy has too many patterns of actions to look for this one")
         lowered = action.lower()
         if not self._indexed:
@@ -129,9 +133,9 @@ def _bucket(rules: list[Rule], *, indexed: bool, of_resource: bool) -> Bucket:
     return deny, allow, None if budget.is_light(weight) else weight
 
 
-def compile_policy(policy: Policy, *, indexed: bool = True) -> Program:
-    """Compile a policy; `indexed=False` is the plain reading, for comparison."""
-    return Program(policy, indexed=indexed)
+def compile_policy(policy: Policy, *, indexed: bool = True, text: str = "") -> Program:
+    """Compile a policy, which was read from the text; `indexed=False` is the plain reading, for comparison."""
+    return Program(policy, indexed=indexed, text=text)
 
 
 def _digest(text: str) -> bytes:

@@ -4,7 +4,7 @@ Source of the sentences: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubl
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sekisho.policy import conditions, keys, operators, variables
@@ -65,8 +65,11 @@ def short(request: Request, layers: Layers, decision: Decision) -> str:
     return "\n".join(lines)
 
 
-def trace(request: Request, layers: Layers, decision: Decision) -> dict[str, Any]:
-    """Everything that was asked and how it came out, as JSON values: layers in order, in each its policies, in each its statements."""
+def trace(request: Request, layers: Layers, decision: Decision, *, proceed: Callable[[], object] = lambda: None) -> dict[str, Any]:
+    """Everything that was asked and how it came out, as JSON values: layers in order, in each its policies, in each its statements.
+
+    `proceed` is called before each policy and each statement, and may raise to end it.
+    """
     traced: dict[str, Any] = {
         "decision": decision.outcome.value,
         "layer": decision.layer.value if decision.layer is not None else None,
@@ -89,7 +92,11 @@ def trace(request: Request, layers: Layers, decision: Decision) -> dict[str, Any
     counted = _budget()
     for place in places(request, layers):
         rules = place.attached.program.rules
-        statements = list(itertools.islice(_statements(rules, place, request, layers, context, counted), left))
+        proceed()
+        statements = []
+        for statement in itertools.islice(_statements(rules, place, request, layers, context, counted), left):
+            proceed()
+            statements.append(statement)
         traced["truncated"] = traced["truncated"] or len(rules) > len(statements)
         left -= len(statements)
         if not traced["layers"] or traced["layers"][-1]["layer"] != place.layer.value or traced["layers"][-1]["level"] != place.level:

@@ -101,12 +101,30 @@ def locate(text: str) -> Positions:
     return Positions(values, keys, line_starts, repeated)
 
 
-def extent(text: str, path: Path) -> tuple[Position, Position]:
-    """Where the value at the path begins in a JSON text, and where it has ended."""
-    places = locate(text)
-    start = places.at(path)
-    _, end = json.JSONDecoder().raw_decode(text, start.offset)
-    return start, places.point(end)
+class Extents:
+    """Where values of one JSON text begin and end. The text is read once, and each value once, however often it is asked for."""
+
+    __slots__ = ("_ends", "_places", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text, self._places = text, locate(text)
+        self._ends: dict[int, int] = {}
+
+    def begin(self, path: Path) -> int:
+        """The offset at which the value begins, or its nearest ancestor that exists."""
+        return self._places.at(path).offset
+
+    def end(self, path: Path) -> int:
+        """The offset behind the same value."""
+        begin = self.begin(path)
+        end = self._ends.get(begin)
+        if end is None:
+            end = self._ends[begin] = json.JSONDecoder().raw_decode(self._text, begin)[1]
+        return end
+
+    def point(self, offset: int) -> Position:
+        """Line and column of an offset."""
+        return self._places.point(offset)
 
 
 def show(path: Path) -> str:

@@ -3,7 +3,7 @@
 Who explains a decision, simulates one or looks for access that is not used asks this beside `decide`; nothing is permitted by it alone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from sekisho.policy import evaluate, keys
@@ -62,16 +62,22 @@ def standing(group: Iterable[Attached], request: Request, *, layer: Layer = IDEN
         return Standing(error=f"{type(error).__name__}: {error}"[:512])
 
 
-def lacked(group: Iterable[Attached], request: Request) -> tuple[str, ...]:
-    """The keys, in their documented spelling, that statements about the action ask for and the request lacks."""
-    context, action = implied_context(request), request.action.lower()
+def asked_keys(group: Iterable[Attached], action: str) -> dict[str, str]:
+    """The keys that statements about an action ask for: in lower case, and in their documented spelling."""
+    action = action.lower()
     found: dict[str, str] = {}
     for attached in group:
         for rule in attached.program.rules:
             if rule.covers_action(action):
                 for name in (*(condition.key for condition in rule.statement.conditions), *(variable.key for variable in rule.referred)):
                     found.setdefault(name.lower(), keys.canonical(name))
-    return tuple(name for key, name in found.items() if key not in context)
+    return found
+
+
+def lacked(asked: Mapping[str, str], request: Request) -> tuple[str, ...]:
+    """Those of the asked keys that the request lacks, in their documented spelling."""
+    context = implied_context(request)
+    return tuple(name for key, name in asked.items() if key not in context)
 
 
 def _matching(side: Side | None, place: Place, request: Request, context: Values, counted: Budget, *, bounded: bool) -> Iterator[Match]:

@@ -1,19 +1,28 @@
 """Authorize, AuthorizeBatch and Explain."""
 
 import json
-from functools import lru_cache
 
 from sekisho import arn, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
-from sekisho.errors import AccessDenied, InvalidArgument, SekishoError
+from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, SekishoError
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
+from sekisho.policy.shares import Shares
 from sekisho.services.authorize import subjects
 from sekisho.store.changes import Point
+from sekisho.store.db import remaining
 from sekisho.world import Acting, Asked, Question, Subject
+
+_MOST_INLINE = 1024 * 1024  # characters of inline policies that are kept compiled; each takes at most about 75 bytes
+_MOST_BYTES = 1024 * 1024  # of the questions of one batch
+_MOST_CHARACTERS = 256 * 1024  # of the different inline policies of one batch
+
+
+class BatchTooLarge(ResourceExhausted):
+    """The questions of a batch are too large together; ask them in several."""
 
 
 class InvalidContext(InvalidArgument):
@@ -51,6 +60,7 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
 @operation
 def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.AuthorizeBatchResponse:
     """All questions are composed of one world, whose revision each answer names; one that fails does not fail the others."""
+    _refuse_excess(request)
     read = [_read_or_error(call, item) for item in request.requests]
 
     def compose(reader: Reader) -> list[Question | SekishoError]:
@@ -75,11 +85,13 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
     made, layers = question
     decision = policy.decide(made, layers)
+    remaining(call.deadline)
+    text = policy.short(made, layers, decision)
     return pb.ExplainResponse(
         decision=_answer(question, decision, call.point, call.request_id),
         sentence=policy.sentence(made, decision),
-        text=policy.short(made, layers, decision),
-        trace_json=json.dumps(policy.trace(made, layers, decision)),
+        text=text,
+        trace_json=json.dumps(policy.trace(made, layers, decision, proceed=lambda: remaining(call.deadline))),
     )
 
 
@@ -99,15 +111,29 @@ def _read(call: Call, request: pb.AuthorizeRequest) -> Read:
         resource=request.resource,
         account=call.account_id,
         resource_account=owner,
-        resource_policy=_resource_policy(request.resource_policy) if request.resource_policy else None,
+        resource_policy=_inline.get(call.account_id, request.resource_policy, _resource_policy) if request.resource_policy else None,
         tags=tags,
         environment=request_keys.OF_SERVICE,  # and nothing of the calling service's connection, which is not that of its client
         given=given,
     )
 
 
+def _refuse_excess(request: pb.AuthorizeBatchRequest) -> None:
+    """Refuse a batch that is too large before any of it is read."""
+    size = request.ByteSize()
+    if size > _MOST_BYTES:
+        raise BatchTooLarge(f"the batch has {size} bytes; at most {_MOST_BYTES} are allowed")
+    characters = sum(map(len, {item.resource_policy for item in request.requests}))
+    if characters > _MOST_CHARACTERS:
+        raise BatchTooLarge(
+            f"the resource policies of the batch have {characters} characters together; at most {_MOST_CHARACTERS} are allowed"
+        )
+
+
 def _read_or_error(call: Call, request: pb.AuthorizeRequest) -> Read | SekishoError:
+    """A question as it was read, or why it could not be; once the deadline has passed, that is why."""
     try:
+        remaining(call.deadline)
         return _read(call, request)
     except SekishoError as error:
         return error
@@ -118,6 +144,7 @@ def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, co
         return item
     subject, asked = item
     try:
+        remaining(call.deadline)
         if id(subject) not in composed:
             composed[id(subject)] = world.acting(subject, reader.get_record, call.now)
         return world.question(composed[id(subject)], asked, reader.get_record, call.now)
@@ -125,11 +152,14 @@ def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, co
         return error
 
 
-@lru_cache(maxsize=256)  # the services that ask keep one policy for many requests; a document has at most 131,072 characters
+_inline: Shares[policy.Attached] = Shares(_MOST_INLINE)
+"""The services that ask keep one policy for many requests. Never among the programs of identities, which must not make room for these."""
+
+
 def _resource_policy(text: str) -> policy.Attached:
     """The resource's own policy, held to what resource policies may say."""
-    validate.check(text, validate.Kind.RESOURCE)
-    return policy.Attached(policy.compiled(text), name="resource policy")
+    made = validate.check(text, validate.Kind.RESOURCE)
+    return policy.Attached(policy.compile_policy(made, text=text), name="resource policy")
 
 
 def _context(request: pb.AuthorizeRequest) -> world.Keys:
@@ -153,6 +183,7 @@ def _item(call: Call, item: Read | SekishoError, question: Question | SekishoErr
             raise item
         if isinstance(question, SekishoError):
             raise question
+        remaining(call.deadline)
         return pb.BatchItem(decision=_answer(question, _decide(call, item[0], question), point, decision_id))
     except SekishoError as error:
         return pb.BatchItem(error=pb.BatchError(code=error.code, message=error.message))

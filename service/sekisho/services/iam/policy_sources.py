@@ -13,8 +13,12 @@ from sekisho.operations import Resource, resource
 from sekisho.policy import validate
 from sekisho.services.iam import entities, policy_arns
 from sekisho.services.iam.entities import Owner
-from sekisho.services.iam.errors import InvalidInput, NoSuchEntity
+from sekisho.services.iam.errors import InvalidInput, LimitExceeded, NoSuchEntity
+from sekisho.store.db import remaining
 from sekisho.store.tables import Attachment, Entity, Group, InlinePolicy, Membership, Policy, PolicyVersion, Role, User
+
+MOST_CHARACTERS = 524_288
+"""Characters of all policies that come with one request: four of the largest documents."""
 
 _TABLES: Mapping[str, type[Entity]] = {"user": User, "group": Group, "role": Role, "policy": Policy}
 
@@ -75,10 +79,11 @@ def boundary(call: Call, row: Owner) -> list[SourcePolicy] | None:
     return _managed(call, [call.session.get_one(Policy, id_)]) if id_ is not None else None
 
 
-def inputs(name: str, texts: Iterable[str], kind: validate.Kind = validate.Kind.IDENTITY) -> list[SourcePolicy]:
+def inputs(call: Call, name: str, texts: Iterable[str], kind: validate.Kind = validate.Kind.IDENTITY) -> list[SourcePolicy]:
     """Policies that came with a request, named `PolicyInputList.1` and so on; InvalidInput when one is no policy of the kind."""
     found = []
     for number, text in enumerate(texts, 1):
+        remaining(call.deadline)
         named = f"{name}.{number}"
         try:
             program = policy.compile_policy(validate.check(text, kind))
@@ -86,6 +91,13 @@ def inputs(name: str, texts: Iterable[str], kind: validate.Kind = validate.Kind.
             raise InvalidInput(f"Invalid input: {named}: {error.message}") from None
         found.append(SourcePolicy(policy.Attached(program, name=named), text, "input", named))
     return found
+
+
+def refuse_excess(*lists: Iterable[str]) -> None:
+    """LimitExceeded when the policies of a request are too large together, before any of them is read."""
+    given = sum(len(text) for texts in lists for text in texts)
+    if given > MOST_CHARACTERS:
+        raise LimitExceeded(f"The policies of the request have {given} characters together; at most {MOST_CHARACTERS} are allowed.")
 
 
 def _kind(text: str) -> str:
@@ -98,6 +110,7 @@ def _kind(text: str) -> str:
 def _inline(call: Call, owner: Owner) -> Iterator[SourcePolicy]:
     query = select(InlinePolicy).where(InlinePolicy.owner_id == owner.id).order_by(InlinePolicy.name_key)
     for row in call.session.scalars(query):
+        remaining(call.deadline)
         attached = policy.Attached(policy.compile_policy(policy.parse(row.document)), name=row.name)
         yield SourcePolicy(attached, row.document, "inline", row.name, owner_kind=owner.kind, owner_name=owner.name)
 
@@ -113,6 +126,7 @@ def _managed(call: Call, rows: Sequence[Policy]) -> list[SourcePolicy]:
 
 def managed(call: Call, row: Policy) -> SourcePolicy:
     """The version of a managed policy that is in force."""
+    remaining(call.deadline)
     text = call.session.get_one(PolicyVersion, (row.id, row.default_version)).document
     named = entities.arn_of(row)
     attached = policy.Attached(policy.compile_policy(policy.parse(text)), arn=named, version=f"v{row.default_version}")

@@ -13,18 +13,21 @@ from sekisho.calls.call import Call
 from sekisho.errors import InvalidArn, ValidationError
 from sekisho.operations import operation
 from sekisho.policy import layers, validate
+from sekisho.policy.budget import TooMuchWork
 from sekisho.services.iam import entities, policy_sources, trust
 from sekisho.services.iam.entities import Owner
-from sekisho.services.iam.errors import InvalidInput
+from sekisho.services.iam.errors import InvalidInput, LimitExceeded
 from sekisho.services.iam.policy_sources import SourcePolicy
-from sekisho.services.iam.simulator import Simulation
+from sekisho.services.iam.simulator import MOST_BYTES, Simulation
 from sekisho.store.db import remaining
 from sekisho.store.paging import PAGE
 from sekisho.store.tables import Group, Role, User
 from sekisho.world import NO_KEYS, Acting, Keys, Lookup, Question, Subject
 
 _MOST_RESOURCES = 1000
+_MOST_ACTIONS = 10_000  # of all pages
 _MOST_DECISIONS = 2000  # of one page
+_A_ROLE = "arn:aws:iam::123456789012:role/of-any-name"
 _SINGLE_TYPES = ("", "string", "numeric", "boolean", "ip", "binary", "date")
 _BOUNDARY = "permission-boundary"
 
@@ -32,15 +35,17 @@ _BOUNDARY = "permission-boundary"
 @operation
 def simulate_custom_policy(call: Call, request: pb.SimulateCustomPolicyRequest) -> pb.SimulateCustomPolicyResponse:
     """The request brings all policies; the caller is a user of its account, named or not."""
+    levels = (level.service_control_policy_input_list for level in request.ordered_organization_policy_input_list)
+    _refuse_excess(request, *levels)
     if request.resource_policy and not request.caller_arn:
         raise InvalidInput("CallerArn is required when a ResourcePolicy is given.")
     simulation = Simulation(
         subject=_user(call, request.caller_arn) if request.caller_arn else _stranger(call.account_id),
         keys=_keys(request),
-        identity=tuple(policy_sources.inputs("PolicyInputList", request.policy_input_list)),
-        boundary=_boundary_inputs(request),
-        resource_policy=_resource_policy(request),
-        scps=_scps(request.ordered_organization_policy_input_list),
+        identity=tuple(policy_sources.inputs(call, "PolicyInputList", request.policy_input_list)),
+        boundary=_boundary_inputs(call, request),
+        resource_policy=_resource_policy(call, request),
+        scps=_scps(call, request.ordered_organization_policy_input_list),
         trusts=_trusts(call, request),
         owner=_owner(request.resource_owner),
     )
@@ -51,6 +56,7 @@ def simulate_custom_policy(call: Call, request: pb.SimulateCustomPolicyRequest) 
 @operation
 def simulate_principal_policy(call: Call, request: pb.SimulatePrincipalPolicyRequest) -> pb.SimulatePrincipalPolicyResponse:
     """With the policies and the boundary that a user, group or role has, those of the request beside them, without those excluded."""
+    _refuse_excess(request)
     source = policy_sources.find_owner(call, request.policy_source_arn)
     if request.resource_policy and isinstance(source, Group) and not request.caller_arn:
         raise InvalidInput("CallerArn is required when a ResourcePolicy is given and the PolicySourceArn is not a user.")
@@ -59,9 +65,9 @@ def simulate_principal_policy(call: Call, request: pb.SimulatePrincipalPolicyReq
     simulation = Simulation(
         subject=_user(call, request.caller_arn) if request.caller_arn else _subject(source),
         keys=_keys(request),
-        identity=(*identity, *policy_sources.inputs("PolicyInputList", request.policy_input_list)),
-        boundary=_boundary_inputs(request) or _boundary(call, source, excluded),
-        resource_policy=_resource_policy(request),
+        identity=(*identity, *policy_sources.inputs(call, "PolicyInputList", request.policy_input_list)),
+        boundary=_boundary_inputs(call, request) or _boundary(call, source, excluded),
+        resource_policy=_resource_policy(call, request),
         trusts=_trusts(call, request),
         owner=_owner(request.resource_owner),
     )
@@ -69,8 +75,18 @@ def simulate_principal_policy(call: Call, request: pb.SimulatePrincipalPolicyReq
     return pb.SimulatePrincipalPolicyResponse(evaluation_results=results, is_truncated=marker is not None, marker=marker)
 
 
+def _refuse_excess(request: Any, *levels: Iterable[str]) -> None:
+    """Refuse what is too much before any of it is read; InvalidInput or LimitExceeded."""
+    if len(request.resource_arns) > _MOST_RESOURCES:
+        raise InvalidInput(f"A simulation takes at most {_MOST_RESOURCES} resources.")
+    if len(request.action_names) > _MOST_ACTIONS:
+        raise InvalidInput(f"A simulation takes at most {_MOST_ACTIONS} actions.")
+    texts = (request.policy_input_list, request.permissions_boundary_policy_input_list, (request.resource_policy,))
+    policy_sources.refuse_excess(*texts, *levels)
+
+
 def _page(call: Call, request: Any, simulation: Simulation) -> tuple[list[pb.EvaluationResult], str | None]:
-    """Results of some actions; only those are decided."""
+    """Results of some actions; only those are decided. A page ends early where its work or its size would become too much."""
     actions, resources = _actions(request.action_names), _resources(request.resource_arns)
     if request.resource_handling_option:
         raise InvalidInput("ResourceHandlingOption is not supported: give the resources of the scenario, and each is decided by itself.")
@@ -79,12 +95,24 @@ def _page(call: Call, request: Any, simulation: Simulation) -> tuple[list[pb.Eva
     end = start + min(request.max_items or PAGE, max(1, _MOST_DECISIONS // max(1, len(resources))))
 
     def compose(question: Callable[[Lookup, datetime], Question]) -> Question:
+        remaining(call.deadline)
         return call.node.world.consistent(lambda reader: question(reader.get_record, call.now))[0]
 
-    results = []
+    results: list[pb.EvaluationResult] = []
+    size = 0
     for action in actions[start:end]:
         remaining(call.deadline)
-        results.append(simulation.result(action, resources, compose))
+        try:
+            result = simulation.result(action, resources, compose)
+        except TooMuchWork:
+            break
+        size += result.ByteSize()
+        if size > MOST_BYTES:
+            break
+        results.append(result)
+    if not results and actions[start:end]:
+        raise LimitExceeded(f"The simulation of {actions[start]} is too large: give fewer resources or smaller policies in one call.")
+    end = start + len(results)
     return results, cursor.marker([end]) if end < len(actions) else None
 
 
@@ -98,8 +126,6 @@ def _actions(names: Sequence[str]) -> list[str]:
 
 def _resources(named: Sequence[str]) -> tuple[str, ...]:
     """Each once; none for everything, which is what a lone star stands for."""
-    if len(named) > _MOST_RESOURCES:
-        raise InvalidInput(f"A simulation takes at most {_MOST_RESOURCES} resources.")
     for one in named:
         if one != "*":
             try:
@@ -156,22 +182,22 @@ def _boundary(call: Call, source: Owner, excluded: Iterable[Any]) -> tuple[Sourc
     return tuple(found)
 
 
-def _boundary_inputs(request: Any) -> tuple[SourcePolicy, ...] | None:
+def _boundary_inputs(call: Call, request: Any) -> tuple[SourcePolicy, ...] | None:
     given = request.permissions_boundary_policy_input_list
-    return tuple(policy_sources.inputs("PermissionsBoundaryPolicyInputList", given)) if given else None
+    return tuple(policy_sources.inputs(call, "PermissionsBoundaryPolicyInputList", given)) if given else None
 
 
-def _resource_policy(request: Any) -> SourcePolicy | None:
+def _resource_policy(call: Call, request: Any) -> SourcePolicy | None:
     if not request.resource_policy:
         return None
-    (found,) = policy_sources.inputs("ResourcePolicy", [request.resource_policy], validate.Kind.RESOURCE)
+    (found,) = policy_sources.inputs(call, "ResourcePolicy", [request.resource_policy], validate.Kind.RESOURCE)
     return found
 
 
-def _scps(levels: Sequence[pb.OrderedOrganizationPolicyType]) -> tuple[tuple[SourcePolicy, ...], ...] | None:
+def _scps(call: Call, levels: Sequence[pb.OrderedOrganizationPolicyType]) -> tuple[tuple[SourcePolicy, ...], ...] | None:
     name = "OrderedOrganizationPolicyInputList.{}.ServiceControlPolicyInputList"
     found = [
-        tuple(policy_sources.inputs(name.format(number), level.service_control_policy_input_list, validate.Kind.SCP))
+        tuple(policy_sources.inputs(call, name.format(number), level.service_control_policy_input_list, validate.Kind.SCP))
         for number, level in enumerate(levels, 1)
     ]
     return tuple(found) or None
@@ -179,10 +205,11 @@ def _scps(levels: Sequence[pb.OrderedOrganizationPolicyType]) -> tuple[tuple[Sou
 
 def _trusts(call: Call, request: Any) -> dict[str, SourcePolicy]:
     """The trust policies of the roles of the account among the resources, as GetRole shows them."""
-    if not any(layers.is_trust(action, resource) for action in request.action_names for resource in request.resource_arns):
+    if not any(layers.is_trust(action, _A_ROLE) for action in request.action_names):
         return {}
     found = {}
     for named in request.resource_arns:
+        remaining(call.deadline)
         row = call.row(Role, named) if layers.is_trust("sts:AssumeRole", named) else None
         if row is not None:
             # A program of its own: what is decided is the stored text, what is shown is the text with names.

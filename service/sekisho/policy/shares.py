@@ -1,0 +1,55 @@
+"""Values that are made of texts, kept for the next who brings the same text: bounded by characters, shared fairly by owners."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+ENTRY = 512
+"""Characters that an entry counts beside its text, for what even the shortest takes."""
+
+
+class Shares(Generic[T]):
+    """Values by owner and text. When they become more than `most` characters, the owner that has most of them loses its oldest: whoever has
+    less than an equal share loses nothing, whatever the others bring.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._owners: dict[str, OrderedDict[str, T]] = {}
+        self._sizes: dict[str, int] = {}
+        self._size = 0
+
+    def get(self, owner: str, text: str, make: Callable[[str], T]) -> T:
+        """The value of an owner's text, made when it is not there; whatever `make` raises is not kept."""
+        with self._lock:
+            texts = self._owners.get(owner)
+            if texts is not None and text in texts:
+                texts.move_to_end(text)
+                return texts[text]
+        value = make(text)
+        with self._lock:
+            texts = self._owners.setdefault(owner, OrderedDict())
+            if text not in texts:
+                texts[text] = value
+                self._count(owner, len(text) + ENTRY)
+            while self._size > self._most:
+                self._drop(max(self._sizes, key=self._sizes.__getitem__))
+        return value
+
+    def characters(self, owner: str) -> int:
+        """Characters that an owner has here, each entry's own among them."""
+        return self._sizes.get(owner, 0)
+
+    def _drop(self, owner: str) -> None:
+        text, _ = self._owners[owner].popitem(last=False)
+        self._count(owner, -len(text) - ENTRY)
+        if not self._owners[owner]:
+            del self._owners[owner], self._sizes[owner]
+
+    def _count(self, owner: str, characters: int) -> None:
+        self._sizes[owner] = self._sizes.get(owner, 0) + characters
+        self._size += characters
