@@ -49,7 +49,6 @@ def standing(group: Iterable[Attached], request: Request, *, layer: Layer = IDEN
         refuse_excess(request)
         context = implied_context(request)
         counted = Budget()
-        counted.strict = True
         denies: list[Match] = []
         allows: list[Match] = []
         for attached in group:

@@ -286,7 +286,8 @@ def test_calls_without_a_message_do_not_use_up_the_queue(served: Served) -> None
             for _ in range(200)
         ]
         for made in calls:
-            assert made.code() in (Status.UNIMPLEMENTED, Status.INTERNAL, Status.INVALID_ARGUMENT)
+            # The last: a connection carries a hundred calls at once, and those that are too many are refused before they begin.
+            assert made.code() in (Status.UNIMPLEMENTED, Status.INTERNAL, Status.INVALID_ARGUMENT, Status.UNAVAILABLE)
     path = BY_NAME["GetUser"].path
     body = BY_NAME["GetUser"].request(user_name="nobody").SerializeToString()
     assert served.send(path, body, signed(served.root, path, body)).reason == "NO_SUCH_ENTITY"

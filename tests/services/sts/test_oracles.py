@@ -12,8 +12,8 @@ from sqlalchemy import event
 
 from sekisho import sigv4
 from sekisho.calls import permission
-from sekisho.memory.cache import World
 from sekisho.sigv4 import algorithm
+from sekisho.store.db import Database
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.sts.roles import new_account, role, trusting
@@ -52,7 +52,7 @@ def counted(house: House) -> Iterator[Work]:
     event.listen(engine, "before_cursor_execute", sent)
     try:
         with (
-            mock.patch.object(World, "snapshot", counting("snapshots", World.snapshot)),
+            mock.patch.object(Database, "read", counting("snapshots", Database.read)),
             mock.patch.object(permission, "decide", counting("decisions", permission.decide)),
             mock.patch.object(algorithm, "signature", counting("signatures", algorithm.signature)),
         ):
