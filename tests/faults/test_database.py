@@ -4,7 +4,7 @@ import resource
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sekisho.errors import SekishoError
 from sekisho.store import db, engines, schema
 from sekisho.store.file_lock import FileLock
 from sekisho.store.tables import AuditRecord, Change, Revision, User
-from tests import harness, processes
+from tests import harness, processes, sqlite
 from tests.harness import House
 
 pytestmark = pytest.mark.faults
@@ -181,3 +181,36 @@ def test_a_commit_that_breaks_off_says_that_nobody_knows(house: House, monkeypat
     assert (error.code, error.grpc) == ("CommitUnknown", "INTERNAL")  # not UNAVAILABLE: clients repeat that
     assert "not known" in error.message
     house.call("CreateUser", user_name="ann")
+
+
+@pytest.mark.parametrize("kind", ["removed", "replaced", "removed in a write"])
+def test_a_file_that_goes_underneath_takes_no_writes(house: House, tmp_path: Path, kind: str) -> None:
+    """SQLite would take them into a file without a name."""
+    path = Path(str(house.node.database.url.database))
+    house.call("CreateUser", user_name="ann")
+    moved = "The file of the database was removed or replaced while the server runs. Nothing was written."
+    if kind == "removed in a write":
+        with pytest.raises(SekishoError) as caught, house.node.database.write((house.account_id,)):
+            path.rename(tmp_path / "aside")
+        assert caught.value.message == moved
+    else:
+        path.rename(tmp_path / "aside")
+    if kind == "replaced":
+        sqlite.migrated(path)
+    for _ in range(3):
+        error = refused(house)
+        assert (error.code, error.grpc, error.message) == ("ServiceUnavailable", "UNAVAILABLE", moved)
+    messages = []
+    with ExitStack() as stack:
+        for _ in range(20):  # more than the pool has: it would connect anew, and SQLite make an empty file
+            try:
+                stack.enter_context(house.node.database.read())
+            except SekishoError as error:
+                messages.append(error.message)
+    assert set(messages) == {moved}
+    assert path.exists() == (kind == "replaced")
+    if kind == "replaced":
+        return  # whoever has opened the other file has made away with what belonged to this one
+    (tmp_path / "aside").replace(path)
+    house.call("CreateUser", user_name="bob")
+    assert sorted(user.user_name for user in house.call("ListUsers").users) == ["ann", "bob"]

@@ -22,6 +22,7 @@ import prometheus_client
 from sekisho.errors import ServiceUnavailable
 from sekisho.journal import spool_file
 from sekisho.journal.room import Room
+from sekisho.store import durable
 
 DROPPED = prometheus_client.Counter(
     "sekisho_spool_dropped",
@@ -64,7 +65,7 @@ class Spool:
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._room = Room()
         self._connection: sqlite3.Connection | None = None  # the writer's
-        self._file: spool_file.Identity = None
+        self._file: durable.Identity = None
         self._damaged = False
         self._open()
         self._thread = threading.Thread(target=self._write, name="spool", daemon=True)
@@ -127,7 +128,7 @@ class Spool:
         """Open the file that the path names now, and count what it holds."""
         self._connection = spool_file.mended(self.path)
         self._damaged = False
-        self._file = spool_file.identity(self.path)
+        self._file = durable.identity(self.path)
         self._room.reset(spool_file.counted(self._connection))
         return self._connection
 
@@ -165,7 +166,7 @@ class Spool:
         """Write entries into the file of that path: one that was deleted, replaced or damaged meanwhile has not got them, so once more."""
         for last in (False, True):
             connection = self._connection
-            if connection is None or self._damaged or spool_file.identity(self.path) != self._file:
+            if connection is None or self._damaged or durable.identity(self.path) != self._file:
                 self._forget()
                 connection = self._open()
             try:
@@ -177,7 +178,7 @@ class Spool:
                 if last or not spool_file.is_damage(error):
                     raise
             else:
-                if spool_file.identity(self.path) == self._file:
+                if durable.identity(self.path) == self._file:
                     return
         raise OSError("the file of the spool is replaced again and again")
 

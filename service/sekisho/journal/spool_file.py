@@ -13,9 +13,6 @@ _ACCOUNT = "ALTER TABLE entries ADD COLUMN account TEXT NOT NULL DEFAULT ''"  # 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FILES = ("", "-wal", "-shm")
 
-Identity = tuple[int, int] | None
-"""Which file a path names: device and inode."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -60,15 +57,6 @@ def is_damage(error: Exception) -> bool:
     """Whether an error of SQLite says that the file is not what it was."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _DAMAGE
-
-
-def identity(path: Path) -> Identity:
-    """Which file the path names now; None when it names none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def counted(connection: sqlite3.Connection, last: int | None = None) -> Mapping[str, int]:

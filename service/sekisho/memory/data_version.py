@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 from sekisho.store import db
 
@@ -34,7 +35,10 @@ class DataVersion:
 
     def _changed(self) -> bool:
         if self._connection is None:
-            self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
+            with db.translated():  # a file that is gone must not be made anew, empty
+                self._connection = sqlite3.connect(
+                    f"file:{quote(self._path)}?mode=rw", uri=True, timeout=1.0, isolation_level=None, check_same_thread=False
+                )
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         changed, self._last = version != self._last, version
         return bool(changed)

@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from sekisho.errors import Internal, RequestTimeout, ServiceUnavailable
-from sekisho.store import engines
+from sekisho.store import durable, engines
 from sekisho.store.file_lock import FileLock
 
 DEFAULT_TIMEOUT = 30.0
@@ -42,6 +42,7 @@ Step = Callable[["Script"], None]
 """What is done with a commit (`at_commit`)."""
 
 _STEPS = "steps"
+_MOVED = "The file of the database was removed or replaced while the server runs. Nothing was written."
 _LOCK_CLASS = 0x5EC1  # the first key of our two-key advisory locks, so that they are told from those of other programs
 _DONE = (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK)
 _CANCELLED = "57014"  # by the statement's time limit
@@ -128,13 +129,20 @@ class Database:
         deadline = time.monotonic() + DEFAULT_TIMEOUT if deadline is None else deadline
         if self.sqlite:
             with self._lock.held(deadline), self._session(deadline, "BEGIN IMMEDIATE", first) as session:
+                self._refuse_moved(session)
                 yield session
+                self._refuse_moved(session)
                 _commit(session, deadline)
         else:
             locks = [_taking(f"account:{account}") for account in sorted(set(accounts))]
             with self._session(deadline, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", *locks, first) as session:
                 yield session
                 _commit(session, deadline)
+
+    def _refuse_moved(self, session: Session) -> None:
+        """A file of SQLite that was removed or replaced takes writes as before, and nobody will ever find them."""
+        if durable.identity(str(self.url.database)) != session.connection().connection.info[engines.FILE]:
+            raise ServiceUnavailable(_MOVED)
 
     @contextmanager
     def read(self, *, deadline: float | None = None, first: str = "") -> Iterator[Session]:
@@ -312,6 +320,8 @@ def _said(error: BaseException | None) -> ServiceUnavailable | RequestTimeout:
         return RequestTimeout("The deadline of the call passed; nothing was written.")
     if state == "53100" or "disk is full" in words or "No space left" in words or "disk I/O error" in words:
         return ServiceUnavailable("The database cannot take the write: its disk is full or failing. Nothing was written.")
+    if words == engines.MOVED:
+        return ServiceUnavailable(_MOVED)
     if "database is locked" in words:
         return ServiceUnavailable("The database is locked by another program. Nothing was written.")
     if "readonly database" in words or state == "25006":

@@ -1,10 +1,22 @@
-"""Files that are whole or not there: written beside, forced to the disk, then moved into place."""
+"""Files that are whole or not there: written beside, forced to the disk, then moved into place; and which file a path names."""
 
 import contextlib
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+Identity = tuple[int, int] | None
+"""Which file a path names: device and inode."""
+
+
+def identity(path: str | Path) -> Identity:
+    """Which file the path names now; None when it names none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  # on every write, where a Path costs more than the look
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def write_file(path: Path, content: bytes, *, mode: int) -> None:

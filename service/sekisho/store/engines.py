@@ -3,6 +3,7 @@
 import os
 import select
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,12 +14,19 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
 
 from sekisho.errors import ServiceUnavailable
+from sekisho.store import durable
 from sekisho.store.pulse import Pulse
 
 BUSY = 1.0
 """Seconds at the most that SQLite waits for a program that does not know our lock file."""
 
 _LIMIT = 30_000  # milliseconds that one statement of PostgreSQL may take
+FILE = "file"
+"""Where the record of a connection of SQLite has which file it opened."""
+
+MOVED = "the file was removed or replaced"
+"""The words of the driver's error for that."""
+
 _WIRE = "wire"  # where the record of a connection has the socket, to be shut when the server is silent
 _IDLE = 1.0  # seconds after which a connection of PostgreSQL is asked before it is lent
 
@@ -36,12 +44,26 @@ def opened(url: URL, pool_size: int) -> Engine:
 
 
 def _sqlite(url: URL, pool_size: int) -> Engine:
-    if url.database in (None, "", ":memory:"):
+    if not url.database or url.database == ":memory:":
         raise UnsafeDatabase("an in-memory database would lose every write; name a file")
+    path = url.database
     engine = create_engine(url, connect_args={"timeout": BUSY, "check_same_thread": False}, pool_size=pool_size, max_overflow=pool_size)
+    first: list[durable.Identity] = []
+
+    @event.listens_for(engine, "do_connect")
+    def refuse(_dialect: Any, _record: Any, _arguments: Any, _named: Any) -> None:
+        """SQLite would make the file that is gone, empty."""
+        if first and durable.identity(path) != first[0]:
+            raise sqlite3.OperationalError(MOVED)
+
+    @event.listens_for(engine, "engine_disposed")
+    def disposed(_engine: Engine) -> None:
+        first.clear()
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
+    def prepare(connection: Any, record: Any) -> None:
+        first[:] = first or [durable.identity(path)]
+        record.info[FILE] = first[0]
         connection.isolation_level = None  # we say BEGIN ourselves; pysqlite would say it too late
         cursor = connection.cursor()
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -16384"):
