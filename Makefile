@@ -13,7 +13,7 @@ INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -
 COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo lint fmt gen bench campaign wheel requirements clean
+.PHONY: help run test clients demo lint fmt gen bench campaign wheel requirements clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -24,6 +24,8 @@ run: gen ## Serve on loopback from an embedded database in .data, and stay
 test: gen .venv/.dev ## Run every test, on SQLite and on a real PostgreSQL; ARGS="-k name" picks
 	@$(BIN)/python -m compileall -q service tests# once, not in each of the hundreds of processes that tests start
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+clients: gen .venv/.clients ## Install the large clients, Ansible, so that `make test` speaks with them too
 
 demo: gen ## Take a tour: users, roles, policies and ten decisions, against a throwaway server
 	@$(BIN)/sekisho demo $(ARGS)
@@ -46,7 +48,7 @@ gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when
 bench: gen .venv/.bench ## Measure, with the peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-campaign: gen .venv/.campaign ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills, Ansible
+campaign: gen .venv/.campaign .venv/.clients ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills, Ansible
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.policy.mutation
@@ -63,6 +65,7 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) pyproject.toml --extra server requirements/build.in requirements/dev.in -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
+	$(COMPILE) requirements/clients.in -c requirements/dev.txt -o requirements/clients.txt
 
 clean: ## Remove what was made, the environment included; .data stays
 	rm -rf .venv .tools dist build service/sekisho/api .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -88,6 +91,10 @@ clean: ## Remove what was made, the environment included; .data stays
 
 .venv/.dev: .venv/.project requirements/dev.txt
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.clients: .venv/.dev requirements/clients.txt
+	@$(subst --compile-bytecode,,$(INSTALL)) --require-hashes -r requirements/clients.txt# thirty thousand modules, of which a playbook loads few
 	@touch $@
 
 .venv/.campaign: .venv/.dev requirements/campaign.txt

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +42,7 @@ class House:
         """Call an operation by AWS's name with the fields of its request; the response message, or a SekishoError."""
         operation = BY_NAME[name]
         body = operation.request(**fields).SerializeToString()
-        metadata = sigv4.sign_call(_as or self.root, operation.path, body, self.node.audience, clock.now())
+        metadata = sigv4.sign_call(_as or self.root, operation.path, body, self.node.audience, clock.now(), nonce=secrets.token_urlsafe(16))
         arrival = pipeline.Arrival(
             read=lambda: pipeline.parsed(operation.request, body),
             proof=proofs.of_metadata(metadata, operation.path, body, self.node.audience),

@@ -4,6 +4,7 @@ import configparser
 import io
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -64,6 +65,8 @@ class Served:
     process: "subprocess.Popen[bytes]"
     log: Path
     channel: grpc.Channel
+    nonces: bool = True
+    """Whether calls sign one; servers of before nonces refuse it."""
 
     def send(self, path: str, body: bytes, metadata: Sequence[tuple[str, str | bytes]] = (), *, timeout: float | None = 20.0) -> Answer:
         """Send these bytes with this metadata, and nothing else."""
@@ -78,7 +81,7 @@ class Served:
         """A write as it should be; its revision."""
         operation = BY_NAME[name]
         body = operation.request(**fields).SerializeToString()
-        answer = self.send(operation.path, body, signed(self.root, operation.path, body))
+        answer = self.send(operation.path, body, signed(self.root, operation.path, body, nonce=self.nonces))
         assert answer.status is grpc.StatusCode.OK, answer.message
         return str(answer.trailing["sekisho-revision"])
 
@@ -86,7 +89,7 @@ class Served:
         """A call as it should be; the response message."""
         operation = BY_NAME[name]
         body = operation.request(**fields).SerializeToString()
-        answer = self.send(operation.path, body, signed(_as or self.root, operation.path, body))
+        answer = self.send(operation.path, body, signed(_as or self.root, operation.path, body, nonce=self.nonces))
         assert answer.status is grpc.StatusCode.OK, answer.message
         return operation.response.FromString(answer.body)
 
@@ -120,10 +123,10 @@ class Served:
 
 
 def signed(
-    credentials: sigv4.Credentials, path: str, body: bytes, *, audience: str = AUDIENCE, now: datetime | None = None
+    credentials: sigv4.Credentials, path: str, body: bytes, *, audience: str = AUDIENCE, now: datetime | None = None, nonce: bool = True
 ) -> tuple[tuple[str, str], ...]:
     """The metadata of a signed call."""
-    return sigv4.sign_call(credentials, path, body, audience, now or datetime.now(UTC))
+    return sigv4.sign_call(credentials, path, body, audience, now or datetime.now(UTC), nonce=secrets.token_urlsafe(16) if nonce else None)
 
 
 @cache

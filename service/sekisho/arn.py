@@ -11,6 +11,7 @@ from sekisho.errors import InvalidArn
 PARTITION = "aws"
 MAX_LENGTH = 2048
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ def region_of(text: str) -> str:
 def is_account_id(text: str) -> bool:
     """Whether the text is twelve digits."""
     return _ACCOUNT_ID.fullmatch(text) is not None
+
+
+def is_session_name(text: str) -> bool:
+    """Whether a role session can have the name."""
+    return _SESSION_NAME.fullmatch(text) is not None
 
 
 def iam(account: str, kind: str, name: str, path: str = "/") -> str:

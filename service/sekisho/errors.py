@@ -146,5 +146,11 @@ class RequestTimeout(DeadlineExceeded):
     """The caller's deadline passed."""
 
 
+class Throttling(ResourceExhausted):
+    """More calls than the worker can answer in time, or remember; nothing was done."""
+
+    http = 400  # AWS's status; its SDKs look at the code
+
+
 class InvalidArn(InvalidArgument):
     """A string that should be an ARN is not one."""

@@ -81,6 +81,21 @@ def test_a_write_whose_fate_is_unknown_is_not_repeated(fake: Fake) -> None:
     assert len(fake.arrived) == 1
 
 
+def test_each_try_of_a_write_has_a_nonce_of_its_own(fake: Fake) -> None:
+    fake.replies = [fakes.said("UNAVAILABLE"), b""]
+    run(fake, lambda client: client.iam.create_user(user_name="alice"))
+    run(fake, lambda client: client.iam.get_user(user_name="alice"))
+    nonces = [arrived.metadata.get("x-sekisho-nonce", "") for arrived in fake.arrived]
+    assert [len(nonce) for nonce in nonces] == [22, 22, 0]
+    assert nonces[0] != nonces[1]
+
+
+def test_a_server_of_before_nonces_is_sent_none(fake: Fake) -> None:
+    fake.replies = [fakes.said("UNAUTHENTICATED", aws="IncompleteSignature"), b""]
+    run(fake, lambda client: client.iam.create_user(user_name="alice"))
+    assert ["x-sekisho-nonce" in arrived.metadata for arrived in fake.arrived] == [True, False]
+
+
 def test_nobody_there_is_unavailable() -> None:
     with pytest.raises(errors.Unavailable, match=r"127\.0\.0\.1:1 does not answer"):
         run(Fake("127.0.0.1:1"), lambda client: client.authorize(**QUESTION, timeout=1.0))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sekisho import sigv4
-from sekisho.client import Client, Credentials, Retries, token
+from sekisho.client import Client, Credentials, Retries, Unauthenticated, token
 from sekisho.sigv4 import bearer
 from tests.client.conftest import CREDENTIALS
 from tests.client.fake import Fake, said
@@ -51,6 +51,36 @@ def test_a_source_is_asked_for_each_try(fake: Fake) -> None:
         client.sts.get_caller_identity()
     assert verified(fake, "secret").access_key_id == "AKIAALICE"
     assert verified(fake, "other secret", call=1).access_key_id == "ASIASESSION"
+
+
+def test_each_try_of_a_write_has_a_nonce_of_its_own(client: Client, fake: Fake) -> None:
+    fake.replies = [said("UNAVAILABLE"), b""]
+    client.iam.create_access_key(user_name="alice")
+    client.sts.get_session_token()
+    nonces = [verified(fake, "secret", call=number).nonce for number in range(3)]
+    assert len(set(nonces)) == 3
+    assert all(nonce is not None and len(nonce) == 22 for nonce in nonces)  # 128 bits in base64
+
+
+def test_what_only_reads_is_signed_without_a_nonce(client: Client, fake: Fake) -> None:
+    fake.replies = [b""]
+    client.iam.get_user(user_name="alice")
+    client.sts.get_caller_identity()
+    assert [verified(fake, "secret", call=number).nonce for number in range(2)] == [None, None]
+
+
+def test_a_server_of_before_nonces_is_sent_none(client: Client, fake: Fake) -> None:
+    fake.replies = [said("UNAUTHENTICATED", aws="IncompleteSignature"), b""]
+    client.iam.create_user(user_name="alice")
+    client.iam.create_user(user_name="bob")
+    assert ["x-sekisho-nonce" in arrived.metadata for arrived in fake.arrived] == [True, False, False]
+
+
+def test_an_incomplete_signature_without_a_nonce_is_an_error(client: Client, fake: Fake) -> None:
+    fake.replies = [said("UNAUTHENTICATED", aws="IncompleteSignature")]
+    with pytest.raises(Unauthenticated):
+        client.iam.create_user(user_name="alice")
+    assert len(fake.arrived) == 2
 
 
 def test_secrets_are_not_sent_or_shown(client: Client, fake: Fake) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from sekisho import accounts, sigv4
 from sekisho.edges import claims
-from sekisho.edges.lanes import Lane, Throttling
+from sekisho.edges.lanes import Lane
+from sekisho.errors import Throttling
 from sekisho.sigv4 import bearer
 from tests import harness
 
@@ -80,6 +81,25 @@ def test_what_waits_for_a_thread_of_its_account_is_answered_at_the_end() -> None
     for future in futures:
         future.result(timeout=60)
     assert done == [str(number) for number in range(20)]
+
+
+def test_no_call_is_lost_beside_accounts_that_are_full() -> None:
+    lane, done = Lane("test", threads=4, waiting=10_000, reserved=2), list[str]()
+    futures: list[Future[None]] = []
+
+    def send(account: str) -> None:
+        for _ in range(200):
+            futures.append(lane.submit_for(account, working(done, account)))
+
+    senders = [threading.Thread(target=send, args=(account,)) for account in "abc" * 2]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    lane.shutdown()
+    for future in futures:
+        future.result(timeout=60)
+    assert {account: done.count(account) for account in "abc"} == {"a": 400, "b": 400, "c": 400}
 
 
 def test_what_is_too_much_is_refused_to_whoever_sends_it() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from sekisho import accounts, arn
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
@@ -99,6 +100,25 @@ def test_a_name_of_nobody_is_read_once_until_somebody_may_have_got_it(nodes: tup
     made = writer.call("CreateUser", user_name="zoe").user
     world.poll()
     assert world.get_id(zoe) == made.user_id
+
+
+def test_an_entity_that_is_not_there_is_looked_for_once(nodes: tuple[House, House]) -> None:
+    writer, _ = nodes
+    world = world_of(writer)
+    with writer.node.database.read(first=changes.LATEST) as session:
+        opened: list[Session] = []
+
+        def snapshot() -> Session:
+            opened.append(session)
+            return session
+
+        for name in ("zoe", "Zoe", "zoe"):
+            assert world.get_entity(arn.Entity(writer.account_id, "user", "/", name), None, snapshot) is None
+        assert len(opened) == 1
+    writer.call("CreateUser", user_name="zoe")
+    world.poll()
+    with writer.node.database.read(first=changes.LATEST) as session:
+        assert world.get_entity(arn.Entity(writer.account_id, "user", "/", "zoe"), None, snapshot) is not None
 
 
 def test_a_name_that_somebody_else_got_is_not_hidden(nodes: tuple[House, House]) -> None:

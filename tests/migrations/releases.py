@@ -73,7 +73,7 @@ def serving(checkout: Path, url: str, data: Path, *, ring_of: Path | None = None
     try:
         endpoints = served.endpoints(process, data, log)
         with grpc.insecure_channel(endpoints["grpc"], served.OPTIONS) as channel:
-            yield served.Served(data, url, endpoints, served.credentials(data), process, log, channel)
+            yield served.Served(data, url, endpoints, served.credentials(data), process, log, channel, nonces=checkout == ROOT)
     finally:
         if process.poll() is None:
             process.kill()

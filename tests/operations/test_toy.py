@@ -28,7 +28,9 @@ from hatch_build import compile_protos
 from sekisho import client, operations, sigv4
 from sekisho.calls.workloads import Workloads
 from sekisho.edges import aws
+from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.http import listener
 from sekisho.edges.lanes import Lanes
 from sekisho.operations import OPERATIONS, PREPARATIONS, RESOURCES
@@ -95,8 +97,10 @@ def toy(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[To
         house = stack.enter_context(harness.house(f"sqlite:///{folder / 'sekisho.db'}", folder))
         lanes = Lanes("toy", **LANES, streams=1)
         stack.callback(lanes.close)
+        receives = Receives(Budget())
+        stack.callback(receives.close)
         server = grpc.server(ThreadPoolExecutor(2))
-        server.add_generic_rpc_handlers(tuple(handlers.generic(house.node, lanes, Workloads())))
+        server.add_generic_rpc_handlers(tuple(handlers.generic(house.node, lanes, Workloads(), receives)))
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         stack.callback(server.stop, None)

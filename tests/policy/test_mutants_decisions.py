@@ -60,6 +60,22 @@ def test_a_statement_for_somebody_else_nearly_allows_nobody() -> None:
     assert [rule.statement.index for rule in nearly(place, asked, asked.context, Budget())] == [0]
 
 
+def test_each_allow_that_is_looked_at_for_being_near_costs_its_weight() -> None:
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringLike": {"k:e": "*a*b*c*"}}}
+    made = program([statement])
+    alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
+    asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b/k", HOME, keys.context({"k:e": "x" * 100}))
+    place = layers.Place(policy.Layer.IDENTITY, 0, policy.Attached(made))
+    counted, expected = Budget(), Budget()
+    (rule,) = nearly(place, asked, asked.context, counted)
+    allow = place.bucket(asked.action)[1]
+    assert allow is not None
+    expected.charge(allow[-1], asked.resource, asked.context)
+    before = expected.left
+    expected.charge(rule.about, asked.resource, asked.context)
+    assert counted.left == expected.left < before
+
+
 @pytest.mark.parametrize("layer", ["identity", "boundary", "session", "scps", "resource"])
 def test_too_much_work_in_one_layer_alone(layer: str) -> None:
     """A policy that could take too many steps is noticed wherever it stands, beside policies that take none."""

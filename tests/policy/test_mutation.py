@@ -37,7 +37,7 @@ def test_a_modules_own_tests_are_asked_before_those_of_its_package() -> None:
     path = faulty.PACKAGE / "sigv4/requests.py"
     assert mutation_processes.stages("sigv4", path) == [("own", ["tests/sigv4/test_requests.py"]), ("package", ["tests/sigv4"])]
     assert mutation_processes.stages("sigv4", faulty.PACKAGE / "sigv4/errors.py") == [("package", ["tests/sigv4"])]
-    assert mutation_processes.tests_of("secrets.py") == ["tests/test_secrets.py"]
+    assert mutation_processes.tests_of("arn.py") == ["tests/test_arn.py"]
     with pytest.raises(LookupError, match="no tests are known for `nowhere`"):
         mutation_processes.tests_of("nowhere")
 

@@ -106,6 +106,37 @@ def test_what_must_be_there() -> None:
         sigv4.read_call((*sigv4.sign_call(KEYS, METHOD, BODY, "prod", NOW), ("x-amz-security-token", "unsigned")))
 
 
+NONCE = "0123456789abcdefGHIJK-_"
+
+
+@pytest.mark.parametrize("credentials", [KEYS, SESSION], ids=["long_term", "session"])
+def test_a_nonce_is_signed(credentials: sigv4.Credentials) -> None:
+    metadata = sigv4.sign_call(credentials, METHOD, BODY, "prod", NOW, nonce=NONCE)
+    assert ("x-sekisho-nonce", NONCE) in metadata
+    assert ";x-sekisho-nonce, " in metadata[-1][1]
+    assert sigv4.read_call(metadata).nonce == NONCE
+    verify(metadata)
+    with pytest.raises(sigv4.SignatureDoesNotMatch):
+        verify(changed(metadata, "x-sekisho-nonce", NONCE[::-1]))
+
+
+def test_a_nonce_is_signed_or_not_there() -> None:
+    metadata = sigv4.sign_call(KEYS, METHOD, BODY, "prod", NOW, nonce=NONCE)
+    for wrong in (
+        tuple(pair for pair in metadata if pair[0] != "x-sekisho-nonce"),
+        (*metadata, ("x-sekisho-nonce", NONCE)),
+        (*sigv4.sign_call(KEYS, METHOD, BODY, "prod", NOW), ("x-sekisho-nonce", NONCE)),
+    ):
+        with pytest.raises(sigv4.IncompleteSignature):
+            sigv4.read_call(wrong)
+
+
+@pytest.mark.parametrize("nonce", ["", "x" * 15, "x" * 65, "x" * 15 + "\n", "x" * 15 + ":", "x" * 15 + "é"])
+def test_a_nonce_has_16_to_64_characters_that_need_no_quoting(nonce: str) -> None:
+    with pytest.raises(sigv4.IncompleteSignature, match=r"'x-sekisho-nonce' has 16 to 64 letters, digits, '-' and '_'\."):
+        sigv4.read_call(sigv4.sign_call(KEYS, METHOD, BODY, "prod", NOW, nonce=nonce))
+
+
 @given(st.binary(max_size=64), st.data())
 def test_no_bit_of_the_message_may_flip(body: bytes, data: st.DataObject) -> None:
     metadata = sigv4.sign_call(KEYS, METHOD, body, "prod", NOW)

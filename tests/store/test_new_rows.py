@@ -11,7 +11,20 @@ from sqlalchemy.orm import Session
 
 from sekisho.errors import SekishoError
 from sekisho.store import changes, db, schema
-from sekisho.store.tables import Account, AuditRecord, Base, Change, PasswordHistory, Policy, PolicyVersion, Revision, Tag, User
+from sekisho.store.tables import (
+    AccessKey,
+    Account,
+    Attachment,
+    AuditRecord,
+    Base,
+    Change,
+    PasswordHistory,
+    Policy,
+    PolicyVersion,
+    Revision,
+    Tag,
+    User,
+)
 from tests.test_house import handwritten
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -83,8 +96,15 @@ def test_rows_of_several_kinds_come_in_their_order_whatever_way_they_take(databa
         changes.add(session, PolicyVersion(policy_id=f"ANPA{number}", number=1, document="{}", created_at=NOW))
         changes.add(session, PasswordHistory(user_id=f"AIDA{number}", number=1, password_hash="x"))
         changes.add(session, tag(f"ANPA{number}", "k"))
+        changes.add(session, Attachment(owner_id=f"AIDA{number}", policy_id=f"ANPA{number}", created_at=NOW))
+        key = {"account_id": ACCOUNT, "owner_id": f"AIDA{number}", "secret": b"x", "status": "Active", "created_at": NOW}
+        changes.add(session, AccessKey(id=f"AKIA{number}", **key))
 
-    ways: list[Any] = [lambda _: None, Session.flush, lambda session: session.scalar(select(func.count()).select_from(User))]
+    ways: list[Any] = [
+        lambda _: None,
+        lambda session: session.flush(),
+        lambda session: session.scalar(select(func.count()).select_from(User)),
+    ]
     for number, way in enumerate(ways):
         with database.write(()) as session:
             changes.Touched(session)
@@ -105,6 +125,23 @@ def test_a_row_that_another_is_changed_to_refer_to_is_there_first(database: db.D
         row.boundary_id = "ANPA1"
     with database.read() as session:
         assert session.scalar(select(User.boundary_id)) == "ANPA1"
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_row_may_have_the_name_of_one_that_is_deleted(database: db.Database, *, asked: bool) -> None:
+    with database.write(()) as session:
+        changes.Touched(session)
+        changes.add(session, user("AIDA1"))
+    with database.write(()) as session:
+        changes.Touched(session)
+        session.delete(session.get_one(User, "AIDA1"))
+        again = user("AIDA2")
+        again.name, again.name_key = "AIDA1", "aida1"
+        changes.add(session, again)
+        if asked:
+            assert session.scalars(select(User.id)).all() == ["AIDA2"]
+    with database.read() as session:
+        assert session.scalars(select(User.id)).all() == ["AIDA2"]
 
 
 def test_new_rows_alone_need_no_unit_of_work(database: db.Database) -> None:

@@ -9,8 +9,7 @@ from sekisho import sigv4
 from sekisho.api.iam.v1 import users_pb2
 from sekisho.edges.aws import errors, faults, parameters
 from sekisho.edges.aws import shapes as pairs
-from sekisho.edges.lanes import Throttling
-from sekisho.errors import SekishoError
+from sekisho.errors import SekishoError, Throttling
 from sekisho.services.iam import errors as iam
 from sekisho.services.sts import errors as sts
 from sekisho.sigv4 import HttpRequest

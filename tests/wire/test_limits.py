@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.edges.http import listener
+from sekisho.edges.budgets import Budget
+from sekisho.edges.http import connections, listener
 from sekisho.edges.http.connections import MAX_HEADERS
 from tests.certificates import Authority
 from tests.wire.edge import Edge, query, signed
@@ -181,6 +182,33 @@ def test_health_and_metrics(address: Address) -> None:
     assert b"sekisho_http_refused_total" in said
     assert b"sekisho_gateway_answers_total" in said
     assert b"x-amzn-requestid: " in said
+
+
+def test_health_answers_beside_idle_connections(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "OF_AN_ADDRESS", 20)
+    held = [socket.create_connection(address) for _ in range(30)]
+    try:
+        assert b"200 OK" in first_line(talk(address, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+        assert b"503" in first_line(talk(address, HEAD + b"Content-Length: 0\r\n\r\n"))
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_bodies_that_are_not_sent_whole_have_a_budget(shared: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = Budget(total=400_000, share=300_000)
+    monkeypatch.setattr(shared.application, "_bodies", budget)
+    start = HEAD + b"Content-Length: 200000\r\n\r\n"
+    with listening(shared, 30.0) as address, socket.create_connection(address) as slow:
+        slow.sendall(start + b"x" * 190_000)
+        limit = time.monotonic() + 60
+        while budget.taken < 190_000 and time.monotonic() < limit:
+            time.sleep(0.01)
+        assert b"Throttling" in talk(address, start + b"x" * 200_000)
+        slow.close()
+        while budget.taken and time.monotonic() < limit:
+            time.sleep(0.01)
+        assert first_line(talk(address, wire(shared))) == b"HTTP/1.1 200 OK"
 
 
 def test_who_does_not_finish_the_handshake_is_cut_off(shared: Edge, tmp_path: Path) -> None:

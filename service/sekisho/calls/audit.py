@@ -71,7 +71,7 @@ def deliver(session: Session, records: Iterable[Event]) -> None:
 
 def entry(record: Event) -> Entry:
     """The record as an entry of the spool."""
-    return Entry(KIND, json.dumps(record))
+    return Entry(KIND, json.dumps(record), account=record["account_id"])
 
 
 def plain(message: Message) -> dict[str, Any]:

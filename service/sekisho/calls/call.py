@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, world
+from sekisho.calls.replays import Replays
 from sekisho.credentials import key_ring
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
@@ -55,6 +56,7 @@ class Node:
     last_use: LastUse
     accesses: Accesses
     tokens: OpenedTokens
+    replays: Replays
     audience: str
     writes: Writes | None
 

@@ -4,6 +4,8 @@ A caller is authorized before the function runs, for each check of the rpc's `(a
 the request and the resource. Where nothing decides, the caller is denied.
 """
 
+from dataclasses import replace
+
 from google.protobuf.message import Message
 
 from sekisho import policy, world
@@ -33,7 +35,7 @@ def demand(call: Call, action: str, resource: Resource, keys: Keys, *, beside: t
     asked, decision = decide(call, action, resource, keys, beside=beside)
     call.node.accesses.note(call.caller.subject.id, action, (call.now, "", call.account_id))
     if not decision.allowed:
-        raise AccessDenied(policy.sentence(asked, decision))
+        raise AccessDenied(policy.sentence(replace(asked, resource=resource.named or resource.arn), decision))
 
 
 def decide(

@@ -5,7 +5,9 @@ secrets come from the world's key records, the secrets of temporary credentials 
 not hold is AWS's InvalidClientTokenId or a relative; MissingAuthenticationToken says that nothing was given.
 """
 
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -15,11 +17,24 @@ from sekisho.calls.call import Call
 from sekisho.calls.workloads import Workload
 from sekisho.credentials.sessions import Session
 from sekisho.journal.last_use import Use
+from sekisho.operations.annotations import Access
 from sekisho.policy.shares import Shares
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
 from sekisho.world import AccountRecord, KeyRecord, SessionFacts, Subject
 
 Metadata = Iterable[tuple[str, str | bytes]]
+
+MAX_PRESIGNED = 900
+"""Seconds that a presigned request is valid at most, as a bearer token is."""
+
+GRACE = 2.0
+"""Seconds: AWS's tools sign no nonce, so two calls of one second that are the same in all else have one signature. Both are honest."""
+
+_NO_SECRET = "-" * 40
+"""In the place of the secret of a key that is not there, or is not used."""
+
+_ONCE = frozenset((Access.WRITE, Access.ISSUE))
+"""The levels of operations that a signature is good for once."""
 
 
 class Proof(Protocol):
@@ -41,12 +56,14 @@ class CallSignature:
     def prove(self, call: Call) -> Subject:
         """The holder of the key that signed."""
         signed = sigv4.read_call(self.metadata)
-        return _holder(call, signed, lambda secret: sigv4.verify_call(signed, secret, self.path, self.body, self.audience, call.now))
+        found = _holder(call, signed, lambda secret: sigv4.verify_call(signed, secret, self.path, self.body, self.audience, call.now))
+        _use(call, found, signed, sigv4.SKEW, grace=0.0)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """A bearer token, which is a presigned GetCallerIdentity for an audience."""
+    """A bearer token, which is a presigned GetCallerIdentity for an audience, for as many calls as its holder makes."""
 
     token: str
     audience: str
@@ -59,7 +76,10 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class HttpSignature:
-    """A signature over an HTTP request, in its header or in its query string, for a service; `skew` is how far its date may be off."""
+    """A signature over an HTTP request, in its header or in its query string, for a service; `skew` is how far its date may be off.
+
+    A URL is kept, logged and passed on; so a presigned one only reads, and not for long.
+    """
 
     request: sigv4.HttpRequest
     service: str
@@ -70,7 +90,11 @@ class HttpSignature:
         signed = sigv4.read_http(self.request)
         if signed.scope.service != self.service:
             raise sigv4.SignatureDoesNotMatch(f"Credential should be scoped to correct service: '{self.service}'. ")
-        return _holder(call, signed, lambda secret: sigv4.verify_http(signed, secret, self.request, call.now, skew=self.skew))
+        found = _holder(call, signed, lambda secret: sigv4.verify_http(signed, secret, self.request, call.now, skew=self.skew))
+        if signed.expires is not None:
+            _refuse_presigned(call, signed.expires)
+        _use(call, found, signed, self.skew, grace=GRACE)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +151,21 @@ def of_metadata(metadata: Metadata, path: str, body: bytes, audience: str) -> Pr
     return CallSignature(metadata, path, body, audience)
 
 
+def _refuse_presigned(call: Call, expires: int) -> None:
+    """Raise for a presigned request that writes or issues, or is valid for too long."""
+    if expires > MAX_PRESIGNED:
+        raise sigv4.IncompleteSignature(f"X-Amz-Expires must be a number of seconds from 1 to {MAX_PRESIGNED}.")
+    if call.operation.access.level in _ONCE:
+        raise sigv4.PresignedRefused(f"Presigned requests can only read: sign {call.operation.action} in the Authorization header.")
+
+
+def _use(call: Call, subject: Subject, signed: Signed, skew: timedelta, *, grace: float) -> None:
+    """Use up a signature that verified, if the operation takes each once. It counts whatever becomes of the call."""
+    if call.operation.access.level in _ONCE:
+        ends = signed.timestamp + skew
+        call.node.replays.use(subject.account_id, signed.scope.signature, ends, call.now, time.monotonic(), grace=grace)
+
+
 def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> Subject:
     """Whose key it is, once `verify` found that its secret made the signature."""
     if signed.session_token is not None:
@@ -136,6 +175,8 @@ def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> Subjec
     else:
         key = call.node.world.get_record(signed.access_key_id)
         if not isinstance(key, KeyRecord) or key.status != "Active":
+            with suppress(sigv4.SignatureDoesNotMatch, sigv4.RequestExpired):
+                verify(_NO_SECRET)  # so that it takes as long as it does for a key that is used
             raise InvalidClientTokenId
         verify(key.secret)
         found = Subject(key.owner_id, key.account_id, key.id)

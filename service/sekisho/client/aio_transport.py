@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from sekisho import sigv4
 from sekisho.client import errors
 from sekisho.client.retries import Budget, Retries, worth_repeating
-from sekisho.client.transport import OPTIONS, REVISION, TLS, CredentialsSource, target
+from sekisho.client.transport import OPTIONS, REVISION, TLS, CredentialsSource, new_nonce, target
 
 R = TypeVar("R", bound=Message)
 
@@ -42,6 +42,7 @@ class AsyncTransport:
             if secured is None
             else grpc.aio.secure_channel(address, secured, options=options, interceptors=chain)
         )
+        self._nonces = True
         self._methods: dict[str, Any] = {}
         self._last: ContextVar[str] = ContextVar("sekisho.client.revision", default="")
 
@@ -65,11 +66,15 @@ class AsyncTransport:
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         repetition = 0
         while True:
+            nonce = new_nonce() if self._nonces and not repeatable else None
             try:
-                reply = await self._once(path, body, deadline)
+                reply = await self._once(path, body, deadline, nonce=nonce)
                 break
             except grpc.RpcError as raised:
                 error = errors.of(raised, self.endpoint)
+            if nonce is not None and error.code == "IncompleteSignature":
+                self._nonces = False  # a server of before nonces, which did nothing; to all others each signature still is one call
+                continue
             repetition += 1
             wait = self._retries.wait(repetition, random.random)
             late = time.monotonic() + wait >= deadline
@@ -82,13 +87,13 @@ class AsyncTransport:
         except DecodeError:
             raise errors.Internal(f"the server's answer is not a {response.DESCRIPTOR.full_name}") from None
 
-    async def _once(self, path: str, body: bytes, deadline: float) -> bytes:
+    async def _once(self, path: str, body: bytes, deadline: float, *, nonce: str | None) -> bytes:
         method = self._methods.get(path)
         if method is None:
             method = self._methods[path] = self._channel.unary_unary(path, None, None)
         # Signed anew for each try: a signature is good for minutes only.
         signer = await self.credentials() if self._credentials is not None else None
-        metadata = sigv4.sign_call(signer, path, body, self.audience, datetime.now(UTC)) if signer is not None else ()
+        metadata = sigv4.sign_call(signer, path, body, self.audience, datetime.now(UTC), nonce=nonce) if signer is not None else ()
         call = method(body, timeout=deadline - time.monotonic(), metadata=metadata)
         reply: bytes = await call
         for key, value in await call.trailing_metadata() or ():

@@ -1,6 +1,7 @@
 """One call: serialised once, signed over those bytes, with a deadline, repeated where that can help and cannot harm."""
 
 import random
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,6 +93,14 @@ def _pem(path: Path | None, label: bytes, what: str) -> bytes | None:
     return content
 
 
+def new_nonce() -> str:
+    """Makes 128 random bits for one try of a call that writes or issues: a server answers each signature of such a call once.
+
+    What only reads may come twice, and is signed without, as servers of before this nonce expect it.
+    """
+    return secrets.token_urlsafe(16)
+
+
 class Transport:
     """A connection to one endpoint with one source of credentials; threads may share it. It is the `Call` of the generated clients."""
 
@@ -110,6 +119,7 @@ class Transport:
         self._credentials, self._timeout, self._retries, self._budget = credentials, timeout, retries, Budget()
         self._plain = _channel(endpoint, tls)
         self._channel = grpc.intercept_channel(self._plain, *interceptors) if interceptors else self._plain
+        self._nonces = True
         self._methods: dict[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]] = {}
         self._last = threading.local()
 
@@ -138,11 +148,15 @@ class Transport:
         deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
         repetition = 0
         while True:
+            nonce = new_nonce() if self._nonces and not repeatable else None
             try:
-                reply = self._once(path, body, deadline - time.monotonic())
+                reply = self._once(path, body, deadline - time.monotonic(), nonce=nonce)
                 break
             except grpc.RpcError as raised:
                 error = errors.of(raised, self.endpoint)
+            if nonce is not None and error.code == "IncompleteSignature":
+                self._nonces = False  # a server of before nonces, which did nothing; to all others each signature still is one call
+                continue
             repetition += 1
             wait = self._retries.wait(repetition, random.random)
             late = time.monotonic() + wait >= deadline
@@ -172,16 +186,18 @@ class Transport:
         finally:
             call.cancel()  # type: ignore[no-untyped-call]  # as its stubs have it
 
-    def _once(self, path: str, body: bytes, timeout: float) -> bytes:
+    def _once(self, path: str, body: bytes, timeout: float, *, nonce: str | None) -> bytes:
         method = self._methods.get(path)
         if method is None:
             method = self._methods[path] = self._channel.unary_unary(path, None, None)
-        reply, call = method.with_call(body, timeout=timeout, metadata=self._metadata(path, body))  # signed anew for each try
+        reply, call = method.with_call(body, timeout=timeout, metadata=self._metadata(path, body, nonce))  # signed anew for each try
         for key, value in call.trailing_metadata() or ():
             if key == REVISION:
                 self._last.revision = value
         return reply
 
-    def _metadata(self, path: str, body: bytes) -> tuple[tuple[str, str | bytes], ...]:
+    def _metadata(self, path: str, body: bytes, nonce: str | None = None) -> tuple[tuple[str, str | bytes], ...]:
         """The signature of a call, which is good for minutes only; none where the caller has a certificate alone."""
-        return sigv4.sign_call(self.credentials(), path, body, self.audience, datetime.now(UTC)) if self._credentials is not None else ()
+        if self._credentials is None:
+            return ()
+        return sigv4.sign_call(self.credentials(), path, body, self.audience, datetime.now(UTC), nonce=nonce)

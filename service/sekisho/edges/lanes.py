@@ -5,6 +5,7 @@ call is, an edge knows by the key id that the call claims, before anything is ve
 share of their own, all other claims have one together (`Shares`), so that made-up accounts win nothing.
 """
 
+import queue
 import threading
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sekisho.edges.fair import FairQueue
-from sekisho.errors import ResourceExhausted
+from sekisho.errors import Throttling
 from sekisho.operations import Operation
 from sekisho.operations.annotations import Access
 
@@ -23,12 +24,6 @@ STREAMS = 64
 """Streams that a worker serves at once; each takes a thread."""
 REFUSING = 2
 """Threads beside those of the streams, which tell further callers that there is no place."""
-
-
-class Throttling(ResourceExhausted):
-    """The worker has as many calls of this class as it can answer in time; nothing was done."""
-
-    http = 400  # AWS's status; its SDKs look at the code
 
 
 @dataclass(slots=True)
@@ -53,8 +48,10 @@ class Lane(Executor):
         self._over: list[_Work] = []
         self._most_running = max(1, threads - reserved)
         self._running: Counter[str] = Counter()
-        self._full: set[str] = set()  # accounts that have as many threads as they may
-        self._changed = threading.Condition()
+        self._full: set[str] = set()  # accounts that have as many threads as they get
+        self._passed = 0  # calls that woke a thread in vain, because their account was full: its own threads take them
+        self._lock = threading.Lock()
+        self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()  # wakes a thread for each call; False: the lane is closed
         self._started = self._idle = 0
         self._closed = False
 
@@ -65,16 +62,17 @@ class Lane(Executor):
     def submit_for(self, account: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Queue a call of an account; RuntimeError once the lane is closed."""
         work = _Work(lambda: fn(*args, **kwargs), Future())
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise RuntimeError("the lane is closed")
             if (over := self._queue.put(account, work, self._most)) is not None:
                 self._over.append(over)
-            if len(self._queue) + len(self._over) > self._idle and self._started < self._threads:
+            lacking = len(self._queue) + len(self._over) > self._idle and self._started < self._threads
+            if lacking:
                 self._started += 1
-                threading.Thread(target=self._serve, name=f"{self._name}_{self._started}", daemon=True).start()
-            else:
-                self._changed.notify()
+        if lacking:
+            threading.Thread(target=self._serve, name=f"{self._name}_{self._started}", daemon=True).start()
+        self._calls.put(True)
         return work.future
 
     def _serve(self) -> None:
@@ -89,25 +87,31 @@ class Lane(Executor):
                     work.future.set_exception(error)
             if not refused:
                 spent = time.thread_time() - began
-                with self._changed:
+                with self._lock:
                     self._queue.settle(account, expected=expected, spent=spent)
-                    self._leave(account)  # and this thread looks at once for the next
+                    self._leave(account)
             del work, taken
 
     def _taken(self) -> tuple[str, _Work, float, bool] | None:
         """The next call, and whether it is to be refused; None when the lane is closed and empty."""
-        with self._changed:
-            while True:
+        with self._lock:
+            if self._passed and (found := self._queue.take(self._full)) is not None:
+                self._passed -= 1
+                self._enter(found[0])
+                return *found, False
+            self._idle += 1
+        while self._calls.get():
+            with self._lock:
+                self._idle -= 1
                 if self._over:
                     return "", self._over.pop(), 0.0, True
                 if (found := self._queue.take(self._full)) is not None:
                     self._enter(found[0])
                     return *found, False
-                if self._closed:
-                    return None
                 self._idle += 1
-                self._changed.wait()
-                self._idle -= 1
+                self._passed += len(self._queue) > 0  # otherwise, what woke this thread was cancelled
+        self._calls.put(False)  # for the next thread
+        return None
 
     def _enter(self, account: str) -> None:
         self._running[account] += 1
@@ -137,11 +141,11 @@ class Lane(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls and let the threads end; those that wait are answered, or with `cancel_futures` cancelled."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             while cancel_futures and (found := self._queue.take()) is not None:
                 found[1].future.cancel()
-            self._changed.notify_all()
+        self._calls.put(False)
 
 
 class Lanes:

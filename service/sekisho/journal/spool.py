@@ -1,34 +1,53 @@
 """The spool: what happens without a write to the database, kept on the local disk until the database has it.
 
-Issued credentials, denials and failures commit no row of their own, yet must not be lost. They are appended to one local SQLite file,
-many callers to one fsync; a thread carries them into the database. What must be recorded before it may happen (issuing) waits for the disk;
-when the disk does not take it, it does not happen.
+Issued credentials, denials and failures commit no row of their own. They are appended to one local SQLite file, many callers to one fsync;
+a thread carries them into the database. What must be recorded before it may happen (issuing) waits for the disk; when the disk does not
+take it, it does not happen. A denial does not wait: its caller has the answer before the record is on the disk, so a process that is killed
+loses the denials of its last milliseconds (`sekisho_spool_unwritten` says how many those are at any time). While the database is away,
+denials beyond their account's share are dropped, and counted.
 """
 
 import queue
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from pathlib import Path
 
-from sekisho.errors import ServiceUnavailable
+import prometheus_client
 
-LIMIT = 100_000
-"""Entries that may wait for the database; past that nothing more is issued, so that a long outage cannot fill the disk."""
+from sekisho.errors import ServiceUnavailable
+from sekisho.journal import spool_file
+from sekisho.journal.room import Room
+
+DROPPED = prometheus_client.Counter(
+    "sekisho_spool_dropped",
+    "Entries that the spool did not take, by kind and reason: the spool is full, the account has its share, the disk failed.",
+    ["kind", "reason"],
+)
+IN_FLIGHT = prometheus_client.Gauge(
+    "sekisho_spool_unwritten", "Entries that are on their way to the disk, and lost if the process is killed."
+)
 
 _UNWRITTEN = "The spool cannot be written, so nothing was issued or recorded."
+_REFUSALS = {
+    "full": "The spool is full, because the database has not taken its entries for long.",
+    "share": "The account has its share of the spool, because the database has not taken its entries for long.",
+    "disk": _UNWRITTEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened: its kind and its body as JSON. `number` orders the entries of one spool."""
+    """One thing that happened: its kind, its body as JSON, and whose it is. `number` orders the entries of one spool."""
 
     kind: str
     body: str
     number: int = 0
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,52 +62,59 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._pending = 0
-        self._count = threading.Lock()
-        with self._open() as connection:
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL)"
-            )
-            (self._pending,) = connection.execute("SELECT count(*) FROM entries").fetchone()
-        connection.close()
+        self._room = Room()
+        self._connection: sqlite3.Connection | None = None  # the writer's
+        self._file: spool_file.Identity = None
+        self._damaged = False
+        self._open()
         self._thread = threading.Thread(target=self._write, name="spool", daemon=True)
         self._thread.start()
 
     def append(self, entry: Entry, *, timeout: float) -> None:
         """Return when the entry is on the disk; raise ServiceUnavailable when it is not there within `timeout` seconds."""
         try:
-            self.add(entry).result(timeout=timeout)
+            self._hand(entry, must=True).result(timeout=timeout)
         except FutureTimeout:
             raise ServiceUnavailable(_UNWRITTEN) from None
 
     def add(self, entry: Entry) -> "Future[None]":
         """Hand over an entry without waiting; the future ends when it is on the disk or cannot be."""
+        return self._hand(entry, must=False)
+
+    def _hand(self, entry: Entry, *, must: bool) -> "Future[None]":
         written: Future[None] = Future()
-        if self._pending >= LIMIT:
-            written.set_exception(ServiceUnavailable("The spool is full, because the database has not taken its entries for long."))
-        elif not self._thread.is_alive():
-            written.set_exception(ServiceUnavailable(_UNWRITTEN))
+        reason = "disk" if not self._thread.is_alive() else self._room.take(entry.account, must=must)
+        if reason:
+            DROPPED.labels(entry.kind, reason).inc()
+            written.set_exception(ServiceUnavailable(_REFUSALS[reason]))
         else:
+            IN_FLIGHT.inc()
             self._queue.put(_Waiting(entry, written))
         return written
 
     def waiting(self, limit: int = 500) -> Sequence[Entry]:
         """The oldest entries that the database does not have yet."""
-        connection = self._open()
+        connection: sqlite3.Connection | None = None
         try:
-            rows = connection.execute("SELECT kind, body, number FROM entries ORDER BY number LIMIT ?", (limit,)).fetchall()
+            connection = spool_file.opened(self.path)
+            rows = connection.execute("SELECT kind, body, number, account FROM entries ORDER BY number LIMIT ?", (limit,)).fetchall()
             return [Entry(*row) for row in rows]
+        except sqlite3.DatabaseError as error:
+            self._damaged = self._damaged or spool_file.is_damage(error)  # the writer sets it aside with its next entry
+            raise
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()
 
     def delivered(self, last: int) -> None:
         """Forget the entries up to this number: the database has them."""
-        connection = self._open()
+        connection = spool_file.opened(self.path)
         try:
             with connection:
-                count = connection.execute("DELETE FROM entries WHERE number <= ?", (last,)).rowcount
-            with self._count:
-                self._pending -= count
+                connection.execute("BEGIN IMMEDIATE")
+                accounts = spool_file.counted(connection, last)
+                connection.execute("DELETE FROM entries WHERE number <= ?", (last,))
+            self._room.free(accounts)
         finally:
             connection.close()
 
@@ -98,14 +124,21 @@ class Spool:
         self._thread.join(timeout=10)
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=5.0)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
+        """Open the file that the path names now, and count what it holds."""
+        self._connection = spool_file.mended(self.path)
+        self._damaged = False
+        self._file = spool_file.identity(self.path)
+        self._room.reset(spool_file.counted(self._connection))
+        return self._connection
+
+    def _forget(self) -> None:
+        """Close the file, before another of its name is opened: SQLite removes what belongs to a database by its path."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _write(self) -> None:
         """Take all that waits, commit it at once, tell everybody; whoever comes meanwhile is in the next commit."""
-        connection: sqlite3.Connection | None = None
         running = True
         while running:
             batch = [self._queue.get()]
@@ -113,23 +146,40 @@ class Spool:
                 batch.append(self._queue.get())
             running = None not in batch
             waiting = [item for item in batch if item is not None]
+            accounts = Counter(item.entry.account for item in waiting)
             try:
-                if connection is None:
-                    connection = self._open()
-                with connection:
-                    rows = [(item.entry.kind, item.entry.body) for item in waiting]
-                    connection.executemany("INSERT INTO entries (kind, body) VALUES (?, ?)", rows)
+                self._commit([item.entry for item in waiting])
             except (sqlite3.Error, OSError) as error:
-                connection = None  # a file that was lost or replaced is opened anew
+                self._room.settle(accounts, kept=False)
                 for item in waiting:
+                    DROPPED.labels(item.entry.kind, "disk").inc()
                     _fail(item.written, error)
             else:
-                with self._count:
-                    self._pending += len(waiting)
+                self._room.settle(accounts, kept=True)
                 for item in waiting:
                     item.written.set_result(None)
-        if connection is not None:
-            connection.close()
+            IN_FLIGHT.dec(len(waiting))
+        self._forget()
+
+    def _commit(self, entries: Sequence[Entry]) -> None:
+        """Write entries into the file of that path: one that was deleted, replaced or damaged meanwhile has not got them, so once more."""
+        for last in (False, True):
+            connection = self._connection
+            if connection is None or self._damaged or spool_file.identity(self.path) != self._file:
+                self._forget()
+                connection = self._open()
+            try:
+                with connection:
+                    rows = [(entry.kind, entry.body, entry.account) for entry in entries]
+                    connection.executemany("INSERT INTO entries (kind, body, account) VALUES (?, ?, ?)", rows)
+            except (sqlite3.Error, OSError) as error:
+                self._forget()
+                if last or not spool_file.is_damage(error):
+                    raise
+            else:
+                if spool_file.identity(self.path) == self._file:
+                    return
+        raise OSError("the file of the spool is replaced again and again")
 
 
 def _fail(written: "Future[None]", cause: Exception) -> None:

@@ -15,10 +15,12 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from sekisho import arn
+from sekisho.errors import RequestTimeout
 from sekisho.memory import cold, loaders, names
 from sekisho.memory.data_version import DataVersion
 from sekisho.memory.history import MOST, Behind, History
 from sekisho.memory.names import Name, Names
+from sekisho.memory.places import Busy, Places
 from sekisho.memory.reader import Reader
 from sekisho.memory.records import BUDGET, Records, entity_key
 from sekisho.store import changes, db
@@ -26,6 +28,9 @@ from sekisho.store.changes import ORIGIN, Point
 from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject, acting
 
 T = TypeVar("T")
+
+LOAD = 2.0
+"""Seconds that a call waits for what memory does not have; one that is still not there is UNAVAILABLE."""
 
 
 class World:
@@ -38,6 +43,7 @@ class World:
         self._names = Names()
         self._history = History()
         self._lock = threading.RLock()
+        self.places = Places()
         self._version = DataVersion(database) if database.sqlite else None
         self.point: Point = ORIGIN
         self.fresh_at = time.monotonic()
@@ -48,14 +54,30 @@ class World:
     def snapshot(self, deadline: float | None = None, *, wanted: str = "") -> Iterator[Session]:
         """One snapshot of the database, to which the cache has been brought; Behind when that is older than the cache was before.
 
-        The one way from memory to the database: Cold is raised here, and says what is `wanted`.
+        The one way from memory to the database: Cold is raised here, and says what is `wanted`. Who wants something needs a place, and has
+        `LOAD` seconds, so that a database that hangs does not take every thread.
         """
         cold.may_wait(wanted)
+        if wanted:
+            with self.places.place(), self._load() as session:
+                yield session
+            return
         before, history = self.point, self._history
         with self._database.read(deadline=deadline, first=changes.LATEST) as session:
+            self.places.answered()
             if self.sync(session).number < before.number and self._history is history:
                 raise Behind("The database is behind what this worker has answered from already.")
             yield session
+
+    @contextmanager
+    def _load(self) -> Iterator[Session]:
+        """A snapshot for a thread that has a place; Busy when it takes too long."""
+        deadline = time.monotonic() + LOAD
+        try:
+            with self.snapshot(deadline) as session:
+                yield session
+        except RequestTimeout as error:  # not the caller's own, whose deadline may be far
+            raise Busy("The database did not answer in time.") from error
 
     def sync(self, session: Session, *, since: Point = ORIGIN) -> Point:
         """Bring the cache to the newest revision that the session sees, and say which that is.
@@ -156,7 +178,8 @@ class World:
             if self.point is before:
                 return made, before
         # Nobody else moves the cache now, and neither do we: what is loaded comes from the snapshot that the cache was brought to first.
-        with self._lock, self.snapshot() as session, Reader(self, session) as reader:
+        cold.may_wait()
+        with self.places.place(), self._lock, self._load() as session, Reader(self, session) as reader:
             return compose(reader), self.point
 
     # Look-ups.

@@ -6,6 +6,7 @@ import time
 import structlog
 
 from sekisho.errors import SekishoError, Unavailable
+from sekisho.memory import cold
 from sekisho.memory.cache import World
 from sekisho.memory.history import Behind
 from sekisho.store import changes
@@ -16,8 +17,10 @@ INTERVAL = 0.05
 log = structlog.get_logger(__name__)
 
 
-WAITERS = 3
-"""Calls that may wait for a revision at once: fewer than the threads that decide, so that a revision from afar stops nobody else."""
+WAITERS = 2
+"""Calls that may wait for a revision at once: with those that load (`places.MOST`) fewer than the threads that decide, so that a revision
+from afar stops nobody else.
+"""
 
 
 class NotYet(Unavailable):
@@ -65,11 +68,13 @@ class Feed:
         wanted = changes.parse(token)
         if self._world.cached_point(wanted.number) == wanted:
             return
-        self._world.poll(deadline)
+        cold.may_wait()
+        with self._world.places.place():
+            self._world.poll(deadline)
         if self._world.point.number < wanted.number:
             self._wait(wanted, deadline)
         if self._world.cached_point(wanted.number) != wanted:
-            with self._world.snapshot(deadline) as session:
+            with self._world.places.place(), self._world.snapshot(deadline) as session:
                 if changes.at(session, wanted.number) != wanted:
                     raise AnotherHistory("The revision in `at_least` is not in the history of this database.")
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sekisho.calls.call import Node, Writes
+from sekisho.calls.replays import Replays
 from sekisho.credentials import access_keys
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens
@@ -34,6 +35,7 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
         last_use=LastUse(spool),
         accesses=Accesses(spool),
         tokens=OpenedTokens(ring),
+        replays=Replays(),
         audience=audience,
         writes=Writes(database) if writes else None,
     )

@@ -78,11 +78,14 @@ class Resource:
     """What a check is about: its ARN with path, its tags, and the condition keys that come from it.
 
     For an unknown name the ARN has no path, so that a caller without permission is denied before it learns of NoSuchEntity.
+    `named` is the resource in the caller's own words, where these are not the ARN: a denial says it so, and tells neither the path nor the
+    spelling of what the caller may not be permitted to see.
     """
 
     arn: str
     tags: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    named: str = ""
 
 
 Key = tuple[str, str]

@@ -168,21 +168,24 @@ def size(context: Values) -> Size:
 
 
 def _size(context: Values) -> Size:
-    most = longest = widest = values = characters = 0
+    most = longest = widest = values = characters = text = 0
     for key, value in context.items():
-        if isinstance(value, str):
-            count, length = 1, len(value)
-            square = length * min(length, LONG)
-            one = length
+        if isinstance(value, str):  # nearly all are: what is measured of them here is the least that must be
+            length = len(value)
+            values += 1
+            if length > text:
+                text = length
+                if length > MAX_LENGTH:
+                    raise ValidationError(_excess(key, 1, length, length))
         else:
             lengths = list(map(len, value))
             count, length, one = len(lengths), sum(lengths), max(lengths, default=0)
-            square = sum(map(squares, lengths))
-        if count > MAX_VALUES or one > MAX_LENGTH or length > MAX_KEY_LENGTH:
-            raise ValidationError(_excess(key, count, one, length))
-        values += count
+            if count > MAX_VALUES or one > MAX_LENGTH or length > MAX_KEY_LENGTH:
+                raise ValidationError(_excess(key, count, one, length))
+            values += count
+            most, longest, widest = max(most, count), max(longest, length), max(widest, sum(map(squares, lengths)))
         characters += len(key) + length
-        most, longest, widest = max(most, count), max(longest, length), max(widest, square)
+    longest, widest = max(longest, text), max(widest, text * min(text, LONG))
     if len(context) > MAX_KEYS:
         raise ValidationError(f"a context has {len(context)} condition keys; at most {MAX_KEYS} are allowed")
     if values > MAX_ALL_VALUES:

@@ -6,14 +6,16 @@
 """
 
 from sekisho.sigv4.algorithm import SKEW, Credentials, Scope, Signed, format_time, parse_authorization
-from sekisho.sigv4.calls import AUDIENCE, GRPC_SERVICE, read_call, sign_call, verify_call
+from sekisho.sigv4.calls import AUDIENCE, GRPC_SERVICE, NONCE, read_call, sign_call, verify_call
 from sekisho.sigv4.errors import (
     ExpiredToken,
     IncompleteSignature,
     InvalidClientTokenId,
     MissingAuthenticationToken,
     OptInRequired,
+    PresignedRefused,
     RequestExpired,
+    RequestReplayed,
     SignatureDoesNotMatch,
 )
 from sekisho.sigv4.requests import MAX_EXPIRES, HttpRequest, presign_http, read_http, read_presigned, sign_http, verify_http
@@ -35,6 +37,7 @@ __all__ = [
     "format_time",
     "AUDIENCE",
     "GRPC_SERVICE",
+    "NONCE",
     "MAX_EXPIRES",
     "SKEW",
     "ExpiredToken",
@@ -42,6 +45,8 @@ __all__ = [
     "InvalidClientTokenId",
     "MissingAuthenticationToken",
     "OptInRequired",
+    "PresignedRefused",
     "RequestExpired",
+    "RequestReplayed",
     "SignatureDoesNotMatch",
 ]

@@ -55,13 +55,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signature as read from a request, not yet verified; `expires` in seconds only when presigned, `audience` only over gRPC."""
+    """A signature as read from a request, not yet verified.
+
+    `expires`, in seconds, is there only when presigned, `audience` and `nonce` only over gRPC.
+    """
 
     scope: Scope
     timestamp: datetime
     session_token: str | None = field(default=None, repr=False)
     expires: int | None = None
     audience: str = ""
+    nonce: str | None = None
 
     @property
     def access_key_id(self) -> str:

@@ -38,6 +38,22 @@ class RequestExpired(Unauthenticated):
     http = 400
 
 
+class RequestReplayed(Unauthenticated):
+    """A call that writes or issues came with a signature that was used before."""
+
+    def __init__(self, message: str = "The signature of this request was used before. Sign each request anew.") -> None:
+        super().__init__(message)
+
+
+class PresignedRefused(Unauthenticated):
+    """A presigned request for what changes or issues something; said as AccessDenied, which tools know."""
+
+    @property
+    def code(self) -> str:
+        """That of AccessDenied."""
+        return "AccessDenied"
+
+
 class InvalidClientTokenId(Unauthenticated):
     """The access key or the session token is none of ours. Never says which."""
 

@@ -1,6 +1,8 @@
 """The two databases, opened so that they lose nothing that was committed."""
 
+import os
 import select
+import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,11 +13,13 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
 
 from sekisho.errors import ServiceUnavailable
+from sekisho.store.pulse import Pulse
 
-BUSY = 5.0
+BUSY = 1.0
 """Seconds at the most that SQLite waits for a program that does not know our lock file."""
 
 _LIMIT = 30_000  # milliseconds that one statement of PostgreSQL may take
+_WIRE = "wire"  # where the record of a connection has the socket, to be shut when the server is silent
 _IDLE = 1.0  # seconds after which a connection of PostgreSQL is asked before it is lent
 
 
@@ -55,16 +59,27 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         url, pool_size=pool_size, max_overflow=pool_size, isolation_level="AUTOCOMMIT", pool_timeout=10, connect_args=_PATIENCE
     )
 
+    _, named = engine.dialect.create_connect_args(url)
+    pulse = Pulse(lambda: _ask(**named))
+
+    @event.listens_for(engine, "do_connect")
+    def refuse(_dialect: Any, _record: Any, _arguments: Any, _named: Any) -> None:
+        _refuse_silent(pulse)
+
     @event.listens_for(engine, "connect")
-    def limit(connection: Any, _record: Any) -> None:
+    def limit(connection: Any, record: Any) -> None:
         """For what runs outside transactions, which set their own."""
         connection.execute(f"SET statement_timeout = {_LIMIT}")
+        # Of our own, since the driver may close its own at any time, and the number be another file's by then.
+        record.info[_WIRE] = socket.socket(fileno=os.dup(connection.fileno()))
 
     @event.listens_for(engine, "checkout")
     def check(connection: Any, record: Any, _proxy: Any) -> None:
         """After a failover the first call does not pay with an error. A server that closed a connection made its socket readable;
         one that vanished did not: after a pause it is asked.
         """
+        _refuse_silent(pulse)
+        pulse.lent(connection, record.info[_WIRE])
         now = time.monotonic()
         idle = now - record.info.get("lent", now)
         record.info["lent"] = now
@@ -74,7 +89,37 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
             except psycopg.Error as error:
                 raise DisconnectionError from error
 
+    @event.listens_for(engine, "checkin")
+    def back(connection: Any, _record: Any) -> None:
+        pulse.returned(connection)
+
+    @event.listens_for(engine, "close")
+    def gone(connection: Any, record: Any) -> None:
+        pulse.returned(connection)
+        wire = record.info.pop(_WIRE, None)
+        if wire is not None:
+            wire.close()
+
+    @event.listens_for(engine, "engine_disposed")
+    def disposed(_engine: Engine) -> None:
+        pulse.close()
+
     return engine
+
+
+def _refuse_silent(pulse: Pulse) -> None:
+    if pulse.silent:
+        raise psycopg.OperationalError("the server does not answer")
+
+
+def _ask(**named: Any) -> None:
+    """Return when the server answers at all; TimeoutError when it does not."""
+    try:
+        psycopg.connect(**(named | {"connect_timeout": 2})).close()
+    except psycopg.errors.ConnectionTimeout as error:
+        raise TimeoutError from error
+    except psycopg.Error:
+        return  # a refusal is an answer
 
 
 def _readable(connection: Any) -> bool:
@@ -85,7 +130,7 @@ def _readable(connection: Any) -> bool:
 
 # A server whose machine is gone says nothing: without these a call would wait for the kernel's own quarter of an hour.
 _PATIENCE = {
-    "connect_timeout": 5,
+    "connect_timeout": 2,
     "keepalives_idle": 5,
     "keepalives_interval": 5,
     "keepalives_count": 3,

@@ -9,7 +9,9 @@ from typing import Any
 import grpc
 import pytest
 
+from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import arrivals
+from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.lanes import Lane
 
 METHOD = "/test.Echo/Say"
@@ -21,7 +23,8 @@ THREADS = 2
 def endpoint() -> Iterator[str]:
     """An echo on two threads, impatient with callers."""
     lane = Lane("test", threads=THREADS, waiting=1000)
-    pool = arrivals.Arrivals(lane, lambda metadata: "", patience=1.0)
+    receives = Receives(Budget(), patience=1.0)
+    pool = arrivals.Arrivals(lane, lambda metadata: "", receives)
 
     def say(body: bytes, context: grpc.ServicerContext) -> bytes:
         if body == b"fail":
@@ -36,7 +39,7 @@ def endpoint() -> Iterator[str]:
     server.start()
     yield f"127.0.0.1:{port}"
     server.stop(0).wait()
-    pool.shutdown()
+    receives.close()
     lane.shutdown()
 
 

@@ -73,7 +73,7 @@ BODIES: dict[str, tuple[str, bytes, Status, str]] = {
     "a field that nobody knows": ("CreateUser", ALICE + field(1999, b"x"), Status.INVALID_ARGUMENT, "UNKNOWN_FIELD"),
     "a varint that nobody knows": ("CreateUser", ALICE + b"\xf8\x7c\x01", Status.INVALID_ARGUMENT, "UNKNOWN_FIELD"),
     "a name of a megabyte": (
-        "CreateUser", CREATE.request(user_name="a" * 2**20).SerializeToString(), Status.INVALID_ARGUMENT, "VALIDATION_ERROR",
+        "CreateUser", CREATE.request(user_name="a" * 10**6).SerializeToString(), Status.INVALID_ARGUMENT, "VALIDATION_ERROR",
     ),
     "a name with NUL": ("CreateUser", CREATE.request(user_name="a\0b").SerializeToString(), Status.INVALID_ARGUMENT, "VALIDATION_ERROR"),
     "a name with a line's end": (
@@ -108,8 +108,8 @@ BODIES: dict[str, tuple[str, bytes, Status, str]] = {
         BY_NAME["Authorize"].request(action="a:B", resource="*", principal_arn="arn:aws:iam::111122223333:user/a\0b").SerializeToString(),
         Status.INVALID_ARGUMENT, "INVALID_PRINCIPAL",
     ),
-    "a resource of a megabyte": (
-        "Authorize", BY_NAME["Authorize"].request(action="a:B", resource="arn:aws:s3:::" + "a" * 2**20).SerializeToString(),
+    "a resource of a quarter of a megabyte": (
+        "Authorize", BY_NAME["Authorize"].request(action="a:B", resource="arn:aws:s3:::" + "a" * 250_000).SerializeToString(),
         Status.INVALID_ARGUMENT, "VALIDATION_ERROR",
     ),
 }  # fmt: skip

@@ -194,7 +194,7 @@ def test_the_command_line_serves_it(tmp_path: Path) -> None:
             tls = authority.tls(clients, ALICE)
             alone = {
                 "SEKISHO_ENDPOINT": endpoint,
-                "SEKISHO_CREDENTIALS": str(tmp_path / "none"),
+                "HOME": str(tmp_path),
                 "SEKISHO_CA": str(tls.ca),
                 "SEKISHO_CLIENT_CERT": str(tls.certificate),
                 "SEKISHO_CLIENT_KEY": str(tls.key),

@@ -1,27 +1,42 @@
-"""What the gRPC server announces to everybody who connects, looked at frame by frame (RFC 9113)."""
+"""What the gRPC server announces to everybody who connects, looked at frame by frame (RFC 9113), and what it answers to whom."""
 
-import socket
-import struct
+import grpc
 
+from tests.edges.grpc import frames
+from tests.edges.grpc.frames import Peer
 from tests.served import Served
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-SETTINGS = 4
-MAX_CONCURRENT_STREAMS = 3
-EMPTY_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
-
-
-def settings(endpoint: str) -> dict[int, int]:
-    """The first SETTINGS frame of a server: each identifier with its value."""
-    host, _, port = endpoint.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=60) as connection, connection.makefile("rb") as reader:
-        connection.sendall(PREFACE + EMPTY_SETTINGS)
-        while True:
-            head = reader.read(9)
-            body = reader.read(int.from_bytes(head[:3]))
-            if head[3] == SETTINGS and not head[4]:  # no acknowledgement
-                return dict(struct.iter_unpack(">HI", body))
 
 
 def test_a_connection_carries_a_hundred_calls_at_once_and_no_more(served: Served) -> None:
-    assert settings(served.endpoints["grpc"])[MAX_CONCURRENT_STREAMS] == 100
+    with Peer(served.endpoints["grpc"]) as peer:
+        assert peer.settings()[frames.MAX_CONCURRENT_STREAMS] == 100
+
+
+def check(served: Served) -> bytes:
+    """What health says, from a connection of its own."""
+    with grpc.insecure_channel(served.endpoints["grpc"]) as channel:
+        answer: bytes = channel.unary_unary("/grpc.health.v1.Health/Check", None, None)(b"", timeout=60)
+        return answer
+
+
+SERVING = b"\x08\x01"
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+
+def test_health_answers_beside_fifty_open_reflection_streams(served: Served) -> None:
+    with Peer(served.endpoints["grpc"]) as peer:
+        peer.send(*[frames.headers(2 * index + 1, frames.opening(REFLECTION)) for index in range(50)])
+        peer.send(frames.data(1, frames.message(b"\x3a\x00")))  # list the services: the streams are there
+        while peer.receive()[0] != frames.DATA:
+            pass
+        assert check(served) == SERVING
+
+
+def test_health_answers_beside_checks_that_send_no_message(served: Served) -> None:
+    with Peer(served.endpoints["grpc"], source="127.0.0.2") as peer:
+        peer.send(*[frames.headers(2 * index + 1, frames.opening("/grpc.health.v1.Health/Check")) for index in range(50)])
+        peer.send(*[frames.headers(2 * index + 101, frames.opening("/grpc.health.v1.Health/Watch")) for index in range(50)])
+        peer.send(frames.frame(frames.PING, 0, 0, b"12345678"))
+        while peer.receive()[0] != frames.PING:
+            pass
+        assert check(served) == SERVING

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from sekisho import sigv4
+from sekisho import accounts, sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.sigv4 import bearer
 from tests.harness import BY_NAME, House
@@ -14,6 +15,13 @@ from tests.services.conftest import Refused
 from tests.services.iam.documents import allow, trust
 
 SHIP = allow("orders:Ship")
+
+
+def deny(action: str, on: str) -> str:
+    """A policy that denies an action on a resource."""
+    return allow(action, on=on).replace('"Allow"', '"Deny"')
+
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -139,7 +147,8 @@ def test_a_role_session_can_be_named(house: House, ask: Ask) -> None:
         ("arn:aws:iam::{account}:user/elsewhere/ann", "NoSuchPrincipal"),
         ("arn:aws:iam::{account}:user/Ann", "NoSuchPrincipal"),
         ("arn:aws:iam::{account}:role/ann", "NoSuchPrincipal"),
-        ("arn:aws:sts::{account}:assumed-role/nobody/s", "NoSuchPrincipal"),
+        ("arn:aws:sts::{account}:assumed-role/nobody/s1", "NoSuchPrincipal"),
+        ("arn:aws:sts::{account}:assumed-role/nobody/s", "InvalidPrincipal"),
         ("arn:aws:sts::{account}:assumed-role/clerk", "NoSuchPrincipal"),
         ("arn:aws:iam::{account}:group/g", "InvalidPrincipal"),
         ("arn:aws:iam::{account}:policy/p", "InvalidPrincipal"),
@@ -154,6 +163,73 @@ def test_what_names_no_principal_of_the_account(house: House, refused: Refused, 
     house.user("ann", SHIP)
     named = arn.format(account=house.account_id)
     assert refused("Authorize", action="orders:Ship", resource="*", principal_arn=named)[0] == code
+
+
+def clerk(house: House) -> str:
+    """A role with a path that may ship; the ARN of its sessions up to their names."""
+    root = trust(f"arn:aws:iam::{house.account_id}:root")
+    house.call("CreateRole", role_name="clerk", path="/shop/", assume_role_policy_document=root)
+    house.call("PutRolePolicy", role_name="clerk", policy_name="p", policy_document=SHIP)
+    return f"arn:aws:sts::{house.account_id}:assumed-role/clerk/"
+
+
+@pytest.mark.parametrize("name", ["s", "x" * 65, "a b", "a/b", "a:b", "a*", "é1", "a\n"])
+def test_a_session_has_a_name_that_a_session_can_have(house: House, refused: Refused, name: str) -> None:
+    code, _ = refused("Authorize", action="orders:Ship", resource="*", principal_arn=clerk(house) + name)
+    assert code == "InvalidPrincipal"
+
+
+@pytest.mark.parametrize("name", ["ab", "x" * 64, "a_B+=,.@-9"])
+def test_a_session_may_have_every_name_that_assuming_gives(house: House, ask: Ask, name: str) -> None:
+    assert ask(principal_arn=clerk(house) + name).outcome == pb.OUTCOME_ALLOWED
+
+
+@pytest.mark.parametrize("on", ["role/shop/clerk", "role/shop/*", "role/*"])
+def test_a_role_that_may_not_be_asserted_has_no_sessions_that_may(house: House, ask: Ask, refused: Refused, on: str) -> None:
+    session = clerk(house) + "monday"
+    gate = house.user("gate", allow("authorize:*"))
+    assert ask(_as=gate, principal_arn=session).outcome == pb.OUTCOME_ALLOWED
+    denied = deny("authorize:AssertPrincipal", on=f"arn:aws:iam::{house.account_id}:{on}")
+    house.call("PutUserPolicy", user_name="gate", policy_name="deny", policy_document=denied)
+    code, message = refused("Authorize", _as=gate, action="orders:Ship", resource="*", principal_arn=session)
+    assert code == "AccessDenied"
+    assert message == (
+        f"User: arn:aws:iam::{house.account_id}:user/gate is not authorized to perform: authorize:AssertPrincipal on resource: {session} "
+        "with an explicit deny in an identity-based policy"
+    )
+
+
+def test_a_role_that_is_not_there_is_denied_as_one_that_is(house: House, refused: Refused) -> None:
+    gate = house.user("gate", allow("authorize:*"), deny("authorize:AssertPrincipal", on=f"arn:aws:iam::{house.account_id}:role/*"))
+    session = clerk(house) + "monday"
+    known = refused("Authorize", _as=gate, action="orders:Ship", resource="*", principal_arn=session)
+    other = refused("Authorize", _as=gate, action="orders:Ship", resource="*", principal_arn=session.replace("clerk", "nobody"))
+    assert known == (other[0], other[1].replace("nobody", "clerk"))
+
+
+def test_allowing_the_sessions_of_a_role_is_enough(house: House, ask: Ask, refused: Refused) -> None:
+    prefix = clerk(house)
+    gate = house.user("gate", allow("authorize:Authorize"), allow("authorize:AssertPrincipal", on=prefix + "*"))
+    assert ask(_as=gate, principal_arn=prefix + "monday").outcome == pb.OUTCOME_ALLOWED
+    role = house.user(
+        "roles", allow("authorize:Authorize"), allow("authorize:AssertPrincipal", on=f"arn:aws:iam::{house.account_id}:role/*")
+    )
+    assert refused("Authorize", _as=role, action="orders:Ship", resource="*", principal_arn=prefix + "monday")[0] == "AccessDenied"
+
+
+@pytest.mark.parametrize("form", ["bearer_token", "signed_request"])
+def test_nobody_is_explained_the_policies_of_another_account(house: House, refused: Refused, form: str) -> None:
+    other = House(house.node, accounts.create(house.node.database, house.node.ring))
+    ann = other.user("ann", SHIP)
+    given: dict[str, Any] = {"bearer_token": token(ann)} if form == "bearer_token" else {"signed_request": signed_request(ann)}
+    request = {"action": "orders:Ship", "resource": "*", **given}
+    assert refused("Explain", request=request) == (
+        "AccessDenied",
+        f"The account {other.account_id} has not consented that account {house.account_id} sees how it is decided.",
+    )
+    own = house.user("ann", SHIP)
+    shown = house.call("Explain", request={"action": "orders:Ship", "resource": "*", "bearer_token": token(own)})
+    assert '"inline-0"' in shown.trace_json
 
 
 def test_the_holder_of_a_token_that_was_deleted_is_not_found(house: House, refused: Refused) -> None:

@@ -23,7 +23,7 @@ log = logging.getLogger("sekisho.guard")
 T = TypeVar("T")
 
 _BATCH = 1000
-_BATCH_BYTES = 2 * 1024 * 1024  # Sekisho takes messages of 4 MiB, and each question carries its proof
+_BATCH_BYTES = 1024 * 1024  # Sekisho takes little more in a message, and each question carries its proof
 _TRUSTED = 10.0
 """Seconds after an answer in which the service's own credentials are not suspected."""
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.client.guard.refusals import Kind, Refused, unauthenticated
-from sekisho.sigv4 import AUDIENCE
+from sekisho.sigv4 import AUDIENCE, NONCE
 
-_OF_SIGNATURE = ("authorization", "x-amz-date", "x-amz-security-token", AUDIENCE)
+_OF_SIGNATURE = ("authorization", "x-amz-date", "x-amz-security-token", AUDIENCE, NONCE)
 MAX_SIGNED = 1024 * 1024
 """Bytes of a signed body: Sekisho takes no more of them."""
 MAX_TOKEN = 16_384

@@ -11,13 +11,14 @@ from prometheus_client import Counter
 
 from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer, plain_address
-from sekisho.edges import claims, request_ids
+from sekisho.edges import budgets, claims, request_ids
 from sekisho.edges.aws import errors, services
 from sekisho.edges.aws.errors import BadRequest, RequestEntityTooLarge
 from sekisho.edges.aws.services import Router
 from sekisho.edges.aws.wire import Answer, Codec, Headers, Route
+from sekisho.edges.budgets import Budget
 from sekisho.edges.lanes import Lane, Lanes
-from sekisho.errors import SekishoError, ServiceFailure
+from sekisho.errors import SekishoError, ServiceFailure, Throttling
 from sekisho.operations import OPERATIONS, Operation
 from sekisho.sigv4 import HttpRequest
 
@@ -43,6 +44,7 @@ class Gateway:
 
     def __init__(self, node: Node, lanes: Lanes, skew: timedelta, router: Router) -> None:
         self._node, self._lanes, self._skew, self._router = node, lanes, skew, router
+        self._bodies = Budget()
 
     def takes(self, scope: Event) -> bool:
         """Every request: it is the last of a listener's edges, and says of what it does not know what AWS says."""
@@ -54,8 +56,9 @@ class Gateway:
         request = _request(scope)
         close: Headers = ()
         service = ""
+        held = _Held(self._bodies, budgets.holder(scope["client"][0] if scope.get("client") else ""))
         try:
-            body = await _body(receive, request)
+            body = await _body(receive, request, held)
             if body is None:
                 return
             request = HttpRequest(request.method, request.path, request.query, request.headers, body)
@@ -64,7 +67,9 @@ class Gateway:
             answer = await self._run(route, request, _peer(scope, request), request_id)
         except SekishoError as error:
             answer = services.failing(request)(error, request_id)
-            close = ((b"connection", b"close"),) if isinstance(error, RequestEntityTooLarge | BadRequest) else ()
+            close = ((b"connection", b"close"),) if isinstance(error, RequestEntityTooLarge | BadRequest | Throttling) else ()
+        finally:
+            held.give()
         ANSWERS.labels(service, answer.status).inc()
         headers = [
             (b"x-amzn-requestid", request_id.encode()),
@@ -121,7 +126,25 @@ def _peer(scope: Event, request: HttpRequest) -> Peer:
     )
 
 
-async def _body(receive: Receive, request: HttpRequest) -> bytes | None:
+class _Held:
+    """The bytes of one request's body, taken from the budget of the edge until the request is over."""
+
+    def __init__(self, budget: Budget, address: str) -> None:
+        self._budget, self._address, self._size = budget, address, 0
+
+    def take(self, size: int) -> None:
+        """Take bytes; Throttling, at once, when there is no room for them."""
+        if not self._budget.take(self._address, size):
+            raise Throttling("Rate exceeded")
+        self._size += size
+
+    def give(self) -> None:
+        """Give all back."""
+        self._budget.give(self._address, self._size)
+        self._size = 0
+
+
+async def _body(receive: Receive, request: HttpRequest, held: _Held) -> bytes | None:
     """The body; None when the client is gone. One that is too large is refused before it is read, if it says so."""
     if len([1 for name, _ in request.headers if name == "host"]) != 1:
         raise BadRequest("A request has one header Host.")
@@ -139,6 +162,7 @@ async def _body(receive: Receive, request: HttpRequest) -> bytes | None:
         size += len(part)
         if size > MAX_BODY:
             raise RequestEntityTooLarge(f"A request has at most {MAX_BODY} bytes.")
+        held.take(len(part))
         parts.append(part)
         if not event.get("more_body"):
             return b"".join(parts)

@@ -10,8 +10,9 @@ from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer, plain_address
 from sekisho.calls.workloads import Workloads
 from sekisho.edges import claims, request_ids
-from sekisho.edges.grpc import status
-from sekisho.edges.grpc.arrivals import Arrivals
+from sekisho.edges.grpc import sizes, status
+from sekisho.edges.grpc.arrivals import Arrivals, host
+from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.lanes import Lane, Lanes
 from sekisho.errors import SekishoError
 from sekisho.operations import OPERATIONS, Operation
@@ -20,10 +21,10 @@ REVISION = "sekisho-revision"
 B = TypeVar("B", bound=Callable[..., Any])
 
 
-def generic(node: Node, lanes: Lanes, workloads: Workloads) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
+def generic(node: Node, lanes: Lanes, workloads: Workloads, receives: Receives) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
     """A generic handler for each service of the registry."""
     services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
-    pools = {lane: Arrivals(lane, partial(claims.of_metadata, node)) for lane in lanes}
+    pools = {lane: Arrivals(lane, partial(claims.of_metadata, node), receives) for lane in lanes}
     for operation in OPERATIONS.values():
         lane = lanes.of(operation)
         if operation.streams:
@@ -45,6 +46,7 @@ def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workload
         arrival = _arrival(node, operation, workloads, body, context)
         try:
             lane.enter()
+            sizes.check(operation, body)
             reply = pipeline.run(node, operation, arrival)
         except SekishoError as error:
             _abort(context, error, arrival.request_id)
@@ -60,6 +62,7 @@ def _streaming(
     def answers(body: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         arrival = _arrival(node, operation, workloads, body, context)
         try:
+            sizes.check(operation, body)
             with lane.place():
                 for message in pipeline.stream(node, operation, arrival):
                     yield message.SerializeToString()
@@ -92,14 +95,12 @@ def _abort(context: grpc.ServicerContext, error: SekishoError, id_: str) -> NoRe
 
 
 def peer(context: Any, metadata: Any) -> Peer:
-    """Where the call comes from: gRPC writes peers as `ipv4:192.0.2.1:5000`, `ipv6:%5B::1%5D:5000` or `unix:`."""
-    kind, _, rest = context.peer().partition(":")
-    host = rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]") if kind in ("ipv4", "ipv6") else ""
+    """Where the call comes from."""
     agent: Mapping[str, Any] = dict(metadata)
     user_agent = agent.get("user-agent", "")
     transport = context.auth_context()
     return Peer(
-        source_ip=plain_address(host),
+        source_ip=plain_address(host(context.peer())),
         user_agent=user_agent if isinstance(user_agent, str) else "",
         secure=transport.get("transport_security_type") in _ENCRYPTED,
     )

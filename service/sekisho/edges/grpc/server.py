@@ -4,21 +4,29 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health_pb2
 
 from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
+from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.probes import Probes
+from sekisho.edges.grpc.receives import Receives
+from sekisho.edges.grpc.sizes import MAX_MESSAGE
 from sekisho.edges.lanes import Lanes
 from sekisho.operations import OPERATIONS
 
+LOOKAHEAD = 16 * 1024
+"""Bytes of a message that come before it is asked for, of each call; most messages are smaller."""
+
 OPTIONS = (
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),
     ("grpc.max_concurrent_streams", 100),  # of one connection; without a limit, four that reset their calls at once ended everybody's
+    ("grpc.http2.lookahead_bytes", LOOKAHEAD),
+    ("grpc.http2.bdp_probe", 0),  # it would let the windows grow with whatever a caller manages to send
     ("grpc.so_reuseport", 1),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -43,12 +51,12 @@ class Server:
     ) -> None:
         self._lanes, self._grace = lanes, grace
         self._ended: threading.Event | None = None
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=4, thread_name_prefix="grpc"), options=OPTIONS)
-        self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads)))
-        self._health = health.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc"), options=OPTIONS)  # each method has its own
+        self._receives = Receives(Budget())
+        self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
+
         self._names = sorted({operation.service.full_name for operation in OPERATIONS.values()})
-        reflection.enable_server_reflection((*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        self._probes = Probes(self._names, self._server)
         if credentials is not None:
             self.port = self._server.add_secure_port(listener, credentials)
         else:
@@ -57,16 +65,18 @@ class Server:
     def __enter__(self) -> "Server":
         self._server.start()
         for name in ("", *self._names):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+            self._probes.health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self
 
     def stop(self) -> threading.Event:
         """Take no more calls, and give those under way their grace; the event is when they have ended."""
         if self._ended is None:
-            self._health.enter_graceful_shutdown()
+            self._probes.health.enter_graceful_shutdown()
             self._ended = self._server.stop(self._grace)
         return self._ended
 
     def __exit__(self, *exc: object) -> None:
         self.stop().wait()
+        self._receives.close()
+        self._probes.close()
         self._lanes.close()

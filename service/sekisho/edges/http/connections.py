@@ -4,25 +4,30 @@ uvicorn bounds neither with httptools. What is refused here never reached the ap
 """
 
 from asyncio import TimerHandle, Transport
+from collections import Counter
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
-from prometheus_client import Counter
+from prometheus_client import Counter as Metric
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from sekisho.edges import request_ids
+from sekisho.edges import budgets, request_ids
 
 MAX_HEADERS = 16 * 1024
 """Bytes of the request line and all headers together."""
 PATIENCE = 10.0
 """Seconds that a client has to send a whole request, and to take a whole answer."""
 CONNECTIONS = 1000
-"""Connections of a worker beyond which it answers 503."""
+"""Connections of a listener beyond which it answers 503, but for its pages: health must answer however many are idle."""
+OF_AN_ADDRESS = 500
+"""Connections of one address beyond which it is answered likewise; a proxy or a load balancer is one address."""
+MOST_CONNECTIONS = 2000
+"""Connections beyond which not even a request is read, so that files are left."""
 
-REFUSED = Counter("sekisho_http_refused", "Requests that did not reach the application, by HTTP status.", ["status"])
+REFUSED = Metric("sekisho_http_refused", "Requests that did not reach the application, by HTTP status.", ["status"])
 
 
-class HeadersTooLargeError(Exception):
+class RefusedError(Exception):
     """Leaves httptools' callback, and with it the request."""
 
 
@@ -30,6 +35,8 @@ class Connection(HttpToolsProtocol):
     """One connection; `patience` in seconds."""
 
     patience = PATIENCE
+    pages: frozenset[bytes] = frozenset()
+    by_address: ClassVar[Counter[str]] = Counter()  # of the listener
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -37,11 +44,17 @@ class Connection(HttpToolsProtocol):
         self._in_headers = False
         self._in_request = False
         self._size = 0
-        self._too_large = False
+        self._refused = HTTPStatus.BAD_REQUEST
+        self._address = ""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """From the first moment on there is not for ever time to send a request."""
         super().connection_made(transport)
+        self._address = budgets.holder(self.client[0] if self.client else "")
+        self.by_address[self._address] += 1
+        if self.by_address.total() > MOST_CONNECTIONS:
+            self.refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            return
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -70,8 +83,12 @@ class Connection(HttpToolsProtocol):
         """The headers are there; the application starts."""
         self._in_headers = False
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEADERS:
-            self._too_large = True
-            raise HeadersTooLargeError
+            self._refused = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise RefusedError
+        crowded = self.by_address.total() > CONNECTIONS or self.by_address[self._address] > OF_AN_ADDRESS
+        if crowded and self.url.partition(b"?")[0] not in self.pages:
+            self._refused = HTTPStatus.SERVICE_UNAVAILABLE
+            raise RefusedError
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -81,7 +98,7 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when httptools could not parse the request or a callback raised."""
-        self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if self._too_large else HTTPStatus.BAD_REQUEST)
+        self.refuse(self._refused)
 
     def refuse(self, status: HTTPStatus) -> None:
         """Answer and close."""
@@ -100,6 +117,9 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""
         self._wait_no_longer()
+        self.by_address[self._address] -= 1
+        if not self.by_address[self._address]:
+            del self.by_address[self._address]
         super().connection_lost(exc)
 
     def timeout_keep_alive_handler(self) -> None:

@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ import uvicorn
 
 from sekisho.calls.call import Node
 from sekisho.edges import request_ids
-from sekisho.edges.http.connections import CONNECTIONS, PATIENCE, Connection
+from sekisho.edges.http.connections import PATIENCE, Connection
 from sekisho.edges.lanes import Lanes
 
 Event = MutableMapping[str, Any]
@@ -40,6 +41,9 @@ class Served(Protocol):
 
 Edge = Callable[[Node, Lanes, timedelta], Served]
 """Makes the edge of a node, whose calls run in these lanes; the time is how far a caller's clock may be off."""
+
+PAGES = frozenset({b"/healthz", b"/readyz", b"/metrics"})
+"""The pages that answer however many connections there are."""
 
 STALE = 5.0
 """Seconds without a look at the database after which a worker says that it is not ready."""
@@ -110,10 +114,9 @@ class Listener:
             lifespan="off",
             ws="none",
             ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
-            http=type("Connection", (Connection,), {"patience": patience}),
+            http=type("Connection", (Connection,), {"patience": patience, "pages": PAGES, "by_address": Counter()}),
             timeout_keep_alive=int(PATIENCE),
             timeout_graceful_shutdown=int(PATIENCE),
-            limit_concurrency=CONNECTIONS,
             server_header=False,
             date_header=True,
             proxy_headers=False,  # a header that any caller can write would choose aws:SourceIp

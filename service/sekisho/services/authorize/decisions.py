@@ -6,7 +6,7 @@ from sekisho import arn, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
-from sekisho.errors import InvalidArgument, ResourceExhausted, SekishoError
+from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, SekishoError
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
@@ -78,8 +78,10 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
 
 @operation
 def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
-    """The same decision as Authorize, with the whole way to it."""
+    """The same decision as Authorize, with the whole way to it, which shows policies: of the caller's own account alone."""
     subject, asked = _read(call, request.request)
+    if subject.account_id != call.account_id:
+        raise AccessDenied(f"The account {subject.account_id} has not consented that account {call.account_id} sees how it is decided.")
     question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
     made, layers = question
     decision = policy.decide(made, layers)

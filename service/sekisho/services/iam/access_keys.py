@@ -1,7 +1,8 @@
 """Access keys of users and root users."""
 
-from typing import Any
+from dataclasses import replace
 
+from google.protobuf.message import Message
 from sqlalchemy import func, select
 
 from sekisho.api.iam.v1 import access_keys_pb2 as pb
@@ -17,17 +18,19 @@ _NEVER = "N/A"
 
 
 @resource("access-key")
-def access_key(call: Call, request: Any, field: str) -> Resource:
+def access_key(call: Call, request: Message, field: str) -> Resource:
     """The user whose key it is; of a key that is not the account's, nobody."""
-    owner = _owner_of(call, getattr(request, field))
+    id_ = getattr(request, field)
+    owner = _owner_of(call, id_)
     found = call.entity(owner.kind, owner.name) if owner is not None else None
-    return entities.shown(found) if found is not None else entities.resource(call, User, request, "")
+    resource = entities.resource_of_record(found) if found is not None else entities.resource(call, User, request, "")
+    return replace(resource, named=f"access key {id_}")
 
 
 @operation
 def create_access_key(call: Call, request: pb.CreateAccessKeyRequest) -> pb.CreateAccessKeyResponse:
     """At most two a user; without a name, of the user or root user who calls. Nothing shows the secret again."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     held = call.session.scalar(select(func.count()).select_from(AccessKey).where(AccessKey.owner_id == owner.id)) or 0
     quotas.check("AccessKeysPerUserQuota", held + 1)
     key = access_keys.new_access_key(call.account_id)
@@ -53,9 +56,9 @@ def create_access_key(call: Call, request: pb.CreateAccessKeyRequest) -> pb.Crea
 @operation
 def list_access_keys(call: Call, request: pb.ListAccessKeysRequest) -> pb.ListAccessKeysResponse:
     """By id, without secrets."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     query = select(AccessKey).where(AccessKey.owner_id == owner.id)
-    found = entities.paged(call, request, query, key=[AccessKey.id], of=lambda row: [row.id])
+    found = entities.page(call, request, query, key=[AccessKey.id], of=lambda row: [row.id])
     shown = [
         pb.AccessKeyMetadata(
             user_name=_shown_name(owner), access_key_id=row.id, status=row.status, create_date=entities.seconds(row.created_at)
@@ -81,7 +84,7 @@ def delete_access_key(call: Call, request: pb.DeleteAccessKeyRequest) -> pb.Dele
 
 @operation
 def get_access_key_last_used(call: Call, request: pb.GetAccessKeyLastUsedRequest) -> pb.GetAccessKeyLastUsedResponse:
-    """What this worker saw counts at once, what others saw within seconds. A key that is not there is denied, not missing, as AWS does."""
+    """Uses that this worker saw count at once, others within seconds. A key that is not there is denied, not missing, as AWS does."""
     key = _key(call, request.access_key_id)
     owner = _owner_of(call, request.access_key_id)
     if key is None or owner is None:
@@ -96,9 +99,9 @@ def get_access_key_last_used(call: Call, request: pb.GetAccessKeyLastUsedRequest
     return pb.GetAccessKeyLastUsedResponse(user_name=_shown_name(owner), access_key_last_used=used)
 
 
-def _find(call: Call, request: Any) -> AccessKey:
+def _find(call: Call, request: pb.UpdateAccessKeyRequest | pb.DeleteAccessKeyRequest) -> AccessKey:
     """A key of the user named, or of the one who calls; NoSuchEntity for anybody else's."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     row = _key(call, request.access_key_id)
     if row is None or row.owner_id != owner.id:
         raise NoSuchEntity(f"The Access Key with id {request.access_key_id} cannot be found.")

@@ -27,7 +27,7 @@ def create_account_alias(call: Call, request: pb.CreateAccountAliasRequest) -> p
 def list_account_aliases(call: Call, request: pb.ListAccountAliasesRequest) -> pb.ListAccountAliasesResponse:
     """None or one."""
     query = select(AccountAlias).where(AccountAlias.account_id == call.account_id)
-    found = entities.paged(call, request, query, key=[AccountAlias.alias], of=lambda row: [row.alias])
+    found = entities.page(call, request, query, key=[AccountAlias.alias], of=lambda row: [row.alias])
     return pb.ListAccountAliasesResponse(
         account_aliases=[row.alias for row in found.rows], is_truncated=found.marker is not None, marker=found.marker
     )

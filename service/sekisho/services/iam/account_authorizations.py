@@ -7,7 +7,6 @@ all of it, so that a page costs the same few queries whoever is on it.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, or_, select
 
@@ -23,7 +22,7 @@ _ALL = ("User", "Group", "Role", "LocalManagedPolicy", "AWSManagedPolicy")
 
 @dataclass(frozen=True, slots=True)
 class _Belongings:
-    """What belongs to the users, groups and roles of a page, by their ids."""
+    """The belongings of the users, groups and roles of a page, by their ids."""
 
     inline: dict[str, list[pb.PolicyDetail]] = field(default_factory=lambda: defaultdict(list))
     attached: dict[str, list[attachments_pb2.AttachedPolicy]] = field(default_factory=lambda: defaultdict(list))
@@ -37,8 +36,8 @@ def get_account_authorization_details(
     """A page counts what it lists, not what belongs to that."""
     wanted = list(request.filter) or _ALL
     rank = case({"user": 0, "group": 1, "role": 2}, value=Entity.kind, else_=case((Entity.account_id == policy_arns.AWS, 4), else_=3))
-    query = select(Entity).where(or_(*(_selected(call)[kind] for kind in wanted)))
-    found = entities.paged(call, request, query, key=[rank, Entity.name_key, Entity.id], of=_key)
+    query = select(Entity).where(or_(*(_selections(call)[kind] for kind in wanted)))
+    found = entities.page(call, request, query, key=[rank, Entity.name_key, Entity.id], of=_key)
     ids = [row.id for row in found.rows]
     owned = _belongings(call, ids)
     response = pb.GetAccountAuthorizationDetailsResponse(is_truncated=found.marker is not None, marker=found.marker)
@@ -53,8 +52,8 @@ def get_account_authorization_details(
     return response
 
 
-def _selected(call: Call) -> dict[str, ColumnElement[bool]]:
-    """Which entities a filter means."""
+def _selections(call: Call) -> dict[str, ColumnElement[bool]]:
+    """The entities that each filter means, as a condition."""
     own = Entity.account_id == call.account_id
     users = select(Entity.id).where(own)
     used = or_(
@@ -70,7 +69,7 @@ def _selected(call: Call) -> dict[str, ColumnElement[bool]]:
     }
 
 
-def _key(row: Entity) -> Sequence[Any]:
+def _key(row: Entity) -> Sequence[int | str]:
     """As the query orders."""
     rank = {"user": 0, "group": 1, "role": 2}.get(row.kind, 4 if row.account_id == policy_arns.AWS else 3)
     return [rank, row.name_key, row.id]
@@ -131,7 +130,7 @@ def _role(call: Call, row: Role, owned: _Belongings) -> pb.RoleDetail:
         attached_managed_policies=owned.attached[row.id],
         permissions_boundary=boundaries.of(call, row),
         tags=tags.messages(call, row),
-        role_last_used=roles.last_used(call, row),
+        role_last_used=roles.last_use(call, row),
     )
 
 

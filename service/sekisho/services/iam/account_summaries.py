@@ -1,9 +1,7 @@
-"""What an account holds, in numbers.
+"""The contents of an account, in numbers.
 
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
 """
-
-from typing import Any
 
 from sqlalchemy import Select, func, select
 
@@ -61,5 +59,5 @@ def get_account_summary(call: Call, request: pb.GetAccountSummaryRequest) -> pb.
     return pb.GetAccountSummaryResponse(summary_map=summary)
 
 
-def _count(call: Call, query: Select[Any]) -> int:
+def _count(call: Call, query: Select[int]) -> int:
     return call.session.scalar(query) or 0

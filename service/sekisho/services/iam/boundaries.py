@@ -1,7 +1,5 @@
 """Permissions boundaries of users and roles: the managed policy that limits what they may do."""
 
-from typing import Any
-
 from sekisho.api.iam.v1 import boundaries_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.operations import operation
@@ -16,7 +14,7 @@ _TYPE = "Policy"
 @operation
 def put_user_permissions_boundary(call: Call, request: pb.PutUserPermissionsBoundaryRequest) -> pb.PutUserPermissionsBoundaryResponse:
     """In place of the one that the user has."""
-    _put(call, entities.find(call, User, request.user_name), request)
+    _put(call, entities.find(call, User, request.user_name), request.permissions_boundary)
     return pb.PutUserPermissionsBoundaryResponse()
 
 
@@ -32,7 +30,7 @@ def delete_user_permissions_boundary(
 @operation
 def put_role_permissions_boundary(call: Call, request: pb.PutRolePermissionsBoundaryRequest) -> pb.PutRolePermissionsBoundaryResponse:
     """In place of the one that the role has."""
-    _put(call, entities.find(call, Role, request.role_name), request)
+    _put(call, entities.find(call, Role, request.role_name), request.permissions_boundary)
     return pb.PutRolePermissionsBoundaryResponse()
 
 
@@ -65,6 +63,6 @@ def message(arn: str | None) -> pb.AttachedPermissionsBoundary | None:
     return pb.AttachedPermissionsBoundary(permissions_boundary_type=_TYPE, permissions_boundary_arn=arn) if arn is not None else None
 
 
-def _put(call: Call, row: User | Role, request: Any) -> None:
+def _put(call: Call, row: User | Role, policy_arn: str) -> None:
     entities.refuse_protected(row)
-    row.boundary_id = policy_id(call, request.permissions_boundary)
+    row.boundary_id = policy_id(call, policy_arn)

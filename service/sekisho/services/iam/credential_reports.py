@@ -9,7 +9,7 @@ import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -31,8 +31,10 @@ from sekisho.store.tables import (
     User,
 )
 
+C = TypeVar("C", AccessKey, SigningCertificate)
+
 AGE = timedelta(hours=4)
-"""How long a report is handed out before another is written."""
+"""The time for which a report is handed out before another is written."""
 
 _FORMAT = "text/csv"
 _STARTED = "No report exists. Starting a new report generation task"
@@ -50,7 +52,7 @@ _COLUMNS = (
 def generate_credential_report(call: Call, request: pb.GenerateCredentialReportRequest) -> pb.GenerateCredentialReportResponse:
     """A report that is younger than four hours is as good as a new one."""
     row = call.session.get(CredentialReport, call.account_id)
-    if row is not None and not _expired(row, call.now):
+    if row is not None and not _is_expired(row, call.now):
         return pb.GenerateCredentialReportResponse(state="COMPLETE")
     if row is None:
         row = CredentialReport(account_id=call.account_id)
@@ -62,9 +64,9 @@ def generate_credential_report(call: Call, request: pb.GenerateCredentialReportR
 @prepare(generate_credential_report)
 def _for_generate(call: Call, request: pb.GenerateCredentialReportRequest) -> Callable[[], str]:
     row = call.session.get(CredentialReport, call.account_id)
-    if row is not None and not _expired(row, call.now):
+    if row is not None and not _is_expired(row, call.now):
         return lambda: ""
-    lines = [_line(call, *known) for known in _known(call.session, call.account_id)]
+    lines = [_line(call, *known) for known in _load_known(call.session, call.account_id)]
     return lambda: _csv(lines)
 
 
@@ -74,14 +76,14 @@ def get_credential_report(call: Call, request: pb.GetCredentialReportRequest) ->
     row = call.session.get(CredentialReport, call.account_id)
     if row is None:
         raise ReportNotPresent("Credential report is not present")
-    if _expired(row, call.now):
+    if _is_expired(row, call.now):
         raise ReportExpired("Credential report has expired")
     return pb.GetCredentialReportResponse(
         content=row.content.encode(), report_format=_FORMAT, generated_time=entities.seconds(row.generated_at)
     )
 
 
-def _expired(row: CredentialReport, now: datetime) -> bool:
+def _is_expired(row: CredentialReport, now: datetime) -> bool:
     return now >= row.generated_at + AGE
 
 
@@ -89,8 +91,8 @@ Known = tuple[User | Root, LoginProfile | None, timedelta | None, bool, Sequence
 """A user or root user, its password and how long that lasts, whether it has an MFA device, its keys and its certificates."""
 
 
-def _known(session: Session, account_id: str) -> Iterable[Known]:
-    """Who there is: the root user first, then the users by name."""
+def _load_known(session: Session, account_id: str) -> Iterable[Known]:
+    """All who can have credentials: the root user first, then the users by name."""
     rule = session.get(PasswordPolicy, account_id)
     age = timedelta(days=rule.max_password_age) if rule is not None and rule.max_password_age is not None else None
     profiles = {row.user_id: row for row in session.scalars(select(LoginProfile).join(User).where(User.account_id == account_id))}
@@ -111,8 +113,8 @@ def _known(session: Session, account_id: str) -> Iterable[Known]:
         yield one, profiles.get(one.id), age, one.id in armed, keys[one.id], certificates[one.id]
 
 
-def _by_owner(rows: Iterable[Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
+def _by_owner(rows: Iterable[C]) -> dict[str, list[C]]:
+    found: dict[str, list[C]] = defaultdict(list)
     for row in rows:
         found[row.owner_id].append(row)
     return found
@@ -136,7 +138,7 @@ def _line(
 
 
 def _password(one: Entity, profile: LoginProfile | None, age: timedelta | None) -> list[str]:
-    """Whether there is a password, when it was used, when it was changed, and when it has to be."""
+    """The columns of a password: is there one, when it was used, when it was changed, and when it has to be."""
     if not isinstance(one, User):
         return [_UNSUPPORTED, _UNKNOWN, _UNSUPPORTED, _UNSUPPORTED]
     if profile is None:

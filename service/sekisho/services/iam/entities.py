@@ -1,4 +1,4 @@
-"""What users, groups, roles and policies have in common: names, paths, unique ids, pages and dependents."""
+"""Names, paths, unique ids, pages and dependents, which users, groups, roles and policies have in common."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from sekisho import arn
 from sekisho.calls.call import Call
@@ -16,6 +17,7 @@ from sekisho.credentials.key_ring import PAGING
 from sekisho.operations import Resource
 from sekisho.services.iam import quotas
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity, UnmodifiableEntity
+from sekisho.services.iam.requests import Paged
 from sekisho.store import paging
 from sekisho.store.prepared import Prepared
 from sekisho.store.tables import Entity, Group, QuotaOverride, Role, User
@@ -23,11 +25,12 @@ from sekisho.store.tables.entities import kind_of
 from sekisho.world import EntityRecord
 
 E = TypeVar("E", bound=Entity)
+T = TypeVar("T")
 Owner = User | Group | Role
-"""Who can have policies."""
+"""The entities that can have policies."""
 
 SERVICE_LINKED = "/aws-service-role/"
-"""How the paths of service-linked roles begin. They are exempt from service control policies."""
+"""The beginning of the paths of service-linked roles, which are exempt from service control policies."""
 
 # AWS's sentences about a name, by kind; the kinds that are not here share one.
 _NOT_FOUND = {
@@ -57,7 +60,7 @@ _ROOM = Prepared(
     "name_key",
     "quota",
 )
-"""What there is to ask before something new is made."""
+"""All that is asked before something new is made: is the name taken, how many of the kind are there, what is the account's own quota."""
 
 
 def find(call: Call, table: type[E], name: str) -> E:
@@ -73,25 +76,15 @@ def no_such(table: type[Entity], name: str) -> NoSuchEntity:
     return NoSuchEntity(_NOT_FOUND.get(kind_of(table), f"The {kind_of(table)} with name {{}} cannot be found.").format(name))
 
 
-def owner(call: Call, request: Any) -> Owner:
-    """The user, group or role that a request names as `user_name`, `group_name` or `role_name`."""
-    fields = request.DESCRIPTOR.fields_by_name
-    if "user_name" in fields:
-        return find(call, User, request.user_name)
-    if "group_name" in fields:
-        return find(call, Group, request.group_name)
-    return find(call, Role, request.role_name)
-
-
-def own_to_change(call: Call, request: Any) -> Owner:
-    """As `owner`, for a change of its policies: UnmodifiableEntity for a service-linked role."""
-    row = owner(call, request)
+def find_to_change(call: Call, table: type[E], name: str) -> E:
+    """As `find`, for a change of its policies: UnmodifiableEntity for a service-linked role."""
+    row = find(call, table, name)
     refuse_protected(row)
     return row
 
 
 def is_service_linked(row: Entity) -> bool:
-    """Whether it is a role that only its service changes."""
+    """True for a role that only its service changes."""
     return row.kind == "role" and row.path.startswith(SERVICE_LINKED)
 
 
@@ -106,7 +99,7 @@ def arn_of(row: Entity | EntityRecord) -> str:
     return arn.root(row.account_id) if row.kind == "root" else arn.iam(row.account_id, row.kind, row.name, row.path)
 
 
-def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, id_: str = "") -> dict[str, Any]:
+def new_columns(call: Call, table: type[E], name: str, path: str, *, quota: str, id_: str = "") -> dict[str, Any]:
     """The columns that every new entity has; EntityAlreadyExists when the name is taken, LimitExceeded when the account has as many of the
     kind as its quota allows. `id_`: for kinds whose ids have no prefix.
     """
@@ -114,7 +107,7 @@ def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, 
     call.session.flush()
     there, many, override = _ROOM.row(call.session.connection(), account_id=call.account_id, kind=kind_of(table), name_key=key, quota=quota)
     if there:
-        raise taken(table, name)
+        raise already_exists(table, name)
     quotas.check_set(quota, many + 1, override)
     return {
         "id": id_ or key_ids.unique_id(kind_of(table)),
@@ -129,10 +122,10 @@ def identified(call: Call, table: type[E], name: str, path: str, *, quota: str, 
 def refuse_taken(call: Call, table: type[E], name: str) -> None:
     """EntityAlreadyExists when there is an entity of this kind and name, in any case."""
     if call.row(table, name) is not None:
-        raise taken(table, name)
+        raise already_exists(table, name)
 
 
-def taken(table: type[Entity], name: str) -> EntityAlreadyExists:
+def already_exists(table: type[Entity], name: str) -> EntityAlreadyExists:
     """AWS's sentence about a name that something of the kind has already."""
     return EntityAlreadyExists(_TAKEN.get(kind_of(table), f"{kind_of(table).capitalize()} with name {{}} already exists.").format(name))
 
@@ -147,33 +140,33 @@ def rename(call: Call, row: E, name: str, path: str) -> None:
         row.path = path
 
 
-def refuse_dependents(call: Call, dependents: Sequence[tuple[Any, str]]) -> None:
+def refuse_dependents(call: Call, dependents: Sequence[tuple[ColumnElement[bool], str]]) -> None:
     """DeleteConflict with the sentence of the first condition that some row meets."""
     for condition, sentence in dependents:
         if call.session.scalar(select(exists().where(condition))):
             raise DeleteConflict(sentence)
 
 
-def listed(call: Call, request: Any, table: type[E], *conditions: ColumnElement[bool]) -> paging.Page[E]:
-    """A page of the account's entities of a kind, by name; a `path_prefix` of the request narrows it."""
+def page_by_name(call: Call, request: Paged, table: type[E], *conditions: ColumnElement[bool], path_prefix: str = "") -> paging.Page[E]:
+    """A page of the account's entities of a kind, by name; of those alone whose paths begin with the prefix."""
     query = select(table).where(table.account_id == call.account_id, table.kind == kind_of(table), *conditions)
-    return paged(call, request, under(query, request, table.path), key=[table.name_key], of=lambda row: [row.name_key])
+    return page(call, request, under(query, table.path, path_prefix), key=[table.name_key], of=lambda row: [row.name_key])
 
 
-def under(query: Select[Any], request: Any, path: Any) -> Select[Any]:
-    """The query, narrowed to paths that begin with the request's `path_prefix`, if it has one."""
-    if "path_prefix" not in request.DESCRIPTOR.fields_by_name or request.path_prefix in ("", "/"):
+def under(query: Select[T], path: InstrumentedAttribute[str], prefix: str) -> Select[T]:
+    """The query, narrowed to paths that begin with the prefix; an empty one and `/` leave it as it is."""
+    if prefix in ("", "/"):
         return query
     # Not LIKE: SQLite's takes no notice of case.
-    return query.where(func.substr(path, 1, len(request.path_prefix)) == request.path_prefix)
+    return query.where(func.substr(path, 1, len(prefix)) == prefix)
 
 
-def paged(call: Call, request: Any, query: Select[Any], *, key: Sequence[Any], of: Callable[[Any], Sequence[Any]]) -> paging.Page[Any]:
+def page(call: Call, request: Paged, query: Select[T], *, key: Sequence[Any], of: Callable[[T], Sequence[object]]) -> paging.Page[T]:
     """A page of any query of the caller's, with a marker that is good for the same request only."""
     return paging.page(call.session, query, cursor(call, request), key=key, of=of, marker=request.marker, most=request.max_items)
 
 
-def cursor(call: Call, request: Message) -> paging.Cursor:
+def cursor(call: Call, request: Paged) -> paging.Cursor:
     """Makes and opens the markers of a request: they are bound to the list, the account, and the request but for its place and size."""
     same = type(request)()
     same.CopyFrom(request)
@@ -185,36 +178,38 @@ def cursor(call: Call, request: Message) -> paging.Cursor:
     return paging.Cursor(partial(ring.mac, PAGING), partial(ring.is_mac, PAGING), scope)
 
 
-def resource(call: Call, table: type[E], request: Any, name: str) -> Resource:
-    """What policies see of an entity: its ARN, tags and boundary; for one that does not exist, the ARN without a path.
+def resource(call: Call, table: type[E], request: Message, name: str) -> Resource:
+    """The resource that policies see of an entity: its ARN, tags and boundary; for one that does not exist, the ARN without a path.
 
     A request with a `path` makes a new entity: then it is the ARN to be, and of what has the name already nothing is seen, since
     what exists must not lend its tags to what is asked for.
     """
-    if "path" in request.DESCRIPTOR.fields_by_name:
-        return Resource(arn.iam(call.account_id, kind_of(table), name, request.path or "/"))
-    found = call.entity(kind_of(table), name)
-    return shown(found) if found is not None else Resource(arn.iam(call.account_id, kind_of(table), name))
+    path: str | None = getattr(request, "path", None)
+    if path is not None:
+        return Resource(arn.iam(call.account_id, kind_of(table), name, path or "/"))
+    found, named = call.entity(kind_of(table), name), arn.iam(call.account_id, kind_of(table), name)
+    return resource_of_record(found, named=named) if found is not None else Resource(named)
 
 
 def renamed_resource(call: Call, table: type[E], name: str, *, new_name: str, new_path: str) -> Resource:
-    """What policies see of an entity under the name and path that it is to have; tags and boundary are those it has."""
+    """The resource that policies see of an entity under the name and path that it is to have; tags and boundary are those it has."""
     found = call.entity(kind_of(table), name)
     if found is None:
         return Resource(arn.iam(call.account_id, kind_of(table), new_name or name, new_path or "/"))
-    now = shown(found)
-    return Resource(arn.iam(call.account_id, kind_of(table), new_name or found.name, new_path or found.path), now.tags, now.keys)
+    now, named = resource_of_record(found), arn.iam(call.account_id, kind_of(table), new_name or name, new_path or "/")
+    return Resource(arn.iam(call.account_id, kind_of(table), new_name or found.name, new_path or found.path), now.tags, now.keys, named)
 
 
 def resource_of_arn(call: Call, kind: str, text: str) -> Resource:
-    """What policies see of the entity of an ARN; one that does not exist has no tags."""
+    """The resource that policies see of the entity of an ARN; one that does not exist has no tags."""
     found = call.entity(kind, text) if text.startswith("arn:") else None
-    return shown(found) if found is not None else Resource(text)
+    return resource_of_record(found) if found is not None else Resource(text)
 
 
-def shown(found: EntityRecord) -> Resource:
-    """What policies see of an entity that exists: ARN, tags, and as `iam:PermissionsBoundary` the boundary that it has."""
-    return Resource(found.arn, found.tags, {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {})
+def resource_of_record(found: EntityRecord, *, named: str = "") -> Resource:
+    """The resource that policies see of an entity that exists: ARN, tags, and as `iam:PermissionsBoundary` the boundary that it has."""
+    keys = {"iam:PermissionsBoundary": found.boundary_arn} if found.boundary_arn is not None else {}
+    return Resource(found.arn, found.tags, keys, named)
 
 
 def seconds(moment: datetime | None) -> datetime | None:

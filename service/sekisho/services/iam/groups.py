@@ -1,7 +1,6 @@
 """Groups of users."""
 
-from typing import Any
-
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import groups_pb2 as pb
@@ -12,7 +11,7 @@ from sekisho.store.tables import Attachment, Group, InlinePolicy, Membership, Us
 
 
 @resource("group")
-def group(call: Call, request: Any, field: str) -> Resource:
+def group(call: Call, request: Message, field: str) -> Resource:
     """The group that the request names."""
     return entities.resource(call, Group, request, getattr(request, field))
 
@@ -26,7 +25,7 @@ def renamed_group(call: Call, request: pb.UpdateGroupRequest, field: str) -> Res
 @operation
 def create_group(call: Call, request: pb.CreateGroupRequest) -> pb.CreateGroupResponse:
     """A group begins without members and permissions."""
-    columns = entities.identified(call, Group, request.group_name, request.path, quota="GroupsQuota")
+    columns = entities.new_columns(call, Group, request.group_name, request.path, quota="GroupsQuota")
     row = Group(**columns)
     call.add(row)
     return pb.CreateGroupResponse(group=message(row))
@@ -37,7 +36,7 @@ def get_group(call: Call, request: pb.GetGroupRequest) -> pb.GetGroupResponse:
     """With a page of its members, by name."""
     row = entities.find(call, Group, request.group_name)
     members = select(User).join(Membership, Membership.user_id == User.id).where(Membership.group_id == row.id)
-    found = entities.paged(call, request, members, key=[User.name_key], of=lambda member: [member.name_key])
+    found = entities.page(call, request, members, key=[User.name_key], of=lambda member: [member.name_key])
     return pb.GetGroupResponse(
         group=message(row),
         users=[users.message(member) for member in found.rows],
@@ -72,7 +71,7 @@ def delete_group(call: Call, request: pb.DeleteGroupRequest) -> pb.DeleteGroupRe
 @operation
 def list_groups(call: Call, request: pb.ListGroupsRequest) -> pb.ListGroupsResponse:
     """By name."""
-    found = entities.listed(call, request, Group)
+    found = entities.page_by_name(call, request, Group, path_prefix=request.path_prefix)
     return pb.ListGroupsResponse(groups=[message(row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker)
 
 

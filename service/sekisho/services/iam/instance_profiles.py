@@ -1,8 +1,8 @@
 """Instance profiles: a named place for one role, for programs that run on a machine."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import instance_profiles_pb2 as pb
@@ -15,7 +15,7 @@ from sekisho.store.tables import InstanceProfile, Role
 
 
 @resource("instance-profile")
-def instance_profile(call: Call, request: Any, field: str) -> Resource:
+def instance_profile(call: Call, request: Message, field: str) -> Resource:
     """The instance profile that the request names."""
     return entities.resource(call, InstanceProfile, request, getattr(request, field))
 
@@ -23,7 +23,7 @@ def instance_profile(call: Call, request: Any, field: str) -> Resource:
 @operation
 def create_instance_profile(call: Call, request: pb.CreateInstanceProfileRequest) -> pb.CreateInstanceProfileResponse:
     """It begins without a role."""
-    columns = entities.identified(call, InstanceProfile, request.instance_profile_name, request.path, quota="InstanceProfilesQuota")
+    columns = entities.new_columns(call, InstanceProfile, request.instance_profile_name, request.path, quota="InstanceProfilesQuota")
     row = InstanceProfile(**columns)
     given = tags.first(call, row, request.tags)
     return pb.CreateInstanceProfileResponse(instance_profile=message(call, row, tags=given))
@@ -50,7 +50,7 @@ def delete_instance_profile(call: Call, request: pb.DeleteInstanceProfileRequest
 @operation
 def list_instance_profiles(call: Call, request: pb.ListInstanceProfilesRequest) -> pb.ListInstanceProfilesResponse:
     """By name, with their roles."""
-    found = entities.listed(call, request, InstanceProfile)
+    found = entities.page_by_name(call, request, InstanceProfile, path_prefix=request.path_prefix)
     shown = [message(call, row) for row in found.rows]
     return pb.ListInstanceProfilesResponse(instance_profiles=shown, is_truncated=found.marker is not None, marker=found.marker)
 
@@ -58,7 +58,8 @@ def list_instance_profiles(call: Call, request: pb.ListInstanceProfilesRequest) 
 @operation
 def list_instance_profiles_for_role(call: Call, request: pb.ListInstanceProfilesForRoleRequest) -> pb.ListInstanceProfilesForRoleResponse:
     """By name."""
-    found = entities.listed(call, request, InstanceProfile, InstanceProfile.role_id == entities.find(call, Role, request.role_name).id)
+    role = entities.find(call, Role, request.role_name)
+    found = entities.page_by_name(call, request, InstanceProfile, InstanceProfile.role_id == role.id)
     shown = [message(call, row) for row in found.rows]
     return pb.ListInstanceProfilesForRoleResponse(instance_profiles=shown, is_truncated=found.marker is not None, marker=found.marker)
 
@@ -104,7 +105,7 @@ def untag_instance_profile(call: Call, request: pb.UntagInstanceProfileRequest) 
 def list_instance_profile_tags(call: Call, request: pb.ListInstanceProfileTagsRequest) -> pb.ListInstanceProfileTagsResponse:
     """By key."""
     row = entities.find(call, InstanceProfile, request.instance_profile_name)
-    return tags.listed(call, request, row, pb.ListInstanceProfileTagsResponse)
+    return tags.respond(call, request, row, pb.ListInstanceProfileTagsResponse)
 
 
 def of_role(call: Call, role: Role) -> list[pb.InstanceProfile]:
@@ -122,6 +123,6 @@ def message(call: Call, row: InstanceProfile, *, tags: Sequence[Tag] = ()) -> pb
         instance_profile_id=row.id,
         arn=entities.arn_of(row),
         create_date=entities.seconds(row.created_at),
-        roles=[roles.described(call, role)] if role is not None else (),
+        roles=[roles.summary(call, role)] if role is not None else (),
         tags=tags,
     )

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import select
 
@@ -17,11 +17,14 @@ from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.iam import entities, policy_sources, service_access, services
 from sekisho.services.iam.errors import NoSuchEntity
+from sekisho.services.iam.requests import Paged
 from sekisho.store.paging import PAGE
 from sekisho.store.tables import Access, AccessReport, Attachment, Entity, Group, Membership, Policy, Role, User
 
 _KEPT = timedelta(days=7)
 _ACTIONS = "ACTION_LEVEL"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def _report(call: Call, job_id: str) -> tuple[AccessReport, Entity]:
 
 
 def _principals(call: Call, entity: Entity) -> Sequence[Entity]:
-    """Who acts as the entity: a user or role itself, the members of a group, those of the account that have a policy."""
+    """Those who act as the entity: a user or role itself, the members of a group, those of the account that have a policy."""
     if isinstance(entity, User | Role):
         return [entity]
     holders = select(Attachment.owner_id).where(Attachment.policy_id == entity.id)
@@ -132,7 +135,7 @@ def _policies(call: Call, entity: Entity) -> list[policy_sources.SourcePolicy]:
 
 
 def _uses(call: Call, entity: Entity) -> list[Use]:
-    """What those who act as the entity asked for, the newest first."""
+    """The uses by those who act as the entity, the newest first."""
     who = {row.id: row for row in _principals(call, entity)}
     found = []
     ids = sorted(who)
@@ -170,7 +173,7 @@ def _latest(found: Iterable[Use], key: Callable[[Use], str]) -> dict[str, Use]:
     return latest
 
 
-def _cut(call: Call, request: Any, whole: Sequence[Any]) -> tuple[Sequence[Any], str | None]:
+def _cut(call: Call, request: Paged, whole: Sequence[T]) -> tuple[Sequence[T], str | None]:
     """A page of a list that is made anew for each page; its marker is a place."""
     cursor = entities.cursor(call, request)
     start = cursor.open(request.marker)[0] if request.marker else 0

@@ -6,7 +6,6 @@ still the same; the number of the new one makes sure of that.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 
@@ -54,7 +53,7 @@ def get_login_profile(call: Call, request: pb.GetLoginProfileRequest) -> pb.GetL
 
 @operation
 def update_login_profile(call: Call, request: pb.UpdateLoginProfileRequest) -> pb.UpdateLoginProfileResponse:
-    """What the request leaves out stays."""
+    """Fields that the request leaves out stay."""
     _refuse_signin_duration(request)
     user = _user(call, request.user_name)
     row = _find(call, user)
@@ -90,23 +89,23 @@ def change_password(call: Call, request: pb.ChangePasswordRequest) -> pb.ChangeP
 def _for_create(call: Call, request: pb.CreateLoginProfileRequest) -> Callable[[], Prepared]:
     if not request.HasField("password"):
         raise ValidationError("Value null at 'password' failed to satisfy constraint: Member must not be null")
-    return _hashed(call, _user(call, request.user_name), request.password)
+    return _hashing(call, _user(call, request.user_name), request.password)
 
 
 @prepare(update_login_profile)
 def _for_update(call: Call, request: pb.UpdateLoginProfileRequest) -> Callable[[], Prepared | None]:
     if not request.HasField("password"):
         return lambda: None
-    return _hashed(call, _user(call, request.user_name), request.password)
+    return _hashing(call, _user(call, request.user_name), request.password)
 
 
 @prepare(change_password)
 def _for_change(call: Call, request: pb.ChangePasswordRequest) -> Callable[[], Prepared]:
     user = _caller(call)
-    return _hashed(call, user, request.new_password, old=request.old_password, old_hash=_find(call, user).password_hash)
+    return _hashing(call, user, request.new_password, old=request.old_password, old_hash=_find(call, user).password_hash)
 
 
-def _hashed(call: Call, user: User, new: str, *, old: str = "", old_hash: str = "") -> Callable[[], Prepared]:
+def _hashing(call: Call, user: User, new: str, *, old: str = "", old_hash: str = "") -> Callable[[], Prepared]:
     """The work of hashing a new password, and of holding it against those that it must not be; a bad one is refused before."""
     rule = call.session.get(PasswordPolicy, call.account_id)
     account = call.session.get(Account, call.account_id)
@@ -148,7 +147,7 @@ def _history(call: Call, user: User) -> Sequence[PasswordHistory]:
 
 
 def _user(call: Call, name: str) -> User:
-    row = users.named_or_own(call, name)
+    row = users.find_named_or_own(call, name)
     if not isinstance(row, User):
         raise ValidationError("Must specify userName when calling with non-User credentials")
     return row
@@ -170,7 +169,7 @@ def _find(call: Call, user: User) -> LoginProfile:
     return row
 
 
-def _refuse_signin_duration(request: Any) -> None:
+def _refuse_signin_duration(request: pb.CreateLoginProfileRequest | pb.UpdateLoginProfileRequest) -> None:
     """A limit that nothing would keep is not taken: there is no console here that users sign in to."""
     if request.HasField("max_signin_session_duration"):
         raise InvalidInput("MaxSigninSessionDuration is not supported: users do not sign in to a console here.")

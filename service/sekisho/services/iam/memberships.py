@@ -37,7 +37,7 @@ def list_groups_for_user(call: Call, request: pb.ListGroupsForUserRequest) -> pb
     """By name."""
     user = entities.find(call, User, request.user_name)
     query = select(Group).join(Membership, Membership.group_id == Group.id).where(Membership.user_id == user.id)
-    found = entities.paged(call, request, query, key=[Group.name_key], of=lambda row: [row.name_key])
+    found = entities.page(call, request, query, key=[Group.name_key], of=lambda row: [row.name_key])
     return pb.ListGroupsForUserResponse(
         groups=[groups.message(row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker
     )

@@ -3,9 +3,10 @@
 import io
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import segno
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import mfa_devices_pb2 as pb
@@ -15,20 +16,20 @@ from sekisho.credentials import one_time
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.iam import entities, quotas, tags, users
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, InvalidAuthenticationCode, InvalidInput, NoSuchEntity
-from sekisho.store.tables import AccountAlias, MfaDevice, User
+from sekisho.store.tables import AccountAlias, MfaDevice, Root, User
 
 _SERIAL_LENGTH = 256
 _PIXELS = 5  # of the picture, a module of the code
 
 
 @resource("mfa-device")
-def mfa_device(call: Call, request: Any, field: str) -> Resource:
+def mfa_device(call: Call, request: Message, field: str) -> Resource:
     """The device that the request names; one that does not exist has no tags."""
     return entities.resource_of_arn(call, "mfa", getattr(request, field))
 
 
 @resource("mfa-device-name")
-def mfa_device_name(call: Call, request: Any, field: str) -> Resource:
+def mfa_device_name(call: Call, request: Message, field: str) -> Resource:
     """The device that the request is to make."""
     return entities.resource(call, MfaDevice, request, getattr(request, field))
 
@@ -39,14 +40,15 @@ def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resour
     row = _lookup(call, getattr(request, field))
     user = call.session.get(User, row.user_id) if row is not None and row.user_id is not None else None
     found = call.entity("user", user.name) if user is not None else None
-    return entities.shown(found) if found is not None else users.user(call, request, "user_name")
+    resource = entities.resource_of_record(found) if found is not None else users.user(call, request, "user_name")
+    return replace(resource, named=getattr(request, field))
 
 
 @operation
 def create_virtual_mfa_device(call: Call, request: pb.CreateVirtualMFADeviceRequest) -> pb.CreateVirtualMFADeviceResponse:
     """Nobody's as yet. Nothing shows the seed again."""
     name = request.virtual_mfa_device_name
-    row = MfaDevice(**entities.identified(call, MfaDevice, name, request.path, id_=uuid.uuid4().hex, quota="MFADevicesQuota"))
+    row = MfaDevice(**entities.new_columns(call, MfaDevice, name, request.path, id_=uuid.uuid4().hex, quota="MFADevicesQuota"))
     if len(entities.arn_of(row)) > _SERIAL_LENGTH:
         raise InvalidInput(f"The serial number of the device would have more than {_SERIAL_LENGTH} characters.")
     seed = one_time.new_seed()
@@ -72,7 +74,7 @@ def delete_virtual_mfa_device(call: Call, request: pb.DeleteVirtualMFADeviceRequ
 def list_virtual_mfa_devices(call: Call, request: pb.ListVirtualMFADevicesRequest) -> pb.ListVirtualMFADevicesResponse:
     """By name, without tags and seeds."""
     assigned = {"Assigned": [MfaDevice.user_id.is_not(None)], "Unassigned": [MfaDevice.user_id.is_(None)]}
-    found = entities.listed(call, request, MfaDevice, *assigned.get(request.assignment_status, ()))
+    found = entities.page_by_name(call, request, MfaDevice, *assigned.get(request.assignment_status, ()))
     shown = [_message(call, row) for row in found.rows]
     return pb.ListVirtualMFADevicesResponse(virtual_mfa_devices=shown, is_truncated=found.marker is not None, marker=found.marker)
 
@@ -85,7 +87,7 @@ def enable_mfa_device(call: Call, request: pb.EnableMFADeviceRequest) -> pb.Enab
     if row.user_id is not None:
         raise EntityAlreadyExists("MFA Device is already in use.")
     quotas.check("MFADevicesPerUserQuota", len(_of_user(call, user)) + 1)
-    row.last_step, row.drift = _proven(call, row, request, window=one_time.WINDOW), 0
+    row.last_step, row.drift = _prove(call, row, request, window=one_time.WINDOW), 0
     row.user_id, row.enabled_at, row.failures = user.id, call.now, 0
     return pb.EnableMFADeviceResponse()
 
@@ -94,15 +96,15 @@ def enable_mfa_device(call: Call, request: pb.EnableMFADeviceRequest) -> pb.Enab
 def resync_mfa_device(call: Call, request: pb.ResyncMFADeviceRequest) -> pb.ResyncMFADeviceResponse:
     """The clock of the device may be an hour wrong."""
     row = _of(call, entities.find(call, User, request.user_name), request.serial_number)
-    row.last_step = _proven(call, row, request, window=one_time.RESYNC_WINDOW)
+    row.last_step = _prove(call, row, request, window=one_time.RESYNC_WINDOW)
     row.drift, row.failures = row.last_step - one_time.step(call.now), 0
     return pb.ResyncMFADeviceResponse()
 
 
 @operation
 def deactivate_mfa_device(call: Call, request: pb.DeactivateMFADeviceRequest) -> pb.DeactivateMFADeviceResponse:
-    """What it has shown stays used."""
-    user = users.named_or_own(call, request.user_name)
+    """Codes that the device has shown stay used."""
+    user = users.find_named_or_own(call, request.user_name)
     row = _of(call, user, request.serial_number)
     row.user_id = row.enabled_at = None
     return pb.DeactivateMFADeviceResponse()
@@ -111,8 +113,8 @@ def deactivate_mfa_device(call: Call, request: pb.DeactivateMFADeviceRequest) ->
 @operation
 def list_mfa_devices(call: Call, request: pb.ListMFADevicesRequest) -> pb.ListMFADevicesResponse:
     """By name."""
-    user = users.named_or_own(call, request.user_name)
-    found = entities.listed(call, request, MfaDevice, MfaDevice.user_id == user.id)
+    user = users.find_named_or_own(call, request.user_name)
+    found = entities.page_by_name(call, request, MfaDevice, MfaDevice.user_id == user.id)
     shown = [
         pb.MFADevice(user_name=user.name, serial_number=entities.arn_of(row), enable_date=entities.seconds(row.enabled_at))
         for row in found.rows
@@ -151,10 +153,10 @@ def untag_mfa_device(call: Call, request: pb.UntagMFADeviceRequest) -> pb.UntagM
 @operation
 def list_mfa_device_tags(call: Call, request: pb.ListMFADeviceTagsRequest) -> pb.ListMFADeviceTagsResponse:
     """By key."""
-    return tags.listed(call, request, _find(call, request.serial_number), pb.ListMFADeviceTagsResponse)
+    return tags.respond(call, request, _find(call, request.serial_number), pb.ListMFADeviceTagsResponse)
 
 
-def _proven(call: Call, row: MfaDevice, request: Any, *, window: int) -> int:
+def _prove(call: Call, row: MfaDevice, request: pb.EnableMFADeviceRequest | pb.ResyncMFADeviceRequest, *, window: int) -> int:
     """The step of the second of the request's codes; InvalidAuthenticationCode when the device does not show them one after the other."""
     seed = one_time.unseal(row.id, row.seed, call.node.ring)
     codes = request.authentication_code1, request.authentication_code2
@@ -176,7 +178,7 @@ def _find(call: Call, serial_number: str) -> MfaDevice:
     return row
 
 
-def _of(call: Call, user: Any, serial_number: str) -> MfaDevice:
+def _of(call: Call, user: User | Root, serial_number: str) -> MfaDevice:
     """The device, if it is this user's."""
     row = _find(call, serial_number)
     if row.user_id != user.id:
@@ -189,7 +191,7 @@ def _of_user(call: Call, user: User) -> list[MfaDevice]:
 
 
 def _account_name(call: Call) -> str:
-    """How people call the account: by its alias, else by its number."""
+    """The account as people call it: its alias, else its number."""
     return call.session.scalar(select(AccountAlias.alias).where(AccountAlias.account_id == call.account_id)) or call.account_id
 
 

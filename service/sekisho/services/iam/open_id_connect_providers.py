@@ -7,8 +7,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConn
 import re
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho import arn
@@ -27,7 +27,7 @@ _MOST_THUMBPRINTS = 5
 
 
 @resource("oidc-provider-url")
-def oidc_provider_url(call: Call, request: Any, field: str) -> Resource:
+def oidc_provider_url(call: Call, request: Message, field: str) -> Resource:
     """The provider that the request is to make."""
     return Resource(arn.iam(call.account_id, "oidc-provider", getattr(request, field).removeprefix(_SCHEME)))
 
@@ -40,7 +40,8 @@ def create_open_id_connect_provider(call: Call, request: pb.CreateOpenIDConnectP
     name = _name(request.url)
     client_ids = list(dict.fromkeys(request.client_id_list))
     quotas.check("ClientIdsPerOpenIdConnectProviderQuota", len(client_ids))
-    columns = entities.identified(call, OpenIdConnectProvider, name, "/", id_=uuid.uuid4().hex.upper(), quota="OpenIdConnectProvidersQuota")
+    id_ = uuid.uuid4().hex.upper()
+    columns = entities.new_columns(call, OpenIdConnectProvider, name, "/", id_=id_, quota="OpenIdConnectProvidersQuota")
     row = OpenIdConnectProvider(**columns, client_ids=client_ids, thumbprints=_thumbprints(request.thumbprint_list))
     given = tags.first(call, row, request.tags)
     return pb.CreateOpenIDConnectProviderResponse(open_id_connect_provider_arn=entities.arn_of(row), tags=given)
@@ -49,7 +50,7 @@ def create_open_id_connect_provider(call: Call, request: pb.CreateOpenIDConnectP
 @operation
 def get_open_id_connect_provider(call: Call, request: pb.GetOpenIDConnectProviderRequest) -> pb.GetOpenIDConnectProviderResponse:
     """Audiences and thumbprints in the order in which they were given."""
-    row = _find(call, request)
+    row = _find(call, request.open_id_connect_provider_arn)
     return pb.GetOpenIDConnectProviderResponse(
         url=row.name,
         client_id_list=row.client_ids,
@@ -72,7 +73,7 @@ def list_open_id_connect_providers(call: Call, request: pb.ListOpenIDConnectProv
 def delete_open_id_connect_provider(call: Call, request: pb.DeleteOpenIDConnectProviderRequest) -> pb.DeleteOpenIDConnectProviderResponse:
     """Roles that trust it stay as they are, and are assumed through it no more."""
     try:
-        row = _find(call, request)
+        row = _find(call, request.open_id_connect_provider_arn)
     except NoSuchEntity:  # of which AWS says something else here than to those who only look
         raise NoSuchEntity(f"OpenId connect Provider {request.open_id_connect_provider_arn} cannot be found.") from None
     tags.clear(call, row)
@@ -85,7 +86,7 @@ def add_client_id_to_open_id_connect_provider(
     call: Call, request: pb.AddClientIDToOpenIDConnectProviderRequest
 ) -> pb.AddClientIDToOpenIDConnectProviderResponse:
     """One that is there already is no error."""
-    row = _find(call, request)
+    row = _find(call, request.open_id_connect_provider_arn)
     if request.client_id not in row.client_ids:
         quotas.check("ClientIdsPerOpenIdConnectProviderQuota", len(row.client_ids) + 1)
         row.client_ids = [*row.client_ids, request.client_id]
@@ -97,7 +98,7 @@ def remove_client_id_from_open_id_connect_provider(
     call: Call, request: pb.RemoveClientIDFromOpenIDConnectProviderRequest
 ) -> pb.RemoveClientIDFromOpenIDConnectProviderResponse:
     """One that is not there is no error."""
-    row = _find(call, request)
+    row = _find(call, request.open_id_connect_provider_arn)
     row.client_ids = [client_id for client_id in row.client_ids if client_id != request.client_id]
     return pb.RemoveClientIDFromOpenIDConnectProviderResponse()
 
@@ -107,7 +108,7 @@ def update_open_id_connect_provider_thumbprint(
     call: Call, request: pb.UpdateOpenIDConnectProviderThumbprintRequest
 ) -> pb.UpdateOpenIDConnectProviderThumbprintResponse:
     """In place of all that there were."""
-    row = _find(call, request)
+    row = _find(call, request.open_id_connect_provider_arn)
     row.thumbprints = _thumbprints(request.thumbprint_list)
     return pb.UpdateOpenIDConnectProviderThumbprintResponse()
 
@@ -115,14 +116,14 @@ def update_open_id_connect_provider_thumbprint(
 @operation
 def tag_open_id_connect_provider(call: Call, request: pb.TagOpenIDConnectProviderRequest) -> pb.TagOpenIDConnectProviderResponse:
     """The keys of its tags differ by case."""
-    tags.put(call, _find(call, request), request.tags)
+    tags.put(call, _find(call, request.open_id_connect_provider_arn), request.tags)
     return pb.TagOpenIDConnectProviderResponse()
 
 
 @operation
 def untag_open_id_connect_provider(call: Call, request: pb.UntagOpenIDConnectProviderRequest) -> pb.UntagOpenIDConnectProviderResponse:
     """A key that is not there is no error."""
-    tags.remove(call, _find(call, request), request.tag_keys)
+    tags.remove(call, _find(call, request.open_id_connect_provider_arn), request.tag_keys)
     return pb.UntagOpenIDConnectProviderResponse()
 
 
@@ -131,11 +132,11 @@ def list_open_id_connect_provider_tags(
     call: Call, request: pb.ListOpenIDConnectProviderTagsRequest
 ) -> pb.ListOpenIDConnectProviderTagsResponse:
     """By key."""
-    return tags.listed(call, request, _find(call, request), pb.ListOpenIDConnectProviderTagsResponse)
+    return tags.respond(call, request, _find(call, request.open_id_connect_provider_arn), pb.ListOpenIDConnectProviderTagsResponse)
 
 
-def _find(call: Call, request: Any) -> OpenIdConnectProvider:
-    return provider_arns.find(call, OpenIdConnectProvider, request.open_id_connect_provider_arn)
+def _find(call: Call, text: str) -> OpenIdConnectProvider:
+    return provider_arns.find(call, OpenIdConnectProvider, text)
 
 
 def _name(url: str) -> str:

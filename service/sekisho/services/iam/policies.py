@@ -1,12 +1,12 @@
 """Managed policies, and what they are attached to."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from sekisho.api.iam.v1 import policies_pb2 as pb
+from sekisho.api.iam.v1.tags_pb2 import Tag
 from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.policy import validate
@@ -37,7 +37,7 @@ Counts = dict[str | None, int]
 def create_policy(call: Call, request: pb.CreatePolicyRequest) -> pb.CreatePolicyResponse:
     """The document becomes version v1, in force. The answer leaves out the description, as AWS's does."""
     check_document(request.policy_document)
-    columns = entities.identified(call, Policy, request.policy_name, request.path, quota="PoliciesQuota")
+    columns = entities.new_columns(call, Policy, request.policy_name, request.path, quota="PoliciesQuota")
     row = Policy(**columns, description=request.description or None, default_version=1, last_version=1, updated_at=call.now)
     given = tags.first(call, row, request.tags)
     version = PolicyVersion(policy_id=row.id, number=1, document=request.policy_document, created_at=call.now)
@@ -78,11 +78,11 @@ def list_policies(call: Call, request: pb.ListPoliciesRequest) -> pb.ListPolicie
     """By name, without descriptions and tags; the id makes the order complete where AWS has a policy of the same name."""
     query = select(Policy).where(Policy.account_id.in_(_SCOPES[request.scope](call)), Policy.kind == "policy")
     if request.only_attached or request.policy_usage_filter == _PERMISSIONS:
-        query = query.where(_attached(call))
+        query = query.where(_is_attached(call))
     if request.policy_usage_filter == _BOUNDARY:
         query = query.where(_bounds(call, User) | _bounds(call, Role))
-    query = entities.under(query, request, Policy.path)
-    found = entities.paged(call, request, query, key=[Policy.name_key, Policy.id], of=lambda row: [row.name_key, row.id])
+    query = entities.under(query, Policy.path, request.path_prefix)
+    found = entities.page(call, request, query, key=[Policy.name_key, Policy.id], of=lambda row: [row.name_key, row.id])
     attached, bounding = usage(call, [row.id for row in found.rows])
     shown = [_message(row, attached, bounding) for row in found.rows]
     return pb.ListPoliciesResponse(policies=shown, is_truncated=found.marker is not None, marker=found.marker)
@@ -98,8 +98,9 @@ def list_entities_for_policy(call: Call, request: pb.ListEntitiesForPolicyReques
     }
     use = uses[request.policy_usage_filter] if request.policy_usage_filter else or_(*uses.values())
     kinds = _KINDS.get(request.entity_filter, ())
-    query = entities.under(select(Entity).where(Entity.account_id == call.account_id, Entity.kind.in_(kinds), use), request, Entity.path)
-    found = entities.paged(call, request, query, key=[Entity.kind, Entity.name_key], of=lambda row: [row.kind, row.name_key])
+    query = select(Entity).where(Entity.account_id == call.account_id, Entity.kind.in_(kinds), use)
+    query = entities.under(query, Entity.path, request.path_prefix)
+    found = entities.page(call, request, query, key=[Entity.kind, Entity.name_key], of=lambda row: [row.kind, row.name_key])
     return pb.ListEntitiesForPolicyResponse(
         policy_groups=[pb.PolicyGroup(group_name=row.name, group_id=row.id) for row in found.rows if row.kind == "group"],
         policy_users=[pb.PolicyUser(user_name=row.name, user_id=row.id) for row in found.rows if row.kind == "user"],
@@ -115,21 +116,21 @@ def check_document(text: str) -> None:
     quotas.check("PolicySizeQuota", validate.size(text))
 
 
-def _attached(call: Call) -> ColumnElement[bool]:
-    """Whether the outer query's policy is attached to something of the account."""
+def _is_attached(call: Call) -> ColumnElement[bool]:
+    """The condition that the outer query's policy is attached to something of the account."""
     owner = aliased(Entity)
     attached = select(Attachment.owner_id).join(owner, owner.id == Attachment.owner_id)
     return exists(attached.where(Attachment.policy_id == Policy.id, owner.account_id == call.account_id))
 
 
 def _bounds(call: Call, table: type[User] | type[Role]) -> ColumnElement[bool]:
-    """Whether the outer query's policy is the boundary of some user, or role, of the account."""
+    """The condition that the outer query's policy is the boundary of some user, or role, of the account."""
     bounded = aliased(table)
     return exists(select(bounded.id).where(bounded.boundary_id == Policy.id, bounded.account_id == call.account_id))
 
 
 def usage(call: Call, ids: Sequence[str]) -> tuple[Counts, Counts]:
-    """How many entities of the account have each policy attached, and how many have it as their boundary."""
+    """The numbers of entities of the account that have each policy attached, and of those that have it as their boundary."""
     attached = (
         select(Attachment.policy_id, func.count())
         .join(Entity, Entity.id == Attachment.owner_id)
@@ -144,7 +145,7 @@ def usage(call: Call, ids: Sequence[str]) -> tuple[Counts, Counts]:
     return {id_: count for id_, count in call.session.execute(attached)}, bounding  # noqa: C416  # a Row is no tuple to mypy
 
 
-def _message(row: Policy, attached: Counts, bounding: Counts, *, description: str | None = None, tags: Any = ()) -> pb.Policy:
+def _message(row: Policy, attached: Counts, bounding: Counts, *, description: str | None = None, tags: Sequence[Tag] = ()) -> pb.Policy:
     return pb.Policy(
         policy_name=row.name,
         policy_id=row.id,

@@ -1,6 +1,6 @@
 """Managed policies by ARN: those of the caller's account, and those of the account `aws`, which everybody may use and nobody may change."""
 
-from typing import Any
+from google.protobuf.message import Message
 
 from sekisho import arn
 from sekisho.calls.call import Call
@@ -18,7 +18,7 @@ NOT_ATTACHABLE = "Policy {} does not exist or is not attachable."
 
 
 @resource("policy")
-def policy(call: Call, request: Any, field: str) -> Resource:
+def policy(call: Call, request: Message, field: str) -> Resource:
     """The policy that the request names; one that does not exist has no tags."""
     named = getattr(request, field)
     _refuse_others(named, ValidationError)
@@ -26,7 +26,7 @@ def policy(call: Call, request: Any, field: str) -> Resource:
 
 
 @resource("policy-name")
-def policy_name(call: Call, request: Any, field: str) -> Resource:
+def policy_name(call: Call, request: Message, field: str) -> Resource:
     """The policy that the request is to make."""
     return entities.resource(call, Policy, request, getattr(request, field))
 

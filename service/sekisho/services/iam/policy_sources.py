@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho import arn, policy
@@ -37,12 +37,12 @@ class SourcePolicy:
 
     @property
     def id(self) -> str:
-        """What simulations call it: `user_alice_inline-1`, or the name of a managed policy or an input."""
+        """The name in simulations: `user_alice_inline-1`, or the name of a managed policy or an input."""
         return f"{self.owner_kind}_{self.owner_name}_{self.name}" if self.kind == "inline" else self.name
 
 
 @resource("policy-source")
-def policy_source(call: Call, request: Any, field: str) -> Resource:
+def policy_source(call: Call, request: Message, field: str) -> Resource:
     """The user, group, role or policy of an ARN; for one that does not exist, the ARN itself."""
     named = getattr(request, field)
     return entities.resource_of_arn(call, _kind(named), named)

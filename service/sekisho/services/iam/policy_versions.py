@@ -46,7 +46,7 @@ def list_policy_versions(call: Call, request: pb.ListPolicyVersionsRequest) -> p
     """The newest first, without documents."""
     policy = policy_arns.find(call, request.policy_arn)
     query = select(PolicyVersion).where(PolicyVersion.policy_id == policy.id)
-    found = entities.paged(call, request, query, key=[-PolicyVersion.number], of=lambda row: [-row.number])
+    found = entities.page(call, request, query, key=[-PolicyVersion.number], of=lambda row: [-row.number])
     return pb.ListPolicyVersionsResponse(
         versions=[_message(policy, row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker
     )

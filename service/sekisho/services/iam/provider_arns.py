@@ -1,6 +1,8 @@
 """Identity providers by ARN, always those of the caller's account."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from sekisho import arn
 from sekisho.calls.call import Call
@@ -17,13 +19,13 @@ _NOT_FOUND = {"oidc-provider": "OpenIDConnect Provider not found for arn {}", "s
 
 
 @resource("oidc-provider")
-def oidc_provider(call: Call, request: Any, field: str) -> Resource:
+def oidc_provider(call: Call, request: Message, field: str) -> Resource:
     """The OpenID Connect provider that the request names."""
     return _resource(call, OpenIdConnectProvider, getattr(request, field))
 
 
 @resource("saml-provider")
-def saml_provider(call: Call, request: Any, field: str) -> Resource:
+def saml_provider(call: Call, request: Message, field: str) -> Resource:
     """The SAML provider that the request names."""
     return _resource(call, SamlProvider, getattr(request, field))
 

@@ -1,7 +1,8 @@
 """Roles: identities that others assume for a while."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from google.protobuf.message import Message
 
 from sekisho.api.iam.v1 import roles_pb2 as pb
 from sekisho.api.iam.v1.boundaries_pb2 import AttachedPermissionsBoundary
@@ -14,7 +15,7 @@ from sekisho.store.tables import Attachment, InlinePolicy, InstanceProfile, Role
 
 
 @resource("role")
-def role(call: Call, request: Any, field: str) -> Resource:
+def role(call: Call, request: Message, field: str) -> Resource:
     """The role that the request names."""
     return entities.resource(call, Role, request, getattr(request, field))
 
@@ -26,7 +27,7 @@ def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleRespo
     if entities.SERVICE_LINKED in request.path:  # also where it is not at the beginning
         raise InvalidInput(f"The path {entities.SERVICE_LINKED} is reserved for service-linked roles.")
     document = trust.stored(call.session, request.assume_role_policy_document)
-    columns = entities.identified(call, Role, request.role_name, request.path, quota="RolesQuota")
+    columns = entities.new_columns(call, Role, request.role_name, request.path, quota="RolesQuota")
     row = Role(
         **columns,
         boundary_id=boundaries.policy_id(call, request.permissions_boundary),
@@ -35,7 +36,7 @@ def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleRespo
         max_session_seconds=request.max_session_duration or 3600,
     )
     given = tags.first(call, row, request.tags)
-    shown = described(call, row)
+    shown = summary(call, row)
     _extend(shown, boundaries.message(request.permissions_boundary or None), given)
     return pb.CreateRoleResponse(role=shown)
 
@@ -44,15 +45,15 @@ def create_role(call: Call, request: pb.CreateRoleRequest) -> pb.CreateRoleRespo
 def get_role(call: Call, request: pb.GetRoleRequest) -> pb.GetRoleResponse:
     """With all that there is to tell, last use too."""
     row = entities.find(call, Role, request.role_name)
-    shown = listed(call, row)
+    shown = list_entry(call, row)
     _extend(shown, boundaries.of(call, row), tags.messages(call, row))
-    shown.role_last_used.CopyFrom(last_used(call, row))
+    shown.role_last_used.CopyFrom(last_use(call, row))
     return pb.GetRoleResponse(role=shown)
 
 
 @operation
 def update_role(call: Call, request: pb.UpdateRoleRequest) -> pb.UpdateRoleResponse:
-    """What the request leaves out stays; a description may be empty."""
+    """Fields that the request leaves out stay; a description may be empty."""
     _refuse_signin_duration(request)
     row = entities.find(call, Role, request.role_name)
     if request.HasField("description"):
@@ -66,17 +67,17 @@ def update_role(call: Call, request: pb.UpdateRoleRequest) -> pb.UpdateRoleRespo
 
 @operation
 def update_role_description(call: Call, request: pb.UpdateRoleDescriptionRequest) -> pb.UpdateRoleDescriptionResponse:
-    """What UpdateRole can do too, with the role as the answer."""
+    """UpdateRole does the same; here the role is the answer."""
     row = entities.find(call, Role, request.role_name)
     row.description = request.description
-    shown = described(call, row)
+    shown = summary(call, row)
     shown.description = row.description
     return pb.UpdateRoleDescriptionResponse(role=shown)
 
 
 @operation
 def update_assume_role_policy(call: Call, request: pb.UpdateAssumeRolePolicyRequest) -> pb.UpdateAssumeRolePolicyResponse:
-    """Whom it names is whoever bears the name now."""
+    """A name in the document means whoever bears it now."""
     row = entities.find(call, Role, request.role_name)
     entities.refuse_protected(row)
     row.trust_policy = trust.stored(call.session, request.policy_document)
@@ -104,18 +105,19 @@ def delete_role(call: Call, request: pb.DeleteRoleRequest) -> pb.DeleteRoleRespo
 @operation
 def list_roles(call: Call, request: pb.ListRolesRequest) -> pb.ListRolesResponse:
     """By name, without tags, boundaries and last use."""
-    found = entities.listed(call, request, Role)
-    return pb.ListRolesResponse(roles=[listed(call, row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker)
+    found = entities.page_by_name(call, request, Role, path_prefix=request.path_prefix)
+    shown = [list_entry(call, row) for row in found.rows]
+    return pb.ListRolesResponse(roles=shown, is_truncated=found.marker is not None, marker=found.marker)
 
 
-def _refuse_signin_duration(request: Any) -> None:
+def _refuse_signin_duration(request: pb.CreateRoleRequest | pb.UpdateRoleRequest) -> None:
     """A limit that nothing would keep is not taken: there is no console here that roles sign in to."""
     if request.HasField("max_signin_session_duration"):
         raise InvalidInput("MaxSigninSessionDuration is not supported: roles do not sign in to a console here.")
 
 
-def described(call: Call, row: Role) -> pb.Role:
-    """What every answer about a role shows."""
+def summary(call: Call, row: Role) -> pb.Role:
+    """The fields that every answer about a role shows."""
     return pb.Role(
         path=row.path,
         role_name=row.name,
@@ -126,9 +128,9 @@ def described(call: Call, row: Role) -> pb.Role:
     )
 
 
-def listed(call: Call, row: Role) -> pb.Role:
-    """What ListRoles shows."""
-    shown = described(call, row)
+def list_entry(call: Call, row: Role) -> pb.Role:
+    """The fields that ListRoles shows."""
+    shown = summary(call, row)
     shown.max_session_duration = row.max_session_seconds
     if row.description is not None:
         shown.description = row.description
@@ -142,7 +144,7 @@ def _extend(shown: pb.Role, boundary: AttachedPermissionsBoundary | None, given:
     shown.tags.extend(given)
 
 
-def last_used(call: Call, row: Role) -> pb.RoleLastUsed:
+def last_use(call: Call, row: Role) -> pb.RoleLastUsed:
     """The later of what the database knows and what this worker saw."""
     seen = call.node.last_use.of(row.id)
     if seen is not None and (row.last_used_at is None or seen.at >= row.last_used_at):

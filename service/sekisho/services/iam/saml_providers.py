@@ -7,8 +7,8 @@ import secrets as randomness
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho import arn
@@ -27,9 +27,12 @@ _LONG = timedelta(days=36_525)
 _NO_IDENTITY_CENTER = "ContextProvider and IdentityCenterInstanceArn are not supported: there is no identity center here."
 _KEY_REQUIRED = "A private key is required when AssertionEncryptionMode is Required."
 
+_Described = pb.CreateSAMLProviderRequest | pb.UpdateSAMLProviderRequest
+"""A request that says what a provider is to be."""
+
 
 @resource("saml-provider-name")
-def saml_provider_name(call: Call, request: Any, field: str) -> Resource:
+def saml_provider_name(call: Call, request: Message, field: str) -> Resource:
     """The provider that the request is to make."""
     return Resource(arn.iam(call.account_id, "saml-provider", getattr(request, field)))
 
@@ -38,7 +41,7 @@ def saml_provider_name(call: Call, request: Any, field: str) -> Resource:
 def create_saml_provider(call: Call, request: pb.CreateSAMLProviderRequest) -> pb.CreateSAMLProviderResponse:
     """The metadata must describe one identity provider, and not have expired."""
     metadata: Metadata = call.prepared
-    columns = entities.identified(call, SamlProvider, request.name, "/", id_=uuid.uuid4().hex.upper(), quota="SAMLProvidersQuota")
+    columns = entities.new_columns(call, SamlProvider, request.name, "/", id_=uuid.uuid4().hex.upper(), quota="SAMLProvidersQuota")
     if request.assertion_encryption_mode == "Required" and not request.add_private_key:
         raise InvalidInput(_KEY_REQUIRED)
     row = SamlProvider(
@@ -58,9 +61,9 @@ def create_saml_provider(call: Call, request: pb.CreateSAMLProviderRequest) -> p
 
 @operation
 def update_saml_provider(call: Call, request: pb.UpdateSAMLProviderRequest) -> pb.UpdateSAMLProviderResponse:
-    """What the request leaves out stays. A key goes before another comes."""
+    """Fields that the request leaves out stay. A key goes before another comes."""
     metadata: Metadata | None = call.prepared
-    row = _find(call, request)
+    row = _find(call, request.saml_provider_arn)
     if metadata is not None:
         row.document, row.issuer, row.valid_until = request.saml_metadata_document, metadata.issuer, _valid_until(metadata, call.now)
     if request.remove_private_key:
@@ -80,7 +83,7 @@ def update_saml_provider(call: Call, request: pb.UpdateSAMLProviderRequest) -> p
 @operation
 def get_saml_provider(call: Call, request: pb.GetSAMLProviderRequest) -> pb.GetSAMLProviderResponse:
     """With its metadata as it was sent, and the ids of its private keys."""
-    row = _find(call, request)
+    row = _find(call, request.saml_provider_arn)
     hashes = saml_metadata.read(row.document).key_hashes
     return pb.GetSAMLProviderResponse(
         saml_provider_uuid=row.id,
@@ -110,7 +113,7 @@ def list_saml_providers(call: Call, request: pb.ListSAMLProvidersRequest) -> pb.
 @operation
 def delete_saml_provider(call: Call, request: pb.DeleteSAMLProviderRequest) -> pb.DeleteSAMLProviderResponse:
     """Roles that trust it stay as they are, and are assumed through it no more."""
-    row = _find(call, request)
+    row = _find(call, request.saml_provider_arn)
     tags.clear(call, row)
     for key in _keys(call, row):
         call.session.delete(key)
@@ -122,35 +125,35 @@ def delete_saml_provider(call: Call, request: pb.DeleteSAMLProviderRequest) -> p
 @operation
 def tag_saml_provider(call: Call, request: pb.TagSAMLProviderRequest) -> pb.TagSAMLProviderResponse:
     """The keys of its tags differ by case."""
-    tags.put(call, _find(call, request), request.tags)
+    tags.put(call, _find(call, request.saml_provider_arn), request.tags)
     return pb.TagSAMLProviderResponse()
 
 
 @operation
 def untag_saml_provider(call: Call, request: pb.UntagSAMLProviderRequest) -> pb.UntagSAMLProviderResponse:
     """A key that is not there is no error."""
-    tags.remove(call, _find(call, request), request.tag_keys)
+    tags.remove(call, _find(call, request.saml_provider_arn), request.tag_keys)
     return pb.UntagSAMLProviderResponse()
 
 
 @operation
 def list_saml_provider_tags(call: Call, request: pb.ListSAMLProviderTagsRequest) -> pb.ListSAMLProviderTagsResponse:
     """By key."""
-    return tags.listed(call, request, _find(call, request), pb.ListSAMLProviderTagsResponse)
+    return tags.respond(call, request, _find(call, request.saml_provider_arn), pb.ListSAMLProviderTagsResponse)
 
 
-def _find(call: Call, request: Any) -> SamlProvider:
-    return provider_arns.find(call, SamlProvider, request.saml_provider_arn)
+def _find(call: Call, text: str) -> SamlProvider:
+    return provider_arns.find(call, SamlProvider, text)
 
 
-def _refuse_identity_center(request: Any) -> None:
+def _refuse_identity_center(request: _Described) -> None:
     if request.HasField("context_provider") or request.identity_center_instance_arn:
         raise InvalidInput(_NO_IDENTITY_CENTER)
 
 
 @prepare(create_saml_provider)
 @prepare(update_saml_provider)
-def _read(call: Call, request: Any) -> Callable[[], Metadata | None]:
+def _read(call: Call, request: _Described) -> Callable[[], Metadata | None]:
     """Millions of characters of XML, and private keys, are read while nobody waits."""
 
     def read() -> Metadata | None:

@@ -4,7 +4,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadServerCert
 """
 
 from collections.abc import Callable
-from typing import Any
+
+from google.protobuf.message import Message
 
 from sekisho.api.iam.v1 import server_certificates_pb2 as pb
 from sekisho.calls.call import Call
@@ -17,7 +18,7 @@ from sekisho.store.tables import ServerCertificate
 
 
 @resource("server-certificate")
-def server_certificate(call: Call, request: Any, field: str) -> Resource:
+def server_certificate(call: Call, request: Message, field: str) -> Resource:
     """The server certificate that the request names."""
     return entities.resource(call, ServerCertificate, request, getattr(request, field))
 
@@ -33,12 +34,12 @@ def renamed_server_certificate(call: Call, request: pb.UpdateServerCertificateRe
 def upload_server_certificate(call: Call, request: pb.UploadServerCertificateRequest) -> pb.UploadServerCertificateResponse:
     """Certificate, private key and chain must follow from each other, and the certificate be valid now."""
     certificate: Certificate = call.prepared
-    columns = entities.identified(call, ServerCertificate, request.server_certificate_name, request.path, quota="ServerCertificatesQuota")
+    columns = entities.new_columns(call, ServerCertificate, request.server_certificate_name, request.path, quota="ServerCertificatesQuota")
     place = ("server_certificates", "private_key", columns["id"])
     row = ServerCertificate(
         **columns,
-        body=_stored(request.certificate_body),
-        chain=_stored(request.certificate_chain) or None,
+        body=_strip(request.certificate_body),
+        chain=_strip(request.certificate_chain) or None,
         private_key=call.node.ring.seal(key_ring.CERTIFICATES, request.private_key.encode(), place),
         expires_at=certificate.ends,
     )
@@ -95,7 +96,7 @@ def delete_server_certificate(call: Call, request: pb.DeleteServerCertificateReq
 @operation
 def list_server_certificates(call: Call, request: pb.ListServerCertificatesRequest) -> pb.ListServerCertificatesResponse:
     """By name, without texts."""
-    found = entities.listed(call, request, ServerCertificate)
+    found = entities.page_by_name(call, request, ServerCertificate, path_prefix=request.path_prefix)
     return pb.ListServerCertificatesResponse(
         server_certificate_metadata_list=[_message(row) for row in found.rows],
         is_truncated=found.marker is not None,
@@ -121,10 +122,10 @@ def untag_server_certificate(call: Call, request: pb.UntagServerCertificateReque
 def list_server_certificate_tags(call: Call, request: pb.ListServerCertificateTagsRequest) -> pb.ListServerCertificateTagsResponse:
     """By key."""
     row = entities.find(call, ServerCertificate, request.server_certificate_name)
-    return tags.listed(call, request, row, pb.ListServerCertificateTagsResponse)
+    return tags.respond(call, request, row, pb.ListServerCertificateTagsResponse)
 
 
-def _stored(text: str) -> str:
+def _strip(text: str) -> str:
     """A text as AWS gives it back: without line ends at its end, which Terraform would otherwise want to change at every plan."""
     return text.rstrip("\r\n")
 

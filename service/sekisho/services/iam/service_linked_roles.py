@@ -7,8 +7,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-
 
 import json
 import uuid
-from typing import Any
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho import arn
@@ -31,10 +31,11 @@ def service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRequest, 
 
 
 @resource("deletion-task")
-def deletion_task(call: Call, request: Any, field: str) -> Resource:
+def deletion_task(call: Call, request: Message, field: str) -> Resource:
     """The role that the task removed; of an unknown task, no role's name."""
-    row = _lookup(call, getattr(request, field))
-    return Resource(row.role_arn if row is not None else arn.iam(call.account_id, "role", "unknown"))
+    task = getattr(request, field)
+    row = _lookup(call, task)
+    return Resource(row.role_arn if row is not None else arn.iam(call.account_id, "role", "unknown"), named=task)
 
 
 @operation
@@ -49,7 +50,7 @@ def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRe
     if call.row(Role, name) is not None:
         raise InvalidInput(f"Service role name {name} has been taken in this account, please try a different suffix.")
     row = Role(
-        **entities.identified(call, Role, name, _path(request.aws_service_name), quota="RolesQuota"),
+        **entities.new_columns(call, Role, name, _path(request.aws_service_name), quota="RolesQuota"),
         description=request.description if request.HasField("description") else None,
         trust_policy=_trust(request.aws_service_name),
         max_session_seconds=3600,
@@ -59,7 +60,7 @@ def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRe
     if linked is not None:
         policy = policy_arns.find(call, linked.policy_arn)
         call.add(Attachment(owner_id=row.id, policy_id=policy.id, created_at=call.now))
-    return pb.CreateServiceLinkedRoleResponse(role=roles.described(call, row))
+    return pb.CreateServiceLinkedRoleResponse(role=roles.summary(call, row))
 
 
 @operation

@@ -7,7 +7,6 @@ import secrets as randomness
 from base64 import b32encode, b64encode
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
 
 from sqlalchemy import exists, func, select
 
@@ -23,6 +22,9 @@ from sekisho.store.tables import ServiceCredential, User
 _PASSWORD_SERVICES = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
 _BEARER_SERVICES = ("bedrock.amazonaws.com",)
 _BEARER_PREFIX = "ABSK"  # what a leaked secret is recognised by
+
+_OfOne = pb.UpdateServiceSpecificCredentialRequest | pb.ResetServiceSpecificCredentialRequest | pb.DeleteServiceSpecificCredentialRequest
+"""A request about one credential of a user."""
 
 
 @resource("user-or-all")
@@ -71,12 +73,12 @@ def list_service_specific_credentials(
     if request.all_users:
         query = query.where(ServiceCredential.account_id == call.account_id)
     else:
-        query = query.where(ServiceCredential.owner_id == users.named_or_own(call, request.user_name).id)
+        query = query.where(ServiceCredential.owner_id == users.find_named_or_own(call, request.user_name).id)
     if request.service_name:
         _refuse_unsupported(request.service_name)
         query = query.where(ServiceCredential.service == request.service_name)
     key = [ServiceCredential.owner_id, ServiceCredential.id]
-    found = entities.paged(call, request, query, key=key, of=lambda row: [row.owner_id, row.id])
+    found = entities.page(call, request, query, key=key, of=lambda row: [row.owner_id, row.id])
     shown = [_metadata(call, call.session.get_one(User, row.owner_id), row) for row in found.rows]
     return pb.ListServiceSpecificCredentialsResponse(
         service_specific_credentials=shown, is_truncated=found.marker is not None, marker=found.marker
@@ -88,7 +90,7 @@ def update_service_specific_credential(
     call: Call, request: pb.UpdateServiceSpecificCredentialRequest
 ) -> pb.UpdateServiceSpecificCredentialResponse:
     """Active or Inactive."""
-    _found(call, request)[1].status = request.status
+    _find(call, request)[1].status = request.status
     return pb.UpdateServiceSpecificCredentialResponse()
 
 
@@ -97,7 +99,7 @@ def reset_service_specific_credential(
     call: Call, request: pb.ResetServiceSpecificCredentialRequest
 ) -> pb.ResetServiceSpecificCredentialResponse:
     """The old password is worth nothing from now on."""
-    owner, row = _found(call, request)
+    owner, row = _find(call, request)
     password = _new_password(bearer=row.service in _BEARER_SERVICES)
     row.password_hash = _hash(password)
     return pb.ResetServiceSpecificCredentialResponse(service_specific_credential=_message(call, owner, row, password))
@@ -108,7 +110,7 @@ def delete_service_specific_credential(
     call: Call, request: pb.DeleteServiceSpecificCredentialRequest
 ) -> pb.DeleteServiceSpecificCredentialResponse:
     """One that is not there is an error."""
-    call.session.delete(_found(call, request)[1])
+    call.session.delete(_find(call, request)[1])
     return pb.DeleteServiceSpecificCredentialResponse()
 
 
@@ -144,9 +146,9 @@ def _free_login(call: Call, owner: User, service: str) -> str:
         number += 1
 
 
-def _found(call: Call, request: Any) -> tuple[User, ServiceCredential]:
+def _find(call: Call, request: _OfOne) -> tuple[User, ServiceCredential]:
     """A credential of the user named, or of the one who calls; NoSuchEntity for anybody else's."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     row = call.session.get(ServiceCredential, request.service_specific_credential_id)
     if row is None or row.owner_id != owner.id or not isinstance(owner, User):
         raise NoSuchEntity(f"No such credential {request.service_specific_credential_id} exists")

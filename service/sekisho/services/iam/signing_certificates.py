@@ -5,7 +5,6 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCer
 
 import secrets as randomness
 from base64 import b32encode
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -29,7 +28,7 @@ _SHOWN = 256
 @operation
 def upload_signing_certificate(call: Call, request: pb.UploadSigningCertificateRequest) -> pb.UploadSigningCertificateResponse:
     """At most two a user; a certificate belongs to one user of the account."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     try:
         certificate = certificates.read(request.certificate_body)
     except MalformedCertificate:
@@ -69,9 +68,9 @@ def delete_signing_certificate(call: Call, request: pb.DeleteSigningCertificateR
 @operation
 def list_signing_certificates(call: Call, request: pb.ListSigningCertificatesRequest) -> pb.ListSigningCertificatesResponse:
     """By id."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     query = select(SigningCertificate).where(SigningCertificate.owner_id == owner.id)
-    found = entities.paged(call, request, query, key=[SigningCertificate.id], of=lambda row: [row.id])
+    found = entities.page(call, request, query, key=[SigningCertificate.id], of=lambda row: [row.id])
     return pb.ListSigningCertificatesResponse(
         certificates=[_message(owner, row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker
     )
@@ -88,9 +87,9 @@ def _refuse_known(call: Call, owner: User | Root, fingerprint: str) -> None:
         raise EntityAlreadyExists("The certificate is already associated with another user of the account.")
 
 
-def _find(call: Call, request: Any) -> SigningCertificate:
+def _find(call: Call, request: pb.UpdateSigningCertificateRequest | pb.DeleteSigningCertificateRequest) -> SigningCertificate:
     """A certificate of the user named, or of the one who calls; NoSuchEntity for anybody else's."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     row = call.session.get(SigningCertificate, request.certificate_id)
     if row is None or row.owner_id != owner.id:
         raise NoSuchEntity(f"The Certificate with id {request.certificate_id} cannot be found.")

@@ -5,7 +5,6 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSSHPublicK
 
 import hashlib
 from base64 import b64decode
-from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -22,6 +21,9 @@ from sekisho.store.tables import SshPublicKey, User
 
 _LEAST_BITS = 2048
 _SSH_KINDS = ("ssh-", "ecdsa-", "sk-")
+
+_OfOne = pb.GetSSHPublicKeyRequest | pb.UpdateSSHPublicKeyRequest | pb.DeleteSSHPublicKeyRequest
+"""A request about one key of a user."""
 
 
 @operation
@@ -51,30 +53,30 @@ def upload_ssh_public_key(call: Call, request: pb.UploadSSHPublicKeyRequest) -> 
 @operation
 def get_ssh_public_key(call: Call, request: pb.GetSSHPublicKeyRequest) -> pb.GetSSHPublicKeyResponse:
     """In the form of OpenSSH, without a comment, or in PEM."""
-    owner, row = _found(call, request)
+    owner, row = _find(call, request)
     return pb.GetSSHPublicKeyResponse(ssh_public_key=_message(owner, row, row.body if request.encoding == "SSH" else _pem(row.body)))
 
 
 @operation
 def update_ssh_public_key(call: Call, request: pb.UpdateSSHPublicKeyRequest) -> pb.UpdateSSHPublicKeyResponse:
     """Active or Inactive."""
-    _found(call, request)[1].status = request.status
+    _find(call, request)[1].status = request.status
     return pb.UpdateSSHPublicKeyResponse()
 
 
 @operation
 def delete_ssh_public_key(call: Call, request: pb.DeleteSSHPublicKeyRequest) -> pb.DeleteSSHPublicKeyResponse:
     """One that is not there is an error."""
-    call.session.delete(_found(call, request)[1])
+    call.session.delete(_find(call, request)[1])
     return pb.DeleteSSHPublicKeyResponse()
 
 
 @operation
 def list_ssh_public_keys(call: Call, request: pb.ListSSHPublicKeysRequest) -> pb.ListSSHPublicKeysResponse:
     """By id, without texts; without a name, of the user who calls. A root user has none."""
-    owner = users.named_or_own(call, request.user_name)
+    owner = users.find_named_or_own(call, request.user_name)
     query = select(SshPublicKey).where(SshPublicKey.owner_id == owner.id)
-    found = entities.paged(call, request, query, key=[SshPublicKey.id], of=lambda row: [row.id])
+    found = entities.page(call, request, query, key=[SshPublicKey.id], of=lambda row: [row.id])
     shown = [
         pb.SSHPublicKeyMetadata(
             user_name=owner.name, ssh_public_key_id=row.id, status=row.status, upload_date=entities.seconds(row.created_at)
@@ -112,7 +114,7 @@ def _fingerprint(body: str) -> str:
     return ":".join(digest[i : i + 2] for i in range(0, 32, 2))
 
 
-def _found(call: Call, request: Any) -> tuple[User, SshPublicKey]:
+def _find(call: Call, request: _OfOne) -> tuple[User, SshPublicKey]:
     owner = entities.find(call, User, request.user_name)
     row = call.session.get(SshPublicKey, request.ssh_public_key_id)
     if row is None or row.owner_id != owner.id:

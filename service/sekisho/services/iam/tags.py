@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import select
 
@@ -11,6 +11,7 @@ from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.iam import entities, policy_arns, quotas
 from sekisho.services.iam.errors import InvalidInput
+from sekisho.services.iam.requests import Paged
 from sekisho.store import paging
 from sekisho.store.tables import Entity, Role, Tag, User
 
@@ -41,7 +42,7 @@ def untag_user(call: Call, request: pb.UntagUserRequest) -> pb.UntagUserResponse
 @operation
 def list_user_tags(call: Call, request: pb.ListUserTagsRequest) -> pb.ListUserTagsResponse:
     """By key."""
-    return listed(call, request, entities.find(call, User, request.user_name), pb.ListUserTagsResponse)
+    return respond(call, request, entities.find(call, User, request.user_name), pb.ListUserTagsResponse)
 
 
 @operation
@@ -61,7 +62,7 @@ def untag_role(call: Call, request: pb.UntagRoleRequest) -> pb.UntagRoleResponse
 @operation
 def list_role_tags(call: Call, request: pb.ListRoleTagsRequest) -> pb.ListRoleTagsResponse:
     """By key."""
-    return listed(call, request, entities.find(call, Role, request.role_name), pb.ListRoleTagsResponse)
+    return respond(call, request, entities.find(call, Role, request.role_name), pb.ListRoleTagsResponse)
 
 
 @operation
@@ -81,7 +82,7 @@ def untag_policy(call: Call, request: pb.UntagPolicyRequest) -> pb.UntagPolicyRe
 @operation
 def list_policy_tags(call: Call, request: pb.ListPolicyTagsRequest) -> pb.ListPolicyTagsResponse:
     """By key."""
-    return listed(call, request, policy_arns.find(call, request.policy_arn), pb.ListPolicyTagsResponse)
+    return respond(call, request, policy_arns.find(call, request.policy_arn), pb.ListPolicyTagsResponse)
 
 
 def first(call: Call, row: Entity, given: Sequence[pb.Tag]) -> list[pb.Tag]:
@@ -128,7 +129,7 @@ def messages(call: Call, row: Entity) -> list[pb.Tag]:
     return [_message(tag) for tag in _rows(call, row)]
 
 
-def shown(tags: Mapping[str, str]) -> list[pb.Tag]:
+def to_messages(tags: Mapping[str, str]) -> list[pb.Tag]:
     """Tags in their order as the API shows them."""
     return [pb.Tag(key=key, value=value) for key, value in tags.items()]
 
@@ -141,7 +142,7 @@ def remove(call: Call, row: Entity, keys: Iterable[str]) -> None:
             call.session.delete(tag)
 
 
-def listed(call: Call, request: Any, row: Entity, response: Callable[..., L]) -> L:
+def respond(call: Call, request: Paged, row: Entity, response: Callable[..., L]) -> L:
     """A page of an entity's tags. There are fifty at most, so it is cut here; and its marker holds a digest of the last key, and the place
     where it was in case it is gone: a key of 128 characters, whatever they are, would not fit into the 320 that a marker may have.
     """

@@ -1,8 +1,9 @@
 """Users."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
+from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho.api.iam.v1 import users_pb2 as pb
@@ -31,12 +32,13 @@ _REFERENCED = "Cannot delete entity, must remove referenced objects first."
 
 
 @resource("user")
-def user(call: Call, request: Any, field: str) -> Resource:
+def user(call: Call, request: Message, field: str) -> Resource:
     """The user that the request names; without a name, the user or root user who calls."""
     name = getattr(request, field)
     if not name and call.caller.principal.kind == "root":
         return Resource(call.caller.arn)
-    return entities.resource(call, User, request, name or _own_name(call))
+    found = entities.resource(call, User, request, name or _own_name(call))
+    return found if name else replace(found, named="")  # the caller's own ARN is no news
 
 
 @resource("renamed-user")
@@ -45,7 +47,7 @@ def renamed_user(call: Call, request: pb.UpdateUserRequest, field: str) -> Resou
     return entities.renamed_resource(call, User, getattr(request, field), new_name=request.new_user_name, new_path=request.new_path)
 
 
-def named_or_own(call: Call, name: str) -> User | Root:
+def find_named_or_own(call: Call, name: str) -> User | Root:
     """The user of this name, or without one the user or root user who calls."""
     if name or (name := _own_name(call)):
         return entities.find(call, User, name)
@@ -63,7 +65,7 @@ def shown_name(owner: User | Root) -> str | None:
 @operation
 def create_user(call: Call, request: pb.CreateUserRequest) -> pb.CreateUserResponse:
     """A user begins without credentials and permissions."""
-    columns = entities.identified(call, User, request.user_name, request.path, quota="UsersQuota")
+    columns = entities.new_columns(call, User, request.user_name, request.path, quota="UsersQuota")
     row = User(**columns, boundary_id=boundaries.policy_id(call, request.permissions_boundary))
     given = tags.first(call, row, request.tags)
     return pb.CreateUserResponse(user=message(row, boundary_arn=request.permissions_boundary or None, tags=given))
@@ -74,12 +76,12 @@ def get_user(call: Call, request: pb.GetUserRequest) -> pb.GetUserResponse:
     """With tags and boundary, which ListUsers leaves out. A root user has an id, an ARN and a date."""
     name = request.user_name or _own_name(call)
     if not name:
-        root = named_or_own(call, "")
+        root = find_named_or_own(call, "")
         return pb.GetUserResponse(user=pb.User(user_id=root.id, arn=entities.arn_of(root), create_date=entities.seconds(root.created_at)))
     found = call.entity("user", name)
     if found is None:
         raise entities.no_such(User, name)
-    return pb.GetUserResponse(user=message(found, boundary_arn=found.boundary_arn, tags=tags.shown(found.tags)))
+    return pb.GetUserResponse(user=message(found, boundary_arn=found.boundary_arn, tags=tags.to_messages(found.tags)))
 
 
 @operation
@@ -118,7 +120,7 @@ def delete_user(call: Call, request: pb.DeleteUserRequest) -> pb.DeleteUserRespo
 @operation
 def list_users(call: Call, request: pb.ListUsersRequest) -> pb.ListUsersResponse:
     """By name, without tags and boundaries."""
-    found = entities.listed(call, request, User)
+    found = entities.page_by_name(call, request, User, path_prefix=request.path_prefix)
     return pb.ListUsersResponse(users=[message(row) for row in found.rows], is_truncated=found.marker is not None, marker=found.marker)
 
 

@@ -1,16 +1,15 @@
-"""What limits a session from its birth: an inline policy, managed policies, tags; and how long it lasts."""
-
-from typing import Any
+"""The limits of a session from its birth: an inline policy, managed policies, tags; and how long it lasts."""
 
 from sekisho import arn
 from sekisho.calls.call import Call
 from sekisho.errors import Unimplemented, ValidationError
 from sekisho.policy import validate
 from sekisho.services.sts.errors import InvalidParameterValue
+from sekisho.services.sts.requests import Limiting, Sizing, Tagging
 from sekisho.world import PolicyRecord
 
 
-def policies(call: Call, request: Any, account: str) -> tuple[str, tuple[str, ...]]:
+def policies(call: Call, request: Limiting, account: str) -> tuple[str, tuple[str, ...]]:
     """The inline session policy, checked, and the unique ids of the managed ones, which belong to the session's account or to AWS."""
     if request.policy:
         validate.check(request.policy, validate.Kind.SESSION)
@@ -26,7 +25,7 @@ def policies(call: Call, request: Any, account: str) -> tuple[str, tuple[str, ..
     return request.policy, tuple(dict.fromkeys(ids))
 
 
-def tags(request: Any) -> dict[str, str]:
+def tags(request: Tagging) -> dict[str, str]:
     """The tags that a request gives to the session; a key stands there once, whatever its case."""
     given = {tag.key: tag.value for tag in request.tags}
     if len({key.lower() for key in given}) != len(request.tags):
@@ -36,7 +35,7 @@ def tags(request: Any) -> dict[str, str]:
     return given
 
 
-def refuse_token_size(request: Any) -> None:
+def refuse_token_size(request: Sizing) -> None:
     """A size that nothing would keep is not taken."""
     if request.minimum_session_token_size:
         raise Unimplemented("MinimumSessionTokenSize is not supported.")

@@ -4,7 +4,8 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+
+from google.protobuf.message import Message
 
 from sekisho import arn
 from sekisho.api.sts.v1 import federation_tokens_pb2, sessions_pb2
@@ -16,17 +17,18 @@ from sekisho.credentials.sessions import Session
 from sekisho.errors import AccessDenied
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.sts import session_policies
+from sekisho.services.sts.requests import Proving
 
 DEFAULT_SECONDS = 43_200
 ROOT_SECONDS = 3600
-"""What a session of a root user lasts at most; a longer one is shortened, as AWS does."""
+"""The longest that a session of a root user lasts; a longer one is shortened, as AWS does."""
 
 NO_MFA = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
 _BOTH = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code. "
 
 
 @resource("federated-user")
-def federated_user(call: Call, request: Any, field: str) -> Resource:
+def federated_user(call: Call, request: Message, field: str) -> Resource:
     """The federated user that the session is to be of."""
     return Resource(arn.federated_user(call.account_id, getattr(request, field)))
 
@@ -85,8 +87,8 @@ def get_federation_token(
     )
 
 
-def mfa(call: Call, request: Any) -> bool:
-    """Whether the request proves the caller's MFA device; AccessDenied when it tries to and fails. A code that was right is used up."""
+def mfa(call: Call, request: Proving) -> bool:
+    """True when the request proves the caller's MFA device; AccessDenied when it tries to and fails. A code that was right is used up."""
     if not request.serial_number and not request.token_code:
         return False
     if not request.serial_number or not request.token_code:
@@ -102,7 +104,7 @@ def _refuse_sessions(call: Call) -> None:
 
 
 def _lifetime(call: Call, seconds: int) -> tuple[datetime, datetime]:
-    """When the session begins and ends."""
+    """The moments at which the session begins and ends."""
     begun = call.now.replace(microsecond=0)
     root = call.caller.principal.kind == "root"
     lasts = min(seconds or DEFAULT_SECONDS, ROOT_SECONDS) if root else seconds or DEFAULT_SECONDS

@@ -4,10 +4,11 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 
-from sekisho import arn
+from sekisho import arn, policy
 from sekisho.api.sts.v1 import sessions_pb2 as pb
 from sekisho.calls import permission, request_keys
 from sekisho.calls.call import Call
@@ -23,6 +24,10 @@ from sekisho.world import NO_KEYS, Keys, PrincipalRecord, SessionFacts
 DEFAULT_SECONDS = 3600
 CHAINED_SECONDS = 3600
 _NO_SESSION = SessionFacts(kind="")
+_TRUSTS_NOBODY = policy.Attached(
+    program=policy.compiled('{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*"}]}'),
+    name="AssumeRolePolicyDocument",
+)
 _MFA_JUST_NOW = {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
 
 
@@ -34,7 +39,7 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
     # For the decision on this request alone: the session that comes of it knows nothing of MFA.
     proved = _MFA_JUST_NOW if session_tokens_of_users.mfa(call, request) else NO_KEYS
     tags, transitive = _tags(request, before)
-    role = _role(call, request.role_arn)
+    role = _role(call, request.role_arn) or _missing_role(request.role_arn)
     _permitted(call, request, role, before, proved)
     seconds = _seconds(request, role, chained=before.kind == "assumed-role")
     source_identity = _source_identity(request, before)
@@ -88,14 +93,22 @@ def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
         raise Unimplemented("ProvidedContexts are not supported.")
 
 
-def _role(call: Call, text: str) -> PrincipalRecord:
-    arn.parse(text)  # what is no ARN at all is refused as that
+def _role(call: Call, text: str) -> PrincipalRecord | None:
+    """The role of an ARN, None for what names no role: all that a role is asked is asked for that, too, in memory and in the database."""
     named = arn.entity(text)
     id_ = call.node.world.get_id(named) if named is not None and named.kind == "role" else None
-    record = call.node.world.get_record(id_) if id_ is not None else None
-    if not isinstance(record, PrincipalRecord) or record.trust is None:
-        raise _denied(call, "sts:AssumeRole", text)
-    return record
+    record = call.node.world.get_record(id_ or _missing_id(text))
+    return record if isinstance(record, PrincipalRecord) and record.trust is not None else None
+
+
+def _missing_role(text: str) -> PrincipalRecord:
+    """A role in the place of one that does not exist. It trusts nobody, and takes as long to say so as one that exists."""
+    return PrincipalRecord(_missing_id(text), arn.account_of(text), "role", "", text, trust=_TRUSTS_NOBODY)
+
+
+def _missing_id(text: str) -> str:
+    """An id that no role has: unlike those that are given out, it has digits that Base32 lacks."""
+    return f"AROA0{hashlib.sha256(text.encode()).hexdigest()[:16].upper()}"
 
 
 def _permitted(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord, before: SessionFacts, proved: Keys) -> None:
