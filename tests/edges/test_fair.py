@@ -89,3 +89,14 @@ def test_accounts_that_owe_nothing_are_forgotten() -> None:
 
 def test_nothing_waits_in_an_empty_queue() -> None:
     assert FairQueue().take() is None
+
+
+def test_accounts_are_passed_over_and_keep_their_place() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for account in ("a", "b", "c", "a"):
+        queue.put(account, f"of {account}", MOST)
+    assert [taken[1] for taken in (queue.take({"a", "b"}), queue.take({"a"})) if taken is not None] == ["of c", "of b"]
+    assert queue.take({"a"}) is None
+    assert len(queue) == 2
+    assert [taken[1] for taken in (queue.take(), queue.take()) if taken is not None] == ["of a", "of a"]
+    assert queue.take() is None

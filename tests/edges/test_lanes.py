@@ -54,6 +54,54 @@ def test_as_many_threads_as_there_are_serve_what_waits() -> None:
     lane.shutdown()
 
 
+def test_reserved_threads_are_for_other_accounts() -> None:
+    """However many calls an account sends: whoever comes next does not wait for the end of one of them."""
+    lane, gate, running = Lane("test", threads=3, waiting=100, reserved=1), threading.Event(), threading.Semaphore(0)
+
+    def hold() -> None:
+        running.release()
+        gate.wait(60)
+
+    floods = [lane.submit_for("flood", hold) for _ in range(10)]
+    assert running.acquire(timeout=60)
+    assert running.acquire(timeout=60)
+    for _ in range(20):
+        assert lane.submit_for("quiet", lambda: "answered").result(timeout=60) == "answered"
+    assert not running.acquire(blocking=False)
+    gate.set()
+    for future in floods:
+        future.result(timeout=60)
+    lane.shutdown()
+
+
+def test_what_waits_for_a_thread_of_its_account_is_answered_at_the_end() -> None:
+    lane, done = Lane("test", threads=3, waiting=100, reserved=2), list[str]()
+    futures = [lane.submit_for("one", working(done, str(number))) for number in range(20)]
+    lane.shutdown()
+    for future in futures:
+        future.result(timeout=60)
+    assert done == [str(number) for number in range(20)]
+
+
+def test_no_call_is_lost_beside_accounts_that_are_full() -> None:
+    lane, done = Lane("test", threads=4, waiting=10_000, reserved=2), list[str]()
+    futures: list[Future[None]] = []
+
+    def send(account: str) -> None:
+        for _ in range(200):
+            futures.append(lane.submit_for(account, working(done, account)))
+
+    senders = [threading.Thread(target=send, args=(account,)) for account in "abc" * 2]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    lane.shutdown()
+    for future in futures:
+        future.result(timeout=60)
+    assert {account: done.count(account) for account in "abc"} == {"a": 400, "b": 400, "c": 400}
+
+
 def test_what_is_too_much_is_refused_to_whoever_sends_it() -> None:
     lane, gate, began = Lane("test", threads=1, waiting=10), threading.Event(), threading.Event()
 

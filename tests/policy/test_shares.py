@@ -1,5 +1,8 @@
 """Texts that are kept for their owners: bounded in characters, and nobody pushes out another's."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from sekisho.policy.shares import ENTRY, Shares
@@ -54,3 +57,24 @@ def test_what_cannot_be_made_is_not_kept() -> None:
         shares.get("owner", "text", refuse)
     assert shares.characters("owner") == 0
     assert shares.get("owner", "text", made) == ["text"]
+
+
+def test_one_value_is_made_at_a_time_and_each_once() -> None:
+    shares: Shares[list[str]] = Shares(100_000)
+    busy, together, counted = threading.Lock(), threading.Barrier(8), list[str]()
+
+    def slow(text: str) -> list[str]:
+        assert busy.acquire(blocking=False)
+        counted.append(text)
+        threading.Event().wait(0.001)  # lets the others run
+        busy.release()
+        return [text]
+
+    def ask(number: int) -> list[list[str]]:
+        together.wait(60)
+        return [shares.get("owner", f"{(number + item) % 8}", slow) for item in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    assert sorted(counted) == [str(number) for number in range(8)]
+    assert all(len(one) == 8 for one in found)

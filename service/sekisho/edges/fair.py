@@ -8,6 +8,7 @@ Source: P. Goyal, H. Vin, H. Cheng, "Start-time Fair Queuing", SIGCOMM 1996.
 
 import heapq
 from collections import deque
+from collections.abc import Container
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -55,11 +56,17 @@ class FairQueue(Generic[T]):
         self._size += 1
         return None
 
-    def take(self) -> tuple[str, T, float] | None:
-        """The next work, whose it is, and what it is expected to cost in seconds; None when none waits."""
-        if not self._next:
+    def take(self, without: Container[str] = ()) -> tuple[str, T, float] | None:
+        """The next work of any account but these: whose it is, the work, and its expected cost in seconds; None when none waits."""
+        passed = []
+        while self._next and self._next[0][2] in without:
+            passed.append(heapq.heappop(self._next))
+        first = heapq.heappop(self._next) if self._next else None
+        for entry in passed:
+            heapq.heappush(self._next, entry)
+        if first is None:
             return None
-        time, _, account = heapq.heappop(self._next)
+        time, _, account = first
         found = self._accounts[account]
         work = found.waiting.popleft()
         self._size -= 1

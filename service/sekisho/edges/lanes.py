@@ -8,6 +8,7 @@ share of their own, all other claims have one together (`Shares`), so that made-
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -36,13 +37,19 @@ _refused = threading.local()
 
 class Lane(Executor):
     """The threads of one class of calls. When more than `waiting` calls queue for them, those who have more than their share of that are
-    refused, the oldest first."""
+    refused, the oldest first. No account has more threads at once than those beyond the `reserved`: a call that runs cannot be interrupted,
+    and whoever comes next would wait for the end of one.
+    """
 
-    def __init__(self, name: str, *, threads: int, waiting: int) -> None:
+    def __init__(self, name: str, *, threads: int, waiting: int, reserved: int = 0) -> None:
         self._name, self._threads, self._most = name, threads, waiting
         self._places = threading.BoundedSemaphore(max(1, threads - REFUSING))
         self._queue: FairQueue[_Work] = FairQueue()
         self._over: list[_Work] = []
+        self._most_running = max(1, threads - reserved)
+        self._running: Counter[str] = Counter()
+        self._full: set[str] = set()  # accounts that have as many threads as they get
+        self._passed = 0  # calls that woke a thread in vain, because their account was full: its own threads take them
         self._lock = threading.Lock()
         self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()  # wakes a thread for each call; False: the lane is closed
         self._started = self._idle = 0
@@ -82,22 +89,40 @@ class Lane(Executor):
                 spent = time.thread_time() - began
                 with self._lock:
                     self._queue.settle(account, expected=expected, spent=spent)
+                    self._leave(account)
             del work, taken
 
     def _taken(self) -> tuple[str, _Work, float, bool] | None:
         """The next call, and whether it is to be refused; None when the lane is closed and empty."""
         with self._lock:
+            if self._passed and (found := self._queue.take(self._full)) is not None:
+                self._passed -= 1
+                self._enter(found[0])
+                return *found, False
             self._idle += 1
         while self._calls.get():
             with self._lock:
                 self._idle -= 1
                 if self._over:
                     return "", self._over.pop(), 0.0, True
-                if (found := self._queue.take()) is not None:
+                if (found := self._queue.take(self._full)) is not None:
+                    self._enter(found[0])
                     return *found, False
-                self._idle += 1  # what woke this thread was cancelled
+                self._idle += 1
+                self._passed += len(self._queue) > 0  # otherwise, what woke this thread was cancelled
         self._calls.put(False)  # for the next thread
         return None
+
+    def _enter(self, account: str) -> None:
+        self._running[account] += 1
+        if self._running[account] >= self._most_running:
+            self._full.add(account)
+
+    def _leave(self, account: str) -> None:
+        self._running[account] -= 1
+        self._full.discard(account)
+        if not self._running[account]:
+            del self._running[account]
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -127,8 +152,8 @@ class Lanes:
     """Decisions have threads of their own: neither a slow write nor a stream, which lasts, ever stands before one."""
 
     def __init__(self, edge: str, *, decide: int, control: int, streams: int = STREAMS) -> None:
-        self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000)
-        self.control = Lane(f"{edge}-control", threads=control, waiting=500)
+        self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000, reserved=decide // 3)
+        self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
         self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=500)
 
     def __iter__(self) -> Iterator[Lane]:

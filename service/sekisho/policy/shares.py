@@ -19,6 +19,8 @@ class Shares(Generic[T]):
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
+        # One value at a time is made: making is processor time, which the threads of an interpreter can only take from each other.
+        self._making = threading.Lock()
         self._owners: dict[str, OrderedDict[str, T]] = {}
         self._sizes: dict[str, int] = {}
         self._size = 0
@@ -30,15 +32,22 @@ class Shares(Generic[T]):
             if texts is not None and text in texts:
                 texts.move_to_end(text)
                 return texts[text]
-        value = make(text)
+        with self._making:
+            with self._lock:
+                texts = self._owners.get(owner)
+                if texts is not None and text in texts:
+                    return texts[text]
+            value = make(text)
+            self._keep(owner, text, value)
+        return value
+
+    def _keep(self, owner: str, text: str, value: T) -> None:
         with self._lock:
             texts = self._owners.setdefault(owner, OrderedDict())
-            if text not in texts:
-                texts[text] = value
-                self._count(owner, len(text) + ENTRY)
+            texts[text] = value
+            self._count(owner, len(text) + ENTRY)
             while self._size > self._most:
                 self._drop(max(self._sizes, key=self._sizes.__getitem__))
-        return value
 
     def characters(self, owner: str) -> int:
         """Characters that an owner has here, each entry's own among them."""

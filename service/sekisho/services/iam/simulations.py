@@ -3,14 +3,16 @@
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from sekisho import arn, policy
 from sekisho.api.iam.v1 import simulations_pb2 as pb
 from sekisho.calls.call import Call
-from sekisho.errors import InvalidArn, ValidationError
+from sekisho.errors import InvalidArn, RequestTimeout, ValidationError
 from sekisho.operations import operation
 from sekisho.policy import layers, validate
 from sekisho.policy.budget import TooMuchWork
@@ -27,6 +29,8 @@ from sekisho.world import NO_KEYS, Acting, Keys, Lookup, Question, Subject
 _MOST_RESOURCES = 1000
 _MOST_ACTIONS = 10_000  # of all pages
 _MOST_DECISIONS = 2000  # of one page
+_COMPUTING = threading.BoundedSemaphore(2)
+"""Simulations of a worker that compute at once: each takes a processor for as long as it lasts, which decisions wait for."""
 _A_ROLE = "arn:aws:iam::123456789012:role/of-any-name"
 _SINGLE_TYPES = ("", "string", "numeric", "boolean", "ip", "binary", "date")
 _BOUNDARY = "permission-boundary"
@@ -39,6 +43,11 @@ def simulate_custom_policy(call: Call, request: pb.SimulateCustomPolicyRequest) 
     _refuse_excess(request, *levels)
     if request.resource_policy and not request.caller_arn:
         raise InvalidInput("CallerArn is required when a ResourcePolicy is given.")
+    with _turn(call):
+        return _custom(call, request)
+
+
+def _custom(call: Call, request: pb.SimulateCustomPolicyRequest) -> pb.SimulateCustomPolicyResponse:
     simulation = Simulation(
         subject=_user(call, request.caller_arn) if request.caller_arn else _stranger(call.account_id),
         keys=_keys(request),
@@ -57,6 +66,11 @@ def simulate_custom_policy(call: Call, request: pb.SimulateCustomPolicyRequest) 
 def simulate_principal_policy(call: Call, request: pb.SimulatePrincipalPolicyRequest) -> pb.SimulatePrincipalPolicyResponse:
     """With the policies and the boundary that a user, group or role has, those of the request beside them, without those excluded."""
     _refuse_excess(request)
+    with _turn(call):
+        return _principal(call, request)
+
+
+def _principal(call: Call, request: pb.SimulatePrincipalPolicyRequest) -> pb.SimulatePrincipalPolicyResponse:
     source = policy_sources.find_owner(call, request.policy_source_arn)
     if request.resource_policy and isinstance(source, Group) and not request.caller_arn:
         raise InvalidInput("CallerArn is required when a ResourcePolicy is given and the PolicySourceArn is not a user.")
@@ -73,6 +87,17 @@ def simulate_principal_policy(call: Call, request: pb.SimulatePrincipalPolicyReq
     )
     results, marker = _page(call, request, simulation)
     return pb.SimulatePrincipalPolicyResponse(evaluation_results=results, is_truncated=marker is not None, marker=marker)
+
+
+@contextmanager
+def _turn(call: Call) -> Iterator[None]:
+    """A place among the simulations that compute; RequestTimeout when there is none until the deadline."""
+    if not _COMPUTING.acquire(timeout=remaining(call.deadline)):
+        raise RequestTimeout("The deadline of the call passed while other simulations were carried out; nothing was decided.")
+    try:
+        yield
+    finally:
+        _COMPUTING.release()
 
 
 def _refuse_excess(request: Any, *levels: Iterable[str]) -> None:
