@@ -22,7 +22,7 @@ run: gen ## Serve on loopback from an embedded database in .data, and stay
 	@exec $(BIN)/sekisho serve --data-dir $(DATA_DIR) $(ARGS)
 
 test: gen .venv/.dev ## Run every test, on SQLite and on a real PostgreSQL; ARGS="-k name" picks
-	@$(BIN)/python -m compileall -q service tests# once, not in each of the hundreds of processes that tests start
+	@$(BIN)/python -m compileall -q service tests # once, not in each of the hundreds of processes that tests start
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 clients: gen .venv/.clients ## Install the large clients, Ansible, so that `make test` speaks with them too
@@ -94,7 +94,7 @@ clean: ## Remove what was made, the environment included; .data stays
 	@touch $@
 
 .venv/.clients: .venv/.dev requirements/clients.txt
-	@$(subst --compile-bytecode,,$(INSTALL)) --require-hashes -r requirements/clients.txt# thirty thousand modules, of which a playbook loads few
+	@$(subst --compile-bytecode,,$(INSTALL)) --require-hashes -r requirements/clients.txt # thirty thousand modules, of which a playbook loads few
 	@touch $@
 
 .venv/.campaign: .venv/.dev requirements/campaign.txt
