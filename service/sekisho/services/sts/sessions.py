@@ -25,7 +25,9 @@ DEFAULT_SECONDS = 3600
 CHAINED_SECONDS = 3600
 _NO_SESSION = SessionFacts(kind="")
 _TRUSTS_NOBODY = policy.Attached(
-    program=policy.compiled('{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*"}]}'),
+    program=policy.compiled(
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"AIDA00000000000000000"},"Action":"sts:AssumeRole"}]}'
+    ),
     name="AssumeRolePolicyDocument",
 )
 _MFA_JUST_NOW = {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
@@ -39,8 +41,10 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
     # For the decision on this request alone: the session that comes of it knows nothing of MFA.
     proved = _MFA_JUST_NOW if session_tokens_of_users.mfa(call, request) else NO_KEYS
     tags, transitive = _tags(request, before)
-    role = _role(call, request.role_arn) or _missing_role(request.role_arn)
+    role = _role(call, request.role_arn)
     _permitted(call, request, role, before, proved)
+    if role.trust is _TRUSTS_NOBODY:  # which its trust policy has said already
+        raise _denied(call, "sts:AssumeRole", request.role_arn)
     seconds = _seconds(request, role, chained=before.kind == "assumed-role")
     source_identity = _source_identity(request, before)
     inline, policy_ids = session_policies.policies(call, request, role.account_id)
@@ -93,22 +97,19 @@ def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
         raise Unimplemented("ProvidedContexts are not supported.")
 
 
-def _role(call: Call, text: str) -> PrincipalRecord | None:
-    """The role of an ARN, None for what names no role: all that a role is asked is asked for that, too, in memory and in the database."""
+def _role(call: Call, text: str) -> PrincipalRecord:
+    """The role of an ARN, else one in its place that trusts an id that nobody has. Either takes the same steps, here and afterwards."""
+    missing = _missing(text)
     named = arn.entity(text)
     id_ = call.node.world.get_id(named) if named is not None and named.kind == "role" else None
-    record = call.node.world.get_record(id_ or _missing_id(text))
-    return record if isinstance(record, PrincipalRecord) and record.trust is not None else None
+    record = call.node.world.get_record(id_ or missing.id)
+    return record if isinstance(record, PrincipalRecord) and record.trust is not None else missing
 
 
-def _missing_role(text: str) -> PrincipalRecord:
-    """A role in the place of one that does not exist. It trusts nobody, and takes as long to say so as one that exists."""
-    return PrincipalRecord(_missing_id(text), arn.account_of(text), "role", "", text, trust=_TRUSTS_NOBODY)
-
-
-def _missing_id(text: str) -> str:
-    """An id that no role has: unlike those that are given out, it has digits that Base32 lacks."""
-    return f"AROA0{hashlib.sha256(text.encode()).hexdigest()[:16].upper()}"
+def _missing(text: str) -> PrincipalRecord:
+    """A role whose id no role has: unlike those that are given out, it has digits that base32 lacks."""
+    id_ = f"AROA0{hashlib.sha256(text.encode()).hexdigest()[:16].upper()}"
+    return PrincipalRecord(id_, arn.account_of(text), "role", "", text, trust=_TRUSTS_NOBODY)
 
 
 def _permitted(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord, before: SessionFacts, proved: Keys) -> None:
