@@ -1,6 +1,7 @@
 """Who asked for which action when: from the worker that saw it, through the spool, into the database."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,12 +51,27 @@ def test_what_no_database_can_keep_is_left_out(spool: Spool) -> None:
     spool.close()
 
 
-def test_a_flood_of_names_is_bounded(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accesses, "_MOST", 10)
+@pytest.mark.parametrize(
+    ("bound", "kept"),
+    [
+        ("_OF_PRINCIPAL", {"AIDA1": 10, "AIDA2": 10, "AIDA3": 10, "AIDA4": 1}),
+        ("_OF_ACCOUNT", {"AIDA1": 10, "AIDA4": 1}),
+        ("_MOST", {"AIDA1": 10}),
+    ],
+)
+def test_a_flood_of_names_is_bounded(spool: Spool, monkeypatch: pytest.MonkeyPatch, bound: str, kept: dict[str, int]) -> None:
+    monkeypatch.setattr(accesses, bound, 10)
     noted = Accesses(spool)
-    for number in range(50):
-        noted.note("AIDA1", f"s3:Action{number}", (NOW, "", ACCOUNT))
-    assert len(waiting(spool, noted)) == 10
+    for principal in ("AIDA1", "AIDA2", "AIDA3"):
+        for number in range(50):
+            noted.note(principal, f"s3:Action{number}", (NOW, "", ACCOUNT))
+    noted.note("AIDA4", "s3:GetObject", (NOW, "", "444455556666"))
+    noted.note("AIDA1", "s3:Action0", (NOW + timedelta(seconds=1), "", ACCOUNT))  # no new name, but a new time
+    rows = waiting(spool, noted)
+    assert Counter(row[0] for row in rows) == kept
+    assert [row[3] for row in rows if row[2] == "s3:Action0" and row[0] == "AIDA1"] == ["2026-05-04T03:02:02.987654+00:00"]
+    noted.note("AIDA1", "s3:Action49", (NOW, "", ACCOUNT))  # after a flush there is room again
+    assert len(waiting(spool, noted)) == sum(kept.values()) + 1
     spool.close()
 
 

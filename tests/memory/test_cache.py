@@ -262,3 +262,41 @@ def test_the_feed_goes_on_after_whatever_went_wrong(nodes: tuple[House, House], 
         assert len(looks) >= 3
     finally:
         feed.stop()
+
+
+def of_no_other_test(house: House) -> str:
+    """A policy whose program nobody has asked anything: programs are found by their text."""
+    return allow("orders:*", "authorize:Authorize", f"made:In{house.account_id}")
+
+
+def test_what_a_program_remembers_of_made_up_actions_is_charged(nodes: tuple[House, House]) -> None:
+    """512 bytes an action; what is too much for the budget goes, as if it had been kept so large."""
+    house, _ = nodes
+    house.node.feed.stop()
+    world, user = house.node.world, house.user("ann", of_no_other_test(house))
+    sizes = []
+    for names in (range(1), range(1, 201)):
+        for name in names:
+            house.call("Authorize", _as=user, action=f"orders:Made{name}", resource="*")
+        for _ in range(2):  # the first look may end what another has begun
+            world.reweigh(1000)
+        sizes.append(world.size[1])
+    assert sizes[1] - sizes[0] == 200 * 512
+    id_ = house.call("GetUser", user_name="ann").user.user_id
+    assert world.cached_record(id_) is not None
+    world._records._budget = sizes[0]
+    world.reweigh(1000)
+    assert world.size[1] <= sizes[0]
+    assert world.size[1] == sum(slot.cost for slot in world._records._slots.values())
+
+
+def test_the_feed_looks_at_what_records_have_grown_to(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    user = house.user("ann", of_no_other_test(house))
+    before = house.node.world.size[1]
+    for number in range(200):
+        house.call("Authorize", _as=user, action=f"orders:Made{number}", resource="*")
+    limit = time.monotonic() + 60
+    while house.node.world.size[1] < before + 200 * 512:
+        assert time.monotonic() < limit
+        time.sleep(0.01)

@@ -60,6 +60,19 @@ def test_what_memory_has_is_decided_without_the_database(house: House, untouched
         assert len(house.call("AuthorizeBatch", requests=[question, question]).items) == 2
 
 
+def test_a_revision_that_was_applied_lately_is_not_asked_for(house: House, untouched: Callable[[], Any]) -> None:
+    """Any of the last, not the newest alone."""
+    revisions = []
+    for name in ("ann", "bob", "cid"):
+        house.user(name, SHIP)
+        revisions.append(house.revision)
+    question: dict[str, Any] = {"action": "orders:Ship", "resource": "*"}
+    house.call("Authorize", **question)
+    with untouched():
+        for revision in revisions:
+            assert house.call("Authorize", **question, at_least=revision).outcome == pb.OUTCOME_ALLOWED
+
+
 def test_what_memory_does_not_have_is_cold_and_answered_where_waiting_is_allowed(house: House, untouched: Callable[[], Any]) -> None:
     """Name, caller's key, principal, policy: one after the other, each says what it wants."""
     ann = house.user("ann", allow("authorize:Authorize"))

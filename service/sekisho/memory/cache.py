@@ -136,6 +136,11 @@ class World:
                 self.point = point
                 self._history.extend((point,))
 
+    def reweigh(self, count: int = 64) -> None:
+        """Charge so many records, the next ones each time, what they have grown to; the oldest go when that is too much."""
+        with self._lock:
+            self._records.reweigh(count)
+
     def cached_point(self, number: int) -> Point | None:
         """The revision of this number, if the cache has applied it lately."""
         return self._history.get_point(number)

@@ -53,6 +53,7 @@ class Feed:
         failing = False
         while not self._stop.wait(INTERVAL):
             try:
+                self._world.reweigh()
                 self._world.renewed()
                 failing = False
             except Exception as error:  # whatever it is, the thread goes on: without it the world would stand still

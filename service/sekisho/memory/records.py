@@ -13,6 +13,7 @@ LONGEST = 128
 
 _FIXED_COST = 2_048  # bytes of a record without documents, measured with tracemalloc, rounded up
 _PER_STATEMENT = 4_096  # bytes of a compiled statement, measured and rounded up as well
+_PER_ACTION = 512  # bytes of an action that a program remembers, of the longest name: its text and its place in a dictionary
 
 
 class _Slot:
@@ -32,6 +33,7 @@ class Records:
         self._slots: dict[str, _Slot] = {}
         self._size = 0
         self._absent: dict[str, None] = {}
+        self._unweighed: list[str] = []
 
     def get_record(self, key: str) -> Record | None:
         """The record of a key; None when it is not in memory."""
@@ -74,6 +76,18 @@ class Records:
         self._absent.clear()
         self._size = 0
 
+    def reweigh(self, count: int) -> None:
+        """Look at so many records once more, the next ones each time: what programs remember of actions grows after they are kept."""
+        if not self._unweighed:
+            self._unweighed = list(self._slots)
+        for _ in range(min(count, len(self._unweighed))):
+            slot = self._slots.get(self._unweighed.pop())  # stays in its place: others read without a lock
+            if slot is not None:
+                cost = _cost(slot.record)
+                self._size += cost - slot.cost
+                slot.cost = cost
+        self._shrink()
+
     @property
     def size(self) -> tuple[int, int]:
         """How many records are kept, and about how many bytes they take."""
@@ -109,4 +123,5 @@ def _cost(record: Record) -> int:
         trust = getattr(record, "trust", None)
         if trust is not None:
             programs.append(trust)
-    return _FIXED_COST + _PER_STATEMENT * sum(len(attached.program.policy.statements) for attached in programs)
+    costs = (_PER_STATEMENT * len(one.program.policy.statements) + _PER_ACTION * one.program.remembered for one in programs)
+    return _FIXED_COST + sum(costs)

@@ -76,6 +76,11 @@ class Program:
                 else:
                     self._services.setdefault(service, []).append((i, matches))
 
+    @property
+    def remembered(self) -> int:
+        """How many actions are remembered; callers can make names up."""
+        return len(self.identity) + len(self.resource)
+
     def identity_bucket(self, action: str) -> Bucket:
         """What the policy of an identity says about an action; `identity` remembers it."""
         return self._bucket(action, self.identity, of_resource=False)
