@@ -88,8 +88,7 @@ def test_no_call_is_lost_beside_accounts_that_are_full() -> None:
     futures: list[Future[None]] = []
 
     def send(account: str) -> None:
-        for _ in range(200):
-            futures.append(lane.submit_for(account, working(done, account)))
+        futures.extend(lane.submit_for(account, working(done, account)) for _ in range(200))
 
     senders = [threading.Thread(target=send, args=(account,)) for account in "abc" * 2]
     for sender in senders:

@@ -108,6 +108,13 @@ def test_a_page_ends_where_its_answer_would_be_too_large(house: House, monkeypat
     assert sum(one.ByteSize() for one in page.evaluation_results) <= 1000
 
 
+def test_an_action_ends_where_its_results_become_too_large(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before all of its resources are decided."""
+    monkeypatch.setattr(simulator, "MOST_BYTES", 1000)
+    fields = {"policy_input_list": [allow("s3:*")], "action_names": ["s3:GetObject"], "resource_arns": RESOURCES[:100]}
+    assert refused("SimulateCustomPolicy", **fields)[0] == "LimitExceeded"
+
+
 def test_the_deadline_holds_for_each_policy_action_and_resource(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     fields: dict[str, Any] = {"policy_input_list": [allow("s3:*")] * 3, "resource_arns": RESOURCES[:5]}
     for ends_at in (1, 2, 4, 5, 6, 11, 16):  # its turn, three policies; then an action and its five resources, twice
@@ -140,6 +147,7 @@ def test_the_deadline_holds_while_keys_are_gathered(refused: Refused, monkeypatc
 
 def test_the_deadline_holds_for_each_role_that_is_looked_up(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     deadline = Deadline(monkeypatch, SIMULATIONS, ends_at=7)
+    monkeypatch.setattr(simulator.Simulation, "result", None)  # nothing is decided before that
     roles = [f"arn:aws:iam::111122223333:role/{i}" for i in range(10)]
     found = refused("SimulateCustomPolicy", policy_input_list=[allow("sts:*")], action_names=["sts:AssumeRole"], resource_arns=roles)
     assert (found, deadline.looks) == (("RequestTimeout", "over"), 7)
