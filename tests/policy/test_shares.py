@@ -78,3 +78,12 @@ def test_one_value_is_made_at_a_time_and_each_once() -> None:
         found = list(pool.map(ask, range(8)))
     assert sorted(counted) == [str(number) for number in range(8)]
     assert all(len(one) == 8 for one in found)
+
+
+def test_who_comes_after_a_flood_gets_room_from_it() -> None:
+    shares: Shares[list[str]] = Shares(10 * (100 + ENTRY))
+    for i in range(1000):
+        shares.get("flood", f"{i}".ljust(100), made)
+    late = [shares.get("late", f"{i}".ljust(100), made) for i in range(3)]
+    assert (shares.characters("flood"), shares.characters("late")) == (7 * (100 + ENTRY), 3 * (100 + ENTRY))
+    assert all(shares.get("late", f"{i}".ljust(100), made) is one for i, one in enumerate(late))
