@@ -66,7 +66,7 @@ class Latency:
 def run() -> None:
     """Print a row for each flood, as a table of Markdown."""
     print(f"load average before: {' '.join(f'{one:.2f}' for one in os.getloadavg())}; {os.cpu_count()} cores\n")
-    print("| Flood | its answers | bystander: answered | p50 quiet → flood | p99 quiet → flood | p99 ratio |")
+    print("| Flood | its calls | bystander: answered | p50 quiet → flood | p99 quiet → flood | p99 ratio |")
     print("|---|--:|--:|--:|--:|--:|")
     with _sekisho() as (target, root), grpc.insecure_channel(target.grpc) as channel:
         ask = channel.unary_unary(AUTHORIZE, request_serializer=None, response_deserializer=None)
@@ -102,7 +102,7 @@ def _phase(ask: Callable[..., bytes], keys: sigv4.Credentials) -> Latency:
 
 @contextlib.contextmanager
 def _flood(name: str, target: Target) -> Iterator[Callable[[], int]]:
-    """A flood from another process for as long as the block runs; how many answers it got."""
+    """A flood from another process for as long as the block runs; how many of its calls ended, or how many connections it has."""
     context = multiprocessing.get_context("spawn")
     stop, flowing, answers = context.Event(), context.Event(), context.Value("q", 0)
     process = context.Process(target=_flow, args=(name, target, stop, flowing, answers), daemon=True)
@@ -127,6 +127,7 @@ def _flow(name: str, target: Target, stop: Event, flowing: Event, answers: "mult
                 host, port = (target.grpc, target.http)[number % 2].removeprefix("http://").rsplit(":", 1)
                 with contextlib.suppress(OSError):
                     stack.enter_context(socket.create_connection((host, int(port)), timeout=5))
+                    answers.value += 1
             flowing.set()
             stop.wait()
         return
