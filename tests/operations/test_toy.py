@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import boto3
 import botocore.exceptions
@@ -26,6 +27,7 @@ import sekisho.api
 import sekisho.services
 from hatch_build import compile_protos
 from sekisho import client, operations, sigv4
+from sekisho.calls import pipeline
 from sekisho.calls.workloads import Workloads
 from sekisho.edges import aws
 from sekisho.edges.budgets import Budget
@@ -37,7 +39,7 @@ from sekisho.operations import OPERATIONS, PREPARATIONS, RESOURCES
 from sekisho.store.tables import AuditRecord
 from tests import harness
 from tests.harness import House
-from tests.services.iam.documents import allow
+from tests.services.iam.documents import allow, trust
 
 ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).parent / "toy"
@@ -197,6 +199,26 @@ def test_a_stream_ends_when_its_permission_is_taken_back(toy: Toy) -> None:
     toy.shops.EVENTS.put("closed")
     with pytest.raises(client.Denied, match="toys:WatchShop"):
         next(watching)
+
+
+def test_a_stream_ends_with_its_credentials(toy: Toy) -> None:
+    trust_root = trust(f"arn:aws:iam::{toy.house.account_id}:root")
+    role = toy.house.call("CreateRole", role_name="watcher", assume_role_policy_document=trust_root).role
+    toy.house.call("PutRolePolicy", role_name="watcher", policy_name="p", policy_document=allow("toys:WatchShop"))
+    ann = toy.house.user("assumer", allow("sts:AssumeRole"))
+    watching = toy.typed(toy.house.assume(role.arn, _as=ann, duration_seconds=900)).watch_shop(name="tea", timeout=60)
+    toy.shops.EVENTS.put("opened")
+    assert next(watching).event == "opened"
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(seconds=901)
+
+    with mock.patch.object(pipeline, "datetime", Later):
+        toy.shops.EVENTS.put("closed")
+        with pytest.raises(client.Unauthenticated, match="expired"):
+            next(watching)
 
 
 def test_who_is_not_permitted_sees_no_message_of_a_stream(toy: Toy) -> None:
