@@ -2,20 +2,33 @@
 
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Protocol, Self
 
 from sqlalchemy.orm import Session
 
 from sekisho.world import Record
 
-if TYPE_CHECKING:
-    from sekisho.memory.cache import World
+
+class Memory(Protocol):
+    """The memory that a reader reads, with its one way to the database."""
+
+    def cached_record(self, id_: str) -> Record | None:
+        """The record of an id if it is in memory."""
+
+    def is_absent(self, id_: str) -> bool:
+        """Whether memory knows that there is nothing of this id."""
+
+    def snapshot(self, *, wanted: str) -> AbstractContextManager[Session]:
+        """One snapshot, to which memory was brought."""
+
+    def load_record(self, id_: str, session: Session) -> Record | None:
+        """Load a record and keep it."""
 
 
 class Reader:
     """Finds records for one composition; the snapshot is opened when the first record is not in memory."""
 
-    def __init__(self, world: "World", session: Session | None = None) -> None:
+    def __init__(self, world: Memory, session: Session | None = None) -> None:
         self._world = world
         self._opened: AbstractContextManager[Session] | None = None
         self._session = session
