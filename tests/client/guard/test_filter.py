@@ -88,13 +88,26 @@ def test_a_thousand_at_once(fake: Fake, serve: Serve) -> None:
 
 
 def test_no_batch_is_larger_than_sekisho_takes(fake: Fake, serve: Serve) -> None:
-    policy = {"Version": "2012-10-17", "Statement": ["x" * 100_000]}
-    fake.replies = [shop.ALLOWED, batch(*[True] * 20), batch(*[True] * 5)]
+    policy = {"Version": "2012-10-17", "Statement": ["x" * 20_000]}
+    fake.replies = [shop.ALLOWED, batch(*[True] * 49), batch(*[True] * 11)]
     service = serve({"/shop.Orders/List": Rule("orders:ListOrders", "*")})
     large = Rule("orders:GetOrder", "arn:aws:orders:eu-west-1:{account}:order/{id}", policy=lambda _: policy)
-    service.handler = lambda _request, _context: [orders.Order() for _ in guard.filter(items(25), large)]
-    assert service.call("List", orders.ListRequest(), kind="unary_stream") == (grpc.StatusCode.OK, "25")
-    assert [len(asked.requests) for asked in batches(fake)] == [20, 5]
+    service.handler = lambda _request, _context: [orders.Order() for _ in guard.filter(items(60), large)]
+    assert service.call("List", orders.ListRequest(), kind="unary_stream") == (grpc.StatusCode.OK, "60")
+    assert [len(asked.requests) for asked in batches(fake)] == [49, 11]
+
+
+def test_no_batch_has_more_policies_than_sekisho_takes(fake: Fake, serve: Serve) -> None:
+    fake.replies = [shop.ALLOWED, batch(*[True] * 13), batch(*[True] * 7)]
+    service = serve({"/shop.Orders/List": Rule("orders:ListOrders", "*")})
+
+    def policy(order: orders.Order) -> dict[str, Any]:
+        return {"Version": "2012-10-17", "Statement": [order.id, "x" * 20_000]}
+
+    own = Rule("orders:GetOrder", "arn:aws:orders:eu-west-1:{account}:order/{id}", policy=policy)
+    service.handler = lambda _request, _context: [orders.Order() for _ in guard.filter(items(20), own)]
+    assert service.call("List", orders.ListRequest(), kind="unary_stream") == (grpc.StatusCode.OK, "20")
+    assert [len(asked.requests) for asked in batches(fake)] == [13, 7]
 
 
 @pytest.mark.parametrize("reply", [fakes.plain("UNAVAILABLE"), fakes.said("PERMISSION_DENIED"), batch(True)])
