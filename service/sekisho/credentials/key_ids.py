@@ -13,6 +13,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.h
 import secrets
 from base64 import b32decode, b32encode
 from collections.abc import Callable
+from functools import lru_cache
 
 Random = Callable[[int], bytes]
 
@@ -75,6 +76,7 @@ def temporary(account: str, random: Random = secrets.token_bytes) -> str:
     return _key_id(TEMPORARY, account, random)
 
 
+@lru_cache(maxsize=4096)  # each call is asked whose it claims to be, before anything else
 def account_of_key_id(key_id: str) -> str | None:
     """The account in an access key id of either sort, None when it is none of ours or mistyped."""
     if len(key_id) != 20 or key_id[:4] not in (LONG_TERM, TEMPORARY) or not _ALPHABET.issuperset(key_id):

@@ -120,6 +120,8 @@ class Connection(HttpToolsProtocol):
         self.by_address[self._address] -= 1
         if not self.by_address[self._address]:
             del self.by_address[self._address]
+        if not self.by_address[self._address]:
+            del self.by_address[self._address]
         super().connection_lost(exc)
 
     def timeout_keep_alive_handler(self) -> None:
