@@ -48,12 +48,12 @@ gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when
 bench: gen .venv/.bench ## Measure, with the peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-campaign: gen .venv/.campaign .venv/.clients ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills, Ansible
+campaign: gen .venv/.campaign .venv/.clients .venv/.c7n ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills, Ansible, Cloud Custodian
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.policy.mutation
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
-	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py
+	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py tests/aws/test_c7n.py
 
 wheel: gen ## Build dist/*.whl
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
@@ -66,6 +66,7 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
 	$(COMPILE) requirements/clients.in -c requirements/dev.txt -o requirements/clients.txt
+	$(COMPILE) requirements/c7n.in -o requirements/c7n.txt
 
 clean: ## Remove what was made, the environment included; .data stays
 	rm -rf .venv .tools dist build service/sekisho/api .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -95,6 +96,12 @@ clean: ## Remove what was made, the environment included; .data stays
 
 .venv/.clients: .venv/.dev requirements/clients.txt
 	@$(subst --compile-bytecode,,$(INSTALL)) --require-hashes -r requirements/clients.txt # thirty thousand modules, of which a playbook loads few
+	@touch $@
+
+# An environment of its own beside the other packages: it pins what we have in newer versions.
+.venv/.c7n: requirements/c7n.txt | .venv/.runtime
+	@$(UV) venv --quiet --clear --python .tools/bin/python .venv/c7n
+	@$(subst $(BIN),.venv/c7n/bin,$(INSTALL)) --require-hashes -r requirements/c7n.txt
 	@touch $@
 
 .venv/.campaign: .venv/.dev requirements/campaign.txt
