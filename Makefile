@@ -10,6 +10,7 @@ RELEASED := $(shell sed '/^\#/d' .ci/released)
 # The certificates of the machine, as pip and browsers use them: a company's own authority counts.
 UV := UV_CACHE_DIR=.tools/cache UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true .tools/bin/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-build-isolation
+INSTALL_BESIDE = $(subst --compile-bytecode,,$(subst $(BIN),.venv/$*/bin,$(INSTALL)))
 COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
@@ -48,12 +49,12 @@ gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when
 bench: gen .venv/.bench ## Measure, with the peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-campaign: gen .venv/.campaign .venv/.clients ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills, Ansible
+campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills, Ansible, Cloud Custodian, Prowler
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.policy.mutation
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
-	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py
+	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py tests/aws/test_c7n.py tests/aws/test_prowler.py
 
 wheel: gen ## Build dist/*.whl
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
@@ -66,6 +67,8 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
 	$(COMPILE) requirements/clients.in -c requirements/dev.txt -o requirements/clients.txt
+	$(COMPILE) requirements/c7n.in -o requirements/c7n.txt
+	$(COMPILE) requirements/prowler.in -o requirements/prowler.txt
 
 clean: ## Remove what was made, the environment included; .data stays
 	rm -rf .venv .tools dist build service/sekisho/api .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -95,6 +98,14 @@ clean: ## Remove what was made, the environment included; .data stays
 
 .venv/.clients: .venv/.dev requirements/clients.txt
 	@$(subst --compile-bytecode,,$(INSTALL)) --require-hashes -r requirements/clients.txt # thirty thousand modules, of which a playbook loads few
+	@touch $@
+
+# Environments of their own, for clients that pin what we have in other versions. A run loads few of their modules, so none is compiled.
+.venv/.prowler: FIRST := setuptools
+.venv/.c7n .venv/.prowler: .venv/.%: requirements/%.txt | .venv/.runtime
+	@$(UV) venv --quiet --clear --python .tools/bin/python .venv/$*
+	@$(if $(FIRST),$(INSTALL_BESIDE) --constraint requirements/$*.txt $(FIRST))
+	@$(INSTALL_BESIDE) --require-hashes -r requirements/$*.txt
 	@touch $@
 
 .venv/.campaign: .venv/.dev requirements/campaign.txt

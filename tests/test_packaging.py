@@ -25,7 +25,14 @@ def listed(name: str) -> list[str]:
     return [line for line in lines if line]
 
 
-ASKED = {"tools": listed("tools"), "build": listed("build"), "runtime": RUNTIME, "dev": [*RUNTIME, *listed("build"), *listed("dev")]}
+ASKED = {
+    "tools": listed("tools"),
+    "build": listed("build"),
+    "runtime": RUNTIME,
+    "dev": [*RUNTIME, *listed("build"), *listed("dev")],
+    "c7n": listed("c7n"),
+    "prowler": listed("prowler"),
+}
 
 
 def pins(name: str) -> dict[str, str]:
@@ -128,7 +135,7 @@ def test_client_and_cli_import_from_the_wheel_with_the_base_install_alone(wheel:
     assert "authorize" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["tools", "build", "runtime", "dev"])
+@pytest.mark.parametrize("name", ["tools", "build", "runtime", "dev", "c7n", "prowler"])
 def test_pins_meet_what_is_asked_for(name: str) -> None:
     pinned = pins(name)
     wanted = [Requirement(text) for text in ASKED[name]]
@@ -136,7 +143,7 @@ def test_pins_meet_what_is_asked_for(name: str) -> None:
     assert missed == []
 
 
-@pytest.mark.parametrize("name", ["tools", "build", "runtime", "dev"])
+@pytest.mark.parametrize("name", ["tools", "build", "runtime", "dev", "c7n", "prowler"])
 def test_requirement_files_are_hashed_and_name_no_place(name: str) -> None:
     text = (ROOT / f"requirements/{name}.txt").read_text()
     assert PINNED.sub("", text).strip() == ""

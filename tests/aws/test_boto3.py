@@ -161,6 +161,12 @@ def test_session_of_a_role(iam: Any, server: Served) -> None:
     assert denied.value.response["Error"]["Code"] == "AccessDenied"
 
 
+def test_the_tagging_api_is_refused_and_does_not_answer_with_nothing(server: Served) -> None:
+    with pytest.raises(ClientError) as refused:
+        client(server, "resourcegroupstaggingapi").get_resources(ResourceTypeFilters=["iam:policy"])
+    assert refused.value.response["Error"]["Code"] == "UnknownOperationException"
+
+
 def test_any_region_in_the_scope(server: Served) -> None:
     for region in ("us-east-1", "ap-northeast-1", "nowhere-9"):
         made = boto3.client(
