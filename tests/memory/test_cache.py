@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sekisho import arn
 from sekisho.credentials import access_keys
 from sekisho.errors import SekishoError
+from sekisho.memory import loaders
 from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
 from sekisho.memory.reader import Reader
@@ -300,3 +301,20 @@ def test_the_feed_looks_at_what_records_have_grown_to(nodes: tuple[House, House]
     while house.node.world.size[1] < before + 200 * 512:
         assert time.monotonic() < limit
         time.sleep(0.01)
+
+
+def test_an_id_is_loaded_by_exact_path_and_spelling(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    made = house.call("CreateUser", user_name="Ann", path="/sales/").user
+    wanted = {
+        ("user", "/sales/", "Ann"): made.user_id,
+        ("user", "/sales/", "ann"): None,
+        ("user", "/", "Ann"): None,
+        ("user", "/sales/", "nobody"): None,
+        ("role", "/sales/", "Ann"): None,
+        ("root", "/", "root"): house.account_id,
+    }
+    with house.node.database.read() as session:
+        for parts, id_ in wanted.items():
+            assert loaders.load_id(session, arn.Entity(house.account_id, *parts)) == id_
+        assert loaders.load_id(session, arn.Entity("999999999999", "root", "/", "root")) is None
