@@ -84,6 +84,7 @@ clean: ## Remove what was made, the environment included; .data stays
 	@touch $@
 
 .venv/.runtime: .tools/bin/uv requirements/build.txt requirements/runtime.txt
+	@echo "installing what Sekisho needs into .venv (once)" >&2
 	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python .tools/bin/python .venv
 	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
 	@touch $@
@@ -93,6 +94,7 @@ clean: ## Remove what was made, the environment included; .data stays
 	@touch $@
 
 .venv/.dev: .venv/.project requirements/dev.txt
+	@echo "installing what its tests need (once)" >&2
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 

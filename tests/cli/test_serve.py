@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sekisho.cli import throwaway
+from sekisho.cli import serve, throwaway
 from sekisho.client import Client, Credentials, credentials
+from sekisho.node.options import Endpoints
 from tests.cli.command import environment, one_line, sekisho
 from tests.cli.conftest import Shop
 
@@ -240,3 +242,26 @@ def test_what_a_killed_server_left_is_not_believed(tmp_path: Path) -> None:
     (tmp_path / "credentials").write_text("[root]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = s\n")
     said = one_line(sekisho("authorize", "--data-dir", tmp_path, "--action", "a:b", "--resource", "*"))
     assert said.startswith(f"no server runs in the data directory `{tmp_path}`")
+
+
+def test_a_long_start_shows_that_it_goes_on_and_what_comes_after_it_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def waiting(what: str) -> Iterator[None]:
+        said.append(what)
+        yield
+        said.append("no longer")
+
+    def started(options: object, ready: Callable[[Endpoints], None], *, edges: object) -> int:
+        ready(Endpoints("127.0.0.1:1", "127.0.0.1:2"))
+        said.append("served")
+        return 0
+
+    monkeypatch.setattr("sekisho.cli.screen.waiting", waiting)
+    monkeypatch.setattr("sekisho.node.run.serve", started)
+    monkeypatch.setattr("sekisho.cli.serve._welcome", lambda *_: said.append("welcome"))
+    with pytest.raises(SystemExit) as ended:
+        serve.serve(data_dir=tmp_path / "data")
+    assert ended.value.code == 0
+    assert said == ["preparing the database and starting the workers", "no longer", "welcome", "served"]

@@ -4,12 +4,13 @@ import os
 import shlex
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sekisho.cli import config_file, connection
+from sekisho.cli import config_file, connection, screen
 from sekisho.cli.connection import Audience, DataDir
 from sekisho.cli.examples import example
 
@@ -116,7 +117,15 @@ def serve(
         root_access_key_id=os.environ.get("SEKISHO_ROOT_ACCESS_KEY_ID"),
         root_secret_access_key=os.environ.get("SEKISHO_ROOT_SECRET_ACCESS_KEY"),
     )
-    sys.exit(run.serve(options, lambda endpoints: _welcome(endpoints, data_dir, tls_cert), edges=(aws.application,)))
+    with ExitStack() as starting:
+        starting.enter_context(screen.waiting("preparing the database and starting the workers"))
+
+        def ready(endpoints: "Endpoints") -> None:
+            starting.close()
+            _welcome(endpoints, data_dir, tls_cert)
+
+        code = run.serve(options, ready, edges=(aws.application,))
+    sys.exit(code)
 
 
 def _welcome(endpoints: "Endpoints", data_dir: Path, tls_cert: Path | None) -> None:
