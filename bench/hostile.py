@@ -1,4 +1,4 @@
-"""What floods do to a bystander: the latency of one account's Authorize while somebody else misbehaves, over a quiet baseline just before.
+"""Floods and a bystander: the latency of one account's Authorize while somebody else misbehaves, over a quiet baseline just before.
 
 A real server of one worker on loopback; the flood comes from a process of its own, the bystander asks in a closed loop. Each phase ends
 after `CALLS` of the bystander or after `SECONDS`, whichever is first.

@@ -39,7 +39,7 @@ def parse(text: str) -> Arn:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """What an ARN of IAM or of an STS session names. `path` begins and ends with a slash.
+    """The thing that an ARN of IAM or of an STS session names. `path` begins and ends with a slash.
 
     A role session has its role as the path: `assumed-role/NAME/SESSION` is the path `/NAME/` and the name `SESSION`.
     """
@@ -109,7 +109,7 @@ def is_account_id(text: str) -> bool:
 
 
 def is_session_name(text: str) -> bool:
-    """Whether a role session can have the name."""
+    """A role session can have the name."""
     return _SESSION_NAME.fullmatch(text) is not None
 
 

@@ -36,14 +36,14 @@ class NoWritePath(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """What a node has for writing: the primary database, which need not be the one that it reads."""
+    """The means of a node to write: the primary database, which need not be the one that it reads."""
 
     database: db.Database
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What one worker process has: the database that it reads, keys, world and spool, and what it writes with, if it does.
+    """The parts of one worker process: the database that it reads, keys, world and spool, and what it writes with, if it does.
 
     `audience` is what its callers sign for.
     """
