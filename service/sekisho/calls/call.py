@@ -103,11 +103,11 @@ class Call:
     recipient: str = ""
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
     prepared: Any = None
-    """What the operation's preparation made, before the transaction."""
+    """The work of the operation's preparation, done before the transaction."""
 
     @property
     def caller(self) -> world.Acting:
-        """Who calls; an operation that anyone may call unsigned has none."""
+        """The caller; Internal for an operation that anybody may call unsigned, which has none."""
         if self.acting is None:
             raise Internal("the operation needs a caller")
         return self.acting
@@ -164,7 +164,7 @@ class Call:
 
     @property
     def reads(self) -> bool:
-        """Whether the call sees one snapshot throughout, in which nothing changes."""
+        """True of a READ: it sees one snapshot throughout, in which nothing changes."""
         return self.operation.access.level == Access.READ
 
     @property
@@ -174,5 +174,5 @@ class Call:
 
 
 def _is_meant(named: arn.Entity, found: Entity | EntityRecord) -> bool:
-    """Whether what has the name also has the path and the spelling, where an ARN gave them."""
+    """True when the bearer of the name has the path and the spelling as well, where an ARN gave them."""
     return not named.path or (named.name, named.path) == (found.name, found.path)

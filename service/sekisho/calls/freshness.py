@@ -1,4 +1,4 @@
-"""How new the world must be before a call is looked at: as new as the revisions in its fields with `(at_least)`, wherever they stand.
+"""The revisions that a call must not be older than: those in its fields with `(at_least)`, wherever they stand.
 
 It is waited for before the caller's own permission is: the revision may have given that, or taken it away.
 """
