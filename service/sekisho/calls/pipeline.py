@@ -28,6 +28,7 @@ from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauth
 from sekisho.operations import PREPARATIONS, Operation, validation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes
+from sekisho.store.changes import Point
 from sekisho.store.db import Database, WriteConflict, remaining
 from sekisho.world import Subject
 
@@ -181,20 +182,25 @@ def _prepare(call: Call, request: Message, subject: Subject | None) -> None:
 
 
 def _read(call: Call, request: Message, subject: Subject | None) -> Reply:
-    """Out of memory as far as that goes. When the world moved on meanwhile, all of it once more, in one snapshot."""
-    try:
-        return _remembered(call, request, subject)
-    except _Moved:
-        call.acting = call.point = call.database_session = None
-    with _snapshot(call) as session:
-        call.database_session = session
-        newest = call.node.world.sync(session)
-        _authorized(call, request, subject, newest=False)
+    """Out of memory as far as that goes. When the world moved on meanwhile, all of it once more, in one snapshot: it may move on before the
+    caller is authorized, too, and is kept from that in the end.
+    """
+    world = call.node.world
+    for attempt in (_remembered, _snapshotted, _snapshotted):
+        try:
+            return attempt(call, request, subject)
+        except _Moved:
+            call.acting = call.point = call.database_session = call.snapshot = None
+    with ExitStack() as stack:
+        with world.steady():
+            newest = _authorized_in_snapshot(call, request, subject, stack)
         return Reply(call.operation.function(call, request), newest.token)
 
 
 def _remembered(call: Call, request: Message, subject: Subject | None) -> Reply:
-    """Nobody is shown what came after the world that the caller was authorized from: it may have been written because of a change there."""
+    """Nobody is shown what came after the world that the caller was authorized from: it may have been written because of a change there.
+    Nor is anybody permitted by a newer world than is shown.
+    """
     world = call.node.world
     newest = world.renewed(call.deadline)
     with ExitStack() as stack:
@@ -207,10 +213,28 @@ def _remembered(call: Call, request: Message, subject: Subject | None) -> Reply:
 
         call.snapshot = opened
         _authorized(call, request, subject, newest=False)
+        if world.point != newest:
+            raise _Moved
         message = call.operation.function(call, request)
         if world.point != newest and call.database_session is None:
             raise _Moved
         return Reply(message, newest.token)
+
+
+def _snapshotted(call: Call, request: Message, subject: Subject | None) -> Reply:
+    with ExitStack() as stack:
+        newest = _authorized_in_snapshot(call, request, subject, stack)
+        if call.node.world.point != newest:
+            raise _Moved
+        return Reply(call.operation.function(call, request), newest.token)
+
+
+def _authorized_in_snapshot(call: Call, request: Message, subject: Subject | None, stack: ExitStack) -> Point:
+    """Authorize the caller beside a snapshot that stays open on the stack; the revision of the snapshot."""
+    call.database_session = stack.enter_context(_snapshot(call))
+    newest = call.node.world.sync(call.session)
+    _authorized(call, request, subject, newest=False)
+    return newest
 
 
 class _Moved(Exception):  # noqa: N818  # says what happened, as `StopIteration` does

@@ -230,3 +230,11 @@ def owned_by_principal(name: str) -> bool:
         return key.source in _OWNED
     lowered = name.lower()
     return lowered.startswith(_OWNED_PREFIXES) or lowered in _OWNED_ACROSS_SERVICES or "." in lowered.partition(":")[0]
+
+
+def lasts(name: str) -> bool:
+    """Whether a key has one value for as long as the credential that the principal acts with: whatever is asked, from wherever and whenever."""
+    return owned_by_principal(name) and name.lower() not in _MOVING
+
+
+_MOVING = frozenset(("aws:multifactorauthage",))  # its principal's own, and another each second

@@ -7,7 +7,7 @@ revision as the last rows of the transaction, under a lock that is held until th
 import base64
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -42,11 +42,15 @@ class Point:
 
     number: int
     nonce: str
+    _token: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def token(self) -> str:
-        """The revision as callers see it: opaque."""
-        return base64.urlsafe_b64encode(_TOKEN.pack(self.number, bytes.fromhex(self.nonce))).decode().rstrip("=")
+        """The revision as callers see it: opaque. Made once, since nearly every answer names it."""
+        if not self._token:
+            made = base64.urlsafe_b64encode(_TOKEN.pack(self.number, bytes.fromhex(self.nonce))).decode().rstrip("=")
+            object.__setattr__(self, "_token", made)
+        return self._token
 
 
 ORIGIN = Point(0, "0" * 16)
