@@ -11,9 +11,10 @@ import math
 import secrets as randomness
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import structlog
 from google.protobuf.message import DecodeError, Message
@@ -45,8 +46,7 @@ class MalformedRequest(InvalidArgument):
     """The bytes are not a message of the operation's request type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A call as an edge hands it over. `read` makes the message of its request, or raises what is wrong with it, which nobody learns
     who has not said who it is; `proof` is what the caller gave for that, None where an edge has no place for one.
     """
@@ -58,8 +58,7 @@ class Arrival:
     seconds: float | None = None  # until the caller's deadline
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """The answer; `revision` is the write's own, or the newest that the answer is not older than."""
 
     message: Message
@@ -77,10 +76,15 @@ def parsed(kind: type[Message], body: bytes) -> Message:
 def run(node: Node, operation: Operation, arrival: Arrival) -> Reply:
     """Answer one call, or raise a SekishoError; whatever else went wrong is a ServiceFailure, with its cause in the log."""
     call = _call(node, operation, arrival)
-    with _recorded(call) as begun:
+    request = None
+    try:
         subject, request = _begun(call, arrival)
-        begun.append(request)
-        return _LEVELS[operation.access.level](call, request, subject)
+        return _LEVELS[operation.level](call, request, subject)
+    except Exception as error:
+        failure = _recorded(call, request, error)
+        if failure is error:
+            raise
+        raise failure from error
 
 
 def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Message]:
@@ -91,9 +95,9 @@ def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Messa
     """
     ends = time.monotonic() + arrival.seconds if arrival.seconds is not None else math.inf
     call = _call(node, operation, arrival)
-    with _recorded(call) as begun:
+    request = None
+    try:
         subject, request = _begun(call, arrival)
-        begun.append(request)
         freshness.wait(call, request)
         _authorized(call, request, subject, newest=False)
         seen, call.deadline = node.world.point, ends
@@ -105,6 +109,11 @@ def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Messa
                 seen = node.world.point
                 _authorized(call, request, subject, newest=False)
             yield message
+    except Exception as error:
+        failure = _recorded(call, request, error)
+        if failure is error:
+            raise
+        raise failure from error
 
 
 def _call(node: Node, operation: Operation, arrival: Arrival) -> Call:
@@ -128,20 +137,15 @@ def _begun(call: Call, arrival: Arrival) -> tuple[Subject | None, Message]:
     return subject, request
 
 
-@contextmanager
-def _recorded(call: Call) -> Iterator[list[Message]]:
-    """Whatever goes wrong in the block is a SekishoError that is recorded or counted; the block says what the request is, once it knows."""
-    request: list[Message] = []
-    try:
-        yield request
-    except SekishoError as error:
-        _failed(call, request[0] if request else None, error)
-        raise
-    except Exception as error:
-        log.exception("pipeline.failure", operation=call.operation.path, request_id=call.request_id)
-        failure = ServiceFailure(f"The request could not be processed because of an unknown error. Request id: {call.request_id}")
-        _failed(call, request[0] if request else None, failure)
-        raise failure from error
+def _recorded(call: Call, request: Message | None, error: Exception) -> SekishoError:
+    """What the caller hears of an error, recorded or counted; the request is None as long as it was not read."""
+    if isinstance(error, SekishoError):
+        _failed(call, request, error)
+        return error
+    log.exception("pipeline.failure", operation=call.operation.path, request_id=call.request_id)
+    failure = ServiceFailure(f"The request could not be processed because of an unknown error. Request id: {call.request_id}")
+    _failed(call, request, failure)
+    return failure
 
 
 def _write(call: Call, request: Message, subject: Subject | None) -> Reply:

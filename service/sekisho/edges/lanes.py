@@ -163,7 +163,7 @@ class Lanes:
         """The lane of an operation."""
         if operation.streams:
             return self.streams
-        return self.decide if operation.access.level == Access.DECIDE else self.control
+        return self.decide if operation.level == Access.DECIDE else self.control
 
     def close(self) -> None:
         """Let the threads end."""

@@ -144,8 +144,8 @@ class World:
                 self._history.extend((point,))
 
     def reweigh(self, count: int = 64) -> None:
-        """Charge so many records, the next ones each time, what they have grown to, and the oldest go when that is too much; and forget those
-        of so many findings that hold no more.
+        """Charge so many records, the next ones each time, what they have grown to, and the oldest go when that is too much; and of so many
+        findings forget those that hold no more.
         """
         with self._lock:
             self._records.reweigh(count)
@@ -220,7 +220,7 @@ class World:
         self.findings.keep(key, value, owner, origins, cost)
 
     def _holds(self, found: Finding) -> bool:
-        # The turn is read first. Should a record go while others are looked at, the turn is another one by then, and all are looked at again.
+        # The turn is read first. Should a record go while others are looked at, the turn is another by then, and all are looked at again.
         turn = self._turn
         if found.turn == turn:
             return True

@@ -33,8 +33,8 @@ class Program:
 
     `text` is the document as it was given and `hash` the SHA-256 of it in hex, both empty where there was no text. `keys` are all condition
     keys that can have a say in what the policy says, in lower case, those of its variables among them; tags are spelled whole.
-    `lasting` says that all of them have one value for as long as a principal's credential lasts: nothing of a request is asked but its action
-    and its resource.
+    `lasting` says that all of them have one value for as long as a principal's credential lasts: of a request nothing is asked but its
+    action and its resource.
     """
 
     __slots__ = (

@@ -43,14 +43,11 @@ def _named(call: Call, text: str) -> Subject:
     """A principal that the caller vouches for. It takes authorize:AssertPrincipal on the principal; and, since no account can yet
     consent to it, a principal of another account cannot be named at all.
     """
-    parsed = arn.parse(text)
-    if "\0" in text:  # PostgreSQL has no such character, and could not even be asked
-        raise InvalidPrincipal("the ARN holds a character that no ARN has")
-    if parsed.account != call.account_id:
-        raise AccessDenied(f"The account {parsed.account} has not consented that account {call.account_id} asserts its principals.")
-    permission.demand(call, _ASSERT, Resource(text), NO_KEYS)
     key = ("named", call.account_id, text)
     found: _Named | None = call.node.world.get_finding(key)
+    if found is None:
+        _refuse_foreign(call, text)
+    permission.demand(call, _ASSERT, Resource(text), NO_KEYS)
     if found is None:
         found = _find(call, text, key)
     if found.role is not None:
@@ -58,6 +55,15 @@ def _named(call: Call, text: str) -> Subject:
     if found.subject is None:
         raise NoSuchPrincipal(f"There is no principal `{text}`.")
     return found.subject
+
+
+def _refuse_foreign(call: Call, text: str) -> None:
+    """Raise for what is not the ARN of a principal of the caller's own account."""
+    parsed = arn.parse(text)
+    if "\0" in text:  # PostgreSQL has no such character, and could not even be asked
+        raise InvalidPrincipal("the ARN holds a character that no ARN has")
+    if parsed.account != call.account_id:
+        raise AccessDenied(f"The account {parsed.account} has not consented that account {call.account_id} asserts its principals.")
 
 
 @dataclass(frozen=True, slots=True)
