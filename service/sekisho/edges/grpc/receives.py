@@ -22,7 +22,7 @@ from sekisho.edges import request_ids
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
-from sekisho.errors import Throttling
+from sekisho.errors import SekishoError, Throttling
 
 PATIENCE = 10.0
 """Seconds in which the message of a call has to come, the wait for room included."""
@@ -179,10 +179,13 @@ class Receives:
 
 def _refuse(receive: Receive) -> None:
     """Answer a call for which there is no room, without its message."""
-    error = Throttling("Rate exceeded")
+    refuse(receive.event, receive.state, Throttling("Rate exceeded"))
+
+
+def refuse(event: Any, state: Any, error: SekishoError) -> None:
+    """Answer a call whose message nobody has asked for."""
     said: Any = status.of(error, request_ids.new())
-    state = receive.state
     with state.condition:
         if _server._is_rpc_state_active(state):
             state.trailing_metadata = said.trailing_metadata
-            _server._abort(state, receive.event.call, cygrpc.StatusCode.resource_exhausted, said.details.encode())
+            _server._abort(state, event.call, cygrpc.StatusCode.resource_exhausted, said.details.encode())
