@@ -17,10 +17,9 @@ from datetime import UTC, datetime
 
 import structlog
 from google.protobuf.message import DecodeError, Message
-from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
-from sekisho import sigv4
+from sekisho import meters, sigv4
 from sekisho.calls import audit, callers, freshness, permission
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
@@ -34,8 +33,10 @@ from sekisho.world import Subject
 DEFAULT_SECONDS = 30.0
 """How long a call may take whose caller set no deadline, and at the most; a stream has what its caller gives it."""
 
-UNAUTHENTICATED = Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
-UNSIGNED = Counter("sekisho_unsigned_failures", "Failed calls that nobody has to sign, by operation and error code.", ["operation", "code"])
+UNAUTHENTICATED = meters.Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
+UNSIGNED = meters.Counter(
+    "sekisho_unsigned_failures", "Failed calls that nobody has to sign, by operation and error code.", ["operation", "code"]
+)
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from sekisho import arn
 from sekisho.errors import RequestTimeout
-from sekisho.memory import cold, loaders, names
+from sekisho.memory import cold, loaders, names, vitals
 from sekisho.memory.data_version import DataVersion
 from sekisho.memory.history import MOST, Behind, History
 from sekisho.memory.names import Name, Names
@@ -149,6 +149,7 @@ class World:
         """Apply what came after the cache's revision; the point moves when all that is stale has gone."""
         if newest == self.point:
             return
+        vitals.BEHIND.set(newest.number - self.point.number)
         if self.point == ORIGIN or changes.at(session, self.point.number) != self.point:
             self._replace(session, newest)
             return
@@ -228,7 +229,9 @@ class World:
         key = names.key(named)
         cached = self._names.get_name(key)
         if cached is not None or self._names.is_absent(key):
+            vitals.NAME_HITS.inc()
             return cached
+        vitals.NAME_MISSES.inc()
         with self.snapshot(wanted=f"{named.account}:{named.kind}/{named.key}") as session:
             found = loaders.load_name(session, named)
             self._keep_name(key, found, changes.begun_at(session))
