@@ -63,7 +63,8 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) requirements/tools.in -o requirements/tools.txt
 	$(COMPILE) pyproject.toml --extra server -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
-	$(COMPILE) pyproject.toml --extra server requirements/build.in requirements/dev.in -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra server --extra otel -c requirements/runtime.txt -c requirements/build.txt -o requirements/otel.txt
+	$(COMPILE) pyproject.toml --extra server --extra otel requirements/build.in requirements/dev.in -c requirements/otel.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
 	$(COMPILE) requirements/clients.in -c requirements/dev.txt -o requirements/clients.txt

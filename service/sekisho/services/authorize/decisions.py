@@ -11,7 +11,7 @@ from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
-from sekisho.services.authorize import subjects
+from sekisho.services.authorize import log_entries, subjects
 from sekisho.store.changes import Point
 from sekisho.store.db import remaining
 from sekisho.world import Acting, Asked, Question, Subject
@@ -63,7 +63,9 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
     subject, asked = _read(call, request)
     question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
-    return _answer(question, _decide(call, subject, question), call.point, call.request_id)
+    decision = _decide(call, subject, question)
+    log_entries.note(call, question, decision, call.point, call.request_id)
+    return _answer(question, decision, call.point, call.request_id)
 
 
 @operation
@@ -193,7 +195,9 @@ def _item(call: Call, item: Read | SekishoError, question: Question | SekishoErr
         if isinstance(question, SekishoError):
             raise question
         remaining(call.deadline)
-        return pb.BatchItem(decision=_answer(question, _decide(call, item[0], question), point, decision_id))
+        decision = _decide(call, item[0], question)
+        log_entries.note(call, question, decision, point, decision_id)
+        return pb.BatchItem(decision=_answer(question, decision, point, decision_id))
     except SekishoError as error:
         return pb.BatchItem(error=pb.BatchError(code=error.code, message=error.message))
 
