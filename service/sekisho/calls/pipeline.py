@@ -165,7 +165,7 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         message = call.operation.function(call, request)
         audited = audit.columns(audit.event(call, request, message))
         recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), audited)
-    call.node.world.committed(recorded.point, touched.ids)
+    call.node.world.committed(recorded.point, touched.ids, recorded.account)
     return Reply(message, recorded.point.token)
 
 

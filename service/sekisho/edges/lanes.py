@@ -163,21 +163,24 @@ class Lane(Executor):
 
 
 class Lanes:
-    """Decisions have threads of their own: neither a slow write nor a stream, which lasts, ever stands before one."""
+    """Decisions have threads of their own: neither a slow write nor a batch nor a stream, which lasts, ever stands before one."""
 
     def __init__(self, edge: str, *, decide: int, control: int, streams: int = STREAMS) -> None:
         self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000, reserved=decide // 3)
+        self.batches = Lane(f"{edge}-batches", threads=max(2, decide // 2), waiting=500, reserved=1)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
         self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=500)
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter((self.decide, self.control, self.streams))
+        return iter((self.decide, self.batches, self.control, self.streams))
 
     def of(self, operation: Operation) -> Lane:
         """The lane of an operation."""
         if operation.streams:
             return self.streams
-        return self.decide if operation.access.level == Access.DECIDE else self.control
+        if operation.access.level != Access.DECIDE:
+            return self.control
+        return self.batches if operation.access.batch else self.decide
 
     def close(self) -> None:
         """Let the threads end."""

@@ -51,12 +51,13 @@ class Feed:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        """Look, and heal: what a look has missed, the next one applies, since each asks for all that came after the world's own point."""
         failing = False
         while not self._stop.wait(INTERVAL):
             try:
-                self._world.reweigh()
                 self._world.renewed()
                 self._tell()
+                self._world.reweigh()
                 failing = False
             except Exception as error:  # whatever it is, the thread goes on: without it the world would stand still
                 if not failing:  # once for each outage, not twenty times a second

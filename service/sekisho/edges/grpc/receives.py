@@ -23,7 +23,7 @@ from sekisho.edges.answers import SHEDS
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
-from sekisho.errors import Throttling
+from sekisho.errors import SekishoError, Throttling
 
 PATIENCE = 10.0
 """Seconds in which the message of a call has to come, the wait for room included."""
@@ -182,11 +182,14 @@ class Receives:
 
 def _refuse(receive: Receive) -> None:
     """Answer a call for which there is no room, without its message."""
-    error = Throttling("Rate exceeded")
+    refuse(receive.event, receive.state, Throttling("Rate exceeded"))
+
+
+def refuse(event: Any, state: Any, error: SekishoError) -> None:
+    """Answer a call whose message nobody has asked for."""
     said: Any = status.of(error, request_ids.new())
-    state = receive.state
     with state.condition:
         if _server._is_rpc_state_active(state):
             _SHED.inc()
             state.trailing_metadata = said.trailing_metadata
-            _server._abort(state, receive.event.call, cygrpc.StatusCode.resource_exhausted, said.details.encode())
+            _server._abort(state, event.call, cygrpc.StatusCode.resource_exhausted, said.details.encode())

@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ import uvicorn
 
 from sekisho.calls.call import Node
 from sekisho.edges import request_ids
-from sekisho.edges.http.connections import PATIENCE, Connection
+from sekisho.edges.http.connections import PATIENCE, Connection, Crowd
 from sekisho.edges.lanes import Lanes
 from sekisho.meters import exposition
 
@@ -114,7 +113,7 @@ class Listener:
             lifespan="off",
             ws="none",
             ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
-            http=type("Connection", (Connection,), {"patience": patience, "pages": PAGES, "by_address": Counter()}),
+            http=type("Connection", (Connection,), {"patience": patience, "pages": PAGES, "crowd": Crowd()}),
             timeout_keep_alive=int(PATIENCE),
             timeout_graceful_shutdown=int(PATIENCE),
             server_header=False,

@@ -6,6 +6,7 @@ from sekisho import arn, meters, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
+from sekisho.calls.turns import Turn, Turns
 from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, SekishoError
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
@@ -80,10 +81,11 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
 
     questions, point = call.node.world.consistent(compose)
     call.point = point
-    items = [
-        _item(call, item, question, point, f"{call.request_id}/{index}")
-        for index, (item, question) in enumerate(zip(read, questions, strict=True))
-    ]
+    with _turns.turn(call.account_id, call.deadline) as turn:
+        items = [
+            _item(call, item, question, point, f"{call.request_id}/{index}", turn)
+            for index, (item, question) in enumerate(zip(read, questions, strict=True))
+        ]
     return pb.AuthorizeBatchResponse(items=items)
 
 
@@ -163,7 +165,10 @@ def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, co
         return error
 
 
-_inline: Shares[policy.Attached] = Shares(_MOST_INLINE)
+_turns = Turns()
+"""Policies are compiled and batches decided by turns. Nobody waits for the database with one."""
+
+_inline: Shares[policy.Attached] = Shares(_MOST_INLINE, lambda account: _turns.turn(account))
 """The services that ask keep one policy for many requests. Never among the programs of identities, which must not make room for these."""
 
 
@@ -188,7 +193,9 @@ def _context(request: pb.AuthorizeRequest) -> world.Keys:
     return given
 
 
-def _item(call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str) -> pb.BatchItem:
+def _item(
+    call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str, turn: Turn
+) -> pb.BatchItem:
     try:
         if isinstance(item, SekishoError):
             raise item
@@ -197,7 +204,9 @@ def _item(call: Call, item: Read | SekishoError, question: Question | SekishoErr
         remaining(call.deadline)
         decision = _decide(call, item[0], question)
         log_entries.note(call, question, decision, point, decision_id)
-        return pb.BatchItem(decision=_answer(question, decision, point, decision_id))
+        decided = pb.BatchItem(decision=_answer(question, decision, point, decision_id))
+        turn.pause()
+        return decided
     except SekishoError as error:
         return pb.BatchItem(error=pb.BatchError(code=error.code, message=error.message))
 
