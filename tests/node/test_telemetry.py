@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -93,6 +94,29 @@ def test_a_server_that_is_not_asked_loads_none_of_it(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", STARTED, tmp_path / "data"], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
+
+
+class Doubled(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs alone
+    """An interceptor that makes a function of its own of each behaviour, as OpenTelemetry's does."""
+
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        handler = continuation(handler_call_details)
+        kind = telemetry._kind(handler)
+        behaviour = getattr(handler, kind)
+        return handler._replace(**{kind: lambda request, context: behaviour(request * 2, context)})
+
+
+@pytest.mark.parametrize("kind", ["unary_unary", "unary_stream"])
+def test_a_traced_handler_runs_in_the_pool_of_its_own(kind: str) -> None:
+    def behaviour(request: bytes, _: Any) -> bytes:
+        return request
+
+    behaviour.experimental_thread_pool = pool = object()  # type: ignore[attr-defined]
+    handler = getattr(grpc, f"{kind}_rpc_method_handler")(behaviour)
+    traced = telemetry._Traced(Doubled()).intercept_service(lambda _: handler, None)
+    assert getattr(traced, kind).experimental_thread_pool is pool
+    assert getattr(traced, kind)(b"ab", None) == b"abab"
+    assert telemetry._Traced(Doubled()).intercept_service(lambda _: None, None) is None
 
 
 @pytest.mark.parametrize(
