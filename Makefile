@@ -14,7 +14,7 @@ INSTALL_BESIDE = $(subst --compile-bytecode,,$(subst $(BIN),.venv/$*/bin,$(INSTA
 COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run test clients demo lint fmt gen bench bench-authorize campaign wheel requirements clean
+.PHONY: help run test clients charts demo lint fmt gen bench bench-authorize campaign wheel requirements clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -27,6 +27,8 @@ test: gen .venv/.dev ## Run every test, on SQLite and on a real PostgreSQL; ARGS
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 clients: gen .venv/.clients ## Install the large clients, Ansible, so that `make test` speaks with them too
+
+charts: gen .venv/.charts ## Install Helm, so that `make test` lints and renders the chart too
 
 demo: gen ## Take a tour: users, roles, policies and ten decisions, against a throwaway server
 	@$(BIN)/sekisho demo $(ARGS)
@@ -70,6 +72,7 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) pyproject.toml --extra server --extra otel requirements/build.in requirements/dev.in -c requirements/otel.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
+	$(COMPILE) requirements/charts.in -c requirements/dev.txt -o requirements/charts.txt
 	$(COMPILE) requirements/clients.in -c requirements/dev.txt -o requirements/clients.txt
 	$(COMPILE) requirements/c7n.in -o requirements/c7n.txt
 	$(COMPILE) requirements/prowler.in -o requirements/prowler.txt
@@ -104,6 +107,10 @@ clean: ## Remove what was made, the environment included; .data stays
 
 .venv/.clients: .venv/.dev requirements/clients.txt
 	@$(subst --compile-bytecode,,$(INSTALL)) --require-hashes -r requirements/clients.txt # thirty thousand modules, of which a playbook loads few
+	@touch $@
+
+.venv/.charts: .venv/.dev requirements/charts.txt
+	@$(INSTALL) --require-hashes -r requirements/charts.txt
 	@touch $@
 
 # Environments of their own, for clients that pin what we have in other versions. A run loads few of their modules, so none is compiled.

@@ -49,8 +49,9 @@ LAYERS = {
 DECISIONS = meters.Counter(
     "sekisho_decisions", "Decisions that services asked for, by outcome and by the layer that decided.", ["outcome", "layer"]
 )
+# By identity: to hash a member of an Enum is a call of a Python function, to hash one of a StrEnum, as a layer is, is not.
 _COUNTED = {
-    (outcome, layer): DECISIONS.labels(outcome.value, layer.value if layer is not None else "none")
+    (id(outcome), layer): DECISIONS.labels(outcome.value, layer.value if layer is not None else "none")
     for outcome in policy.Outcome
     for layer in (None, *policy.Layer)
 }
@@ -217,7 +218,7 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
     region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
     call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
     decision = policy.decide(asked, layers)
-    _COUNTED[decision.outcome, decision.layer].inc()
+    _COUNTED[id(decision.outcome), decision.layer].inc()
     return decision
 
 
