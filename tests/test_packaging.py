@@ -32,6 +32,7 @@ ASKED = {
     "runtime": RUNTIME,
     "otel": TRACED,
     "dev": [*TRACED, *listed("build"), *listed("dev")],
+    "charts": listed("charts"),
     "c7n": listed("c7n"),
     "prowler": listed("prowler"),
 }
@@ -137,7 +138,7 @@ def test_client_and_cli_import_from_the_wheel_with_the_base_install_alone(wheel:
     assert "authorize" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["tools", "build", "runtime", "otel", "dev", "c7n", "prowler"])
+@pytest.mark.parametrize("name", ["tools", "build", "runtime", "otel", "dev", "charts", "c7n", "prowler"])
 def test_pins_meet_what_is_asked_for(name: str) -> None:
     pinned = pins(name)
     wanted = [Requirement(text) for text in ASKED[name]]
@@ -145,7 +146,7 @@ def test_pins_meet_what_is_asked_for(name: str) -> None:
     assert missed == []
 
 
-@pytest.mark.parametrize("name", ["tools", "build", "runtime", "otel", "dev", "c7n", "prowler"])
+@pytest.mark.parametrize("name", ["tools", "build", "runtime", "otel", "dev", "charts", "c7n", "prowler"])
 def test_requirement_files_are_hashed_and_name_no_place(name: str) -> None:
     text = (ROOT / f"requirements/{name}.txt").read_text()
     assert PINNED.sub("", text).strip() == ""
