@@ -334,7 +334,7 @@ def _nodes(folder: Path) -> Iterator[tuple[Node, Node, list[Tenant]]]:
         first, second = stack.enter_context(two(sqlite.migrated(folder / "sekisho.db"), folder))
         second.node.world.findings = Findings(0)
         for house in (first, second):
-            stack.enter_context(mock.patch.object(house.node.spool, "add"))
+            stack.enter_context(mock.patch.object(house.node.spool, "add", return_value=None))
         made = accounts.create(first.node.database, first.node.ring)
         chance = random.Random(0)
         tenants = [Tenant(first, second, {"root": first.root})]

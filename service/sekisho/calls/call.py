@@ -15,6 +15,7 @@ from sekisho.credentials import key_ring
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
@@ -59,6 +60,7 @@ class Node:
     replays: Replays
     audience: str
     writes: Writes | None
+    decision_log: DecisionLog | None = None
 
     @property
     def primary(self) -> db.Database:
