@@ -10,6 +10,7 @@ from sekisho.credentials import access_keys
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
@@ -36,6 +37,7 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
         accesses=Accesses(spool),
         tokens=OpenedTokens(ring),
         replays=Replays(),
+        issued=Issued(spool_path.with_name("issued.db")),
         audience=audience,
         writes=Writes(database) if writes else None,
     )
@@ -49,4 +51,5 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
         node.feed.stop()
         drain.stop()
         spool.close()
+        node.issued.close()
         world.close()

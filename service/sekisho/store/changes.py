@@ -25,7 +25,7 @@ LATEST = "SELECT number, nonce FROM revisions ORDER BY number DESC LIMIT 1"
 
 _TOKEN = struct.Struct(">Q8s")
 _TOUCHED = "touched"
-_AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name != "revision")
+_AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name not in ("revision", "count", "last_at"))
 _NEWEST = select(func.max(Revision.number)).scalar_subquery()
 _REVISION = Prepared(into(Revision).inline().values(number=func.coalesce(_NEWEST, 0) + 1), "nonce", "committed_at")
 _CHANGES = Prepared(into(Change).inline().values(number=_NEWEST), "id")
