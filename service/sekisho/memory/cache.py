@@ -25,6 +25,7 @@ from sekisho.memory.reader import Reader
 from sekisho.memory.records import BUDGET, Records, entity_key
 from sekisho.store import changes, db
 from sekisho.store.changes import ORIGIN, Point
+from sekisho.store.tables import AccessKey
 from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject, acting
 
 T = TypeVar("T")
@@ -36,9 +37,10 @@ LOAD = 2.0
 class World:
     """The cache of one worker; `point` is the newest revision that it has applied, `fresh_at` when that was last confirmed (monotonic)."""
 
-    def __init__(self, database: db.Database, unseal: loaders.Unseal, *, budget: int = BUDGET) -> None:
+    def __init__(self, database: db.Database, unseal: loaders.Unseal, *, budget: int = BUDGET, decoy: AccessKey | None = None) -> None:
         self._database = database
         self._unseal = unseal
+        self._decoy = decoy
         self._records = Records(budget)
         self._names = Names()
         self._history = History()
@@ -205,7 +207,7 @@ class World:
     def load_record(self, id_: str, session: Session) -> Record | None:
         """Load a record and keep it, or that there is none, unless the snapshot is older than what the cache has applied already."""
         loaded_at = self.sync(session)
-        record = loaders.load_record(session, id_, self._unseal)
+        record = loaders.load_record(session, id_, self._unseal, self._decoy)
         with self._lock:
             if loaded_at.number >= self.point.number:
                 if record is not None:

@@ -16,7 +16,9 @@ from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
 from sekisho.node.drain import Drain
+from sekisho.sigv4 import Credentials
 from sekisho.store import db
+from sekisho.store.tables import AccessKey
 
 
 @contextmanager
@@ -25,7 +27,9 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
 
     One that does not write keeps what it would record in its spool, where nobody drains it.
     """
-    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring))
+    nobody = Credentials("-" * 20, "-" * 40)
+    decoy = AccessKey(id=nobody.access_key_id, secret=access_keys.seal(nobody, ring))
+    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring), decoy=decoy)
     spool = Spool(spool_path)
     node = Node(
         database=database,

@@ -16,7 +16,7 @@ from sekisho.credentials import one_time
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.iam import entities, quotas, tags, users
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, InvalidAuthenticationCode, InvalidInput, NoSuchEntity
-from sekisho.store.tables import AccountAlias, MfaDevice, Root, User
+from sekisho.store.tables import AccountAlias, Entity, MfaDevice, Root, User
 
 _SERIAL_LENGTH = 256
 _PIXELS = 5  # of the picture, a module of the code
@@ -36,12 +36,13 @@ def mfa_device_name(call: Call, request: Message, field: str) -> Resource:
 
 @resource("mfa-owner")
 def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resource:
-    """The user who has the device, or who is asked about; of a device that is nobody's, the one who calls."""
+    """The user who has the device; of one that is nobody's, or is not there, a user without a name. So a caller who is permitted to ask for
+    some users alone is denied another's device as one that does not exist, and either takes the same look-ups.
+    """
     row = _lookup(call, getattr(request, field))
-    user = call.session.get(User, row.user_id) if row is not None and row.user_id is not None else None
-    found = call.entity("user", user.name) if user is not None else None
-    resource = entities.resource_of_record(found) if found is not None else users.user(call, request, "user_name")
-    return replace(resource, named=getattr(request, field))
+    owner_id = row.user_id if row is not None and row.user_id is not None else ""
+    owner = call.session.scalar(select(Entity.name).where(Entity.id == owner_id, Entity.kind == "user"))
+    return replace(entities.resource(call, User, request, owner or ""), named=getattr(request, field))
 
 
 @operation
