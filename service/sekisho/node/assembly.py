@@ -13,6 +13,7 @@ from sekisho.journal.accesses import Accesses
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
+from sekisho.memory import places
 from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
 from sekisho.node.drain import Drain
@@ -29,7 +30,8 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
     """
     nobody = Credentials("-" * 20, "-" * 40)
     decoy = AccessKey(id=nobody.access_key_id, secret=access_keys.seal(nobody, ring))
-    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring), decoy=decoy)
+    loads = db.Database(database.url, pool_size=places.MOST)
+    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring), decoy=decoy, loads=loads)
     spool = Spool(spool_path)
     node = Node(
         database=database,
@@ -57,3 +59,4 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
         spool.close()
         node.issued.close()
         world.close()
+        loads.close()

@@ -50,8 +50,9 @@ def counted(house: House) -> Iterator[Work]:
     def sent(*_: Any) -> None:
         count("statements")
 
-    engine = house.node.database.engine
-    event.listen(engine, "before_cursor_execute", sent)
+    engines = house.node.database.engine, house.node.world.loads.engine
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", sent)
     try:
         with (
             mock.patch.object(Database, "read", counting("snapshots", Database.read)),
@@ -61,7 +62,8 @@ def counted(house: House) -> Iterator[Work]:
         ):
             yield work
     finally:
-        event.remove(engine, "before_cursor_execute", sent)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", sent)
 
 
 def test_a_role_that_is_not_there_costs_what_one_costs_that_is(house: House, refused: Refused) -> None:
