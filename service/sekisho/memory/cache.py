@@ -7,31 +7,43 @@ database that is behind the cache.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy.orm import Session
 
 from sekisho import arn
 from sekisho.errors import RequestTimeout
-from sekisho.memory import cold, loaders, names
+from sekisho.memory import cold, loaders, names, vitals
 from sekisho.memory.data_version import DataVersion
 from sekisho.memory.history import MOST, Behind, History
+from sekisho.memory.log import ANYBODY, MOST_IDS, Log
 from sekisho.memory.names import Name, Names
 from sekisho.memory.places import Busy, Places
 from sekisho.memory.reader import Reader
 from sekisho.memory.records import BUDGET, Records, entity_key
 from sekisho.store import changes, db
-from sekisho.store.changes import ORIGIN, Point
+from sekisho.store.changes import ORIGIN, Entry, Point
 from sekisho.store.tables import AccessKey
 from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject, acting
 
 T = TypeVar("T")
 
+Moved = Callable[[frozenset[str] | None], None]
+"""Hears of accounts of which something has changed, None where it may be any; called under the cache's lock, so it only takes note."""
+
 LOAD = 2.0
 """Seconds that a call waits for what memory does not have; one that is still not there is UNAVAILABLE."""
+
+
+class Since(NamedTuple):
+    """What came after a point: until where, what was touched, and the points themselves, the last of which is `point`."""
+
+    point: Point
+    entries: list[Entry]
+    points: list[Point]
 
 
 class World:
@@ -54,6 +66,8 @@ class World:
         self._records = Records(budget)
         self._names = Names()
         self._history = History()
+        self._log = Log(0, 0)
+        self._hearers: list[Moved] = []
         self._lock = threading.RLock()
         self.places = Places()
         self._version = DataVersion(database) if database.sqlite else None
@@ -146,14 +160,31 @@ class World:
         if self._version is not None:
             self._version.close()
 
-    def committed(self, point: Point, ids: Iterable[str]) -> None:
-        """A write of this worker's own: what it touched is stale here at once, not only when the log is looked at."""
+    def committed(self, point: Point, ids: Iterable[str], account: str | None = None) -> None:
+        """A write of this worker's own, of an account: what it touched is stale here at once, not only when the log is looked at."""
         with self._lock:
             for id_ in ids:
                 self._evict(id_)
             if point.number == self.point.number + 1:
-                self.point = point
-                self._history.extend((point,))
+                self._move(point, (point,), [Entry(point.number, account, tuple(ids))] if ids else [])
+
+    def hear(self, hearer: Moved) -> Callable[[], None]:
+        """Have a hearer told whenever the cache moves; the function ends that."""
+        self._hearers.append(hearer)
+        return lambda: self._hearers.remove(hearer)
+
+    def since(self, cursor: Point) -> Since | None:
+        """What came after a point; None when that is not in the history, or so long ago that it is not remembered any more."""
+        with self._lock:
+            entries = self._log.get_after(cursor.number)
+            if entries is None or self._history.get_point(cursor.number) != cursor:
+                return None
+            points = [self._history.get_point(number) for number in range(cursor.number + 1, self.point.number + 1)]
+            return Since(self.point, entries, [point for point in points if point is not None])
+
+    def touched(self, accounts: Iterable[str], cursor: Point) -> bool:
+        """Whether anything of these accounts was touched after a point."""
+        return self._log.touched(accounts, cursor.number)
 
     def reweigh(self, count: int = 64) -> None:
         """Charge so many records, the next ones each time, what they have grown to; the oldest go when that is too much."""
@@ -165,23 +196,52 @@ class World:
         return self._history.get_point(number)
 
     def _advance(self, session: Session, newest: Point) -> None:
-        """Apply what came after the cache's revision; the point moves when all that is stale has gone."""
-        if newest == self.point:
+        """Apply what came after the cache's revision; the point moves when all that is stale has gone.
+
+        Revisions are numbered without gaps, and are pruned with what they touched; where one is lacking, nobody knows what it touched.
+        """
+        before = self.point
+        if newest == before:
             return
-        if self.point == ORIGIN or changes.at(session, self.point.number) != self.point:
+        vitals.BEHIND.set(newest.number - before.number)
+        if before == ORIGIN or changes.at(session, before.number) != before:
             self._replace(session, newest)
             return
-        for id_ in changes.touched_after(session, self.point.number):
+        points = changes.points_after(session, before.number, newest.number, MOST)
+        if len(points) != min(newest.number - before.number, MOST):
+            self._replace(session, newest)
+            return
+        whole = len(points) == newest.number - before.number
+        entries = changes.entries_after(session, before.number, newest.number, MOST_IDS) if whole else None
+        ids = {id_ for entry in entries for id_ in entry.ids} if entries is not None else changes.touched_after(session, before.number)
+        for id_ in ids:
             self._evict(id_)
-        after, self.point = self.point.number, newest
-        self._history.extend(changes.points_after(session, after, newest.number, MOST))
+        self._move(newest, points, entries)
 
     def _replace(self, session: Session, newest: Point) -> None:
-        """Begin anew with another history."""
-        history = History(changes.points_after(session, 0, newest.number, MOST))
+        """Begin anew, with another history or after a gap."""
+        points = changes.points_after(session, 0, newest.number, MOST)
+        begins = newest.number - next((n for n, point in enumerate(reversed(points)) if point.number != newest.number - n), len(points))
+        entries = changes.entries_after(session, begins, newest.number, MOST_IDS)
         self._records.clear()
         self._names.clear()
-        self._history, self.point = history, newest
+        self._history, self.point = History(points), newest
+        self._log = Log(begins, newest.number, entries) if entries is not None else Log(newest.number, newest.number)
+        self._tell(None)
+
+    def _move(self, newest: Point, points: Iterable[Point], entries: Sequence[Entry] | None) -> None:
+        """Set the point, once all that is stale has gone. Without `entries`, what was touched is remembered no further back."""
+        if entries is None:
+            self._log = Log(newest.number, newest.number)
+        else:
+            self._log.extend(newest.number, entries)
+        self.point = newest
+        self._history.extend(points)
+        self._tell(None if entries is None else frozenset(entry.account or ANYBODY for entry in entries))
+
+    def _tell(self, accounts: frozenset[str] | None) -> None:
+        for hearer in self._hearers:
+            hearer(None if accounts is None or ANYBODY in accounts else accounts)
 
     def _evict(self, id_: str) -> None:
         self._records.evict(id_)
@@ -247,7 +307,9 @@ class World:
         key = names.key(named)
         cached = self._names.get_name(key)
         if cached is not None or self._names.is_absent(key):
+            vitals.NAME_HITS.inc()
             return cached
+        vitals.NAME_MISSES.inc()
         with self.snapshot(wanted=f"{named.account}:{named.kind}/{named.key}") as session:
             found = loaders.load_name(session, named)
             self._keep_name(key, found, changes.begun_at(session))

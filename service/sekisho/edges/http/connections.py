@@ -8,9 +8,9 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from prometheus_client import Counter as Metric
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sekisho import meters
 from sekisho.edges import budgets, request_ids
 
 MAX_HEADERS = 16 * 1024
@@ -24,7 +24,7 @@ OF_AN_ADDRESS = 500
 MOST_CONNECTIONS = 2000
 """Connections beyond which not even a request is read, so that files are left."""
 
-REFUSED = Metric("sekisho_http_refused", "Requests that did not reach the application, by HTTP status.", ["status"])
+REFUSED = meters.Counter("sekisho_http_refused", "Requests that did not reach the application, by HTTP status.", ["status"])
 
 
 class RefusedError(Exception):

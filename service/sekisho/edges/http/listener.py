@@ -14,13 +14,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-import prometheus_client
 import uvicorn
 
 from sekisho.calls.call import Node
 from sekisho.edges import request_ids
 from sekisho.edges.http.connections import PATIENCE, Connection, Crowd
 from sekisho.edges.lanes import Lanes
+from sekisho.meters import exposition
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -63,8 +63,8 @@ def health(node: Node) -> dict[str, Callable[[], Answer]]:
 
 
 def metrics() -> dict[str, Callable[[], Answer]]:
-    """`/metrics`: the counters of this process."""
-    return {"/metrics": lambda: (200, prometheus_client.CONTENT_TYPE_LATEST, prometheus_client.generate_latest())}
+    """`/metrics`: the numbers of all workers."""
+    return {"/metrics": lambda: (200, exposition.CONTENT_TYPE, exposition.page())}
 
 
 def _json(status: int, value: dict[str, Any]) -> Answer:

@@ -2,7 +2,7 @@
 
 import json
 
-from sekisho import arn, policy, world
+from sekisho import arn, meters, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
@@ -45,6 +45,15 @@ LAYERS = {
     policy.Layer.TRUST: pb.LAYER_TRUST,
 }
 
+
+DECISIONS = meters.Counter(
+    "sekisho_decisions", "Decisions that services asked for, by outcome and by the layer that decided.", ["outcome", "layer"]
+)
+_COUNTED = {
+    (outcome, layer): DECISIONS.labels(outcome.value, layer.value if layer is not None else "none")
+    for outcome in policy.Outcome
+    for layer in (None, *policy.Layer)
+}
 
 Read = tuple[Subject, Asked]
 """A question as it was read, before any record is looked at."""
@@ -203,7 +212,9 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
     asked, layers = question
     region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
     call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
-    return policy.decide(asked, layers)
+    decision = policy.decide(asked, layers)
+    _COUNTED[decision.outcome, decision.layer].inc()
+    return decision
 
 
 def _answer(call: Call, question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
