@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import segno
 from google.protobuf.message import Message
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import aliased
 
+from sekisho import arn
 from sekisho.api.iam.v1 import mfa_devices_pb2 as pb
 from sekisho.api.iam.v1.tags_pb2 import Tag
 from sekisho.calls.call import Call
@@ -16,9 +18,15 @@ from sekisho.credentials import one_time
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.iam import entities, quotas, tags, users
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, InvalidAuthenticationCode, InvalidInput, NoSuchEntity
-from sekisho.store.tables import AccountAlias, Entity, MfaDevice, Root, User
+from sekisho.store.tables import AccountAlias, MfaDevice, Root, User
 
 _SERIAL_LENGTH = 256
+_OWNERS = aliased(User, flat=True)
+_OWNER = (
+    select(MfaDevice.name, MfaDevice.path, _OWNERS.name.label("owner"))
+    .outerjoin(_OWNERS, _OWNERS.id == MfaDevice.user_id)
+    .where(MfaDevice.account_id == bindparam("account_id"), MfaDevice.name_key == bindparam("name_key"))
+)
 _PIXELS = 5  # of the picture, a module of the code
 
 
@@ -39,10 +47,12 @@ def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resour
     """The user who has the device; of one that is nobody's, or is not there, a user without a name. So a caller who is permitted to ask for
     some users alone is denied another's device as one that does not exist, and either takes the same look-ups.
     """
-    row = _lookup(call, getattr(request, field))
-    owner_id = row.user_id if row is not None and row.user_id is not None else ""
-    owner = call.session.scalar(select(Entity.name).where(Entity.id == owner_id, Entity.kind == "user"))
-    return replace(entities.resource(call, User, request, owner or ""), named=getattr(request, field))
+    serial_number = getattr(request, field)
+    named = arn.entity(serial_number)
+    key = named.key if named is not None and (named.account, named.kind) == (call.account_id, "mfa") else ""
+    row = call.session.execute(_OWNER, {"account_id": call.account_id, "name_key": key}).one_or_none()
+    owner = row.owner if row is not None and named is not None and (row.name, row.path) == (named.name, named.path) else None
+    return replace(entities.resource(call, User, request, owner or ""), named=serial_number)
 
 
 @operation
