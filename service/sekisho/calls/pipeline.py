@@ -157,7 +157,7 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
     _prepare(call, request, subject)
     accounts = (subject.account_id,) if subject is not None else ()
     since = call.node.world.point
-    with primary.write(accounts, deadline=call.deadline, first=used.latest(call.use)) as session:
+    with primary.write(accounts, deadline=call.deadline, first=used.latest(primary, call.use)) as session:
         _use_up(call, session)
         call.database_session = session
         touched = changes.Touched(session)
@@ -173,7 +173,7 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
 def _use_up(call: Call, session: Session) -> None:
     """Have the use of the call's signature kept with its commit; RequestReplayed where a write was committed with it before."""
     if call.use is not None:
-        first = used.first_use(session)
+        first = used.first_use(session, call.use)
         if first is None:
             used.keep(session, call.use)
         elif call.use.is_replay(first):

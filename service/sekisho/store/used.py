@@ -5,8 +5,9 @@ one that was not committed has used nothing.
 """
 
 import re
+import sqlite3
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ KEPT = 32
 
 _DIGITS = 32
 _PLAIN = re.compile(r"[0-9a-z]+")
+_LOOK = "SELECT used_at FROM used_signatures WHERE minute = ? AND account_id = ? AND signature = ?"
 _LATEST = """SELECT number, nonce, coalesce((
     SELECT used_at FROM used_signatures WHERE minute = {minute} AND account_id = '{account_id}' AND signature = '{signature}'
 ), 0) FROM revisions ORDER BY number DESC LIMIT 1"""
@@ -51,9 +53,11 @@ def minute(moment: datetime) -> int:
     return int(moment.timestamp() // 60)
 
 
-def latest(given: Use | None) -> str:
-    """The query that a write begins with: the newest revision, and when its signature was first used, or 0."""
-    if given is None:
+def latest(database: db.Database, given: Use | None) -> str:
+    """The query that a write begins with: the newest revision and, on PostgreSQL in the same round trip, the first use of its signature. On
+    SQLite there are no trips to save, and a text that differs each time would have to be read each time.
+    """
+    if given is None or database.sqlite:
         return changes.LATEST
     if not (_PLAIN.fullmatch(given.account_id) and _PLAIN.fullmatch(given.signature)):
         raise ValueError("an account id or a signature that verified has letters and digits alone")
@@ -61,8 +65,12 @@ def latest(given: Use | None) -> str:
     return _LATEST.format(minute=int(given.minute), account_id=given.account_id, signature=given.signature)
 
 
-def first_use(session: Session) -> int | None:
+def first_use(session: Session, given: Use) -> int | None:
     """When the signature of a write that began with `latest` was used before; None when it was not."""
+    driver: Any = session.connection().connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        found = driver.execute(_LOOK, (given.minute, given.account_id, given.signature)).fetchone()
+        return found[0] if found is not None else None
     row = session.info.get(db.FIRST)
     return int(row[2]) or None if row is not None else None
 
