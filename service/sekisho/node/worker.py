@@ -14,7 +14,7 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
-from sekisho.node import assembly, cores, http, sockets
+from sekisho.node import assembly, collector, cores, http, sockets
 from sekisho.node.certificates import Certificates
 from sekisho.node.options import Options
 from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, parting
@@ -59,6 +59,7 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
         if GRPC in role.edges:
             # first of all, so that calls on both edges have the same seconds
             stack.callback(lambda: server.stop(LEISURE if order == LEAVE else grace))
+        stack.enter_context(collector.survivors_set_aside())
         ready()
         while (order := orders.get()) not in (STOP, LEAVE):
             if order == RELOAD:
