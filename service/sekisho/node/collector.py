@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 FULL = 2
 """The generation that a full collection collects."""
+THRESHOLDS = (700, 10, 2)
+"""As Python has them, but for the last: two collections of the middle generation to a full one, so that it has little to look at."""
 
 
 @contextmanager
@@ -19,11 +21,14 @@ def survivors_set_aside() -> Iterator[None]:
     """Set aside what there is, and while the block runs what survives each full collection."""
     gc.collect()
     gc.freeze()
+    before = gc.get_threshold()
+    gc.set_threshold(*THRESHOLDS)
     gc.callbacks.append(_collected)
     try:
         yield
     finally:
         gc.callbacks.remove(_collected)
+        gc.set_threshold(*before)
         gc.unfreeze()
 
 
