@@ -151,7 +151,7 @@ def _failed(error: grpc.RpcError) -> Answer:
 def serving(
     url: str, folder: Path, *, workers: int = 1, environment: Mapping[str, str] | None = None, program: str = PROGRAM
 ) -> Iterator[Served]:
-    """A server on this database; stopped by force when the block ends, if it still runs."""
+    """A server on this database; stopped by force when the block ends, if it still runs. `program` starts it."""
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     data = folder / "data"
     with log.open("wb") as errors:

@@ -111,3 +111,10 @@ def test_what_a_process_holds(tmp_path: Path) -> None:
     assert footprints.resident(8, tmp_path) is None
     (tmp_path / "7" / "statm").write_text("")
     assert footprints.resident(7, tmp_path) is None
+
+
+def test_who_counts_where() -> None:
+    assert Seat(1).free_place(set(), 4) == 1
+    assert Seat(1).free_place({0, 1, 2, 3}, 4) == 5
+    assert Seat(1).free_place({0, 2, 3, 5}, 4) == 1
+    assert Seat(1).free_place({0, 1, 2, 3, 5}, 4) == 9

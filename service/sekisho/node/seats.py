@@ -1,5 +1,7 @@
 """The seats of a supervisor: who serves in each, who is to follow, and when. Times are monotonic."""
 
+import itertools
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -29,6 +31,7 @@ class Running:
     process: BaseProcess
     pipe: Connection
     started: float
+    place: int = 0  # where it counts, which is nobody else's while it runs
     serving: float | None = None  # since then
 
     def hear(self, now: float) -> bool:
@@ -72,6 +75,10 @@ class Seat:
     def running(self) -> tuple[Running, ...]:
         """Its processes."""
         return tuple(one for one in (self.worker, self.successor) if one is not None)
+
+    def free_place(self, taken: Collection[int], seats: int) -> int:
+        """A place for the next worker to count in: the seat's own, or while that is taken one that no other seat ever has."""
+        return next(place for place in itertools.count(self.index, seats) if place not in taken)
 
     def vacate(self, now: float) -> None:
         """The worker has died: its successor takes the seat where there is one; else say when the next one comes."""

@@ -8,14 +8,16 @@ from contextlib import ExitStack
 
 import structlog
 
+from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
-from sekisho.node import assembly, collector, cores, http, sockets
+from sekisho.node import assembly, collector, cores, http, logbook, sockets, telemetry
 from sekisho.node.certificates import Certificates
+from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
 from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, parting
 from sekisho.node.roles import GRPC, HTTP, ROLES
@@ -30,9 +32,11 @@ LOOK = 0.2
 log = structlog.get_logger(__name__)
 
 
-def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Callable[[], None], orders: Orders, grace: float) -> None:
+def worker(
+    options: Options, index: int, *, place: int = 0, edges: tuple[Edge, ...], ready: Callable[[], None], orders: Orders, grace: float
+) -> None:
     """Serve as worker number `index`, on listeners whose ports are known, until the order to stop or to leave; `ready` is called when they
-    answer.
+    answer. It counts in a `place` of its own: while it leaves, who comes after it has the same number.
     """
     role = ROLES[options.role]
     role.load()
@@ -45,17 +49,32 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
     certificates = Certificates.of(options)
     clients = workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads()
     with ExitStack() as stack:
+        meters.SHEET.keep(options.data_dir / "meters", place)
+        stack.callback(meters.SHEET.leave)
+        traced = stack.enter_context(telemetry.running(options, index))
+        decision_log = stack.enter_context(logbook.logged(options, index))
         database = stack.enter_context(db.Database(options.url))
-        opened = assembly.opened(database, ring, spool / f"{index}.db", audience=options.audience, writes=role.writes)
+        opened = assembly.opened(
+            database, ring, spool / f"{index}.db", audience=options.audience, writes=role.writes, decision_log=decision_log
+        )
         node = stack.enter_context(opened)
+        lanes = {edge: role.lanes(edge) for edge in role.edges}
+        stack.enter_context(Gauges(node, lanes.values()))
         if GRPC in role.edges:
             credentials = certificates.over_grpc() if certificates is not None else None
             server = Server(
-                node, role.lanes(GRPC), options.grpc, workloads=clients, credentials=credentials, grace=grace, age=options.connection_age
+                node,
+                lanes[GRPC],
+                options.grpc,
+                workloads=clients,
+                credentials=credentials,
+                interceptors=traced.interceptors,
+                grace=grace,
+                age=options.connection_age,
             )
             stack.enter_context(server)
         if HTTP in role.edges:
-            stack.enter_context(http.serving(node, role.lanes(HTTP), options, index, edges=edges, certificates=certificates))
+            stack.enter_context(http.serving(node, lanes[HTTP], options, index, edges=edges, certificates=certificates, wrap=traced.wrap))
         if GRPC in role.edges:
             # first of all, so that calls on both edges have the same seconds
             stack.callback(lambda: server.stop(LEISURE if order == LEAVE else grace))
@@ -63,6 +82,8 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
         ready()
         while (order := orders.get()) not in (STOP, LEAVE):
             if order == RELOAD:
+                if decision_log is not None:
+                    decision_log.reopen()
                 _reload(certificates)
         if order == LEAVE and GRPC in role.edges:
             order = _left(options, orders)

@@ -94,7 +94,8 @@ class Workers:
     def _started(self, seat: Seat) -> Running | None:
         """A new worker for a seat; None when the system gives no process or memory for one just now."""
         ours, theirs = self._context.Pipe()
-        arguments = (self._options, seat.index, self._edges, theirs, self._grace)
+        place = seat.free_place({one.place for one in self._all()}, len(self._seats))
+        arguments = (self._options, seat.index, place, self._edges, theirs, self._grace)
         process = self._context.Process(target=spawned, args=arguments, name=f"sekisho-worker-{seat.index}")
         try:
             process.start()
@@ -104,7 +105,7 @@ class Workers:
             return None
         finally:
             theirs.close()  # the worker's alone, so that its end is the pipe's end
-        return Running(process, ours, time.monotonic())
+        return Running(process, ours, time.monotonic(), place)
 
     def _hear(self, running: Running, seat: Seat) -> None:
         if running.hear(time.monotonic()):
@@ -173,9 +174,13 @@ class Workers:
                 one.pipe.close()
         self._leaving = [(one, limit) for one, limit in self._leaving if one.alive]
 
+    def _all(self) -> list[Running]:
+        """The processes that there are."""
+        return [one for seat in self._seats for one in seat.running] + [one for one, _ in self._leaving]
+
     def _end(self) -> None:
         """Tell all to stop, wait for them, and end those that do not, whatever state they are in."""
-        all_of_them = [one for seat in self._seats for one in seat.running] + [one for one, _ in self._leaving]
+        all_of_them = self._all()
         for one in all_of_them:
             one.pipe.close()
         limit = time.monotonic() + ending(self._grace)
@@ -187,14 +192,14 @@ class Workers:
                 one.process.join(5)
 
 
-def spawned(options: Options, index: int, edges: tuple[Edge, ...], pipe: Connection, grace: float) -> None:
+def spawned(options: Options, index: int, place: int, edges: tuple[Edge, ...], pipe: Connection, grace: float) -> None:
     """The body of a worker process; it ends with its parent."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the parent tells when to stop
     logs.configure(options.log_format, options.log_level)
     orders: Orders = queue.SimpleQueue()
     threading.Thread(target=_obey, args=(pipe, orders, grace), name="obey", daemon=True).start()
-    worker(options, index, edges=edges, ready=lambda: pipe.send_bytes(SERVING), orders=orders, grace=grace)
+    worker(options, index, place=place, edges=edges, ready=lambda: pipe.send_bytes(SERVING), orders=orders, grace=grace)
 
 
 def _obey(pipe: Connection, orders: Orders, grace: float) -> None:

@@ -19,6 +19,7 @@ from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
 from sekisho.edges import request_ids
+from sekisho.edges.answers import SHEDS
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
@@ -32,6 +33,8 @@ ALL_WAITING = 5000
 """Calls of all addresses that wait for room."""
 OLD = 1.0
 """Seconds after which an unfinished message gives way to another address that has fewer, be it by one."""
+
+_SHED = SHEDS.labels("grpc-messages", "memory")
 
 NEEDED = ("_receive_message", "_RECEIVE_MESSAGE_TOKEN", "_CLOSED", "_abort", "_is_rpc_state_active")
 
@@ -187,5 +190,6 @@ def refuse(event: Any, state: Any, error: SekishoError) -> None:
     said: Any = status.of(error, request_ids.new())
     with state.condition:
         if _server._is_rpc_state_active(state):
+            _SHED.inc()
             state.trailing_metadata = said.trailing_metadata
             _server._abort(state, event.call, cygrpc.StatusCode.resource_exhausted, said.details.encode())

@@ -1,7 +1,9 @@
 """The gRPC server of a worker: the operations of the registry, health and reflection, on a port that other workers share."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -61,13 +63,15 @@ class Server:
         *,
         workloads: Workloads,
         credentials: grpc.ServerCredentials | None = None,
+        interceptors: "Sequence[grpc.ServerInterceptor[Any, Any]]" = (),
         grace: float,
         age: float = AGE,
     ) -> None:
         self._lanes, self._grace = lanes, grace
         self._ended: threading.Event | None = None
         options = (*OPTIONS, ("grpc.max_connection_age_ms", int(age * 1000)))
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc"), options=options)  # each method has its own
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc")  # each method has its own
+        self._server = grpc.server(pool, interceptors=list(interceptors), options=options)
         self._receives = Receives(Budget())
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
 
