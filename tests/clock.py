@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from unittest import mock
 
 from sekisho.calls import pipeline
@@ -26,3 +26,16 @@ def stopped(at: datetime | None = None) -> Iterator[datetime]:
 
     with mock.patch.object(pipeline, "datetime", Stopped):
         yield moment
+
+
+@contextmanager
+def moved(by: timedelta) -> Iterator[None]:
+    """Have the clock of all calls of this process be so much ahead, or behind, and go on."""
+
+    class Moved(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + by
+
+    with mock.patch.object(pipeline, "datetime", Moved):
+        yield

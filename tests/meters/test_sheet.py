@@ -97,6 +97,20 @@ def test_gauges_and_ages_are_of_each_worker(folder: Path) -> None:
     assert age >= 2000.0
 
 
+def test_who_has_left_holds_nothing_and_has_counted_what_it_has(folder: Path) -> None:
+    for place in (7, 8):  # the worker that leaves, and the one that stays and is asked
+        meters.SHEET.keep(folder, place)
+        PEARS.labels("left").inc(place)
+        BASKET.set(place)
+        if place == 7:
+            meters.SHEET.leave()
+            for series in meters.SHEET._series:  # a process of its own would begin at nothing
+                if series.key[0] == "test_pears":
+                    series.numbers[0] = 0.0
+    assert [value for _, value in shown("test_pears_total", kind="left")] == [15.0]
+    assert [(labels["worker"], value) for labels, value in shown("test_basket")] == [("8", 8.0)]
+
+
 def test_what_was_counted_before_there_was_a_place_counts_too(folder: Path) -> None:
     PEARS.labels("early").inc(5)
     BASKET.set(7)

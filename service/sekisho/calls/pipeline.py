@@ -39,6 +39,7 @@ UNAUTHENTICATED = meters.Counter("sekisho_authentication_failures", "Calls whose
 UNSIGNED = meters.Counter(
     "sekisho_unsigned_failures", "Failed calls that nobody has to sign, by operation and error code.", ["operation", "code"]
 )
+UNRECORDED = meters.Counter("sekisho_unrecorded_failures", "Failed calls that are in no audit record, by error code.", ["code"])
 
 log = structlog.get_logger(__name__)
 
@@ -300,11 +301,17 @@ def _refuse_expired(call: Call, subject: Subject | None) -> None:
 
 def _failed(call: Call, request: Message | None, error: SekishoError) -> None:
     """Spool the record of a call that failed. Who could not be authenticated, or need not be, is counted, not recorded: anyone can make
-    such calls.
+    such calls. So is a failure before the caller was composed, and one whose record cannot be made.
     """
     if not call.operation.signed:
         UNSIGNED.labels(call.operation.path, error.code).inc()
     elif isinstance(error, Unauthenticated):
         UNAUTHENTICATED.labels(error.code).inc()
-    elif call.acting is not None:
-        call.node.spool.add(audit.entry(audit.event(call, request, None, error)))
+    elif call.acting is None:
+        UNRECORDED.labels(error.code).inc()
+    else:
+        try:
+            call.node.spool.add(audit.entry(audit.event(call, request, None, error)))
+        except Exception:  # the caller has a right to the error that there was
+            log.exception("pipeline.unrecorded", operation=call.operation.path, request_id=call.request_id)
+            UNRECORDED.labels(error.code).inc()

@@ -127,6 +127,8 @@ class Spool:
         try:
             connection = spool_file.opened(self.path)
             rows = connection.execute("SELECT kind, body, number, account FROM entries ORDER BY number LIMIT ?", (limit,)).fetchall()
+            if not rows:
+                self._room.reset({})  # a worker that leaves delivers its successor's entries, too, which the successor still counts
             return [Entry(*row) for row in rows]
         except sqlite3.DatabaseError as error:
             self._damaged = self._damaged or spool_file.is_damage(error)  # the writer sets it aside with its next entry

@@ -5,12 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sekisho.credentials import key_ids
+from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
 from sekisho.journal.decision_log import ALL, parsed
 from sekisho.node import listeners, logs
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accept, in the length that AWS's have
 _SECRET = re.compile(r"[\x21-\x7e]{40}")
+
+
+LEAST_MEMORY = 256
+"""MiB: a worker takes about half of that before it was asked anything."""
 
 
 class UnsafeListener(InvalidArgument):
@@ -27,6 +32,8 @@ class Options:
     grpc: str = "127.0.0.1:50051"
     http: str = "127.0.0.1:8080"
     workers: int = 1
+    worker_memory: int = 2048  # MiB beyond which one of several workers is replaced; 0: however large it grows
+    connection_age: float = AGE  # seconds that a connection over gRPC lasts
     audience: str = "sekisho"
     clock_skew: int = 5  # minutes
     metrics: str = ""  # with several workers, each takes the next port; none: /metrics is beside /healthz
@@ -75,6 +82,7 @@ def check(options: Options) -> None:
             "--spiffe-map is about clients' certificates; give --tls-client-ca, whose they are",
         ),
         (options.workers < 1, "--workers must be at least 1"),
+        (0 < options.worker_memory < LEAST_MEMORY, f"--worker-memory must be 0, or at least {LEAST_MEMORY} MiB"),
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
         (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
         (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
