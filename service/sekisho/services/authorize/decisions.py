@@ -15,7 +15,7 @@ from sekisho.policy.shares import Shares
 from sekisho.services.authorize import log_entries, subjects
 from sekisho.store.changes import Point
 from sekisho.store.db import remaining
-from sekisho.world import Acting, Asked, Question, Subject
+from sekisho.world import Asked, Question, Subject
 
 _MOST_INLINE = 1024 * 1024  # characters of inline policies that are kept compiled; each takes at most about 75 bytes
 _MOST_BYTES = 1024 * 1024  # of the questions of one batch
@@ -64,7 +64,7 @@ Read = tuple[Subject, Asked]
 def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
     subject, asked = _read(call, request)
-    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
+    question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     decision = _decide(call, subject, question)
     log_entries.note(call, question, decision, call.point, call.request_id)
     return _answer(question, decision, call.point, call.request_id)
@@ -77,8 +77,7 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
     read = [_read_or_error(call, item) for item in request.requests]
 
     def compose(reader: Reader) -> list[Question | SekishoError]:
-        composed: dict[int, Acting] = {}  # by the subject's identity: all questions about the caller have one and the same
-        return [_question_or_error(call, item, reader, composed) for item in read]
+        return [_question_or_error(call, item, reader) for item in read]
 
     questions, point = call.node.world.consistent(compose)
     call.point = point
@@ -96,7 +95,7 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     subject, asked = _read(call, request.request)
     if subject.account_id != call.account_id:
         raise AccessDenied(f"The account {subject.account_id} has not consented that account {call.account_id} sees how it is decided.")
-    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
+    question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     made, layers = question
     decision = policy.decide(made, layers)
     remaining(call.deadline)
@@ -153,15 +152,16 @@ def _read_or_error(call: Call, request: pb.AuthorizeRequest) -> Read | SekishoEr
         return error
 
 
-def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, composed: dict[int, Acting]) -> Question | SekishoError:
+def _question(call: Call, subject: Subject, asked: Asked, reader: Reader) -> Question:
+    return world.question(reader.acting(subject, call.now), asked, reader.get_record, call.now)
+
+
+def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader) -> Question | SekishoError:
     if isinstance(item, SekishoError):
         return item
-    subject, asked = item
     try:
         remaining(call.deadline)
-        if id(subject) not in composed:
-            composed[id(subject)] = world.acting(subject, reader.get_record, call.now)
-        return world.question(composed[id(subject)], asked, reader.get_record, call.now)
+        return _question(call, *item, reader)
     except SekishoError as error:
         return error
 
