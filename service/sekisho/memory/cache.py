@@ -1,21 +1,21 @@
 """The world in memory: records and names, as new as the change log says.
 
-A record is loaded once and stays until a revision touches its id. Three rules keep every decision within one world: a record loaded from
-a snapshot older than the cache is not kept, a composition during which the cache moved is made again, and nothing is loaded from a
-database that is behind the cache.
+A record is loaded once, or comes from the disk (`snapshot`), and stays until a revision touches its id. Three rules keep every decision
+within one world: a record loaded from a snapshot of the database that is older than the cache is not kept, a composition during which the
+cache moved is made again, and nothing is loaded from a database that is behind the cache.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from sekisho import arn
-from sekisho.errors import RequestTimeout
+from sekisho.errors import RequestTimeout, SekishoError, Unavailable
 from sekisho.memory import cold, loaders, names
 from sekisho.memory.data_version import DataVersion
 from sekisho.memory.history import MOST, Behind, History
@@ -23,7 +23,8 @@ from sekisho.memory.names import Name, Names
 from sekisho.memory.places import Busy, Places
 from sekisho.memory.reader import Reader
 from sekisho.memory.records import BUDGET, Records, entity_key
-from sekisho.store import changes, db
+from sekisho.memory.snapshot import Snapshot
+from sekisho.store import changes, db, standby
 from sekisho.store.changes import ORIGIN, Point
 from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject, acting
 
@@ -32,11 +33,24 @@ T = TypeVar("T")
 LOAD = 2.0
 """Seconds that a call waits for what memory does not have; one that is still not there is UNAVAILABLE."""
 
+Open = Callable[[bytes], Record]
+"""Makes a record of the line that a snapshot has of it; a SekishoError when it cannot."""
+
+Check = Callable[[Session], None]
+"""Raises for a database that is not one to read from."""
+
+
+class Stale(Unavailable):
+    """Memory has not been confirmed to be new for longer than this node may answer from it."""
+
 
 class World:
-    """The cache of one worker; `point` is the newest revision that it has applied, `fresh_at` when that was last confirmed (monotonic)."""
+    """The cache of one worker; `point` is the newest revision that it has applied, `fresh_at` when that was last confirmed (monotonic).
 
-    def __init__(self, database: db.Database, unseal: loaders.Unseal, *, budget: int = BUDGET) -> None:
+    `max_staleness` are the seconds without that after which it answers nothing more, none for no limit.
+    """
+
+    def __init__(self, database: db.Database, unseal: loaders.Unseal, *, budget: int = BUDGET, max_staleness: float | None = None) -> None:
         self._database = database
         self._unseal = unseal
         self._records = Records(budget)
@@ -45,6 +59,11 @@ class World:
         self._lock = threading.RLock()
         self.places = Places()
         self._version = DataVersion(database) if database.sqlite else None
+        self._folded: dict[str, bytes] = {}  # records of a snapshot that nobody has asked for yet
+        self._open: Open | None = None
+        self._check: Check | None = None  # until it has passed once
+        self._lag = 0.0
+        self.max_staleness = max_staleness
         self.point: Point = ORIGIN
         self.fresh_at = time.monotonic()
 
@@ -65,6 +84,9 @@ class World:
         before, history = self.point, self._history
         with self._database.read(deadline=deadline, first=changes.LATEST) as session:
             self.places.answered()
+            if self._check is not None:
+                self._check(session)
+                self._check = None
             if self.sync(session).number < before.number and self._history is history:
                 raise Behind("The database is behind what this worker has answered from already.")
             yield session
@@ -101,18 +123,37 @@ class World:
             now = time.monotonic()
             if changes.point_of(self._database.glance(changes.LATEST, deadline=deadline)) != self.point:
                 return self._renew(deadline)
-            self.fresh_at = now
+            self._confirm(now)
             return self.point
         with self._version.looked() as changed:
             if changed:
                 return self._renew(deadline)
-            self.fresh_at = time.monotonic()
+            self._confirm(time.monotonic())
             return self.point
 
     def _renew(self, deadline: float | None) -> Point:
         with self.snapshot(deadline):
-            self.fresh_at = time.monotonic()
+            self._confirm(time.monotonic())
             return self.point
+
+    def _confirm(self, moment: float) -> None:
+        """The database has shown nothing newer at this moment; what it shows itself is as old as it lags."""
+        self.fresh_at = max(self.fresh_at, moment - self._lag)
+
+    def look_at_lag(self) -> None:
+        """Learn how far the database is behind the one that is written to; of SQLite there is no other."""
+        if self._version is None:
+            self._lag = standby.lag(self._database)
+
+    @property
+    def staleness(self) -> float:
+        """Seconds since memory was last confirmed to be new."""
+        return max(0.0, time.monotonic() - self.fresh_at)
+
+    def refuse_stale(self) -> None:
+        """Raise Stale when memory has not been confirmed for longer than it may."""
+        if self.max_staleness is not None and self.staleness > self.max_staleness:
+            raise Stale("This node has not heard from its database for longer than it may answer without.")
 
     def poll(self, deadline: float | None = None) -> Point:
         """Look at the database now; finds out, too, when its history was replaced by another (a failover, a restored backup). One that is
@@ -162,11 +203,66 @@ class World:
         history = History(changes.points_after(session, 0, newest.number, MOST))
         self._records.clear()
         self._names.clear()
+        self._folded.clear()
         self._history, self.point = history, newest
 
     def _evict(self, id_: str) -> None:
+        self._folded.pop(id_, None)
         self._records.evict(id_)
         self._names.evict(id_)
+
+    # What outlives the process.
+
+    def taken(self, now: datetime) -> Snapshot:
+        """What memory holds now, for the disk; what came out of a snapshot and was not asked for is among it, as it was."""
+        with self._lock:
+            records, absent = self._records.all()
+            names_, absent_names = self._names.all()
+            return Snapshot(
+                point=self.point,
+                confirmed_at=now - timedelta(seconds=self.staleness),
+                points=self._history.recent(),
+                records={**self._folded, **records},
+                absent=absent,
+                names=names_,
+                absent_names=absent_names,
+            )
+
+    def restore(self, snapshot: Snapshot, now: datetime, open_: Open, check: Check) -> None:
+        """Begin from a snapshot; the first look at the database drops what has changed since, or all of it. Nothing is read there before
+        the `check` has passed.
+        """
+        with self._lock:
+            if self.point != ORIGIN:
+                raise ValueError("the world has begun already")
+            self._folded = {key: line for key, line in snapshot.records.items() if isinstance(line, bytes)}
+            for id_ in snapshot.absent:
+                self._records.keep_absent(id_)
+            for key, name in snapshot.names.items():
+                self._names.keep(key, name)
+            for key in snapshot.absent_names:
+                self._names.keep(key, None)
+            self._open, self._check = open_, check
+            self.fresh_at = time.monotonic() - max(0.0, (now - snapshot.confirmed_at).total_seconds())
+            self._history, self.point = History(snapshot.points), snapshot.point
+
+    def _unfolded(self, id_: str) -> Record | None:
+        """The record that the snapshot has of an id, compiled and opened now; None when it has none, or one that cannot be opened."""
+        line = self._folded.get(id_)
+        if line is None or self._open is None:
+            return None
+        cold.may_wait(id_)  # for the compiler
+        try:
+            record: Record | None = self._open(line)
+        except SekishoError:  # its key was forgotten: as if it had never been there
+            record = None
+        with self._lock:
+            if self._folded.get(id_) is not line:  # touched by a revision meanwhile, or opened by another thread
+                return self._records.get_record(id_)
+            del self._folded[id_]
+            if record is not None:
+                self._records.keep(id_, record)
+        return record
 
     # What is composed out of it.
 
@@ -176,6 +272,7 @@ class World:
 
     def consistent(self, compose: Callable[[Reader], T]) -> tuple[T, Point]:
         """The result of a composition during which the cache did not move; what it must read, it reads in one snapshot of its own."""
+        self.refuse_stale()
         for _ in range(3):
             before = self.point
             with Reader(self) as reader:
@@ -196,7 +293,8 @@ class World:
 
     def cached_record(self, id_: str) -> Record | None:
         """The record of an id if it is in memory."""
-        return self._records.get_record(id_)
+        found = self._records.get_record(id_)
+        return self._unfolded(id_) if found is None and self._folded else found
 
     def is_absent(self, id_: str) -> bool:
         """Whether memory knows that there is nothing of this id."""

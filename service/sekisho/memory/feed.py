@@ -11,6 +11,9 @@ from sekisho.memory.cache import World
 from sekisho.memory.history import Behind
 from sekisho.store import changes
 
+LAG_INTERVAL = 1.0
+"""Seconds between two looks at how far a standby is behind."""
+
 INTERVAL = 0.05
 """Seconds between two looks; LISTEN does not work on a standby, and a look costs microseconds."""
 
@@ -37,12 +40,17 @@ class Feed:
     def __init__(self, world: World) -> None:
         self._world = world
         self._stop = threading.Event()
+        self._looked = threading.Event()
         self._places = threading.BoundedSemaphore(WAITERS)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def start(self) -> None:
         """Begin to poll."""
         self._thread.start()
+
+    def wait_for_look(self, seconds: float) -> bool:
+        """Whether the database was looked at, once so many seconds have passed or it was."""
+        return self._looked.wait(seconds)
 
     def stop(self) -> None:
         """Stop polling and wait for the thread."""
@@ -51,10 +59,15 @@ class Feed:
 
     def _run(self) -> None:
         failing = False
+        lag_due = 0.0
         while not self._stop.wait(INTERVAL):
             try:
                 self._world.reweigh()
+                if time.monotonic() >= lag_due:
+                    self._world.look_at_lag()
+                    lag_due = time.monotonic() + LAG_INTERVAL
                 self._world.renewed()
+                self._looked.set()
                 failing = False
             except Exception as error:  # whatever it is, the thread goes on: without it the world would stand still
                 if not failing:  # once for each outage, not twenty times a second

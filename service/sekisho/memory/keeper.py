@@ -1,0 +1,74 @@
+"""Keeps memory on the disk: writes a snapshot now and then and at the end, and begins from one at the start."""
+
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from prometheus_client import Gauge
+
+from sekisho.credentials.key_ring import KeyRing
+from sekisho.errors import SekishoError
+from sekisho.memory import lines, snapshot
+from sekisho.memory.cache import Check, World
+from sekisho.memory.snapshot import SnapshotRejected
+from sekisho.store.changes import ORIGIN
+
+WRITTEN = Gauge("sekisho_snapshot_written_seconds", "When memory was last written to the disk, in seconds of the epoch.")
+RECORDS = Gauge("sekisho_snapshot_records", "Records in the snapshot that was last written.")
+
+log = structlog.get_logger(__name__)
+
+
+class Keeper:
+    """The thread that writes the snapshot of one world, every so many seconds and when it is stopped."""
+
+    def __init__(self, world: World, ring: KeyRing, path: Path, *, every: float) -> None:
+        self._world, self._ring, self._path, self._every = world, ring, path, every
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write once more, then stop."""
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def write(self) -> None:
+        """Write what memory holds now; a world that has not begun leaves alone what is there."""
+        now = datetime.now(UTC)
+        taken = self._world.taken(now)
+        if taken.point != ORIGIN:
+            RECORDS.set(snapshot.write(self._path, taken, self._ring))
+            WRITTEN.set(now.timestamp())
+
+    def _run(self) -> None:
+        failing, last = False, False
+        while not last:
+            last = self._stop.wait(self._every)
+            try:
+                self.write()
+                failing = False
+            except Exception as error:  # whatever it is, the next one may be written
+                if not failing:
+                    told = error.message if isinstance(error, SekishoError) else type(error).__name__
+                    log.error("snapshot.not_written", path=str(self._path), error=told)
+                failing = True
+
+
+def restore(world: World, ring: KeyRing, paths: Iterable[Path], now: datetime, *, oldest: timedelta, check: Check) -> bool:
+    """Have a world begin from the first of these files that is a snapshot of ours; whether there was one."""
+    for path in paths:
+        try:
+            found = snapshot.read(path, ring, now, oldest=oldest)
+        except SnapshotRejected as error:
+            log.warning("snapshot.rejected", path=str(path), reason=error.message)
+            continue
+        world.restore(found, now, lambda line: lines.read(line, ring), check)
+        log.info("snapshot.restored", path=str(path), records=len(found.records), confirmed_at=found.confirmed_at.isoformat())
+        return True
+    return False
