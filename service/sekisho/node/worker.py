@@ -12,11 +12,11 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
-from sekisho.node import assembly, cores, http
+from sekisho.node import assembly, cores, http, reading
 from sekisho.node.certificates import Certificates
 from sekisho.node.options import Options
 from sekisho.node.orders import RELOAD, STOP, Orders
-from sekisho.node.roles import GRPC, HTTP, ROLES
+from sekisho.node.roles import ALL, GRPC, HTTP, ROLES
 from sekisho.store import db
 
 SWITCH_INTERVAL = 2e-4
@@ -34,12 +34,21 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
         cores.pin(index, options.data_dir)
     spool = options.data_dir / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
-    ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key)
+    ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key, purposes=role.purposes)
     certificates = Certificates.of(options)
     clients = workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads()
     with ExitStack() as stack:
         database = stack.enter_context(db.Database(options.url))
-        opened = assembly.opened(database, ring, spool / f"{index}.db", audience=options.audience, writes=role.writes)
+        opened = assembly.opened(
+            database,
+            ring,
+            spool / f"{index}.db",
+            audience=options.audience,
+            writes=role.writes,
+            services=role.packages if options.role != ALL else None,
+            kept=reading.kept(options, ring, index) if not role.writes else None,
+            max_staleness=options.max_staleness or None,
+        )
         node = stack.enter_context(opened)
         if GRPC in role.edges:
             credentials = certificates.over_grpc() if certificates is not None else None
