@@ -333,9 +333,9 @@ def test_a_node_answers_no_longer_than_it_may_without_its_database(follower: Fol
         assert ask(node, ann) == "OUTCOME_ALLOWED"
         follower.database.gone = True
         node.node.feed.stop()
-        world.fresh_at -= 590
+        world.confirmed.at -= 590
         assert ask(node, ann) == "OUTCOME_ALLOWED"
-        world.fresh_at -= 20
+        world.confirmed.at -= 20
         assert ask(node, ann) == "Stale"
         with pytest.raises(SekishoError) as caught:
             node.call("GetSessionToken", _as=ann)
@@ -343,9 +343,9 @@ def test_a_node_answers_no_longer_than_it_may_without_its_database(follower: Fol
         follower.database.gone = False
         world.poll()
         assert ask(node, ann) == "OUTCOME_ALLOWED"
-        world.fresh_at -= 300
+        world.confirmed.at -= 300
     with follower.started(gone=True, max_staleness=300.0) as node:  # the age of the snapshot counts
-        assert node.node.world.staleness > 300
+        assert node.node.world.confirmed.age > 300
         assert ask(node, ann) == "Stale"
 
 

@@ -17,10 +17,9 @@ from datetime import UTC, datetime
 
 import structlog
 from google.protobuf.message import DecodeError, Message
-from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
-from sekisho import sigv4
+from sekisho import meters, sigv4
 from sekisho.calls import audit, callers, freshness, permission
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
@@ -34,8 +33,10 @@ from sekisho.world import Subject
 DEFAULT_SECONDS = 30.0
 """How long a call may take whose caller set no deadline, and at the most; a stream has what its caller gives it."""
 
-UNAUTHENTICATED = Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
-UNSIGNED = Counter("sekisho_unsigned_failures", "Failed calls that nobody has to sign, by operation and error code.", ["operation", "code"])
+UNAUTHENTICATED = meters.Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
+UNSIGNED = meters.Counter(
+    "sekisho_unsigned_failures", "Failed calls that nobody has to sign, by operation and error code.", ["operation", "code"]
+)
 
 log = structlog.get_logger(__name__)
 
@@ -164,7 +165,7 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         message = call.operation.function(call, request)
         audited = audit.columns(audit.event(call, request, message))
         recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), audited)
-    call.node.world.committed(recorded.point, touched.ids)
+    call.node.world.committed(recorded.point, touched.ids, recorded.account)
     return Reply(message, recorded.point.token)
 
 

@@ -7,7 +7,7 @@ cache moved is made again, and nothing is loaded from a database that is behind 
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -15,39 +15,35 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from sekisho import arn
-from sekisho.errors import RequestTimeout, SekishoError, Unavailable
-from sekisho.memory import cold, loaders, names
+from sekisho.errors import RequestTimeout
+from sekisho.memory import cold, loaders, names, vitals
+from sekisho.memory.confirmation import Check, Confirmation
 from sekisho.memory.data_version import DataVersion
+from sekisho.memory.folded import NOTHING, Folded, Open
 from sekisho.memory.history import MOST, Behind, History
+from sekisho.memory.log import ANYBODY, MOST_IDS, Log, Since
 from sekisho.memory.names import Name, Names
 from sekisho.memory.places import Busy, Places
 from sekisho.memory.reader import Reader
 from sekisho.memory.records import BUDGET, Records, entity_key
 from sekisho.memory.snapshot import Snapshot
 from sekisho.store import changes, db, standby
-from sekisho.store.changes import ORIGIN, Point
+from sekisho.store.changes import ORIGIN, Entry, Point
 from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject, acting
 
 T = TypeVar("T")
 
+Moved = Callable[[frozenset[str] | None], None]
+"""Hears of accounts of which something has changed, None where it may be any; called under the cache's lock, so it only takes note."""
+
 LOAD = 2.0
 """Seconds that a call waits for what memory does not have; one that is still not there is UNAVAILABLE."""
 
-Open = Callable[[bytes], Record]
-"""Makes a record of the line that a snapshot has of it; a SekishoError when it cannot."""
-
-Check = Callable[[Session], None]
-"""Raises for a database that is not one to read from."""
-
-
-class Stale(Unavailable):
-    """Memory has not been confirmed to be new for longer than this node may answer from it."""
-
 
 class World:
-    """The cache of one worker; `point` is the newest revision that it has applied, `fresh_at` when that was last confirmed (monotonic).
+    """The cache of one worker; `point` is the newest revision that it has applied, `confirmed` says when that was last found to be so.
 
-    `max_staleness` are the seconds without that after which it answers nothing more, none for no limit.
+    `max_staleness` are the seconds without that after which it answers nothing more, None for no limit.
     """
 
     def __init__(self, database: db.Database, unseal: loaders.Unseal, *, budget: int = BUDGET, max_staleness: float | None = None) -> None:
@@ -56,16 +52,15 @@ class World:
         self._records = Records(budget)
         self._names = Names()
         self._history = History()
+        self._log = Log(0, 0)
+        self._hearers: list[Moved] = []
         self._lock = threading.RLock()
         self.places = Places()
         self._version = DataVersion(database) if database.sqlite else None
-        self._folded: dict[str, bytes] = {}  # records of a snapshot that nobody has asked for yet
-        self._open: Open | None = None
+        self._folded = NOTHING
         self._check: Check | None = None  # until it has passed once
-        self._lag = 0.0
-        self.max_staleness = max_staleness
         self.point: Point = ORIGIN
-        self.fresh_at = time.monotonic()
+        self.confirmed = Confirmation(max_staleness)
 
     # What keeps it new.
 
@@ -123,37 +118,23 @@ class World:
             now = time.monotonic()
             if changes.point_of(self._database.glance(changes.LATEST, deadline=deadline)) != self.point:
                 return self._renew(deadline)
-            self._confirm(now)
+            self.confirmed.confirm(now)
             return self.point
         with self._version.looked() as changed:
             if changed:
                 return self._renew(deadline)
-            self._confirm(time.monotonic())
+            self.confirmed.confirm(time.monotonic())
             return self.point
 
     def _renew(self, deadline: float | None) -> Point:
         with self.snapshot(deadline):
-            self._confirm(time.monotonic())
+            self.confirmed.confirm(time.monotonic())
             return self.point
-
-    def _confirm(self, moment: float) -> None:
-        """The database has shown nothing newer at this moment; what it shows itself is as old as it lags."""
-        self.fresh_at = max(self.fresh_at, moment - self._lag)
 
     def look_at_lag(self) -> None:
         """Learn how far the database is behind the one that is written to; of SQLite there is no other."""
         if self._version is None:
-            self._lag = standby.lag(self._database)
-
-    @property
-    def staleness(self) -> float:
-        """Seconds since memory was last confirmed to be new."""
-        return max(0.0, time.monotonic() - self.fresh_at)
-
-    def refuse_stale(self) -> None:
-        """Raise Stale when memory has not been confirmed for longer than it may."""
-        if self.max_staleness is not None and self.staleness > self.max_staleness:
-            raise Stale("This node has not heard from its database for longer than it may answer without.")
+            self.confirmed.lag = standby.lag(self._database)
 
     def poll(self, deadline: float | None = None) -> Point:
         """Look at the database now; finds out, too, when its history was replaced by another (a failover, a restored backup). One that is
@@ -168,14 +149,31 @@ class World:
         if self._version is not None:
             self._version.close()
 
-    def committed(self, point: Point, ids: Iterable[str]) -> None:
-        """A write of this worker's own: what it touched is stale here at once, not only when the log is looked at."""
+    def committed(self, point: Point, ids: Iterable[str], account: str | None = None) -> None:
+        """A write of this worker's own, of an account: what it touched is stale here at once, not only when the log is looked at."""
         with self._lock:
             for id_ in ids:
                 self._evict(id_)
             if point.number == self.point.number + 1:
-                self.point = point
-                self._history.extend((point,))
+                self._move(point, (point,), [Entry(point.number, account, tuple(ids))] if ids else [])
+
+    def hear(self, hearer: Moved) -> Callable[[], None]:
+        """Have a hearer told whenever the cache moves; the function ends that."""
+        self._hearers.append(hearer)
+        return lambda: self._hearers.remove(hearer)
+
+    def since(self, cursor: Point) -> Since | None:
+        """What came after a point; None when that is not in the history, or so long ago that it is not remembered any more."""
+        with self._lock:
+            entries = self._log.get_after(cursor.number)
+            if entries is None or self._history.get_point(cursor.number) != cursor:
+                return None
+            points = [self._history.get_point(number) for number in range(cursor.number + 1, self.point.number + 1)]
+            return Since(self.point, entries, [point for point in points if point is not None])
+
+    def touched(self, accounts: Iterable[str], cursor: Point) -> bool:
+        """Whether anything of these accounts was touched after a point."""
+        return self._log.touched(accounts, cursor.number)
 
     def reweigh(self, count: int = 64) -> None:
         """Charge so many records, the next ones each time, what they have grown to; the oldest go when that is too much."""
@@ -187,27 +185,56 @@ class World:
         return self._history.get_point(number)
 
     def _advance(self, session: Session, newest: Point) -> None:
-        """Apply what came after the cache's revision; the point moves when all that is stale has gone."""
-        if newest == self.point:
+        """Apply what came after the cache's revision; the point moves when all that is stale has gone.
+
+        Revisions are numbered without gaps, and are pruned with what they touched; where one is lacking, nobody knows what it touched.
+        """
+        before = self.point
+        if newest == before:
             return
-        if self.point == ORIGIN or changes.at(session, self.point.number) != self.point:
+        vitals.BEHIND.set(newest.number - before.number)
+        if before == ORIGIN or changes.at(session, before.number) != before:
             self._replace(session, newest)
             return
-        for id_ in changes.touched_after(session, self.point.number):
+        points = changes.points_after(session, before.number, newest.number, MOST)
+        if len(points) != min(newest.number - before.number, MOST):
+            self._replace(session, newest)
+            return
+        whole = len(points) == newest.number - before.number
+        entries = changes.entries_after(session, before.number, newest.number, MOST_IDS) if whole else None
+        ids = {id_ for entry in entries for id_ in entry.ids} if entries is not None else changes.touched_after(session, before.number)
+        for id_ in ids:
             self._evict(id_)
-        after, self.point = self.point.number, newest
-        self._history.extend(changes.points_after(session, after, newest.number, MOST))
+        self._move(newest, points, entries)
 
     def _replace(self, session: Session, newest: Point) -> None:
-        """Begin anew with another history."""
-        history = History(changes.points_after(session, 0, newest.number, MOST))
+        """Begin anew, with another history or after a gap."""
+        points = changes.points_after(session, 0, newest.number, MOST)
+        begins = newest.number - next((n for n, point in enumerate(reversed(points)) if point.number != newest.number - n), len(points))
+        entries = changes.entries_after(session, begins, newest.number, MOST_IDS)
         self._records.clear()
         self._names.clear()
         self._folded.clear()
-        self._history, self.point = history, newest
+        self._history, self.point = History(points), newest
+        self._log = Log(begins, newest.number, entries) if entries is not None else Log(newest.number, newest.number)
+        self._tell(None)
+
+    def _move(self, newest: Point, points: Iterable[Point], entries: Sequence[Entry] | None) -> None:
+        """Set the point, once all that is stale has gone. Without `entries`, what was touched is remembered no further back."""
+        if entries is None:
+            self._log = Log(newest.number, newest.number)
+        else:
+            self._log.extend(newest.number, entries)
+        self.point = newest
+        self._history.extend(points)
+        self._tell(None if entries is None else frozenset(entry.account or ANYBODY for entry in entries))
+
+    def _tell(self, accounts: frozenset[str] | None) -> None:
+        for hearer in self._hearers:
+            hearer(None if accounts is None or ANYBODY in accounts else accounts)
 
     def _evict(self, id_: str) -> None:
-        self._folded.pop(id_, None)
+        self._folded.evict(id_)
         self._records.evict(id_)
         self._names.evict(id_)
 
@@ -220,9 +247,9 @@ class World:
             names_, absent_names = self._names.all()
             return Snapshot(
                 point=self.point,
-                confirmed_at=now - timedelta(seconds=self.staleness),
+                confirmed_at=now - timedelta(seconds=self.confirmed.age),
                 points=self._history.recent(),
-                records={**self._folded, **records},
+                records={**self._folded.all(), **records},
                 absent=absent,
                 names=names_,
                 absent_names=absent_names,
@@ -235,31 +262,29 @@ class World:
         with self._lock:
             if self.point != ORIGIN:
                 raise ValueError("the world has begun already")
-            self._folded = {key: line for key, line in snapshot.records.items() if isinstance(line, bytes)}
+            self._folded, self._check = Folded(snapshot.records, open_), check
             for id_ in snapshot.absent:
                 self._records.keep_absent(id_)
             for key, name in snapshot.names.items():
                 self._names.keep(key, name)
             for key in snapshot.absent_names:
                 self._names.keep(key, None)
-            self._open, self._check = open_, check
-            self.fresh_at = time.monotonic() - max(0.0, (now - snapshot.confirmed_at).total_seconds())
+            self.confirmed.at = time.monotonic() - max(0.0, (now - snapshot.confirmed_at).total_seconds())
             self._history, self.point = History(snapshot.points), snapshot.point
+            self._log = Log(self.point.number, self.point.number)
 
     def _unfolded(self, id_: str) -> Record | None:
-        """The record that the snapshot has of an id, compiled and opened now; None when it has none, or one that cannot be opened."""
-        line = self._folded.get(id_)
-        if line is None or self._open is None:
-            return None
+        """The record that the snapshot has of an id, compiled and opened now; None when it has none."""
+        folded = self._folded
+        line = folded.get_line(id_)
+        if line is None:
+            return self._records.get_record(id_)  # opened by another thread, or not there
         cold.may_wait(id_)  # for the compiler
-        try:
-            record: Record | None = self._open(line)
-        except SekishoError:  # its key was forgotten: as if it had never been there
-            record = None
+        record = folded.opened(line)
         with self._lock:
-            if self._folded.get(id_) is not line:  # touched by a revision meanwhile, or opened by another thread
+            if folded.get_line(id_) is not line:  # touched by a revision meanwhile, or opened by another thread
                 return self._records.get_record(id_)
-            del self._folded[id_]
+            folded.evict(id_)
             if record is not None:
                 self._records.keep(id_, record)
         return record
@@ -272,7 +297,7 @@ class World:
 
     def consistent(self, compose: Callable[[Reader], T]) -> tuple[T, Point]:
         """The result of a composition during which the cache did not move; what it must read, it reads in one snapshot of its own."""
-        self.refuse_stale()
+        self.confirmed.refuse_stale()
         for _ in range(3):
             before = self.point
             with Reader(self) as reader:
@@ -326,7 +351,9 @@ class World:
         key = names.key(named)
         cached = self._names.get_name(key)
         if cached is not None or self._names.is_absent(key):
+            vitals.NAME_HITS.inc()
             return cached
+        vitals.NAME_MISSES.inc()
         with self.snapshot(wanted=f"{named.account}:{named.kind}/{named.key}") as session:
             found = loaders.load_name(session, named)
             self._keep_name(key, found, changes.begun_at(session))

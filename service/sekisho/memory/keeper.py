@@ -6,17 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
-from prometheus_client import Gauge
 
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import SekishoError
-from sekisho.memory import lines, snapshot
-from sekisho.memory.cache import Check, World
+from sekisho.memory import lines, snapshot, vitals
+from sekisho.memory.cache import World
+from sekisho.memory.confirmation import Check
 from sekisho.memory.snapshot import SnapshotRejected
 from sekisho.store.changes import ORIGIN
-
-WRITTEN = Gauge("sekisho_snapshot_written_seconds", "When memory was last written to the disk, in seconds of the epoch.")
-RECORDS = Gauge("sekisho_snapshot_records", "Records in the snapshot that was last written.")
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +40,8 @@ class Keeper:
         now = datetime.now(UTC)
         taken = self._world.taken(now)
         if taken.point != ORIGIN:
-            RECORDS.set(snapshot.write(self._path, taken, self._ring))
-            WRITTEN.set(now.timestamp())
+            snapshot.write(self._path, taken, self._ring)
+            vitals.SNAPSHOT.mark(ago=self._world.confirmed.age)
 
     def _run(self) -> None:
         failing, last = False, False

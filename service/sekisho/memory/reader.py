@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from sqlalchemy.orm import Session
 
+from sekisho.memory import vitals
 from sekisho.world import Record
 
 
@@ -32,12 +33,15 @@ class Reader:
         self._world = world
         self._opened: AbstractContextManager[Session] | None = None
         self._session = session
+        self._hits = 0  # counted once, at the end: a decision looks up some ten records
 
     def get_record(self, id_: str) -> Record | None:
         """The record of an id; None when there is no such thing."""
         cached = self._world.cached_record(id_)
         if cached is not None or self._world.is_absent(id_):
+            self._hits += 1
             return cached
+        vitals.RECORD_MISSES.inc()
         if self._session is None:
             opened = self._world.snapshot(wanted=id_)
             self._session = opened.__enter__()
@@ -48,5 +52,7 @@ class Reader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._hits:
+            vitals.RECORD_HITS.inc(self._hits)
         if self._opened is not None:
             self._opened.__exit__(kind, error, trace)

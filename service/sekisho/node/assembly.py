@@ -15,7 +15,8 @@ from sekisho.journal.accesses import Accesses
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory import keeper
-from sekisho.memory.cache import Check, World
+from sekisho.memory.cache import World
+from sekisho.memory.confirmation import Check
 from sekisho.memory.feed import Feed
 from sekisho.memory.keeper import Keeper
 from sekisho.node.drain import Drain

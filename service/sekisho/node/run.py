@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import structlog
 
+from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import FailedPrecondition, InvalidArgument
@@ -44,6 +45,7 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
         _on(stack, signal.SIGHUP, lambda: orders.put(RELOAD))  # before all that takes time: left alone, it ends the process
         data_dir.make(options.data_dir)
         stack.enter_context(data_dir.alone(options.data_dir))
+        meters.clear(options.data_dir / "meters")
         _refuse_unusable(options)
         prepare(options)
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import structlog
 
+from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
@@ -14,6 +15,7 @@ from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
 from sekisho.node import assembly, cores, http, reading
 from sekisho.node.certificates import Certificates
+from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
 from sekisho.node.orders import RELOAD, STOP, Orders
 from sekisho.node.roles import ALL, GRPC, HTTP, ROLES
@@ -38,6 +40,8 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
     certificates = Certificates.of(options)
     clients = workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads()
     with ExitStack() as stack:
+        meters.SHEET.keep(options.data_dir / "meters", index)
+        stack.callback(meters.SHEET.leave)
         database = stack.enter_context(db.Database(options.url))
         opened = assembly.opened(
             database,
@@ -50,12 +54,14 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
             max_staleness=options.max_staleness or None,
         )
         node = stack.enter_context(opened)
+        lanes = {edge: role.lanes(edge) for edge in role.edges}
+        stack.enter_context(Gauges(node, lanes.values()))
         if GRPC in role.edges:
             credentials = certificates.over_grpc() if certificates is not None else None
-            server = Server(node, role.lanes(GRPC), options.grpc, workloads=clients, credentials=credentials, grace=grace)
+            server = Server(node, lanes[GRPC], options.grpc, workloads=clients, credentials=credentials, grace=grace)
             stack.enter_context(server)
         if HTTP in role.edges:
-            stack.enter_context(http.serving(node, role.lanes(HTTP), options, index, edges=edges, certificates=certificates))
+            stack.enter_context(http.serving(node, lanes[HTTP], options, index, edges=edges, certificates=certificates))
         if GRPC in role.edges:
             stack.callback(server.stop)  # first of all, so that calls on both edges have the same seconds
         ready()

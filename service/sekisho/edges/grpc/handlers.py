@@ -1,5 +1,6 @@
 """gRPC handlers, made by a loop over the registry: bytes in, bytes out, everything between is the pipeline's."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -10,6 +11,7 @@ from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer, plain_address
 from sekisho.calls.workloads import Workloads
 from sekisho.edges import claims, request_ids
+from sekisho.edges.answers import Answers
 from sekisho.edges.grpc import sizes, status
 from sekisho.edges.grpc.arrivals import Arrivals, host
 from sekisho.edges.grpc.receives import Receives
@@ -21,6 +23,8 @@ REVISION = "sekisho-revision"
 OURS = "/sekisho.api."
 """What the paths of all our services begin with."""
 
+EDGE = "grpc"
+"""The edge in metrics."""
 B = TypeVar("B", bound=Callable[..., Any])
 
 
@@ -66,16 +70,22 @@ def _in_pool(behaviour: B, pool: Arrivals) -> B:
 
 
 def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workloads) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+    answers = Answers(EDGE, operation)
+
     def answer(body: bytes, context: grpc.ServicerContext) -> bytes:
+        began = time.perf_counter()
         arrival = _arrival(node, operation, workloads, body, context)
         try:
             lane.enter()
             sizes.check(operation, body)
             reply = pipeline.run(node, operation, arrival)
         except SekishoError as error:
+            answers.count(error.grpc, began)
             _abort(context, error, arrival.request_id)
         context.set_trailing_metadata(((REVISION, reply.revision), (status.REQUEST_ID, arrival.request_id)))
-        return reply.message.SerializeToString()
+        made = reply.message.SerializeToString()
+        answers.count("OK", began)
+        return made
 
     return answer
 
@@ -83,7 +93,10 @@ def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workload
 def _streaming(
     node: Node, operation: Operation, lane: Lane, workloads: Workloads
 ) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
+    counted = Answers(EDGE, operation)
+
     def answers(body: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        began = time.perf_counter()
         arrival = _arrival(node, operation, workloads, body, context)
         try:
             sizes.check(operation, body)
@@ -91,7 +104,9 @@ def _streaming(
                 for message in pipeline.stream(node, operation, arrival):
                     yield message.SerializeToString()
         except SekishoError as error:
+            counted.count(error.grpc, began)
             _abort(context, error, arrival.request_id)
+        counted.count("OK", began)
         context.set_trailing_metadata(((status.REQUEST_ID, arrival.request_id),))
 
     return answers

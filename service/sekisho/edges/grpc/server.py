@@ -12,17 +12,26 @@ from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import handlers
 from sekisho.edges.grpc.probes import Probes
 from sekisho.edges.grpc.receives import Receives
-from sekisho.edges.grpc.sizes import MAX_MESSAGE
+from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA
 from sekisho.edges.lanes import Lanes
 
 LOOKAHEAD = 16 * 1024
 """Bytes of a message that come before it is asked for, of each call; most messages are smaller."""
 
+SETTLED = 5_000
+"""Milliseconds in which a connection has to acknowledge our settings. Until it does, gRPC bounds the metadata of its calls by HTTP/2's own
+default of 16 MiB for each, not by ours.
+"""
+CONNECTIONS = 10_000
+"""Connections of a worker; a further one is closed as soon as it comes. An idle one takes about 20 KiB."""
+
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
-    ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.absolute_max_metadata_size", 16 * 1024),
+    ("grpc.max_metadata_size", METADATA),
+    ("grpc.absolute_max_metadata_size", METADATA),
+    ("grpc.http2.settings_timeout", SETTLED),
+    ("grpc.max_allowed_incoming_connections", CONNECTIONS),
     ("grpc.max_concurrent_streams", 100),  # of one connection; without a limit, four that reset their calls at once ended everybody's
     ("grpc.http2.lookahead_bytes", LOOKAHEAD),
     ("grpc.http2.bdp_probe", 0),  # it would let the windows grow with whatever a caller manages to send

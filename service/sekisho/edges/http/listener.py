@@ -9,19 +9,18 @@ import socket
 import ssl
 import threading
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-import prometheus_client
 import uvicorn
 
 from sekisho.calls.call import Node
 from sekisho.edges import request_ids
-from sekisho.edges.http.connections import PATIENCE, Connection
+from sekisho.edges.http.connections import PATIENCE, Connection, Crowd
 from sekisho.edges.lanes import Lanes
+from sekisho.meters import exposition
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -56,8 +55,8 @@ def health(node: Node) -> dict[str, Callable[[], Answer]]:
     """`/healthz` and `/readyz`."""
 
     def readyz() -> Answer:
-        age = node.world.staleness
-        most = STALE if node.writes is not None else node.world.max_staleness  # one that only reads goes on without its database
+        age = node.world.confirmed.age
+        most = STALE if node.writes is not None else node.world.confirmed.most  # one that only reads goes on without its database
         ready = most is None or age < most
         return _json(200 if ready else 503, {"status": "ok" if age < STALE else "stale", "staleness_seconds": round(age, 3)})
 
@@ -65,8 +64,8 @@ def health(node: Node) -> dict[str, Callable[[], Answer]]:
 
 
 def metrics() -> dict[str, Callable[[], Answer]]:
-    """`/metrics`: the counters of this process."""
-    return {"/metrics": lambda: (200, prometheus_client.CONTENT_TYPE_LATEST, prometheus_client.generate_latest())}
+    """`/metrics`: the numbers of all workers."""
+    return {"/metrics": lambda: (200, exposition.CONTENT_TYPE, exposition.page())}
 
 
 def _json(status: int, value: dict[str, Any]) -> Answer:
@@ -115,7 +114,7 @@ class Listener:
             lifespan="off",
             ws="none",
             ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
-            http=type("Connection", (Connection,), {"patience": patience, "pages": PAGES, "by_address": Counter()}),
+            http=type("Connection", (Connection,), {"patience": patience, "pages": PAGES, "crowd": Crowd()}),
             timeout_keep_alive=int(PATIENCE),
             timeout_graceful_shutdown=int(PATIENCE),
             server_header=False,

@@ -2,10 +2,11 @@
 
 import json
 
-from sekisho import arn, policy, world
+from sekisho import arn, meters, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
+from sekisho.calls.turns import Turn, Turns
 from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, SekishoError
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
@@ -45,6 +46,15 @@ LAYERS = {
 }
 
 
+DECISIONS = meters.Counter(
+    "sekisho_decisions", "Decisions that services asked for, by outcome and by the layer that decided.", ["outcome", "layer"]
+)
+_COUNTED = {
+    (outcome, layer): DECISIONS.labels(outcome.value, layer.value if layer is not None else "none")
+    for outcome in policy.Outcome
+    for layer in (None, *policy.Layer)
+}
+
 Read = tuple[Subject, Asked]
 """A question as it was read, before any record is looked at."""
 
@@ -69,10 +79,11 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
 
     questions, point = call.node.world.consistent(compose)
     call.point = point
-    items = [
-        _item(call, item, question, point, f"{call.request_id}/{index}")
-        for index, (item, question) in enumerate(zip(read, questions, strict=True))
-    ]
+    with _turns.turn(call.account_id, call.deadline) as turn:
+        items = [
+            _item(call, item, question, point, f"{call.request_id}/{index}", turn)
+            for index, (item, question) in enumerate(zip(read, questions, strict=True))
+        ]
     return pb.AuthorizeBatchResponse(items=items)
 
 
@@ -152,7 +163,10 @@ def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, co
         return error
 
 
-_inline: Shares[policy.Attached] = Shares(_MOST_INLINE)
+_turns = Turns()
+"""Policies are compiled and batches decided by turns. Nobody waits for the database with one."""
+
+_inline: Shares[policy.Attached] = Shares(_MOST_INLINE, lambda account: _turns.turn(account))
 """The services that ask keep one policy for many requests. Never among the programs of identities, which must not make room for these."""
 
 
@@ -177,14 +191,18 @@ def _context(request: pb.AuthorizeRequest) -> world.Keys:
     return given
 
 
-def _item(call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str) -> pb.BatchItem:
+def _item(
+    call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str, turn: Turn
+) -> pb.BatchItem:
     try:
         if isinstance(item, SekishoError):
             raise item
         if isinstance(question, SekishoError):
             raise question
         remaining(call.deadline)
-        return pb.BatchItem(decision=_answer(question, _decide(call, item[0], question), point, decision_id))
+        decided = pb.BatchItem(decision=_answer(question, _decide(call, item[0], question), point, decision_id))
+        turn.pause()
+        return decided
     except SekishoError as error:
         return pb.BatchItem(error=pb.BatchError(code=error.code, message=error.message))
 
@@ -194,7 +212,9 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
     asked, layers = question
     region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
     call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
-    return policy.decide(asked, layers)
+    decision = policy.decide(asked, layers)
+    _COUNTED[decision.outcome, decision.layer].inc()
+    return decision
 
 
 def _answer(question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
