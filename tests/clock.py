@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from unittest import mock
 
 from sekisho.calls import pipeline
@@ -15,9 +15,9 @@ def now() -> datetime:
 
 
 @contextmanager
-def stopped() -> Iterator[datetime]:
-    """Have all calls of this process begin at the same moment, this one."""
-    moment = datetime.now(UTC)
+def stopped(*, ahead: timedelta = timedelta(0)) -> Iterator[datetime]:
+    """Have all calls of this process begin at the same moment, this one or one that is so far ahead."""
+    moment = datetime.now(UTC) + ahead
 
     class Stopped(datetime):
         @classmethod
