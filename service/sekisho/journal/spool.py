@@ -174,11 +174,11 @@ class Spool:
                     _fail(item.written, error)
             else:
                 self._room.settle(accounts, kept=True)
+                if _Order.COUNT in batch:
+                    self._count()
                 for item in waiting:
                     item.written.set_result(None)
             IN_FLIGHT.dec(len(waiting))
-            if _Order.COUNT in batch:
-                self._count()
         self._forget()
 
     def _count(self) -> None:
