@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import grpc
 import pytest
 
 from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.memory.cache import World
+from sekisho.memory.confirmation import Stale
 from sekisho.node import draining
+from sekisho.store import db, schema, standby
 from tests import planes, postgres, replication
 from tests.faults.test_postgres import Cluster
 from tests.harness import BY_NAME
@@ -210,6 +214,37 @@ def _all_users(control: Served) -> Iterator[Any]:
         if not page.is_truncated:
             return
         marker = page.marker
+
+
+def test_a_standby_says_how_old_it_is_and_a_node_answers_no_longer_than_it_may() -> None:
+    with replication.running() as pair:
+        pair.primary.execute("CREATE DATABASE sekisho")
+        with db.Database(pair.url("sekisho")) as primary:
+            schema.upgrade(primary)
+            assert standby.lag(primary) == 0.0
+        reader, _ = planes.grant(pair.primary, "sekisho")
+        replication.until(lambda: replication.asked(pair.standby, f"SELECT 1 FROM pg_roles WHERE rolname = '{reader}'"), "does not follow")
+        replication.until(lambda: replication.asked(pair.standby, GRANTED.format(reader), "sekisho"), "grants do not follow")
+        with db.Database(planes.url_as(pair.standby, "sekisho", reader)) as database:
+            world = World(database, lambda _: "", max_staleness=3600.0)
+            assert database.glance(HEARD) == ("t",), "its role sees when the primary was last heard of"
+            replication.until(lambda: standby.lag(database) < 30, "the primary has nothing to say, but says that")
+            world.look_at_lag()
+            world.poll()
+            world.consistent(lambda _: None)
+            pair.kill_primary()
+            least = standby.lag(database)
+            replication.until(lambda: standby.lag(database) > least + 2, "it does not get older")
+            with mock.patch.object(standby, "lag", return_value=3700.0):  # as after as many seconds
+                world.confirmed.at -= 3700
+                world.look_at_lag()
+                world.poll()
+                with pytest.raises(Stale):
+                    world.consistent(lambda _: None)
+
+
+HEARD = "SELECT last_msg_receipt_time IS NOT NULL FROM pg_stat_wal_receiver"
+GRANTED = "SELECT 1 WHERE has_table_privilege('{}', 'revisions', 'SELECT')"
 
 
 def test_every_database_is_gone_and_the_node_is_killed(tmp_path: Path, record: Record) -> None:
