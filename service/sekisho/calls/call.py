@@ -15,6 +15,7 @@ from sekisho.credentials import key_ring
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
@@ -60,6 +61,7 @@ class Node:
     audience: str
     writes: Writes | None
     services: frozenset[str] | None = None
+    decision_log: DecisionLog | None = None
 
     @property
     def operations(self) -> tuple[Operation, ...]:

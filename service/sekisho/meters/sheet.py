@@ -85,7 +85,7 @@ class Sheet:
         yield from found
         for path in sorted(self.folder.iterdir()) if self.folder is not None else ():
             if path.name.isdecimal():
-                for key, numbers in _records(memoryview(path.read_bytes())):
+                for key, numbers in _records(memoryview(_written(path))):
                     yield path.name, key, numbers
 
     def _move(self, series: Series) -> None:
@@ -139,6 +139,13 @@ def _mapped(path: Path) -> "memoryview[int]":
         path.chmod(0o600)
     with path.open("r+b") as file:
         return memoryview(mmap.mmap(file.fileno(), SIZE))
+
+
+def _written(path: Path) -> bytes:
+    """What a file holds so far; most of it is room."""
+    with path.open("rb") as file:
+        used = file.read(_USED.size)
+        return used + file.read(max(0, _USED.unpack(used)[0] - _USED.size)) if len(used) == _USED.size else b""
 
 
 def _records(data: "memoryview[int]") -> "Iterator[tuple[Key, memoryview[float]]]":

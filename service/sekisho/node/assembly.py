@@ -12,6 +12,7 @@ from sekisho.credentials import access_keys
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory import keeper
@@ -54,6 +55,7 @@ def opened(
     services: frozenset[str] | None = None,
     kept: Kept | None = None,
     max_staleness: float | None = None,
+    decision_log: DecisionLog | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -74,6 +76,7 @@ def opened(
         audience=audience,
         writes=Writes(database) if writes else None,
         services=services,
+        decision_log=decision_log,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     keeping = Keeper(world, ring, kept.path, every=kept.every) if kept is not None else None

@@ -18,7 +18,7 @@ from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import FailedPrecondition, InvalidArgument
-from sekisho.node import data_dir, listeners, logs
+from sekisho.node import data_dir, listeners, logbook, logs, telemetry
 from sekisho.node.certificates import Certificates
 from sekisho.node.options import Endpoints, Options, check
 from sekisho.node.orders import RELOAD, STOP, Orders, ending
@@ -72,6 +72,8 @@ def _on(stack: ExitStack, number: signal.Signals, act: Callable[[], None]) -> No
 def _refuse_unusable(options: Options) -> None:
     """Read, before workers do, the files that the options name: what is wrong with one is then the command's own error."""
     Certificates.of(options)
+    telemetry.refuse_missing(options)
+    logbook.refuse_unusable(options)
     if options.spiffe_map is not None:
         try:
             workloads.parse(options.spiffe_map.read_text())

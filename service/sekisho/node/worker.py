@@ -13,7 +13,7 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
-from sekisho.node import assembly, cores, http, reading
+from sekisho.node import assembly, cores, http, logbook, reading, telemetry
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
@@ -42,6 +42,8 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
     with ExitStack() as stack:
         meters.SHEET.keep(options.data_dir / "meters", index)
         stack.callback(meters.SHEET.leave)
+        traced = stack.enter_context(telemetry.running(options, index))
+        decision_log = stack.enter_context(logbook.logged(options, index))
         database = stack.enter_context(db.Database(options.url))
         opened = assembly.opened(
             database,
@@ -52,21 +54,32 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
             services=role.packages if options.role != ALL else None,
             kept=reading.kept(options, ring, index) if not role.writes else None,
             max_staleness=options.max_staleness or None,
+            decision_log=decision_log,
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}
         stack.enter_context(Gauges(node, lanes.values()))
         if GRPC in role.edges:
             credentials = certificates.over_grpc() if certificates is not None else None
-            server = Server(node, lanes[GRPC], options.grpc, workloads=clients, credentials=credentials, grace=grace)
+            server = Server(
+                node,
+                lanes[GRPC],
+                options.grpc,
+                workloads=clients,
+                credentials=credentials,
+                interceptors=traced.interceptors,
+                grace=grace,
+            )
             stack.enter_context(server)
         if HTTP in role.edges:
-            stack.enter_context(http.serving(node, lanes[HTTP], options, index, edges=edges, certificates=certificates))
+            stack.enter_context(http.serving(node, lanes[HTTP], options, index, edges=edges, certificates=certificates, wrap=traced.wrap))
         if GRPC in role.edges:
             stack.callback(server.stop)  # first of all, so that calls on both edges have the same seconds
         ready()
         while (order := orders.get()) != STOP:
             if order == RELOAD:
+                if decision_log is not None:
+                    decision_log.reopen()
                 _reload(certificates)
 
 

@@ -1,7 +1,9 @@
 """The gRPC server of a worker: the operations of the registry, health and reflection, on a port that other workers share."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -55,11 +57,13 @@ class Server:
         *,
         workloads: Workloads,
         credentials: grpc.ServerCredentials | None = None,
+        interceptors: "Sequence[grpc.ServerInterceptor[Any, Any]]" = (),
         grace: float,
     ) -> None:
         self._lanes, self._grace = lanes, grace
         self._ended: threading.Event | None = None
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc"), options=OPTIONS)  # each method has its own
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc")  # each method has its own
+        self._server = grpc.server(pool, interceptors=list(interceptors), options=OPTIONS)
         self._receives = Receives(Budget())
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
 

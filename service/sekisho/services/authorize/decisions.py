@@ -12,7 +12,7 @@ from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
-from sekisho.services.authorize import subjects
+from sekisho.services.authorize import log_entries, subjects
 from sekisho.store.changes import Point
 from sekisho.store.db import remaining
 from sekisho.world import Acting, Asked, Question, Subject
@@ -49,8 +49,9 @@ LAYERS = {
 DECISIONS = meters.Counter(
     "sekisho_decisions", "Decisions that services asked for, by outcome and by the layer that decided.", ["outcome", "layer"]
 )
+# By identity: to hash a member of an Enum is a call of a Python function, to hash one of a StrEnum, as a layer is, is not.
 _COUNTED = {
-    (outcome, layer): DECISIONS.labels(outcome.value, layer.value if layer is not None else "none")
+    (id(outcome), layer): DECISIONS.labels(outcome.value, layer.value if layer is not None else "none")
     for outcome in policy.Outcome
     for layer in (None, *policy.Layer)
 }
@@ -64,7 +65,9 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
     subject, asked = _read(call, request)
     question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
-    return _answer(question, _decide(call, subject, question), call.point, call.request_id)
+    decision = _decide(call, subject, question)
+    log_entries.note(call, question, decision, call.point, call.request_id)
+    return _answer(question, decision, call.point, call.request_id)
 
 
 @operation
@@ -200,7 +203,9 @@ def _item(
         if isinstance(question, SekishoError):
             raise question
         remaining(call.deadline)
-        decided = pb.BatchItem(decision=_answer(question, _decide(call, item[0], question), point, decision_id))
+        decision = _decide(call, item[0], question)
+        log_entries.note(call, question, decision, point, decision_id)
+        decided = pb.BatchItem(decision=_answer(question, decision, point, decision_id))
         turn.pause()
         return decided
     except SekishoError as error:
@@ -213,7 +218,7 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
     region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
     call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
     decision = policy.decide(asked, layers)
-    _COUNTED[decision.outcome, decision.layer].inc()
+    _COUNTED[id(decision.outcome), decision.layer].inc()
     return decision
 
 
