@@ -163,9 +163,11 @@ def test_what_cannot_be_meant(given: dict[str, Any], message: str, tmp_path: Pat
 
 @pytest.fixture
 def written(database_url: str, tmp_path: Path) -> Options:
-    """A node that writes, prepared."""
+    """A node that writes, with an account."""
     options = Options(data_dir=tmp_path / "control", database=database_url)
-    prepare(options)
+    options.data_dir.mkdir(mode=0o700)
+    with db.Database(database_url) as database:
+        accounts.create(database, KeyRing.create(options.data_dir / "keyring.json"))
     return options
 
 

@@ -1,6 +1,7 @@
 """Keeps memory on the disk: writes a snapshot now and then and at the end, and begins from one at the start."""
 
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,9 @@ from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Check
 from sekisho.memory.snapshot import SnapshotRejected
 from sekisho.store.changes import ORIGIN
+
+MOST_OF_A_CORE = 0.05
+"""The part of a core's time that is spent on snapshots at the most: those of a large memory are further apart."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +48,10 @@ class Keeper:
             vitals.SNAPSHOT.mark(ago=self._world.confirmed.age)
 
     def _run(self) -> None:
-        failing, last = False, False
+        failing, last, spent = False, False, 0.0
         while not last:
-            last = self._stop.wait(self._every)
+            last = self._stop.wait(max(self._every, spent / MOST_OF_A_CORE))
+            began = time.thread_time()
             try:
                 self.write()
                 failing = False
@@ -55,6 +60,7 @@ class Keeper:
                     told = error.message if isinstance(error, SekishoError) else type(error).__name__
                     log.error("snapshot.not_written", path=str(self._path), error=told)
                 failing = True
+            spent = time.thread_time() - began
 
 
 def restore(world: World, ring: KeyRing, paths: Iterable[Path], now: datetime, *, oldest: timedelta, check: Check) -> bool:

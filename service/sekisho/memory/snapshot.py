@@ -36,7 +36,7 @@ _MAGIC = b"SEKISHO1"
 _HEAD = struct.Struct(">QQ32s")
 _TAG = 20
 _BEFORE = len(_MAGIC) + _TAG + _HEAD.size
-_SLICE = 64  # records that are written between two breaths: the threads that decide want the interpreter, too
+_SLICE, _BREATH = 64, 0.001  # records between two breaths, and seconds of each: the threads that decide want the interpreter, too
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -117,7 +117,7 @@ def _body(snapshot: Snapshot, ring: KeyRing) -> tuple[int, bytes]:
         parts.append(deflate.compress(b"\n%b %b" % (key.encode(), line)))
         count += 1
         if count % _SLICE == 0:
-            time.sleep(0)
+            time.sleep(_BREATH)
     parts.append(deflate.flush())
     return count, b"".join(parts)
 

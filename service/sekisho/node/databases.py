@@ -19,7 +19,7 @@ def opened(url: str, *, make: bool = True) -> Iterator[db.Database]:
     """The database, for as long as the block runs; DatabaseUnusable with its place and the reason, instead of what a caller is told. `make`
     lets SQLite make a file that is not there.
     """
-    with db.Database(url) as database:
+    with db.Database(url, make=make) as database:
         place = database.url.render_as_string(hide_password=True)
         if database.sqlite:
             file = Path(str(database.url.database)).resolve()

@@ -44,7 +44,7 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
         stack.callback(meters.SHEET.leave)
         traced = stack.enter_context(telemetry.running(options, index))
         decision_log = stack.enter_context(logbook.logged(options, index))
-        database = stack.enter_context(db.Database(options.url))
+        database = stack.enter_context(db.Database(options.url, make=role.writes))
         opened = assembly.opened(
             database,
             ring,
