@@ -3,16 +3,25 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import grpc
 import pytest
 from sqlalchemy import inspect
 
 from sekisho import accounts, operations
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls.call import NoWritePath
+from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
+from sekisho.edges import aws
+from sekisho.edges.budgets import Budget
+from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.receives import Receives
+from sekisho.edges.lanes import Lanes
 from sekisho.errors import InvalidArgument, SekishoError
 from sekisho.memory import feed, places
 from sekisho.node import assembly, roles
@@ -211,3 +220,31 @@ def test_every_table_is_read_by_data_nodes_or_none_of_their_business() -> None:
     for table in grants.READ:
         columns = Base.metadata.tables[table].columns.keys() if table != "alembic_version" else []
         assert not {"seed", "hash", "private_key"} & set(columns), table
+
+
+def test_an_edge_answers_what_the_node_has_although_more_is_loaded(house: House) -> None:
+    node = replace(house.node, services=frozenset({"sts"}))
+    assert {operation.service.package for operation in node.operations} == {"sts"}
+    lanes = Lanes("test", decide=1, control=1)
+    receives = Receives(Budget())
+    try:
+        found = handlers.generic(node, lanes, Workloads(), receives)
+        served = {path: _behaviour(found, path) for path in (SAYS_WHO, CREATES)}
+        every = {path: _behaviour(handlers.generic(house.node, lanes, Workloads(), receives), path) for path in (SAYS_WHO, CREATES)}
+        assert served == {SAYS_WHO: "answer", CREATES: "_refuse"}
+        assert every == {SAYS_WHO: "answer", CREATES: "answer"}
+        assert _behaviour(found, "/grpc.health.v1.Health/Check") == ""
+        assert {route.service.package for route in aws.application(node, lanes, timedelta(minutes=5))._router.routes()} == {"sts"}
+    finally:
+        receives.close()
+        lanes.close()
+
+
+SAYS_WHO, CREATES = "/sekisho.api.sts.v1.StsService/GetCallerIdentity", "/sekisho.api.iam.v1.IamService/CreateUser"
+
+
+def _behaviour(found: "list[grpc.GenericRpcHandler[bytes, bytes]]", path: str) -> str:
+    """The name of the function that the first handler has for a call; empty when none has one."""
+    details = mock.Mock(method=path, invocation_metadata=())
+    handler: Any = next(filter(None, (one.service(details) for one in found)), None)
+    return str(handler.unary_unary.__name__) if handler is not None else ""
