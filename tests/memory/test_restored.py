@@ -68,6 +68,7 @@ class Follower:
         known = accounts.NewAccount(self.house.account_id, self.house.root.access_key_id, self.house.root.secret_access_key)
         spool = self.folder / "data-spool.db"
         with assembly.opened(self.database, ring, spool, audience="sekisho", writes=False, kept=kept, **options) as node:
+            node.world.loads = self.database
             yield House(node, known)
 
 

@@ -147,9 +147,9 @@ def test_what_each_role_is(role: str, services: list[str], writes: bool, purpose
 def test_the_threads_of_roles() -> None:
     found = {name: {edge: (threads.decide, threads.control) for edge, threads in role.edges.items()} for name, role in roles.ROLES.items()}
     assert found == {
-        "all": {"grpc": (6, 12), "http": (2, 2)},
-        "control": {"grpc": (4, 12), "http": (2, 2)},
-        "data": {"grpc": (6, 6), "http": (2, 2)},
+        "all": {"grpc": (6, 12), "http": (4, 2)},
+        "control": {"grpc": (4, 12), "http": (4, 2)},
+        "data": {"grpc": (6, 6), "http": (4, 2)},
     }
     loads = places.MOST + feed.WAITERS
     assert all(threads["grpc"][0] > loads or name == "control" for name, threads in found.items()), "so that a warm decision finds one"

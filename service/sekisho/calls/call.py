@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
+from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
@@ -26,6 +27,7 @@ from sekisho.store import changes, db
 from sekisho.store.changes import Point
 from sekisho.store.tables import Base, Entity
 from sekisho.store.tables.entities import kind_of
+from sekisho.store.used import Use
 from sekisho.world import EntityRecord
 
 E = TypeVar("E", bound=Entity)
@@ -58,6 +60,7 @@ class Node:
     accesses: Accesses
     tokens: OpenedTokens
     replays: Replays
+    issued: Issued
     audience: str
     writes: Writes | None
     services: frozenset[str] | None = None
@@ -76,13 +79,15 @@ class Node:
         return self.writes.database
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
+
+
+_NOWHERE = Peer()
 
 
 def plain_address(host: str) -> str:
@@ -102,7 +107,7 @@ class Call:
     request_id: str
     now: datetime
     deadline: float
-    peer: Peer = field(default_factory=Peer)
+    peer: Peer = _NOWHERE
     acting: world.Acting | None = None
     point: Point | None = None
     database_session: Session | None = None
@@ -110,6 +115,8 @@ class Call:
     """Opens the snapshot of a READ, when the first is asked for it."""
     recipient: str = ""
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
+    use: Use | None = None
+    """The use of the signature that a WRITE came with, which its transaction keeps."""
     prepared: Any = None
     """The work of the operation's preparation, done before the transaction."""
 
@@ -173,7 +180,7 @@ class Call:
     @property
     def reads(self) -> bool:
         """True of a READ: it sees one snapshot throughout, in which nothing changes."""
-        return self.operation.access.level == Access.READ
+        return self.operation.level == Access.READ
 
     @property
     def seconds_left(self) -> float:

@@ -58,6 +58,10 @@ def serve(
     grpc: Annotated[str, typer.Option(envvar="SEKISHO_GRPC", help="Where gRPC listens; port 0 picks a free one.")] = "127.0.0.1:50051",
     http: Annotated[str, typer.Option(envvar="SEKISHO_HTTP", help="Where HTTP listens; port 0 picks a free one.")] = "127.0.0.1:8080",
     workers: Annotated[int, typer.Option(envvar="SEKISHO_WORKERS", min=1, help="Processes that answer.")] = 1,
+    worker_memory: Annotated[
+        int,
+        typer.Option(envvar="SEKISHO_WORKER_MEMORY", min=0, help="MiB beyond which one of several workers is replaced, without a gap."),
+    ] = 2048,
     max_staleness: Annotated[
         int,
         typer.Option(
@@ -138,6 +142,7 @@ def serve(
         grpc=grpc,
         http=http,
         workers=workers,
+        worker_memory=worker_memory,
         audience=audience,
         clock_skew=clock_skew,
         metrics=metrics,

@@ -178,7 +178,7 @@ class Lanes:
         """The lane of an operation."""
         if operation.streams:
             return self.streams
-        if operation.access.level != Access.DECIDE:
+        if operation.level != Access.DECIDE:
             return self.control
         return self.batches if operation.access.batch else self.decide
 

@@ -5,11 +5,10 @@ within one world: a record loaded from a snapshot of the database that is older 
 cache moved is made again, and nothing is loaded from a database that is behind the cache.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -17,19 +16,18 @@ from sqlalchemy.orm import Session
 from sekisho import arn
 from sekisho.errors import RequestTimeout
 from sekisho.memory import cold, loaders, names, vitals
-from sekisho.memory.confirmation import Check, Confirmation
+from sekisho.memory.contents import Contents
 from sekisho.memory.data_version import DataVersion
-from sekisho.memory.folded import NOTHING, Folded, Open
 from sekisho.memory.history import MOST, Behind, History
 from sekisho.memory.log import ANYBODY, MOST_IDS, Log, Since
-from sekisho.memory.names import Name, Names
+from sekisho.memory.names import Name
 from sekisho.memory.places import Busy, Places
 from sekisho.memory.reader import Reader
-from sekisho.memory.records import BUDGET, Records, entity_key
-from sekisho.memory.snapshot import Snapshot
+from sekisho.memory.records import BUDGET, entity_key
 from sekisho.store import changes, db, standby
 from sekisho.store.changes import ORIGIN, Entry, Point
-from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject, acting
+from sekisho.store.tables import AccessKey
+from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject
 
 T = TypeVar("T")
 
@@ -40,27 +38,30 @@ LOAD = 2.0
 """Seconds that a call waits for what memory does not have; one that is still not there is UNAVAILABLE."""
 
 
-class World:
-    """The cache of one worker; `point` is the newest revision that it has applied, `confirmed` says when that was last found to be so.
-
-    `max_staleness` are the seconds without that after which it answers nothing more, None for no limit.
+class World(Contents):
+    """The cache of one worker, kept as new as the database. `max_staleness` are the seconds without a look at that after which it answers
+    nothing more, None for no limit.
     """
 
-    def __init__(self, database: db.Database, unseal: loaders.Unseal, *, budget: int = BUDGET, max_staleness: float | None = None) -> None:
+    def __init__(
+        self,
+        database: db.Database,
+        unseal: loaders.Unseal,
+        *,
+        budget: int = BUDGET,
+        decoy: AccessKey | None = None,
+        loads: db.Database | None = None,
+        max_staleness: float | None = None,
+    ) -> None:
+        """`loads` is the database again, with connections for what is loaded; `decoy` is opened in the place of a key that is not there."""
+        super().__init__(budget, max_staleness)
         self._database = database
+        self.loads = loads or database
         self._unseal = unseal
-        self._records = Records(budget)
-        self._names = Names()
-        self._history = History()
-        self._log = Log(0, 0)
+        self._decoy = decoy
         self._hearers: list[Moved] = []
-        self._lock = threading.RLock()
         self.places = Places()
         self._version = DataVersion(database) if database.sqlite else None
-        self._folded = NOTHING
-        self._check: Check | None = None  # until it has passed once
-        self.point: Point = ORIGIN
-        self.confirmed = Confirmation(max_staleness)
 
     # What keeps it new.
 
@@ -76,8 +77,13 @@ class World:
             with self.places.place(), self._load() as session:
                 yield session
             return
+        with self._snapshot(self._database, deadline) as session:
+            yield session
+
+    @contextmanager
+    def _snapshot(self, database: db.Database, deadline: float | None) -> Iterator[Session]:
         before, history = self.point, self._history
-        with self._database.read(deadline=deadline, first=changes.LATEST) as session:
+        with database.read(deadline=deadline, first=changes.LATEST) as session:
             self.places.answered()
             if self._check is not None:
                 self._check(session)
@@ -88,10 +94,12 @@ class World:
 
     @contextmanager
     def _load(self) -> Iterator[Session]:
-        """A snapshot for a thread that has a place; Busy when it takes too long."""
+        """A snapshot for a thread that has a place; Busy when it takes too long. Its connection is one of those for loads, which neither
+        wait for the connections of reads and writes nor keep any from them.
+        """
         deadline = time.monotonic() + LOAD
         try:
-            with self.snapshot(deadline) as session:
+            with self._snapshot(self.loads, deadline) as session:
                 yield session
         except RequestTimeout as error:  # not the caller's own, whose deadline may be far
             raise Busy("The database did not answer in time.") from error
@@ -154,6 +162,7 @@ class World:
         with self._lock:
             for id_ in ids:
                 self._evict(id_)
+            self._turn += 1
             if point.number == self.point.number + 1:
                 self._move(point, (point,), [Entry(point.number, account, tuple(ids))] if ids else [])
 
@@ -176,13 +185,12 @@ class World:
         return self._log.touched(accounts, cursor.number)
 
     def reweigh(self, count: int = 64) -> None:
-        """Charge so many records, the next ones each time, what they have grown to; the oldest go when that is too much."""
+        """Charge so many records, the next ones each time, what they have grown to, and the oldest go when that is too much; and of so many
+        findings forget those that hold no more.
+        """
         with self._lock:
             self._records.reweigh(count)
-
-    def cached_point(self, number: int) -> Point | None:
-        """The revision of this number, if the cache has applied it lately."""
-        return self._history.get_point(number)
+        self.findings.sweep(count, self._holds)
 
     def _advance(self, session: Session, newest: Point) -> None:
         """Apply what came after the cache's revision; the point moves when all that is stale has gone.
@@ -215,6 +223,7 @@ class World:
         self._records.clear()
         self._names.clear()
         self._folded.clear()
+        self._turn += 1
         self._history, self.point = History(points), newest
         self._log = Log(begins, newest.number, entries) if entries is not None else Log(newest.number, newest.number)
         self._tell(None)
@@ -225,6 +234,7 @@ class World:
             self._log = Log(newest.number, newest.number)
         else:
             self._log.extend(newest.number, entries)
+        self._turn += 1
         self.point = newest
         self._history.extend(points)
         self._tell(None if entries is None else frozenset(entry.account or ANYBODY for entry in entries))
@@ -238,62 +248,11 @@ class World:
         self._records.evict(id_)
         self._names.evict(id_)
 
-    # What outlives the process.
-
-    def taken(self, now: datetime) -> Snapshot:
-        """What memory holds now, for the disk; what came out of a snapshot and was not asked for is among it, as it was."""
-        with self._lock:
-            records, absent = self._records.all()
-            names_, absent_names = self._names.all()
-            return Snapshot(
-                point=self.point,
-                confirmed_at=now - timedelta(seconds=self.confirmed.age),
-                points=self._history.recent(),
-                records={**self._folded.all(), **records},
-                absent=absent,
-                names=names_,
-                absent_names=absent_names,
-            )
-
-    def restore(self, snapshot: Snapshot, now: datetime, open_: Open, check: Check) -> None:
-        """Begin from a snapshot; the first look at the database drops what has changed since, or all of it. Nothing is read there before
-        the `check` has passed.
-        """
-        with self._lock:
-            if self.point != ORIGIN:
-                raise ValueError("the world has begun already")
-            self._folded, self._check = Folded(snapshot.records, open_), check
-            for id_ in snapshot.absent:
-                self._records.keep_absent(id_)
-            for key, name in snapshot.names.items():
-                self._names.keep(key, name)
-            for key in snapshot.absent_names:
-                self._names.keep(key, None)
-            self.confirmed.at = time.monotonic() - max(0.0, (now - snapshot.confirmed_at).total_seconds())
-            self._history, self.point = History(snapshot.points), snapshot.point
-            self._log = Log(self.point.number, self.point.number)
-
-    def _unfolded(self, id_: str) -> Record | None:
-        """The record that the snapshot has of an id, compiled and opened now; None when it has none."""
-        folded = self._folded
-        line = folded.get_line(id_)
-        if line is None:
-            return self._records.get_record(id_)  # opened by another thread, or not there
-        cold.may_wait(id_)  # for the compiler
-        record = folded.opened(line)
-        with self._lock:
-            if folded.get_line(id_) is not line:  # touched by a revision meanwhile, or opened by another thread
-                return self._records.get_record(id_)
-            folded.evict(id_)
-            if record is not None:
-                self._records.keep(id_, record)
-        return record
-
     # What is composed out of it.
 
     def acting(self, subject: Subject, now: datetime) -> tuple[Acting, Point]:
         """A subject's records, composed, and the revision that they are of or newer than."""
-        return self.consistent(lambda reader: acting(subject, reader.get_record, now))
+        return self.consistent(lambda reader: reader.acting(subject, now))
 
     def consistent(self, compose: Callable[[Reader], T]) -> tuple[T, Point]:
         """The result of a composition during which the cache did not move; what it must read, it reads in one snapshot of its own."""
@@ -305,30 +264,30 @@ class World:
             if self.point is before:
                 return made, before
         # Nobody else moves the cache now, and neither do we: what is loaded comes from the snapshot that the cache was brought to first.
-        cold.may_wait()
-        with self.places.place(), self._lock, self._load() as session, Reader(self, session) as reader:
+        with self.steady(), self._load() as session, Reader(self, session) as reader:
             return compose(reader), self.point
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Have nobody else move the cache inside the block."""
+        cold.may_wait()
+        with self.places.place(), self._lock:
+            yield
 
     # Look-ups.
 
     def get_record(self, id_: str) -> Record | None:
         """The record of an id, from memory or from the database; None when there is no such thing."""
+        cached = self._records.get_record(id_)
+        if cached is not None:
+            return cached
         with Reader(self) as reader:
             return reader.get_record(id_)
-
-    def cached_record(self, id_: str) -> Record | None:
-        """The record of an id if it is in memory."""
-        found = self._records.get_record(id_)
-        return self._unfolded(id_) if found is None and self._folded else found
-
-    def is_absent(self, id_: str) -> bool:
-        """Whether memory knows that there is nothing of this id."""
-        return self._records.is_absent(id_)
 
     def load_record(self, id_: str, session: Session) -> Record | None:
         """Load a record and keep it, or that there is none, unless the snapshot is older than what the cache has applied already."""
         loaded_at = self.sync(session)
-        record = loaders.load_record(session, id_, self._unseal)
+        record = loaders.load_record(session, id_, self._unseal, self._decoy)
         with self._lock:
             if loaded_at.number >= self.point.number:
                 if record is not None:
@@ -387,11 +346,6 @@ class World:
             if record is not None and loaded_at.number >= self.point.number:
                 self._records.keep(entity_key(record.id), record)
         return record
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """How many records are in memory, and about how many bytes they take."""
-        return self._records.size
 
 
 def _key_of(record: EntityRecord) -> names.Key:

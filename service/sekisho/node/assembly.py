@@ -13,15 +13,18 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
+from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
-from sekisho.memory import keeper
+from sekisho.memory import keeper, places
 from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Check
 from sekisho.memory.feed import Feed
 from sekisho.memory.keeper import Keeper
 from sekisho.node.drain import Drain
+from sekisho.sigv4 import Credentials
 from sekisho.store import db
+from sekisho.store.tables import AccessKey
 
 FIRST_LOOK = 0.5
 """Seconds that a node which begins from a snapshot waits for its database: one that is there says at once what has changed since."""
@@ -61,7 +64,10 @@ def opened(
 
     One that does not write keeps what it would record in its spool, which another process drains.
     """
-    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring), max_staleness=max_staleness)
+    nobody = Credentials("-" * 20, "-" * 40)
+    decoy = AccessKey(id=nobody.access_key_id, secret=access_keys.seal(nobody, ring))
+    loads = db.Database(database.url, pool_size=places.MOST, make=database.make)
+    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring), decoy=decoy, loads=loads, max_staleness=max_staleness)
     spool = Spool(spool_path)
     node = Node(
         database=database,
@@ -73,6 +79,7 @@ def opened(
         accesses=Accesses(spool),
         tokens=OpenedTokens(ring),
         replays=Replays(),
+        issued=Issued(spool_path.with_name("issued.db")),
         audience=audience,
         writes=Writes(database) if writes else None,
         services=services,
@@ -98,4 +105,6 @@ def opened(
             keeping.stop()
         drain.stop()
         spool.close()
+        node.issued.close()
         world.close()
+        loads.close()

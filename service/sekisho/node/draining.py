@@ -33,8 +33,8 @@ def run(data_dir: Path, url: str, *, once: bool) -> None:
 
 
 def spools(data_dir: Path) -> Iterable[Path]:
-    """The spools of all workers that the node has or had."""
-    return sorted((data_dir / "spool").glob("*.db"))
+    """The spools of all workers that the node has or had; what else is in their folder stays there."""
+    return sorted((data_dir / "spool").glob("[0-9]*.db"))
 
 
 def empty(path: Path, database: db.Database) -> None:

@@ -10,7 +10,7 @@ from sekisho.edges.lanes import Lanes
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """The threads of an edge: for decisions, and for everything else."""
+    """The threads of an edge: for decisions, more than can wait for the database at once (`memory.places`), and for everything else."""
 
     decide: int
     control: int
@@ -50,19 +50,19 @@ HTTP = "http"
 ROLES: Mapping[str, Role] = {
     ALL: Role(
         services=None,
-        edges={GRPC: Threads(decide=6, control=12), HTTP: Threads(decide=2, control=2)},
+        edges={GRPC: Threads(decide=6, control=12), HTTP: Threads(decide=4, control=2)},
         writes=True,
     ),
     # STS also here: a code of an MFA device is taken once, which takes a write.
     "control": Role(
         services=None,
         without=("authorize",),
-        edges={GRPC: Threads(decide=4, control=12), HTTP: Threads(decide=2, control=2)},
+        edges={GRPC: Threads(decide=4, control=12), HTTP: Threads(decide=4, control=2)},
         writes=True,
     ),
     "data": Role(
         services=("authorize", "sts"),
-        edges={GRPC: Threads(decide=6, control=6), HTTP: Threads(decide=2, control=2)},
+        edges={GRPC: Threads(decide=6, control=6), HTTP: Threads(decide=4, control=2)},
         writes=False,
         purposes=(ACCESS_KEYS, SESSIONS, SNAPSHOT),
     ),

@@ -116,6 +116,7 @@ class Database:
     def __init__(self, url: str | URL, *, pool_size: int = 16, make: bool = True) -> None:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.make = make
         self.engine = engines.opened(self.url, pool_size, make=make)
         self._lock = FileLock(Path(f"{self.url.database}.lock"))  # of SQLite
 

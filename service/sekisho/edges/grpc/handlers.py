@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -115,14 +115,14 @@ def _streaming(
 def _arrival(node: Node, operation: Operation, workloads: Workloads, body: bytes, context: grpc.ServicerContext) -> pipeline.Arrival:
     metadata = context.invocation_metadata()
     proof = proofs.of_metadata(metadata, operation.path, body, node.audience)
-    transport: Any = context.auth_context()  # lists of bytes, whatever the stubs say
+    transport: Any = context.auth_context()  # lists of bytes, whatever the stubs say; asked once, since it is copied each time
     certificate = transport.get("x509_pem_cert")  # verified by gRPC, which asks for one only where it has authorities for that
     if certificate:
         proof = proofs.Certified(proofs.Certificate(workloads.of(certificate[0])), proof)
     return pipeline.Arrival(
         read=partial(pipeline.parsed, operation.request, body),
         proof=proof,
-        peer=peer(context, metadata),
+        peer=peer(context.peer(), metadata, transport),
         request_id=request_ids.new(),
         seconds=context.time_remaining(),
     )
@@ -133,16 +133,18 @@ def _abort(context: grpc.ServicerContext, error: SekishoError, id_: str) -> NoRe
     raise AssertionError("abort_with_status raises")
 
 
-def peer(context: Any, metadata: Any) -> Peer:
-    """Where the call comes from."""
-    agent: Mapping[str, Any] = dict(metadata)
-    user_agent = agent.get("user-agent", "")
-    transport = context.auth_context()
-    return Peer(
-        source_ip=plain_address(host(context.peer())),
-        user_agent=user_agent if isinstance(user_agent, str) else "",
-        secure=transport.get("transport_security_type") in _ENCRYPTED,
-    )
+def peer(said: str, metadata: Any, transport: Mapping[str, Any]) -> Peer:
+    """Where a call comes from: from what gRPC calls its peer, its metadata and its authentication context."""
+    user_agent = ""
+    for name, value in metadata:
+        if name == "user-agent":
+            user_agent = value if isinstance(value, str) else ""
+    return Peer(_address(said), user_agent, transport.get("transport_security_type") in _ENCRYPTED)
+
+
+@lru_cache(maxsize=1024)  # one for each connection
+def _address(said: str) -> str:
+    return plain_address(host(said))
 
 
 _ENCRYPTED = ([b"ssl"], [b"tls"])  # plaintext has a type too, `insecure`

@@ -27,6 +27,11 @@ default of 16 MiB for each, not by ours.
 CONNECTIONS = 10_000
 """Connections of a worker; a further one is closed as soon as it comes. An idle one takes about 20 KiB."""
 
+AGE = 60.0
+"""Seconds that a connection lasts, a tenth more or less; then its client makes its next calls over another one. So no worker keeps callers
+for ever, and one that is replaced has none left after a while.
+"""
+
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
@@ -46,7 +51,7 @@ OPTIONS = (
 class Server:
     """Listens from its making on, answers while it is entered; says NOT_SERVING before it stops, and closes its lanes.
 
-    `grace` are the seconds that calls under way have then. Without `credentials` it speaks in the clear.
+    `grace` are the seconds that calls under way have then, `age` those that a connection lasts. Without `credentials` there is no TLS.
     """
 
     def __init__(
@@ -59,11 +64,13 @@ class Server:
         credentials: grpc.ServerCredentials | None = None,
         interceptors: "Sequence[grpc.ServerInterceptor[Any, Any]]" = (),
         grace: float,
+        age: float = AGE,
     ) -> None:
         self._lanes, self._grace = lanes, grace
         self._ended: threading.Event | None = None
+        options = (*OPTIONS, ("grpc.max_connection_age_ms", int(age * 1000)))
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc")  # each method has its own
-        self._server = grpc.server(pool, interceptors=list(interceptors), options=OPTIONS)
+        self._server = grpc.server(pool, interceptors=list(interceptors), options=options)
         self._receives = Receives(Budget())
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
 
@@ -80,11 +87,11 @@ class Server:
             self._probes.health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self
 
-    def stop(self) -> threading.Event:
-        """Take no more calls, and give those under way their grace; the event is when they have ended."""
+    def stop(self, grace: float | None = None) -> threading.Event:
+        """Take no more calls, and give those under way these seconds, or their grace; the event is when they have ended."""
         if self._ended is None:
             self._probes.health.enter_graceful_shutdown()
-            self._ended = self._server.stop(self._grace)
+            self._ended = self._server.stop(self._grace if grace is None else grace)
         return self._ended
 
     def __exit__(self, *exc: object) -> None:

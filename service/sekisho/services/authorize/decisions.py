@@ -15,7 +15,7 @@ from sekisho.policy.shares import Shares
 from sekisho.services.authorize import log_entries, subjects
 from sekisho.store.changes import Point
 from sekisho.store.db import remaining
-from sekisho.world import Acting, Asked, Question, Subject
+from sekisho.world import Asked, Question, Subject
 
 _MOST_INLINE = 1024 * 1024  # characters of inline policies that are kept compiled; each takes at most about 75 bytes
 _MOST_BYTES = 1024 * 1024  # of the questions of one batch
@@ -64,10 +64,10 @@ Read = tuple[Subject, Asked]
 def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
     subject, asked = _read(call, request)
-    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
+    question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     decision = _decide(call, subject, question)
     log_entries.note(call, question, decision, call.point, call.request_id)
-    return _answer(question, decision, call.point, call.request_id)
+    return _answer(call, question, decision, call.point, call.request_id)
 
 
 @operation
@@ -77,8 +77,7 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
     read = [_read_or_error(call, item) for item in request.requests]
 
     def compose(reader: Reader) -> list[Question | SekishoError]:
-        composed: dict[int, Acting] = {}  # by the subject's identity: all questions about the caller have one and the same
-        return [_question_or_error(call, item, reader, composed) for item in read]
+        return [_question_or_error(call, item, reader) for item in read]
 
     questions, point = call.node.world.consistent(compose)
     call.point = point
@@ -96,13 +95,13 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     subject, asked = _read(call, request.request)
     if subject.account_id != call.account_id:
         raise AccessDenied(f"The account {subject.account_id} has not consented that account {call.account_id} sees how it is decided.")
-    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
+    question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     made, layers = question
     decision = policy.decide(made, layers)
     remaining(call.deadline)
     text = policy.short(made, layers, decision)
     return pb.ExplainResponse(
-        decision=_answer(question, decision, call.point, call.request_id),
+        decision=_answer(call, question, decision, call.point, call.request_id),
         sentence=policy.sentence(made, decision),
         text=text,
         trace_json=json.dumps(policy.trace(made, layers, decision, proceed=lambda: remaining(call.deadline))),
@@ -153,15 +152,16 @@ def _read_or_error(call: Call, request: pb.AuthorizeRequest) -> Read | SekishoEr
         return error
 
 
-def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, composed: dict[int, Acting]) -> Question | SekishoError:
+def _question(call: Call, subject: Subject, asked: Asked, reader: Reader) -> Question:
+    return world.question(reader.acting(subject, call.now), asked, reader.get_record, call.now)
+
+
+def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader) -> Question | SekishoError:
     if isinstance(item, SekishoError):
         return item
-    subject, asked = item
     try:
         remaining(call.deadline)
-        if id(subject) not in composed:
-            composed[id(subject)] = world.acting(subject, reader.get_record, call.now)
-        return world.question(composed[id(subject)], asked, reader.get_record, call.now)
+        return _question(call, *item, reader)
     except SekishoError as error:
         return error
 
@@ -205,7 +205,7 @@ def _item(
         remaining(call.deadline)
         decision = _decide(call, item[0], question)
         log_entries.note(call, question, decision, point, decision_id)
-        decided = pb.BatchItem(decision=_answer(question, decision, point, decision_id))
+        decided = pb.BatchItem(decision=_answer(call, question, decision, point, decision_id))
         turn.pause()
         return decided
     except SekishoError as error:
@@ -222,15 +222,21 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
     return decision
 
 
-def _answer(question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
+def _answer(call: Call, question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
+    """What is shown of a decision. Of a principal of another account, which has a token and no say in who sees it, it is what was decided
+    in which layer, and nothing of that account's policies: neither which statements matched nor which keys they read.
+    """
+    principal = question[0].principal
+    own = principal.account == call.account_id
+    matched = decision.matched if own else [match for match in decision.matched if match.layer is policy.Layer.RESOURCE]
     return pb.AuthorizeResponse(
         outcome=OUTCOMES[decision.outcome],
         layer=LAYERS[decision.layer] if decision.layer is not None else pb.LAYER_UNSPECIFIED,
-        matched=[_matched(match) for match in decision.matched],
-        missing_keys=decision.missing_keys,
+        matched=[_matched(match) for match in matched],
+        missing_keys=decision.missing_keys if own else (),
         decision_id=decision_id,
         revision=point.token,
-        principal_arn=question[0].principal.arn,
+        principal_arn=principal.arn,
     )
 
 
