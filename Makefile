@@ -60,6 +60,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@$(BIN)/python -m tests.policy.mutation
 	@$(BIN)/python -m tests.calls.near_collisions --pairs 1000000
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
+	@KILLS=500 $(BIN)/python -m pytest -q tests/faults/test_ledger.py
 	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py tests/aws/test_c7n.py tests/aws/test_prowler.py
 
 wheel: gen ## Build dist/*.whl

@@ -21,7 +21,7 @@ from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
-from sekisho.operations import Operation
+from sekisho.operations import OPERATIONS, Operation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes, db
 from sekisho.store.changes import Point
@@ -48,7 +48,7 @@ class Writes:
 class Node:
     """The parts of one worker process: the database that it reads, keys, world and spool, and what it writes with, if it does.
 
-    `audience` is what its callers sign for.
+    `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded.
     """
 
     database: db.Database
@@ -63,7 +63,13 @@ class Node:
     issued: Issued
     audience: str
     writes: Writes | None
+    services: frozenset[str] | None = None
     decision_log: DecisionLog | None = None
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """The operations that it answers, over whatever edge."""
+        return tuple(one for one in OPERATIONS.values() if self.services is None or one.service.package in self.services)
 
     @property
     def primary(self) -> db.Database:

@@ -14,8 +14,10 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 
 from sekisho import meters
@@ -63,12 +65,19 @@ class _Waiting:
     written: "Future[None]"
 
 
+class _Order(Enum):
+    """What the writer is told beside entries."""
+
+    COUNT = auto()
+    STOP = auto()
+
+
 class Spool:
     """One file, one writer thread; many threads append."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Waiting | _Order] = queue.SimpleQueue()
         self._room = Room()
         self._folds = Folds()
         self._folding = threading.Lock()
@@ -149,10 +158,14 @@ class Spool:
         finally:
             connection.close()
 
+    def recount(self) -> None:
+        """Count what is on the disk, where another process takes entries out."""
+        self._queue.put(_Order.COUNT)
+
     def close(self) -> None:
         """Write what was handed over and what was folded, then stop."""
         self.flush(must=True)
-        self._queue.put(None)
+        self._queue.put(_Order.STOP)
         self._thread.join(timeout=10)
 
     def _open(self) -> sqlite3.Connection:
@@ -176,11 +189,12 @@ class Spool:
             batch = [self._queue.get()]
             while not self._queue.empty() and len(batch) < 1000:
                 batch.append(self._queue.get())
-            running = None not in batch
-            waiting = [item for item in batch if item is not None]
+            running = _Order.STOP not in batch
+            waiting = [item for item in batch if isinstance(item, _Waiting)]
             accounts = Counter(item.entry.account for item in waiting)
             try:
-                self._commit([item.entry for item in waiting])
+                if waiting:
+                    self._commit([item.entry for item in waiting])
             except (sqlite3.Error, OSError) as error:
                 self._room.settle(accounts, kept=False)
                 for item in waiting:
@@ -188,10 +202,18 @@ class Spool:
                     _fail(item.written, error)
             else:
                 self._room.settle(accounts, kept=True)
+                if _Order.COUNT in batch:
+                    self._count()
                 for item in waiting:
                     item.written.set_result(None)
             IN_FLIGHT.dec(len(waiting))
         self._forget()
+
+    def _count(self) -> None:
+        """In the writer's thread, so that no entry comes meanwhile. What is taken out meanwhile counts until the next time."""
+        with suppress(sqlite3.Error, OSError):
+            if self._connection is not None and durable.identity(self.path) == self._file:
+                self._room.reset(spool_file.counted(self._connection))
 
     def _commit(self, entries: Sequence[Entry]) -> None:
         """Write entries into the file of that path: one that was deleted, replaced or damaged meanwhile has not got them, so once more."""

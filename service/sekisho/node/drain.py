@@ -6,9 +6,9 @@ An entry leaves the spool only after the database has committed it; one that arr
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import Table, func, select, update
@@ -35,8 +35,18 @@ _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 log = structlog.get_logger(__name__)
 
 
+class Source(Protocol):
+    """A spool that is emptied, by its own process or by another."""
+
+    def waiting(self) -> Sequence[Entry]:
+        """The oldest entries."""
+
+    def delivered(self, last: int) -> None:
+        """Forget the entries up to this number."""
+
+
 class Drain:
-    """The thread that hands the spool what was noted, and drains it into the database; without one, entries stay in the spool."""
+    """The thread that hands the spool what was noted, and drains it into the database; without one, entries stay for another process."""
 
     def __init__(self, spool: Spool, noted: tuple[LastUse | Accesses, ...], database: db.Database | None) -> None:
         self._spool, self._noted, self._database = spool, noted, database
@@ -84,12 +94,20 @@ class Drain:
 
     def once(self) -> bool:
         """Deliver one batch; whether there may be more."""
-        if self._database is None or not (entries := self._spool.waiting()):
+        if self._database is None:
+            self._spool.recount()  # another process takes out what is in it
             return False
-        with self._database.write(()) as session:
-            deliver(session, entries)
-        self._spool.delivered(entries[-1].number)
-        return True
+        return carry(self._spool, self._database)
+
+
+def carry(source: Source, database: db.Database) -> bool:
+    """Deliver one batch of a spool; whether there may be more."""
+    if not (entries := source.waiting()):
+        return False
+    with database.write(()) as session:
+        deliver(session, entries)
+    source.delivered(entries[-1].number)
+    return True
 
 
 def deliver(session: Session, entries: Iterable[Entry]) -> None:

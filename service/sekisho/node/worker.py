@@ -15,12 +15,12 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
-from sekisho.node import assembly, collector, cores, http, logbook, sockets, telemetry
+from sekisho.node import assembly, collector, cores, http, logbook, reading, sockets, telemetry
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
 from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, parting
-from sekisho.node.roles import GRPC, HTTP, ROLES
+from sekisho.node.roles import ALL, GRPC, HTTP, ROLES
 from sekisho.store import db
 
 SWITCH_INTERVAL = 2e-4
@@ -45,7 +45,7 @@ def worker(
         cores.pin(index, options.data_dir)
     spool = options.data_dir / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
-    ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key)
+    ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key, purposes=role.purposes)
     certificates = Certificates.of(options)
     clients = workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads()
     with ExitStack() as stack:
@@ -53,9 +53,17 @@ def worker(
         stack.callback(meters.SHEET.leave)
         traced = stack.enter_context(telemetry.running(options, index))
         decision_log = stack.enter_context(logbook.logged(options, index))
-        database = stack.enter_context(db.Database(options.url))
+        database = stack.enter_context(db.Database(options.url, make=role.writes))
         opened = assembly.opened(
-            database, ring, spool / f"{index}.db", audience=options.audience, writes=role.writes, decision_log=decision_log
+            database,
+            ring,
+            spool / f"{index}.db",
+            audience=options.audience,
+            writes=role.writes,
+            services=role.packages if options.role != ALL else None,
+            kept=reading.kept(options, ring, index) if not role.writes else None,
+            max_staleness=options.max_staleness or None,
+            decision_log=decision_log,
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}

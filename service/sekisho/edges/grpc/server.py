@@ -16,7 +16,6 @@ from sekisho.edges.grpc.probes import Probes
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA
 from sekisho.edges.lanes import Lanes
-from sekisho.operations import OPERATIONS
 
 LOOKAHEAD = 16 * 1024
 """Bytes of a message that come before it is asked for, of each call; most messages are smaller."""
@@ -75,7 +74,7 @@ class Server:
         self._receives = Receives(Budget())
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
 
-        self._names = sorted({operation.service.full_name for operation in OPERATIONS.values()})
+        self._names = sorted({operation.service.full_name for operation in node.operations})
         self._probes = Probes(self._names, self._server)
         if credentials is not None:
             self.port = self._server.add_secure_port(listener, credentials)
