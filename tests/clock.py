@@ -15,9 +15,9 @@ def now() -> datetime:
 
 
 @contextmanager
-def stopped() -> Iterator[datetime]:
-    """Have all calls of this process begin at the same moment, this one."""
-    moment = datetime.now(UTC)
+def stopped(at: datetime | None = None) -> Iterator[datetime]:
+    """Have all calls of this process begin at the same moment: this one, or another."""
+    moment = at or datetime.now(UTC)
 
     class Stopped(datetime):
         @classmethod

@@ -112,4 +112,4 @@ def test_the_one_role_of_today() -> None:
     everything = roles.ROLES["all"]
     assert everything.services is None, "all there are"
     assert everything.writes
-    assert {edge: (threads.decide, threads.control) for edge, threads in everything.edges.items()} == {"grpc": (6, 12), "http": (2, 2)}
+    assert {edge: (threads.decide, threads.control) for edge, threads in everything.edges.items()} == {"grpc": (6, 12), "http": (4, 2)}

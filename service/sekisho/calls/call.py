@@ -16,6 +16,7 @@ from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
+from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
@@ -26,6 +27,7 @@ from sekisho.store import changes, db
 from sekisho.store.changes import Point
 from sekisho.store.tables import Base, Entity
 from sekisho.store.tables.entities import kind_of
+from sekisho.store.used import Use
 from sekisho.world import EntityRecord
 
 E = TypeVar("E", bound=Entity)
@@ -58,6 +60,7 @@ class Node:
     accesses: Accesses
     tokens: OpenedTokens
     replays: Replays
+    issued: Issued
     audience: str
     writes: Writes | None
     decision_log: DecisionLog | None = None
@@ -106,6 +109,8 @@ class Call:
     """Opens the snapshot of a READ, when the first is asked for it."""
     recipient: str = ""
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
+    use: Use | None = None
+    """The use of the signature that a WRITE came with, which its transaction keeps."""
     prepared: Any = None
     """The work of the operation's preparation, done before the transaction."""
 

@@ -27,7 +27,7 @@ from sekisho.calls.proofs import Proof
 from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated
 from sekisho.operations import PREPARATIONS, Operation, validation
 from sekisho.operations.annotations import Access
-from sekisho.store import changes
+from sekisho.store import changes, used
 from sekisho.store.changes import Point
 from sekisho.store.db import Database, WriteConflict, remaining
 from sekisho.world import Subject
@@ -163,7 +163,8 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
     _prepare(call, request, subject)
     accounts = (subject.account_id,) if subject is not None else ()
     since = call.node.world.point
-    with primary.write(accounts, deadline=call.deadline, first=changes.LATEST) as session:
+    with primary.write(accounts, deadline=call.deadline, first=used.latest(primary, call.use)) as session:
+        _use_up(call, session)
         call.database_session = session
         touched = changes.Touched(session)
         call.node.world.sync(session, since=since)
@@ -173,6 +174,16 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), audited)
     call.node.world.committed(recorded.point, touched.ids, recorded.account)
     return Reply(message, recorded.point.token)
+
+
+def _use_up(call: Call, session: Session) -> None:
+    """Have the use of the call's signature kept with its commit; RequestReplayed where a write was committed with it before."""
+    if call.use is not None:
+        first = used.first_use(session, call.use)
+        if first is None:
+            used.keep(session, call.use)
+        elif call.use.is_replay(first):
+            raise sigv4.RequestReplayed
 
 
 def _prepare(call: Call, request: Message, subject: Subject | None) -> None:

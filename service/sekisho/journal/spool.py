@@ -4,7 +4,7 @@ Issued credentials, denials and failures commit no row of their own. They are ap
 a thread carries them into the database. What must be recorded before it may happen (issuing) waits for the disk; when the disk does not
 take it, it does not happen. A denial does not wait: its caller has the answer before the record is on the disk, so a process that is killed
 loses the denials of its last milliseconds (`sekisho_spool_unwritten` says how many those are at any time). While the database is away,
-denials beyond their account's share are dropped, and counted.
+denials beyond their account's share are folded: one record of those that are alike, with their number.
 """
 
 import queue
@@ -15,13 +15,18 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sekisho import meters
 from sekisho.errors import ServiceUnavailable
 from sekisho.journal import spool_file
+from sekisho.journal.folds import Folds
 from sekisho.journal.room import Room
 from sekisho.store import durable
+
+FOLDED = "folded"
+"""The kind of an entry that stands for several denials."""
 
 DROPPED = meters.Counter(
     "sekisho_spool_dropped",
@@ -41,12 +46,15 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened: its kind, its body as JSON, and whose it is. `number` orders the entries of one spool."""
+    """One thing that happened: its kind, its body as JSON, and whose it is. `number` orders the entries of one spool. Those that have the
+    same `alike` may be folded where there is no room for each of them; one without is dropped.
+    """
 
     kind: str
     body: str
     number: int = 0
     account: str = ""
+    alike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,8 @@ class Spool:
         self.path = path
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._room = Room()
+        self._folds = Folds()
+        self._folding = threading.Lock()
         self._connection: sqlite3.Connection | None = None  # the writer's
         self._file: durable.Identity = None
         self._damaged = False
@@ -84,12 +94,27 @@ class Spool:
         written: Future[None] = Future()
         reason = "disk" if not self._thread.is_alive() else self._room.take(entry.account, must=must)
         if reason:
-            DROPPED.labels(entry.kind, reason).inc()
+            if must or reason == "disk" or not self._fold(entry):
+                DROPPED.labels(entry.kind, reason).inc()
             written.set_exception(ServiceUnavailable(_REFUSALS[reason]))
         else:
             IN_FLIGHT.inc()
             self._queue.put(_Waiting(entry, written))
         return written
+
+    def _fold(self, entry: Entry) -> bool:
+        if not entry.alike:
+            return False
+        with self._folding:
+            return self._folds.fold(entry.account, entry.alike, entry.body, datetime.now(UTC))
+
+    def flush(self, *, must: bool = False) -> None:
+        """Write what was folded, as far as there is room; with `must`, as much room as there is for what must be recorded."""
+        with self._folding:
+            for key in self._folds.keys:
+                if self._thread.is_alive() and not self._room.take(key[0], must=must):
+                    IN_FLIGHT.inc()
+                    self._queue.put(_Waiting(Entry(FOLDED, self._folds.take(key), account=key[0]), Future()))
 
     @property
     def depth(self) -> int:
@@ -125,7 +150,8 @@ class Spool:
             connection.close()
 
     def close(self) -> None:
-        """Write what was handed over, then stop."""
+        """Write what was handed over and what was folded, then stop."""
+        self.flush(must=True)
         self._queue.put(None)
         self._thread.join(timeout=10)
 

@@ -27,6 +27,7 @@ from sekisho.memory.reader import Reader
 from sekisho.memory.records import BUDGET, Records, entity_key
 from sekisho.store import changes, db
 from sekisho.store.changes import ORIGIN, Entry, Point
+from sekisho.store.tables import AccessKey
 from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject
 
 T = TypeVar("T")
@@ -49,11 +50,26 @@ class Since(NamedTuple):
 class World:
     """The cache of one worker; `point` is the newest revision that it has applied, `fresh_at` when that was last confirmed (monotonic)."""
 
-    def __init__(self, database: db.Database, unseal: loaders.Unseal, *, budget: int = BUDGET) -> None:
+    def __init__(
+        self,
+        database: db.Database,
+        unseal: loaders.Unseal,
+        *,
+        budget: int = BUDGET,
+        decoy: AccessKey | None = None,
+        loads: db.Database | None = None,
+    ) -> None:
+        """`loads` is the database again, with connections for what is loaded; `decoy` is opened in the place of a key that is not there."""
         self._database = database
+        self.loads = loads or database
         self._unseal = unseal
+        self._decoy = decoy
         self._records = Records(budget)
         self.findings = Findings()
+        self.found = self.sought = 0
+        """How often a finding was found, and sought in vain. Plain numbers, told now and then: a counter takes a lock, and each call asks
+        several times. Where two threads add at once, one may be missed.
+        """
         self._turn = 0
         """Grows whenever something has become stale, before the revision that made it so is told in `point`: who reads the point first and
         the turn after it never takes what is of an older turn for something of the newer point.
@@ -82,8 +98,13 @@ class World:
             with self.places.place(), self._load() as session:
                 yield session
             return
+        with self._snapshot(self._database, deadline) as session:
+            yield session
+
+    @contextmanager
+    def _snapshot(self, database: db.Database, deadline: float | None) -> Iterator[Session]:
         before, history = self.point, self._history
-        with self._database.read(deadline=deadline, first=changes.LATEST) as session:
+        with database.read(deadline=deadline, first=changes.LATEST) as session:
             self.places.answered()
             if self.sync(session).number < before.number and self._history is history:
                 raise Behind("The database is behind what this worker has answered from already.")
@@ -91,10 +112,12 @@ class World:
 
     @contextmanager
     def _load(self) -> Iterator[Session]:
-        """A snapshot for a thread that has a place; Busy when it takes too long."""
+        """A snapshot for a thread that has a place; Busy when it takes too long. Its connection is one of those for loads, which neither
+        wait for the connections of reads and writes nor keep any from them.
+        """
         deadline = time.monotonic() + LOAD
         try:
-            with self.snapshot(deadline) as session:
+            with self._snapshot(self.loads, deadline) as session:
                 yield session
         except RequestTimeout as error:  # not the caller's own, whose deadline may be far
             raise Busy("The database did not answer in time.") from error
@@ -271,7 +294,9 @@ class World:
         """What was found under a key, if all that it was made of is still in memory, the very same; else None."""
         found = self.findings.get(key)
         if found is None or (found.turn != self._turn and not self._holds(found)):
+            self.sought += 1
             return None
+        self.found += 1
         found.used = True
         return found.value
 
@@ -312,7 +337,7 @@ class World:
     def load_record(self, id_: str, session: Session) -> Record | None:
         """Load a record and keep it, or that there is none, unless the snapshot is older than what the cache has applied already."""
         loaded_at = self.sync(session)
-        record = loaders.load_record(session, id_, self._unseal)
+        record = loaders.load_record(session, id_, self._unseal, self._decoy)
         with self._lock:
             if loaded_at.number >= self.point.number:
                 if record is not None:

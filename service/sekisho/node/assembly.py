@@ -11,12 +11,16 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
+from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
+from sekisho.memory import places
 from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
 from sekisho.node.drain import Drain
+from sekisho.sigv4 import Credentials
 from sekisho.store import db
+from sekisho.store.tables import AccessKey
 
 
 @contextmanager
@@ -27,7 +31,10 @@ def opened(
 
     One that does not write keeps what it would record in its spool, where nobody drains it.
     """
-    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring))
+    nobody = Credentials("-" * 20, "-" * 40)
+    decoy = AccessKey(id=nobody.access_key_id, secret=access_keys.seal(nobody, ring))
+    loads = db.Database(database.url, pool_size=places.MOST)
+    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring), decoy=decoy, loads=loads)
     spool = Spool(spool_path)
     node = Node(
         database=database,
@@ -39,6 +46,7 @@ def opened(
         accesses=Accesses(spool),
         tokens=OpenedTokens(ring),
         replays=Replays(),
+        issued=Issued(spool_path.with_name("issued.db")),
         audience=audience,
         writes=Writes(database) if writes else None,
         decision_log=decision_log,
@@ -53,4 +61,6 @@ def opened(
         node.feed.stop()
         drain.stop()
         spool.close()
+        node.issued.close()
         world.close()
+        loads.close()

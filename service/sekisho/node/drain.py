@@ -5,6 +5,7 @@ An entry leaves the spool only after the database has committed it; one that arr
 
 import json
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +21,13 @@ from sekisho.journal.accesses import KIND as ACCESSES
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.last_use import KIND as LAST_USE
 from sekisho.journal.last_use import LastUse
-from sekisho.journal.spool import Entry, Spool
-from sekisho.store import db
+from sekisho.journal.spool import FOLDED, Entry, Spool
+from sekisho.store import db, used
 from sekisho.store.tables import Access, AccessKey, AuditRecord, Role
 
 INTERVAL = 1.0
+PURGE = 60.0
+"""Seconds between two looks for signatures that have ended."""
 MOST_ACTIONS = 1000
 """Different actions that are kept of one principal: a service that makes names up fills no disk."""
 
@@ -37,6 +40,7 @@ class Drain:
 
     def __init__(self, spool: Spool, noted: tuple[LastUse | Accesses, ...], database: db.Database | None) -> None:
         self._spool, self._noted, self._database = spool, noted, database
+        self._purge_at = time.monotonic() + PURGE
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
 
@@ -56,8 +60,10 @@ class Drain:
             try:
                 for noted in self._noted:
                     noted.flush()
+                self._spool.flush()
                 while self.once():
                     pass
+                self._purge()
                 failing = False
             except SekishoError as error:
                 if not failing:
@@ -69,6 +75,12 @@ class Drain:
                 failing = True
             if last_round:
                 return
+
+    def _purge(self) -> None:
+        """Now and then have the database forget signatures that verify no longer."""
+        if self._database is not None and time.monotonic() >= self._purge_at:
+            self._purge_at = time.monotonic() + PURGE
+            used.purge(self._database, datetime.now(UTC))
 
     def once(self) -> bool:
         """Deliver one batch; whether there may be more."""
@@ -82,7 +94,7 @@ class Drain:
 
 def deliver(session: Session, entries: Iterable[Entry]) -> None:
     """Write entries of a spool; outside the change log, which is for what decisions depend on."""
-    records = [json.loads(entry.body) for entry in entries if entry.kind == audit.KIND]
+    records = [json.loads(entry.body) for entry in entries if entry.kind in (audit.KIND, FOLDED)]
     known = set(session.scalars(select(AuditRecord.id).where(AuditRecord.id.in_([record["id"] for record in records]))))
     fresh = {record["id"]: record for record in records if record["id"] not in known}
     audit.deliver(session, fresh.values())

@@ -9,7 +9,7 @@ from sekisho.edges.lanes import Lanes
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """The threads of an edge: for decisions, and for everything else."""
+    """The threads of an edge: for decisions, more than can wait for the database at once (`memory.places`), and for everything else."""
 
     decide: int
     control: int
@@ -41,7 +41,7 @@ HTTP = "http"
 ROLES: Mapping[str, Role] = {
     "all": Role(
         services=None,
-        edges={GRPC: Threads(decide=6, control=12), HTTP: Threads(decide=2, control=2)},
+        edges={GRPC: Threads(decide=6, control=12), HTTP: Threads(decide=4, control=2)},
         writes=True,
     ),
 }
