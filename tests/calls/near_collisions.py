@@ -270,7 +270,7 @@ class Askers:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a comparison came to: pairs that counted, those that did not because something moved or was slow, kinds of answers, differences."""
+    """The outcome of a comparison: pairs that counted, those that something moved or slowed, kinds of answers, differences."""
 
     pairs: int = 0
     moved: int = 0

@@ -66,10 +66,6 @@ class World:
         self._decoy = decoy
         self._records = Records(budget)
         self.findings = Findings()
-        self.found = self.sought = 0
-        """How often a finding was found, and sought in vain. Plain numbers, told now and then: a counter takes a lock, and each call asks
-        several times. Where two threads add at once, one may be missed.
-        """
         self._turn = 0
         """Grows whenever something has become stale, before the revision that made it so is told in `point`: who reads the point first and
         the turn after it never takes what is of an older turn for something of the newer point.
@@ -294,9 +290,9 @@ class World:
         """What was found under a key, if all that it was made of is still in memory, the very same; else None."""
         found = self.findings.get(key)
         if found is None or (found.turn != self._turn and not self._holds(found)):
-            self.sought += 1
+            self.findings.misses += 1
             return None
-        self.found += 1
+        self.findings.hits += 1
         found.used = True
         return found.value
 
@@ -381,7 +377,7 @@ class World:
         if session is None or (changes.begun_at(session) == self.point and not changes.is_changed(session)):
             cached = self._names.get_name(key)
             record = self._records.get_record(entity_key(cached.id)) if cached is not None else None
-            if isinstance(record, EntityRecord) and _key_of(record) == key:
+            if isinstance(record, EntityRecord) and names.key_of(record) == key:
                 return record
             if self._names.is_absent(key):
                 return None
@@ -401,7 +397,3 @@ class World:
     def size(self) -> tuple[int, int]:
         """How many records are in memory, and about how many bytes they take."""
         return self._records.size
-
-
-def _key_of(record: EntityRecord) -> names.Key:
-    return names.key(arn.Entity(record.account_id, record.kind, record.path, record.name))
