@@ -331,7 +331,7 @@ class World(Contents):
         if session is None or (changes.begun_at(session) == self.point and not changes.is_changed(session)):
             cached = self._names.get_name(key)
             record = self._records.get_record(entity_key(cached.id)) if cached is not None else None
-            if isinstance(record, EntityRecord) and _key_of(record) == key:
+            if isinstance(record, EntityRecord) and names.key_of(record) == key:
                 return record
             if self._names.is_absent(key):
                 return None

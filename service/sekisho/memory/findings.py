@@ -49,6 +49,10 @@ class Findings:
         self._sizes: dict[str, int] = {}
         self._size = 0
         self._unseen: list[Hashable] = []
+        self.hits = self.misses = 0
+        """How often one was found that holds, and sought in vain: plain numbers, told now and then, for a counter takes a lock. Where two
+        threads add at once, one may be missed.
+        """
         self.get = self._found.get
         """The finding of a key; None when there is none. Whether it still holds is for memory to say."""
 
