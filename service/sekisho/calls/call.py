@@ -102,6 +102,8 @@ class Call:
     """Opens the snapshot of a READ, when the first is asked for it."""
     recipient: str = ""
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
+    secret: str | None = field(default=None, repr=False)
+    """The secret of the credentials that a stream was called with, by which its caller knows the answers for ours (`answers`)."""
     prepared: Any = None
     """The work of the operation's preparation, done before the transaction."""
 

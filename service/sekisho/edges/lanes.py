@@ -20,10 +20,10 @@ from sekisho.errors import Throttling
 from sekisho.operations import Operation
 from sekisho.operations.annotations import Access
 
-STREAMS = 64
-"""Streams that a worker serves at once; each takes a thread."""
+STREAMS = 6
+"""Threads in which streams make their messages (`grpc.streams`)."""
 REFUSING = 2
-"""Threads beside those of the streams, which tell further callers that there is no place."""
+"""Threads beside those, which tell further callers that there is no place, where each stream takes a thread."""
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ class Lanes:
     def __init__(self, edge: str, *, decide: int, control: int, streams: int = STREAMS) -> None:
         self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000, reserved=decide // 3)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
-        self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=500)
+        self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=4000, reserved=streams // 3)
 
     def __iter__(self) -> Iterator[Lane]:
         return iter((self.decide, self.control, self.streams))
