@@ -14,7 +14,8 @@ ANYBODY = ""
 
 
 class Log:
-    """Entries in the order of their numbers. It is complete for all revisions above `begins`; one that touched nothing has no entry.
+    """Entries in the order of their numbers. It is complete for all revisions above `begins`; one of an earlier release that touched
+    nothing has no entry.
     Changed by one thread at a time.
     """
 

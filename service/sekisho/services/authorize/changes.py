@@ -33,11 +33,12 @@ def watch_changes(call: Call, request: pb.WatchChangesRequest) -> Iterator[pb.Wa
     accounts = frozenset((call.account_id, AWS))
     if world.point.number < cursor.number:
         yield Wait(time.monotonic() + BEHIND, lambda: world.point.number >= cursor.number)
+    began = time.monotonic()
     pause = float(request.heartbeat_seconds) or HEARTBEAT
     index = 0
     while True:
         until = time.monotonic() + pause
-        step = _step(call, request, cursor, accounts, index)
+        step = _step(call, request, cursor, accounts, index, began)
         yield step
         if step.reload:
             return
@@ -46,9 +47,11 @@ def watch_changes(call: Call, request: pb.WatchChangesRequest) -> Iterator[pb.Wa
         yield Wait(until, lambda: world.touched(accounts, here), accounts)  # noqa: B023  # it is over before `here` is another
 
 
-def _step(call: Call, request: pb.WatchChangesRequest, cursor: Point, accounts: frozenset[str], index: int) -> pb.WatchChangesResponse:
+def _step(
+    call: Call, request: pb.WatchChangesRequest, cursor: Point, accounts: frozenset[str], index: int, began: float
+) -> pb.WatchChangesResponse:
     world = call.node.world
-    age = _age_ms(call)
+    age, looked = _age_ms(call), time.monotonic()
     if request.HasField("records"):
 
         def compose(reader: Reader) -> tuple[Since | None, list[records_pb2.Record]]:
@@ -63,8 +66,9 @@ def _step(call: Call, request: pb.WatchChangesRequest, cursor: Point, accounts: 
         return pb.WatchChangesResponse(revision=cursor.token, reload=reload)
     made = pb.WatchChangesResponse(revision=since.point.token, ids=_ids(since, accounts), age_ms=age)
     if request.HasField("records"):
+        elapsed = int((looked - began) * 1000)
         nonces = b"".join(bytes.fromhex(point.nonce) for point in since.points)
-        batch = pb.Batch(after=cursor.token, revision=made.revision, records=records, nonces=nonces, age_ms=age)
+        batch = pb.Batch(after=cursor.token, revision=made.revision, records=records, nonces=nonces, age_ms=age, elapsed_ms=elapsed)
         made.batch.CopyFrom(answers.sign(call, request.records.nonce, index, batch.SerializeToString()))
     return made
 
@@ -80,7 +84,7 @@ def _reload(call: Call, cursor: Point, since: Since | None) -> pb.Reload:
         known = call.node.world.cached_point(cursor.number)
         too_old = known in (cursor, None) and cursor.number <= call.node.world.point.number
         return pb.RELOAD_CURSOR_TOO_OLD if too_old else pb.RELOAD_ANOTHER_HISTORY
-    if any(entry.account is None for entry in since.entries):
+    if any(entry.account is None and entry.ids for entry in since.entries):
         return pb.RELOAD_UNKNOWN_CHANGES
     return pb.RELOAD_UNSPECIFIED
 
