@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sekisho.client.decisions import Question
@@ -47,7 +48,7 @@ def run() -> None:
                 for name_, question in questions.items():
                     assert authorizer.authorize(**question).decision_id.startswith("local-"), name_
                     figures = [
-                        (*_cost(lambda q=question: authorizer.authorize(**q), HERE), _cost(lambda q=question: client.authorize(**q), THERE)[0])  # type: ignore[misc]
+                        (*_cost(partial(authorizer.authorize, **question), HERE), _cost(partial(client.authorize, **question), THERE)[0])
                         for _ in range(ROUNDS)
                     ]
                     here, cpu, there = (statistics.median(column) for column in zip(*figures, strict=True))

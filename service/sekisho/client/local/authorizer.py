@@ -75,7 +75,7 @@ class LocalAuthorizer:
     def revision(self) -> str:
         """The revision that is decided by, `""` while there is none."""
         replica = self._follower.replica
-        return replica.point.token if replica is not None else ""
+        return replica.token if replica is not None else ""
 
     @property
     def silence(self) -> float:
@@ -118,7 +118,8 @@ class LocalAuthorizer:
     ) -> Decision:
         if bearer_token is not None or signed_request is not None or audience is not None:
             raise _Elsewhere("whose proof it is, only the server can tell")
-        replica, now = self._replica(at_least), self._now()
+        replica, moment = self._replica(at_least), self._now()
+        now = moment.replace(microsecond=0)  # of which the clock's keys see nothing, and are made once a second
         _within("action", len(action), _ACTION)
         _within("resource", len(resource), _RESOURCE)
         given = _given(context) if context else NO_KEYS
@@ -130,7 +131,8 @@ class LocalAuthorizer:
         if owner and not arn.is_account_id(owner):
             raise _Elsewhere("the owner of the resource is no account")
         try:
-            caller = _caller(replica, now)
+            _refuse_expired(replica, moment)
+            caller = replica.acting_of("", lambda: world.acting(replica.caller, replica.get_record, now))
             _demand(replica, caller, "authorize:Authorize", "*", now)
             who = caller if principal is None else _principal(replica, caller, principal, now)
             asked = Asked(
@@ -187,7 +189,7 @@ class LocalAuthorizer:
             matched=tuple(map(_matched, decision.matched)) if decision.matched else (),
             missing_keys=decision.missing_keys,
             decision_id=f"local-{self._name}-{next(self._numbers)}",
-            revision=replica.point.token,
+            revision=replica.token,
             principal_arn=request.principal.arn,
         )
 
@@ -215,11 +217,10 @@ def _given(context: Mapping[str, decisions.Value]) -> world.Keys:
     return given
 
 
-def _caller(replica: Replica, now: datetime) -> Acting:
+def _refuse_expired(replica: Replica, now: datetime) -> None:
     session = replica.caller.session
     if session is not None and session.expires_at is not None and session.expires_at <= now:
         raise _Elsewhere("the caller's session has expired")
-    return replica.acting_of("", lambda: world.acting(replica.caller, replica.get_record, now))
 
 
 def _demand(replica: Replica, caller: Acting, action: str, resource: str, now: datetime) -> None:
@@ -253,10 +254,10 @@ def _reads_a_clock(caller: Acting) -> bool:
 
 def _principal(replica: Replica, caller: Acting, name: str, now: datetime) -> Acting:
     """A principal that the caller vouches for, if it is permitted to."""
-    if (account := arn.parse(name).account) != replica.caller.account_id:
+    found = replica.acting.get(name)
+    if found is None and (account := arn.parse(name).account) != replica.caller.account_id:
         raise _Elsewhere(f"account {account} has not consented")
     _demand(replica, caller, "authorize:AssertPrincipal", name, now)
-    found = replica.acting.get(name)
     return found if found is not None else replica.acting_of(name, lambda: _composed(replica, caller, name, now))
 
 

@@ -37,6 +37,7 @@ class Replica:
 
     def __init__(self, point: Point, caller: Subject, connection: Mapping[str, str], said: Said, size: int) -> None:
         self.point, self.caller, self.connection, self.size = point, caller, connection, size
+        self.token = point.token
         self._said = said
         self._records: dict[str, Record | None] = {}
         self._names: dict[tuple[str, str], str] = {}
@@ -85,7 +86,7 @@ class Replica:
     def at(self, point: Point) -> "Replica":
         """The replica of a later revision that has changed nothing of it."""
         made: Any = object.__new__(Replica)
-        made.__dict__.update(self.__dict__, point=point)
+        made.__dict__.update(self.__dict__, point=point, token=point.token)
         return made  # type: ignore[no-any-return]  # made of the same parts
 
     def acting_of(self, name: str, compose: Callable[[], Acting]) -> Acting:
