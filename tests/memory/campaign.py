@@ -23,7 +23,7 @@ def main() -> int:
         with together(given.database or f"sqlite:///{folder / 'sekisho.db'}", folder) as workers:
             for done in range(0, given.rounds, STEP):
                 stale += [done + number for number in stale_allows(workers, min(STEP, given.rounds - done), given.seed + done)]
-                print(f"{min(done + STEP, given.rounds)} rounds, {len(stale)} stale allows, {time.monotonic() - began:.0f} s", flush=True)
+                print(f"{min(done + STEP, given.rounds)} rounds, {len(stale)} stale allows, {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201  # a campaign says how far it is
     return 1 if stale else 0
 
 
