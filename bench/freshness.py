@@ -55,8 +55,9 @@ def _waited(workers: list[House], count: int) -> list[float]:
         left = list(others)
         while left:
             now = time.monotonic()
-            waited += [now - committed for one in left if one.node.world.point.number >= wanted]
-            left = [one for one in left if one.node.world.point.number < wanted]
+            behind = [one for one in left if one.node.world.point.number < wanted]
+            waited += [now - committed] * (len(left) - len(behind))
+            left = behind
             time.sleep(0.0005)
     return waited
 

@@ -2,7 +2,7 @@
 
 import base64
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sekisho.errors import InvalidArgument
 
@@ -19,11 +19,15 @@ class Point:
 
     number: int
     nonce: str
+    _token: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def token(self) -> str:
-        """The revision as callers see it: opaque."""
-        return base64.urlsafe_b64encode(_TOKEN.pack(self.number, bytes.fromhex(self.nonce))).decode().rstrip("=")
+        """The revision as callers see it: opaque. Made once, since nearly every answer names it."""
+        if not self._token:
+            made = base64.urlsafe_b64encode(_TOKEN.pack(self.number, bytes.fromhex(self.nonce))).decode().rstrip("=")
+            object.__setattr__(self, "_token", made)
+        return self._token
 
 
 ORIGIN = Point(0, "0" * 16)

@@ -68,9 +68,13 @@ class Places:
 
 
 class Stream:
-    """One stream: at any time it is made on a thread, or sent, or waits; never two of these. `ended` is called once, at the end."""
+    """One stream: at any time it is made on a thread, or sent, or waits; never two of these. `ended` is called once, with
+    the code that it ended with.
+    """
 
-    def __init__(self, context: Any, items: Items, account: str, lane: Lane, lot: Lot, request_id: str, ended: Callable[[], None]) -> None:
+    def __init__(
+        self, context: Any, items: Items, account: str, lane: Lane, lot: Lot, request_id: str, ended: Callable[[str], None]
+    ) -> None:
         self.account = account
         self._event, self._state = context._rpc_event, context._state
         self._items, self._lane, self._lot, self._request_id, self._ended = items, lane, lot, request_id, ended
@@ -153,7 +157,7 @@ class Stream:
                 self._state.trailing_metadata = ((status.REQUEST_ID, self._request_id),)
         if active:
             _server._status(self._event, self._state, None)
-        self._gone()
+        self._gone("OK")
 
     def _abort(self, error: SekishoError) -> None:
         said: Any = status.of(error, self._request_id)
@@ -163,9 +167,9 @@ class Stream:
                 state.trailing_metadata = said.trailing_metadata
                 code = _common.STATUS_CODE_TO_CYGRPC_STATUS_CODE[said.code]
                 _server._abort(state, self._event.call, code, said.details.encode())
-        self._gone()
+        self._gone(error.grpc)
 
-    def _gone(self) -> None:
+    def _gone(self, code: str = "CANCELLED") -> None:
         """The stream is over, whoever ended it."""
         with self._lock:
             if self._over:
@@ -175,7 +179,7 @@ class Stream:
         self._lot.forget(self)
         if not making:
             self._close()
-        self._ended()
+        self._ended(code)
 
     def _close(self) -> None:
         """Leave the generator where it stands, so that what it holds is given back."""
