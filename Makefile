@@ -59,6 +59,8 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.policy.mutation
 	@$(BIN)/python -m tests.calls.near_collisions --pairs 1000000
+	@$(BIN)/python -m tests.memory.campaign
+	@$(BIN)/python -m tests.client.local.campaign
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
 	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py tests/aws/test_c7n.py tests/aws/test_prowler.py
 

@@ -113,7 +113,7 @@ def test_a_stream_that_holds_no_thread_is_not_traced() -> None:
         return None
 
     behaviour.experimental_non_blocking = True  # type: ignore[attr-defined]
-    handler: Any = grpc.unary_stream_rpc_method_handler(behaviour)  # type: ignore[arg-type]  # as grpcio wants it then
+    handler: Any = grpc.unary_stream_rpc_method_handler(behaviour)
     assert telemetry._Traced(Doubled()).intercept_service(lambda _: handler, None) is handler
 
 

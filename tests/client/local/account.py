@@ -25,6 +25,7 @@ class Account:
     def __init__(self, house: House, seed: int) -> None:
         self.house, self.dice = house, random.Random(seed)
         self._policies: list[str] = []
+        self._principals: list[str] = []
         root = f"arn:aws:iam::{house.account_id}:root"
         for name in USERS:
             house.call("CreateUser", user_name=name, path=self.dice.choice(("/", "/staff/")), tags=[{"key": "Team", "value": self.team()}])
@@ -67,12 +68,14 @@ class Account:
         return made
 
     def change(self) -> None:
-        """Change something, or find that it was so already."""
+        """Change something, or find that it was so already; then see who there is."""
         try:
             self.dice.choice(self._changes())()
         except Exception as error:
             if getattr(error, "code", "") not in ("NoSuchEntity", "EntityAlreadyExists", "LimitExceeded", "DeleteConflict"):
                 raise
+        call = self.house.call
+        self._principals = [user.arn for user in call("ListUsers").users] + [role.arn for role in call("ListRoles").roles]
 
     def _changes(self) -> list[Callable[[], Any]]:
         call, dice = self.house.call, self.dice
@@ -112,11 +115,11 @@ class Account:
         dice, account = self.dice, self.house.account_id
         made: Question = {"action": dice.choice(ACTIONS), "resource": dice.choice(RESOURCES)}
         role = dice.choice(ROLES)
-        principals = [f"arn:aws:iam::{account}:user{path}{name}" for name in USERS for path in ("/", "/staff/")]
-        principals += [f"arn:aws:iam::{account}:role{path}{role}" for path in ("/", "/svc/")]
-        principals += [f"arn:aws:sts::{account}:assumed-role/{role}/session", f"arn:aws:iam::{account}:root"]
+        guessed = [f"arn:aws:iam::{account}:user{path}{name}" for name in USERS for path in ("/", "/staff/")]
+        guessed += [f"arn:aws:iam::{account}:role{path}{role}" for path in ("/", "/svc/")]
+        sessions = [f"arn:aws:sts::{account}:assumed-role/{role}/session", f"arn:aws:iam::{account}:root"]
         if dice.random() < 0.9:
-            made["principal"] = dice.choice(principals)
+            made["principal"] = dice.choice((dice.choice(self._principals), dice.choice(self._principals), dice.choice(guessed), *sessions))
         if dice.random() < 0.5:
             made["context"] = dice.choice(CONTEXTS)
         if dice.random() < 0.3:
