@@ -60,6 +60,8 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@$(BIN)/python -m tests.fuzz.messages --count 1000000
 	@$(BIN)/python -m tests.policy.mutation
 	@$(BIN)/python -m tests.calls.near_collisions --pairs 1000000
+	@$(BIN)/python -m tests.memory.campaign
+	@$(BIN)/python -m tests.client.local.campaign
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
 	@KILLS=500 $(BIN)/python -m pytest -q tests/faults/test_ledger.py
 	@$(BIN)/python -m pytest -q tests/deploy/test_envoy.py

@@ -164,7 +164,7 @@ class World(Contents):
                 self._evict(id_)
             self._turn += 1
             if point.number == self.point.number + 1:
-                self._move(point, (point,), [Entry(point.number, account, tuple(ids))] if ids else [])
+                self._move(point, (point,), [Entry(point.number, account, tuple(ids))])
 
     def hear(self, hearer: Moved) -> Callable[[], None]:
         """Have a hearer told whenever the cache moves; the function ends that."""
