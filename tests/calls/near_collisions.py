@@ -270,7 +270,7 @@ class Askers:
 
 @dataclass(slots=True)
 class Outcome:
-    """The outcome of a comparison: pairs that counted, those that something moved or slowed, kinds of answers, differences."""
+    """The end of a comparison: pairs that counted, and not because something moved or was slow; kinds of answers; differences."""
 
     pairs: int = 0
     moved: int = 0
