@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -59,7 +60,8 @@ def test_a_call_passes(front: tuple[Served, str]) -> None:
     with grpc.insecure_channel(endpoint) as channel:
         method = channel.unary_unary(PATH, request_serializer=None, response_deserializer=None)
         answer = method(b"", metadata=signed(served.root, PATH, b""), timeout=60)
-    assert BY_NAME["GetCallerIdentity"].response.FromString(answer).arn.endswith(":root")
+    found: Any = BY_NAME["GetCallerIdentity"].response.FromString(answer)
+    assert found.arn.endswith(":root")
 
 
 BLOCKS = {
