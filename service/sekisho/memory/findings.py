@@ -18,7 +18,7 @@ MOST = 64 * 1024 * 1024
 """Bytes of findings."""
 
 ENTRY = 512
-"""Bytes of a finding beside what its maker counts: its places in dictionaries, the tuple of its records, small texts; with tracemalloc."""
+"""Bytes of a finding beside what its maker counts: its places in dictionaries, the tuple of its records, small texts."""
 
 _STEP = 64
 """When all room is taken, at least a part of this size is freed at once, so that looking for the largest owner is not done each time."""

@@ -2,15 +2,24 @@
 
 from collections import deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sekisho.memory.history import MOST
-from sekisho.store.changes import Entry
+from sekisho.store.changes import Entry, Point
 
 MOST_IDS = 65_536
 """Ids that are kept, of all revisions together: about 8 MB. The oldest revisions are forgotten first."""
 
 ANYBODY = ""
 """The account of a revision that does not say whose it is: it may be anybody's."""
+
+
+class Since(NamedTuple):
+    """What came after a point: until where, what was touched, and the points themselves, the last of which is `point`."""
+
+    point: Point
+    entries: list[Entry]
+    points: list[Point]
 
 
 class Log:

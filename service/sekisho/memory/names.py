@@ -1,5 +1,6 @@
 """Names in memory: whose they are, by account, kind and the name in lower case; and which are nobody's."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sekisho import arn
@@ -84,6 +85,10 @@ class Names:
         else:
             for other in [other for other in self._absent if other not in key_ids.PREFIXES]:
                 self._absent.pop(other, None)
+
+    def all(self) -> tuple[Mapping[Key, Name], Sequence[Key]]:
+        """All names that are remembered, and those that are nobody's."""
+        return dict(self._names), [named for absent in self._absent.values() for named in absent]
 
     def clear(self) -> None:
         """Forget everything."""

@@ -31,7 +31,7 @@ is the id of nothing, so a release that does not know it forgets nothing for it.
 """
 
 _TOUCHED = "touched"
-_AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name != "revision")
+_AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name not in ("revision", "count", "last_at"))
 _NEWEST = select(func.max(Revision.number)).scalar_subquery()
 _REVISION = Prepared(into(Revision).inline().values(number=func.coalesce(_NEWEST, 0) + 1), "nonce", "committed_at")
 _CHANGES = Prepared(into(Change).inline().values(number=_NEWEST), "id")

@@ -157,7 +157,7 @@ def test_a_world_that_the_server_itself_no_longer_confirms_grows_old(place: Insi
     with place.client() as made, LocalAuthorizer(made, max_silence=3.0, otherwise="refuse") as authorizer:
         assert authorizer.wait_until_ready(60)
         place.house.node.feed.stop()
-        place.house.node.world.fresh_at -= 1000.0
+        place.house.node.world.confirmed.at -= 1000.0
         until(lambda: authorizer.silence > 900)
         with pytest.raises(Unavailable, match="has said nothing for"):
             authorizer.authorize(**question(place))

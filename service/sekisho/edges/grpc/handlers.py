@@ -19,10 +19,13 @@ from sekisho.edges.grpc.lot import Lot
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.streams import Places, Stream
 from sekisho.edges.lanes import Lane, Lanes
-from sekisho.errors import SekishoError
-from sekisho.operations import OPERATIONS, Operation
+from sekisho.errors import SekishoError, Unimplemented
+from sekisho.operations import Operation
 
 REVISION = "sekisho-revision"
+OURS = "/sekisho.api."
+"""What the paths of all our services begin with."""
+
 EDGE = "grpc"
 """The edge in metrics."""
 B = TypeVar("B", bound=Callable[..., Any])
@@ -31,10 +34,10 @@ B = TypeVar("B", bound=Callable[..., Any])
 def generic(
     node: Node, lanes: Lanes, workloads: Workloads, receives: Receives, lot: Lot, places: Places
 ) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
-    """A generic handler for each service of the registry."""
+    """A generic handler for each service of the node, and one for calls to services of ours that its role does not have."""
     services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
     pools = {lane: Arrivals(lane, partial(claims.of_metadata, node), receives) for lane in lanes}
-    for operation in OPERATIONS.values():
+    for operation in node.operations:
         lane = lanes.of(operation)
         if operation.streams and streams.SUPPORTED:
             starting = _starting(node, operation, lane, workloads, lot, places)
@@ -44,7 +47,28 @@ def generic(
         else:
             handler = grpc.unary_unary_rpc_method_handler(_in_pool(_answering(node, operation, lane, workloads), pools[lane]))
         services.setdefault(operation.service.full_name, {})[operation.name] = handler
-    return [grpc.method_handlers_generic_handler(service, methods) for service, methods in services.items()]
+    served = [grpc.method_handlers_generic_handler(service, methods) for service, methods in services.items()]
+    return served if node.services is None else [*served, Elsewhere(pools[lanes.control])]
+
+
+class NotServed(Unimplemented):
+    """The rpc is not one of this node's: of a service that its role does not have, or of none at all."""
+
+
+class Elsewhere(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in the stubs alone
+    """Answers calls to services of ours that this node does not have with more than `Method not found!`; asked last."""
+
+    def __init__(self, pool: Arrivals) -> None:
+        self._handler = grpc.unary_unary_rpc_method_handler(_in_pool(_refuse, pool))
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
+        """The handler of a call, None for one to another's service."""
+        return self._handler if handler_call_details.method.startswith(OURS) else None
+
+
+def _refuse(_body: bytes, context: grpc.ServicerContext) -> bytes:
+    error = NotServed("This node does not have the operation: nodes of role `data` decide and issue, those of role `control` do the rest.")
+    _abort(context, error, request_ids.new())
 
 
 def _in_pool(behaviour: B, pool: Arrivals) -> B:

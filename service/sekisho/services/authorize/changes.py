@@ -10,7 +10,7 @@ from sekisho.api.authorize.v1 import records_pb2
 from sekisho.calls import answers
 from sekisho.calls.call import Call
 from sekisho.calls.waits import Wait
-from sekisho.memory.cache import Since
+from sekisho.memory.log import Since
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.store import changes
@@ -75,7 +75,7 @@ def _step(
 
 def _age_ms(call: Call) -> int:
     """Milliseconds since the world was last known to be the newest, rounded up."""
-    return min(math.ceil(max(0.0, time.monotonic() - call.node.world.fresh_at) * 1000), 2**32 - 1)
+    return min(math.ceil(call.node.world.confirmed.age * 1000), 2**32 - 1)
 
 
 def _reload(call: Call, cursor: Point, since: Since | None) -> pb.Reload:

@@ -67,7 +67,7 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     decision = _decide(call, subject, question)
     log_entries.note(call, question, decision, call.point, call.request_id)
-    return _answer(question, decision, call.point, call.request_id)
+    return _answer(call, question, decision, call.point, call.request_id)
 
 
 @operation
@@ -101,7 +101,7 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     remaining(call.deadline)
     text = policy.short(made, layers, decision)
     return pb.ExplainResponse(
-        decision=_answer(question, decision, call.point, call.request_id),
+        decision=_answer(call, question, decision, call.point, call.request_id),
         sentence=policy.sentence(made, decision),
         text=text,
         trace_json=json.dumps(policy.trace(made, layers, decision, proceed=lambda: remaining(call.deadline))),
@@ -205,7 +205,7 @@ def _item(
         remaining(call.deadline)
         decision = _decide(call, item[0], question)
         log_entries.note(call, question, decision, point, decision_id)
-        decided = pb.BatchItem(decision=_answer(question, decision, point, decision_id))
+        decided = pb.BatchItem(decision=_answer(call, question, decision, point, decision_id))
         turn.pause()
         return decided
     except SekishoError as error:
@@ -222,15 +222,21 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
     return decision
 
 
-def _answer(question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
+def _answer(call: Call, question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
+    """What is shown of a decision. Of a principal of another account, which has a token and no say in who sees it, it is what was decided
+    in which layer, and nothing of that account's policies: neither which statements matched nor which keys they read.
+    """
+    principal = question[0].principal
+    own = principal.account == call.account_id
+    matched = decision.matched if own else [match for match in decision.matched if match.layer is policy.Layer.RESOURCE]
     return pb.AuthorizeResponse(
         outcome=OUTCOMES[decision.outcome],
         layer=LAYERS[decision.layer] if decision.layer is not None else pb.LAYER_UNSPECIFIED,
-        matched=[_matched(match) for match in decision.matched],
-        missing_keys=decision.missing_keys,
+        matched=[_matched(match) for match in matched],
+        missing_keys=decision.missing_keys if own else (),
         decision_id=decision_id,
         revision=point.token,
-        principal_arn=question[0].principal.arn,
+        principal_arn=principal.arn,
     )
 
 
