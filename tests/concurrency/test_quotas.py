@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sekisho import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.store import db, schema
-from sekisho.store.tables import Entity, MfaDevice
+from sekisho.store.tables import Entity, EntityCount, MfaDevice
 from tests import processes
 from tests.harness import House
 from tests.services.iam.documents import TRUST_EC2
@@ -82,3 +82,27 @@ def test_no_user_has_more_devices_than_eight(database_url: str, tmp_path: Path, 
     assert Counter(code for of_process in results for code in of_process) == {"ok": 8, "LimitExceeded": 8}
     with db.Database(database_url) as database, database.read() as session:
         assert session.scalar(select(func.count()).select_from(MfaDevice).where(MfaDevice.user_id.is_not(None))) == 8
+
+
+def churn(houses: Sequence[House], number: int) -> list[str]:
+    """This process makes users and deletes them again, at the edge of the quota; those of the last round stay."""
+    made = []
+    for turn in range(6):
+        name = f"u{number}-{turn}"
+        made.append(processes.outcome(houses[0], "CreateUser", user_name=name))
+        if made[-1] == "ok" and turn < 5:
+            assert processes.outcome(houses[0], "DeleteUser", user_name=name) == "ok"
+    return made
+
+
+def test_eight_who_create_and_delete_at_the_edge_stay_within(database_url: str, tmp_path: Path, known: accounts.NewAccount) -> None:
+    with db.Database(database_url) as database:
+        accounts.set_quota(database, known.account_id, "UsersQuota", 3)
+    results = [code for of_process in processes.run(database_url, tmp_path, [known], churn, processes=PROCESSES) for code in of_process]
+    assert set(results) <= {"ok", "LimitExceeded"}
+    with db.Database(database_url) as database, database.read() as session:
+        there = session.scalar(select(func.count()).select_from(Entity).where(Entity.kind == "user"))
+        counted = session.scalars(select(EntityCount.held).where(EntityCount.kind == "user")).one()
+    assert counted == there
+    assert there is not None
+    assert 1 <= there <= 3

@@ -20,7 +20,7 @@ from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, NoS
 from sekisho.services.iam.requests import Paged
 from sekisho.store import paging
 from sekisho.store.prepared import Prepared
-from sekisho.store.tables import Entity, Group, QuotaOverride, Role, User
+from sekisho.store.tables import Entity, EntityCount, Group, QuotaOverride, Role, User
 from sekisho.store.tables.entities import kind_of
 from sekisho.world import EntityRecord
 
@@ -50,7 +50,9 @@ _OF_KIND = (Entity.account_id == bindparam("account_id"), Entity.kind == bindpar
 _ROOM = Prepared(
     select(
         exists(select(Entity.id).where(*_OF_KIND, Entity.name_key == bindparam("name_key"))),
-        select(func.count()).select_from(Entity).where(*_OF_KIND).scalar_subquery(),
+        select(EntityCount.held)
+        .where(EntityCount.account_id == bindparam("account_id"), EntityCount.kind == bindparam("kind"))
+        .scalar_subquery(),
         select(QuotaOverride.value)
         .where(QuotaOverride.account_id == bindparam("account_id"), QuotaOverride.quota == bindparam("quota"))
         .scalar_subquery(),
@@ -108,7 +110,7 @@ def new_columns(call: Call, table: type[E], name: str, path: str, *, quota: str,
     there, many, override = _ROOM.row(call.session.connection(), account_id=call.account_id, kind=kind_of(table), name_key=key, quota=quota)
     if there:
         raise already_exists(table, name)
-    quotas.check_set(quota, many + 1, override)
+    quotas.check_set(quota, (many or 0) + 1, override)
     return {
         "id": id_ or key_ids.unique_id(kind_of(table)),
         "account_id": call.account_id,

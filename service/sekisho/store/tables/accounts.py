@@ -1,4 +1,4 @@
-"""Accounts: what everything else belongs to, what they are called, and how much they may hold."""
+"""Accounts: what everything else belongs to, what they are called, how much they may hold, and how much they do."""
 
 from datetime import datetime
 
@@ -40,3 +40,18 @@ class QuotaOverride(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     quota: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[int]
+
+
+class EntityCount(Base):
+    """How many entities of a kind an account has: what a quota is compared with, at one price however many there are.
+
+    Triggers on `entities` keep it (migration 0006), in the transaction of whoever inserts or deletes, so a release that does not know the
+    table counts as well. Nothing else writes it.
+    """
+
+    __tablename__ = "entity_counts"
+    touches = ()
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    held: Mapped[int]
