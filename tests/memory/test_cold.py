@@ -74,7 +74,7 @@ def test_a_revision_that_was_applied_lately_is_not_asked_for(house: House, untou
 
 
 def test_what_memory_does_not_have_is_cold_and_answered_where_waiting_is_allowed(house: House, untouched: Callable[[], Any]) -> None:
-    """Name, caller's key, principal, policy: one after the other, each says what it wants."""
+    """The caller's key, then the principal, with which its policies come: each says what it wants."""
     ann = house.user("ann", allow("authorize:Authorize"))
     policy = house.call("CreatePolicy", policy_name="ship", policy_document=SHIP).policy
     house.call("AttachUserPolicy", user_name="ann", policy_arn=policy.arn)
@@ -92,7 +92,7 @@ def test_what_memory_does_not_have_is_cold_and_answered_where_waiting_is_allowed
             wanted.append(error.wanted)
             world.get_record(error.wanted)
     assert answer.outcome == pb.OUTCOME_ALLOWED
-    assert wanted == [ann.access_key_id, user_id, policy.policy_id]
+    assert wanted == [ann.access_key_id, user_id]
 
 
 def test_every_way_to_the_database_is_cold(house: House, untouched: Callable[[], Any]) -> None:

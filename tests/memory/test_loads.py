@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.memory import feed, places
@@ -34,6 +34,37 @@ def test_loads_that_hang_leave_reads_and_writes_theirs(database_url: str, tmp_pa
         exhaust(house.node.world.loads.engine, stack, 2 * places.MOST)
         house.call("CreateUser", user_name="bob")
         assert [user.user_name for user in house.call("ListUsers").users] == ["ann", "bob"]
+
+
+def test_a_principal_is_loaded_in_as_many_statements_whatever_it_has(database_url: str, tmp_path: Path) -> None:
+    with harness.house(database_url, tmp_path) as house:
+        house.node.feed.stop()
+        policies = [house.call("CreatePolicy", policy_name=f"p{n}", policy_document=allow(f"orders:Do{n}")).policy.arn for n in range(9)]
+        for n in range(8):
+            house.call("CreateGroup", group_name=f"g{n}")
+            house.call("AttachGroupPolicy", group_name=f"g{n}", policy_arn=policies[n])
+            house.call("PutGroupPolicy", group_name=f"g{n}", policy_name="own", policy_document=allow(f"orders:Own{n}"))
+        for name, groups, attached in (("ann", range(1), range(1)), ("bob", range(1, 8), range(4, 9))):
+            house.call("CreateUser", user_name=name)
+            for n in groups:
+                house.call("AddUserToGroup", user_name=name, group_name=f"g{n}")
+            for n in attached:
+                house.call("AttachUserPolicy", user_name=name, policy_arn=policies[n])
+        house.call("PutUserPermissionsBoundary", user_name="bob", permissions_boundary=policies[8])
+        asked: list[str] = []
+        event.listen(house.node.world.loads.engine, "before_cursor_execute", lambda *found: asked.append(found[2]))
+        counted = {}
+        for name, action, outcome in (
+            ("ann", "orders:Own0", pb.OUTCOME_ALLOWED),
+            ("bob", "orders:Own7", pb.OUTCOME_IMPLICITLY_DENIED),  # by the boundary
+            ("bob", "orders:Do8", pb.OUTCOME_ALLOWED),
+            ("bob", "orders:Do3", pb.OUTCOME_IMPLICITLY_DENIED),
+        ):
+            asked.clear()
+            principal = f"arn:aws:iam::{house.account_id}:user/{name}"
+            assert house.call("Authorize", principal_arn=principal, action=action, resource="*").outcome == outcome
+            counted[name, action] = len(asked)
+        assert list(counted.values()) == [10, 10, 0, 0]
 
 
 @pytest.mark.parametrize("role", roles.ROLES)

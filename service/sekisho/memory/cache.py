@@ -285,16 +285,25 @@ class World(Contents):
             return reader.get_record(id_)
 
     def load_record(self, id_: str, session: Session) -> Record | None:
-        """Load a record and keep it, or that there is none, unless the snapshot is older than what the cache has applied already."""
+        """Load a record and keep it, or that there is none, unless the snapshot is older than what the cache has applied already. With a
+        principal comes what a decision about it will look up next.
+        """
         loaded_at = self.sync(session)
         record = loaders.load_record(session, id_, self._unseal, self._decoy)
+        followed = loaders.load_followed(session, record, self._records.get_record, self._is_known) if record is not None else {}
         with self._lock:
             if loaded_at.number >= self.point.number:
+                for other, found in followed.items():
+                    self._records.keep(other, found)
                 if record is not None:
                     self._records.keep(id_, record)
                 else:
                     self._records.keep_absent(id_)
         return record
+
+    def _is_known(self, id_: str) -> bool:
+        """Whether memory has a record, or knows that there is none."""
+        return self._records.get_record(id_) is not None or self._folded.get_line(id_) is not None or self.is_absent(id_)
 
     def get_id(self, named: arn.Entity) -> str | None:
         """The unique id of what an ARN names, whose path and spelling must be its own; of a role session, the id of its role."""

@@ -54,6 +54,31 @@ _KEY = select(AccessKey.id, AccessKey.account_id, AccessKey.owner_id, AccessKey.
 _ROLE = select(Role.account_id, Role.name, Role.path, Role.boundary_id, Role.trust_policy, Role.max_session_seconds).where(
     Role.id == bindparam("id")
 )
+_USER = select(User.account_id, User.name, User.path, User.boundary_id).where(User.id == bindparam("id"))
+_GROUP_IDS = select(Membership.group_id).where(Membership.user_id == bindparam("id")).order_by(Membership.group_id)
+_NAME = select(Entity.id, Entity.path, Entity.name).where(
+    *(
+        column == bindparam(name)
+        for column, name in ((Entity.account_id, "account_id"), (Entity.kind, "kind"), (Entity.name_key, "name_key"))
+    )
+)
+# By many ids at once: a statement for each of ten groups and their hundred policies would make a cold decision as slow as they are many.
+_GROUPS = select(inspect(Group).local_table.c.id).where(inspect(Group).local_table.c.id.in_(bindparam("ids", expanding=True)))
+_INLINE = (
+    select(InlinePolicy.owner_id, InlinePolicy.name, InlinePolicy.document)
+    .where(InlinePolicy.owner_id.in_(bindparam("ids", expanding=True)))
+    .order_by(InlinePolicy.name_key)
+)
+_ATTACHED = (
+    select(Attachment.owner_id, Attachment.policy_id)
+    .where(Attachment.owner_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Attachment.created_at, Attachment.policy_id)
+)
+_POLICIES = (
+    select(Policy.id, Policy.account_id, Policy.name, Policy.path, Policy.default_version, PolicyVersion.document)
+    .join(PolicyVersion, (PolicyVersion.policy_id == Policy.id) & (PolicyVersion.number == Policy.default_version))
+    .where(Policy.id.in_(bindparam("ids", expanding=True)))
+)
 _TAGS = select(Tag.key, Tag.value).where(Tag.owner_id == bindparam("owner_id")).order_by(Tag.key_key)
 
 
@@ -70,6 +95,22 @@ def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | N
             unseal(decoy)
         return None
     return KeyRecord(key.id, key.account_id, key.owner_id, key.status, unseal(key))
+
+
+def load_followed(
+    session: Session, record: Record, cached: Callable[[str], Record | None], is_known: Callable[[str], bool]
+) -> dict[str, Record]:
+    """What a decision about a principal follows from its record, by id: its groups, and the policies of both, in a number of statements
+    that does not depend on how many there are. Without those that are known already, and those that are not there.
+    """
+    if not isinstance(record, PrincipalRecord):
+        return {}
+    groups = _groups(session, [id_ for id_ in record.group_ids if not is_known(id_)])
+    wanted = dict.fromkeys((*record.policy_ids, *([record.boundary_id] if record.boundary_id is not None else ())))
+    for id_ in record.group_ids:
+        group = groups.get(id_) or cached(id_)
+        wanted |= dict.fromkeys(group.policy_ids) if isinstance(group, GroupRecord) else {}
+    return {**groups, **_policies(session, [id_ for id_ in wanted if not is_known(id_)])}
 
 
 def load_entity(session: Session, named: arn.Entity) -> EntityRecord | None:
@@ -97,10 +138,8 @@ def load_entity(session: Session, named: arn.Entity) -> EntityRecord | None:
 
 def load_name(session: Session, named: arn.Entity) -> Name | None:
     """The bearer of a name, in any case, in its account."""
-    query = select(Entity.id, Entity.path, Entity.name)
-    row = session.execute(
-        query.where(Entity.account_id == named.account, Entity.kind == named.kind, Entity.name_key == named.key)
-    ).one_or_none()
+    values = {"account_id": named.account, "kind": named.kind, "name_key": named.key}
+    row = session.connection().execute(_NAME, values).one_or_none()
     return Name(*row) if row is not None else None
 
 
@@ -118,9 +157,9 @@ def _account(session: Session, id_: str) -> Record | None:
 
 
 def _user(session: Session, id_: str) -> Record | None:
-    row = session.get(User, id_, populate_existing=True)
-    tags, inline, policy_ids = _tags(session, id_), _inline(session, id_), _attached(session, id_)
-    groups = session.scalars(select(Membership.group_id).where(Membership.user_id == id_).order_by(Membership.group_id)).all()
+    row = session.connection().execute(_USER, {"id": id_}).one_or_none()
+    tags, inline, policy_ids = _tags(session, id_), _inline(session, [id_])[id_], _attached(session, [id_])[id_]
+    groups = session.connection().execute(_GROUP_IDS, {"id": id_}).scalars().all()
     if row is None:
         return None
     return PrincipalRecord(
@@ -138,8 +177,8 @@ def _user(session: Session, id_: str) -> Record | None:
 
 
 def _role(session: Session, id_: str) -> Record | None:
-    row = session.execute(_ROLE, {"id": id_}).one_or_none()
-    tags, inline, policy_ids = _tags(session, id_), _inline(session, id_), _attached(session, id_)
+    row = session.connection().execute(_ROLE, {"id": id_}).one_or_none()
+    tags, inline, policy_ids = _tags(session, id_), _inline(session, [id_])[id_], _attached(session, [id_])[id_]
     if row is None:
         return None
     return PrincipalRecord(
@@ -158,36 +197,52 @@ def _role(session: Session, id_: str) -> Record | None:
 
 
 def _group(session: Session, id_: str) -> Record | None:
-    row = session.get(Group, id_, populate_existing=True)
-    return GroupRecord(id_, _inline(session, id_), _attached(session, id_)) if row is not None else None
+    return _groups(session, [id_]).get(id_)
+
+
+def _groups(session: Session, ids: Sequence[str]) -> dict[str, GroupRecord]:
+    """Groups by id."""
+    if not ids:
+        return {}
+    there = session.connection().execute(_GROUPS, {"ids": ids}).scalars().all()
+    inline, attached = _inline(session, ids), _attached(session, ids)
+    return {id_: GroupRecord(id_, inline[id_], attached[id_]) for id_ in there}
 
 
 def _policy(session: Session, id_: str) -> Record | None:
-    row = session.get(Policy, id_, populate_existing=True)
-    if row is None:
-        return None
-    named = arn.iam(row.account_id, "policy", row.name, row.path)
-    document = session.scalars(
-        select(PolicyVersion.document).where(PolicyVersion.policy_id == id_, PolicyVersion.number == row.default_version)
-    ).one()
-    return PolicyRecord(id_, named, policy.Attached(policy.compiled(document), arn=named, version=f"v{row.default_version}"))
+    return _policies(session, [id_]).get(id_)
+
+
+def _policies(session: Session, ids: Sequence[str]) -> dict[str, PolicyRecord]:
+    """Managed policies by id, each with its default version."""
+    if not ids:
+        return {}
+    made = {}
+    for row in session.connection().execute(_POLICIES, {"ids": ids}):
+        named = arn.iam(row.account_id, "policy", row.name, row.path)
+        attached = policy.Attached(policy.compiled(row.document), arn=named, version=f"v{row.default_version}")
+        made[row.id] = PolicyRecord(row.id, named, attached)
+    return made
 
 
 _LOADERS: dict[str, Callable[[Session, str], Record | None]] = {"AIDA": _user, "AROA": _role, "AGPA": _group, "ANPA": _policy}
 
 
 def _tags(session: Session, owner_id: str) -> dict[str, str]:
-    rows = session.execute(select(Tag.key, Tag.value).where(Tag.owner_id == owner_id).order_by(Tag.key)).all()
-    return {row.key: row.value for row in rows}
+    return {row.key: row.value for row in session.connection().execute(_TAGS, {"owner_id": owner_id})}
 
 
-def _inline(session: Session, owner_id: str) -> tuple[policy.Attached, ...]:
-    query = select(InlinePolicy.name, InlinePolicy.document).where(InlinePolicy.owner_id == owner_id).order_by(InlinePolicy.name_key)
-    return tuple(policy.Attached(policy.compiled(row.document), name=row.name) for row in session.execute(query))
+def _inline(session: Session, ids: Sequence[str]) -> dict[str, tuple[policy.Attached, ...]]:
+    """The inline policies of each owner, by name."""
+    found: dict[str, list[policy.Attached]] = {id_: [] for id_ in ids}
+    for owner_id, name, document in session.connection().execute(_INLINE, {"ids": ids}):
+        found[owner_id].append(policy.Attached(policy.compiled(document), name=name))
+    return {id_: tuple(made) for id_, made in found.items()}
 
 
-def _attached(session: Session, owner_id: str) -> tuple[str, ...]:
-    rows: Sequence[str] = session.scalars(
-        select(Attachment.policy_id).where(Attachment.owner_id == owner_id).order_by(Attachment.created_at, Attachment.policy_id)
-    ).all()
-    return tuple(rows)
+def _attached(session: Session, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The ids of the managed policies of each owner, in the order in which they were attached."""
+    found: dict[str, list[str]] = {id_: [] for id_ in ids}
+    for owner_id, policy_id in session.connection().execute(_ATTACHED, {"ids": ids}):
+        found[owner_id].append(policy_id)
+    return {id_: tuple(made) for id_, made in found.items()}
