@@ -1,19 +1,23 @@
-"""`python -m bench [NAME …]`: runs the benchmarks of these names, all of them without a name; at the end, one table beside the peers."""
+"""`python -m bench [NAME …]`: runs the benchmarks of these names, without a name all but the large ones; at the end, one table beside the
+peers.
+"""
 
 import importlib
 import sys
 
 from bench import summary
 
-BENCHMARKS = ("policy", "authorize", "writes", "gateway", "hostile", "oracles", "scale")
+BENCHMARKS = ("policy", "authorize", "writes", "gateway", "hostile", "oracles")
+LARGE = ("scale",)
+"""Those that take minutes and gigabytes, and are run by name alone."""
 
 
 def main() -> int:
     """Each benchmark is a module of this package with a function `run`, which may give a Summary."""
     names = [name for name in sys.argv[1:] if not name.startswith("-")] or BENCHMARKS
-    unknown = sorted(set(names) - set(BENCHMARKS))
+    unknown = sorted(set(names) - {*BENCHMARKS, *LARGE})
     if unknown:
-        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join((*BENCHMARKS, *LARGE))}", file=sys.stderr)
         return 2
     summaries = []
     for name in names:

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from bench import chart, measure, principals, summary
 from bench.principals import Account
@@ -185,6 +185,9 @@ def _add_users(database: db.Database, account: str, count: int) -> None:
         with database.write((account,)) as session:
             session.execute(insert(_ENTITIES), rows)
             session.execute(insert(_USERS), [{"id": id_} for id_ in ids])
+    if not database.sqlite:  # a server keeps the plans of small tables until autovacuum has looked, a minute later
+        with database.write(()) as session:
+            session.execute(text("ANALYZE"))
 
 
 # Both.
