@@ -9,6 +9,21 @@ from sekisho.store.tables.changes import Change, Revision
 from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
 from sekisho.store.tables.instance_profiles import InstanceProfile
 from sekisho.store.tables.mfa_devices import MfaDevice
+from sekisho.store.tables.organizations import (
+    AccountEmail,
+    AccountRequest,
+    Administrator,
+    Handshake,
+    Member,
+    Organization,
+    OrganizationPolicy,
+    OrganizationResourcePolicy,
+    OrganizationTag,
+    PolicyType,
+    Target,
+    TrustedService,
+    Unit,
+)
 from sekisho.store.tables.passwords import LoginProfile, PasswordHistory, PasswordPolicy
 from sekisho.store.tables.policies import Attachment, InlinePolicy, Policy, PolicyOrigin, PolicyVersion
 from sekisho.store.tables.providers import OpenIdConnectProvider, SamlPrivateKey, SamlProvider
@@ -23,6 +38,9 @@ __all__ = [
     "AccessReport",
     "Account",
     "AccountAlias",
+    "AccountEmail",
+    "AccountRequest",
+    "Administrator",
     "Attachment",
     "AuditRecord",
     "Base",
@@ -31,16 +49,23 @@ __all__ = [
     "DeletionTask",
     "Entity",
     "Group",
+    "Handshake",
     "InlinePolicy",
     "InstanceProfile",
     "LoginProfile",
+    "Member",
     "Membership",
     "MfaDevice",
     "OpenIdConnectProvider",
+    "Organization",
+    "OrganizationPolicy",
+    "OrganizationResourcePolicy",
+    "OrganizationTag",
     "PasswordHistory",
     "PasswordPolicy",
     "Policy",
     "PolicyOrigin",
+    "PolicyType",
     "PolicyVersion",
     "QuotaOverride",
     "Revision",
@@ -53,5 +78,8 @@ __all__ = [
     "SigningCertificate",
     "SshPublicKey",
     "Tag",
+    "Target",
+    "TrustedService",
+    "Unit",
     "User",
 ]
