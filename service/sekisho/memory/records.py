@@ -1,6 +1,6 @@
 """Records in memory by immutable id, bounded in bytes; and ids of which it is known that there is no such thing."""
 
-from sekisho.world import KeyRecord, PolicyRecord, Record
+from sekisho.world import ControlPolicyRecord, KeyRecord, PolicyRecord, Record
 
 BUDGET = 256 * 1024 * 1024
 """Bytes of records."""
@@ -116,7 +116,7 @@ def entity_key(id_: str) -> str:
 
 def _cost(record: Record) -> int:
     programs = []
-    if isinstance(record, PolicyRecord):
+    if isinstance(record, PolicyRecord | ControlPolicyRecord):
         programs.append(record.attached)
     elif not isinstance(record, KeyRecord) and hasattr(record, "inline"):
         programs.extend(record.inline)
