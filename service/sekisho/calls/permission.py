@@ -4,6 +4,7 @@ A caller is authorized before the function runs, for each check of the rpc's `(a
 the request and the resource. Where nothing decides, the caller is denied.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from google.protobuf.message import Message
@@ -25,9 +26,15 @@ def permission(call: Call, request: Message) -> None:
     refuse_restricted_session(call, call.operation.service.prefix)
     if call.operation.permitted_to_all:
         return
+    for action, resource, keys in demands(call, request):
+        demand(call, action, resource, keys)
+
+
+def demands(call: Call, request: Message) -> Iterator[tuple[str, Resource, Keys]]:
+    """All that the operation's `(access)` names for the request: what is done, to what, and the condition keys of the request."""
     for check in call.operation.checks:
         if not check.when_field or _has(request, check.when_field):
-            demand(call, check.action or call.operation.action, _resource(call, request, check), request_keys.of_request(request))
+            yield check.action or call.operation.action, _resource(call, request, check), request_keys.of_request(request)
 
 
 def demand(call: Call, action: str, resource: Resource, keys: Keys, *, beside: tuple[policy.Attached, ...] = ()) -> None:
@@ -53,6 +60,7 @@ def decide(
         action=action,
         resource=resource.arn,
         account=call.account_id,
+        resource_account=resource.owner,
         resource_policy=resource_policy,
         tags=resource.tags,
         tag_prefixes=("aws", action.partition(":")[0]),

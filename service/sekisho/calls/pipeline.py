@@ -24,8 +24,8 @@ from sekisho import sigv4
 from sekisho.calls import audit, callers, freshness, permission
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
-from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated
-from sekisho.operations import PREPARATIONS, Operation, validation
+from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated, ValidationError
+from sekisho.operations import PREPARATIONS, VIOLATIONS, Operation, validation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes
 from sekisho.store.db import Database, WriteConflict, remaining
@@ -123,7 +123,13 @@ def _begun(call: Call, arrival: Arrival) -> tuple[Subject | None, Message]:
     remaining(call.deadline)
     subject = callers.subject(call, arrival.proof)
     request = arrival.read()
-    validation.check(request)
+    try:
+        validation.check(request)
+    except ValidationError as error:
+        said = VIOLATIONS.get(call.operation.service.package)
+        if said is None:
+            raise
+        raise said(error) from None
     return subject, request
 
 

@@ -4,6 +4,7 @@ from sekisho.operations.registry import (
     OPERATIONS,
     PREPARATIONS,
     RESOURCES,
+    VIOLATIONS,
     Check,
     Operation,
     Resource,
@@ -15,12 +16,14 @@ from sekisho.operations.registry import (
     rpcs,
     service,
     unanswered,
+    violations,
 )
 
 __all__ = [
     "OPERATIONS",
     "PREPARATIONS",
     "RESOURCES",
+    "VIOLATIONS",
     "Check",
     "Operation",
     "Resource",
@@ -32,4 +35,5 @@ __all__ = [
     "rpcs",
     "service",
     "unanswered",
+    "violations",
 ]

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -49,6 +49,7 @@ class Fault:
     code: str
     status: int
     message: str
+    members: Mapping[str, str] = field(default_factory=dict)  # that the error's shape has beside the message
 
 
 class Faults:
@@ -70,7 +71,7 @@ class Faults:
         if status is None:
             ours = error.http
             status = self._client_status if self._client_status is not None and ours < 500 and ours != 413 else ours
-        return Fault(code, status, error.message)
+        return Fault(code, status, error.message, error.members)
 
     def _named(self, error: SekishoError) -> tuple[str, int | None]:
         modelled = {} if isinstance(error, Unauthenticated) else self._modelled
