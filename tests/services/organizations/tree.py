@@ -36,7 +36,7 @@ class Organization:
 
     def account(self, name: str = "member", parent: str = "", **fields: Any) -> str:
         """A new account in a unit; its id."""
-        email = f"{name}-{next(_numbers)}@example.com"
+        email = f"member-{next(_numbers)}@example.com"
         asked = self("CreateAccount", email=email, account_name=name, **fields).create_account_status
         account_id: str = self("DescribeCreateAccountStatus", create_account_request_id=asked.id).create_account_status.account_id
         if parent:

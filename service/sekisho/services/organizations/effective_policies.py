@@ -13,7 +13,7 @@ from sekisho.api.organizations.v1 import effective_policies_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.organizations import accounts, contents, inheritance, membership, pages, policies, targets, tree
-from sekisho.services.organizations.errors import EffectivePolicyNotFound, TargetNotFound
+from sekisho.services.organizations.errors import EffectivePolicyNotFound, InvalidInput, TargetNotFound
 from sekisho.services.organizations.inheritance import Invalid
 from sekisho.services.organizations.tree import Tree
 from sekisho.store.tables import Member, Organization, OrganizationPolicy, Target
@@ -52,6 +52,8 @@ def list_effective_policy_validation_errors(
 ) -> pb.ListEffectivePolicyValidationErrorsResponse:
     """None, where the policies make sense together; one page holds them all."""
     organization = membership.find_readable(call, request)
+    if request.HasField("next_token"):
+        raise InvalidInput("INVALID_NEXT_TOKEN", pages.INVALID)
     member = accounts.find(call, organization, request.account_id)
     policies.refuse_type(organization, request.policy_type)
     where = tree.load(call, organization)

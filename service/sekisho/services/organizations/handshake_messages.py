@@ -28,7 +28,7 @@ def message(call: Call, row: Handshake) -> pb.Handshake:
         id=row.id,
         arn=arn.organizations(row.management_account_id, "handshake", row.organization_id, row.action.lower(), row.id),
         parties=[
-            pb.HandshakeParty(id=row.organization_id.removeprefix("o-"), type="ORGANIZATION"),
+            pb.HandshakeParty(id=row.organization_id, type="ORGANIZATION"),
             pb.HandshakeParty(id=row.party, type=row.party_type),
         ],
         state=state(call, row),

@@ -12,6 +12,7 @@ from sekisho.services.organizations.errors import InvalidInput
 from sekisho.store import paging
 
 PAGE = 20
+INVALID = "You specified a value for the NextToken parameter that is not valid."
 T = TypeVar("T")
 
 
@@ -23,7 +24,7 @@ def page(
     try:
         return paging.page(call.session, query, cursor(call, request), key=key, of=of, marker=token, most=size(request) - fewer)
     except paging.InvalidMarker:
-        raise InvalidInput("INVALID_NEXT_TOKEN", "You specified a value for the NextToken parameter that is not valid.") from None
+        raise InvalidInput("INVALID_NEXT_TOKEN", INVALID) from None
 
 
 def size(request: Any) -> int:
