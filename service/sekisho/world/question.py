@@ -20,7 +20,7 @@ Those who say `aws:SourceAccount` need not say its organization: `aws:SourceOrgI
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
@@ -73,35 +73,45 @@ def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datet
     if not owner or owner == AWS:
         owner = asked.account or who.principal.account
     place = who.placement if owner == who.principal.account else _placement(owner, lookup)
-    context = policy.Context(
-        {
-            **_clock(now),
-            **asked.environment,
-            **(_as_lists(_with_source(asked.given, lookup)) if asked.given else asked.given),
-            **_tags(asked.tags, asked.tag_prefixes),
-            **who.keys,
-            **_owner(owner, place),
-            **_as_lists(asked.override),
-        }
-    )
+    values = {
+        **_clock(now),
+        **asked.environment,
+        **(_as_lists(_with_source(asked.given, lookup)) if asked.given else NO_KEYS),
+        **_tags(asked.tags, asked.tag_prefixes),
+        **who.keys,
+        "aws:resourceaccount": owner,
+    }
+    if place is not None:
+        values["aws:resourceorgid"], values["aws:resourceorgpaths"] = place.organization_id, (place.path,)
+    if asked.override:
+        values.update(_as_lists(asked.override))
+    context = policy.Context(values)
     keys.size(context)  # which refuses what is too large
     return policy.Request(who.principal, asked.action, asked.resource, owner, context), _layers(who, asked, place)
 
 
+@lru_cache(maxsize=4096)  # services send the same few keys with each question
 def is_reserved(key: str) -> bool:
     """Tell the condition keys of the clock, the principal and the resource's owner, whose values only Sekisho says."""
     lowered = key.lower()
     return lowered in _OF_CLOCK or lowered in _OF_OWNER or keys.owned_by_principal(key)
 
 
-@lru_cache(maxsize=16)  # the questions of one call are asked at one time
 def _clock(now: datetime) -> Keys:
-    return {"aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "aws:epochtime": str(int(now.timestamp()))}
+    return _second(int(now.timestamp()))
+
+
+@lru_cache(maxsize=16)  # all questions of a second are asked at one time
+def _second(since_epoch: int) -> Keys:
+    now = datetime.fromtimestamp(since_epoch, UTC)
+    return {"aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "aws:epochtime": str(since_epoch)}
 
 
 def _as_lists(given: Keys) -> Keys:
     """The keys with a tuple wherever the key's own row says that it has several values."""
-    single = [name for name in _MULTIVALUED & given.keys() if isinstance(given[name], str)] if given else ()
+    if _MULTIVALUED.isdisjoint(given):
+        return given
+    single = [name for name in _MULTIVALUED & given.keys() if isinstance(given[name], str)]
     return {**given, **{name: (str(given[name]),) for name in single}} if single else given
 
 
@@ -122,13 +132,6 @@ def _with_source(given: Keys, lookup: Lookup) -> Keys:
         return given
     place = _placement(account, lookup)
     return {**given, "aws:sourceorgid": place.organization_id, "aws:sourceorgpaths": (place.path,)} if place is not None else given
-
-
-def _owner(account: str, place: Placement | None) -> Keys:
-    """The keys that the owner of the resource has."""
-    if place is None:
-        return {"aws:resourceaccount": account}
-    return {"aws:resourceaccount": account, "aws:resourceorgid": place.organization_id, "aws:resourceorgpaths": (place.path,)}
 
 
 def _layers(who: Acting, asked: Asked, place: Placement | None) -> policy.Layers:

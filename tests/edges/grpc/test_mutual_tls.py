@@ -149,18 +149,9 @@ def test_options_that_make_no_sense_alone(tmp_path: Path, options: dict[str, str
 
 
 def test_plaintext_is_not_called_secure_nor_ipv4_ipv6() -> None:
-    class Context:
-        def __init__(self, kind: bytes) -> None:
-            self._kind = kind
-
-        def peer(self) -> str:
-            return "ipv6:%5B::ffff:127.0.0.1%5D:5000"
-
-        def auth_context(self) -> dict[str, list[bytes]]:
-            return {"transport_security_type": [self._kind]}
-
-    assert peer(Context(b"insecure"), ()) == Peer("127.0.0.1", "", False)
-    assert peer(Context(b"ssl"), ()) == Peer("127.0.0.1", "", True)
+    said = "ipv6:%5B::ffff:127.0.0.1%5D:5000"
+    assert peer(said, (), {"transport_security_type": [b"insecure"]}) == Peer("127.0.0.1", "", False)
+    assert peer(said, (), {"transport_security_type": [b"ssl"]}) == Peer("127.0.0.1", "", True)
 
 
 def test_the_command_line_serves_it(tmp_path: Path) -> None:

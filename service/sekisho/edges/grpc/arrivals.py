@@ -16,7 +16,8 @@ from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
 from sekisho.edges import budgets
-from sekisho.edges.grpc.receives import NEEDED, Receive, Receives
+from sekisho.edges.grpc import sizes
+from sekisho.edges.grpc.receives import NEEDED, Receive, Receives, refuse
 from sekisho.edges.lanes import Lane
 
 SUPPORTED = all(hasattr(_server, name) for name in NEEDED)
@@ -36,6 +37,11 @@ class Arrivals(ThreadPoolExecutor):
         if not SUPPORTED or len(args) != 7 or kwargs:
             return self._lane.submit(fn, *args, **kwargs)
         in_pool, event, state, behaviour, _wait, *rest = args
+        try:
+            sizes.check_metadata(event.invocation_metadata)
+        except sizes.MetadataTooLarge as error:
+            refuse(event, state, error)
+            return _nothing()
 
         def arrived() -> "Future[Any]":
             account = self._claimed(event.invocation_metadata)
@@ -44,6 +50,13 @@ class Arrivals(ThreadPoolExecutor):
         receive = Receive(budgets.holder(host(event.call.peer().decode())), event, state, arrived, rest[0])
         self._receives.ask(receive)
         return receive.ended
+
+
+def _nothing() -> "Future[Any]":
+    """The future of a call that was answered already."""
+    ended: Future[Any] = Future()
+    ended.set_result(None)
+    return ended
 
 
 def host(peer: str) -> str:
