@@ -5,7 +5,7 @@ import sys
 
 from bench import summary
 
-BENCHMARKS = ("policy", "authorize", "writes", "gateway", "hostile")
+BENCHMARKS = ("policy", "authorize", "writes", "gateway", "hostile", "organizations")
 
 
 def main() -> int:

@@ -9,8 +9,9 @@ async with AsyncClient.from_env() as client:
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.api.authorize.v1.aio import AsyncAuthorizeClient
@@ -23,6 +24,9 @@ from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
 from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource
+
+if TYPE_CHECKING:
+    from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,6 +61,13 @@ class AsyncClient(Configured):
         self._authorize = AsyncAuthorizeClient(self._transport)
         self.iam = AsyncIamClient(self._transport)
         self.sts = AsyncStsClient(self._transport)
+
+    @cached_property
+    def organizations(self) -> "AsyncOrganizationsClient":
+        """The rpcs of organizations; loaded when they are first asked for, since most programs have no use for them."""
+        from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
+
+        return AsyncOrganizationsClient(self._transport)
 
     @property
     def audience(self) -> str:
