@@ -22,6 +22,7 @@ from sekisho.client.aio_transport import AsyncTransport
 from sekisho.client.client import AUDIENCE, AUTHORIZE, TIMEOUT, Configured
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
+from sekisho.client.following import following
 from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource
 
@@ -118,6 +119,7 @@ async def pages(call: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwar
     while True:
         page: Any = await call(*args, **kwargs)
         yield page
-        if not page.is_truncated:
+        further = following(page)
+        if further is None:
             return
-        kwargs["marker"] = page.marker
+        kwargs.update(further)

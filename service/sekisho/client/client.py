@@ -15,6 +15,7 @@ from sekisho.api.sts.v1.client import StsClient
 from sekisho.client import bearer, credentials, decisions
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
+from sekisho.client.following import following
 from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport, tls_from_env
 
@@ -152,9 +153,10 @@ def pages(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Iterator[R
     while True:
         page: Any = call(*args, **kwargs)
         yield page
-        if not page.is_truncated:
+        further = following(page)
+        if further is None:
             return
-        kwargs["marker"] = page.marker
+        kwargs.update(further)
 
 
 def _endpoint(env: Mapping[str, str]) -> str:
