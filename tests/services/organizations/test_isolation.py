@@ -1,15 +1,17 @@
 """No account sees another organization, by whatever id or token it asks."""
 
+import json
 from typing import Any
 
 import pytest
 
 from sekisho import accounts, operations
+from sekisho.api.authorize.v1 import decisions_pb2
 from sekisho.errors import SekishoError
 from sekisho.operations.annotations import Access
 from sekisho.store.tables import QuotaOverride
 from tests.harness import BY_NAME, House
-from tests.services.organizations.tree import SCP, Organization, deny
+from tests.services.organizations.tree import RCP, SCP, Organization, deny
 
 RPCS = {method.name: method for method in operations.rpcs("organizations").values()}
 LISTS = sorted(
@@ -142,3 +144,33 @@ def test_every_call_but_for_reading_is_a_write_of_ones_own(pair: Pair) -> None:
     assert pair.theirs("DescribeHandshake", handshake_id=pair.handshake).handshake.state == "OPEN"
     levels = {method.name: BY_NAME[f"organizations:{method.name}"].access.level for method in operations.rpcs("organizations").values()}
     assert all((level == Access.READ) == name.startswith(("Describe", "List")) for name, level in levels.items())
+
+
+def test_what_denies_is_said_and_not_by_which_policy_of_another_organization(pair: Pair) -> None:
+    org = pair.theirs
+    org("EnablePolicyType", root_id=org.root_id, policy_type=RCP)
+    condition = {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": org.id, "aws:PrincipalTag/secret-tag": "secret-value"}}
+    document = deny("orders:*", Sid="SecretSid", Principal="*", Condition=condition)
+    org.attach(org.policy(document, RCP, "secret-rcp"), org.root_id)
+    anybody = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
+    question: dict[str, Any] = {"action": "orders:Ship", "resource": f"arn:aws:orders::{pair.account}:order/1", "resource_policy": anybody}
+    answer = pair.other.call("Authorize", **question)
+    assert (answer.outcome, answer.layer, list(answer.matched)) == (decisions_pb2.OUTCOME_EXPLICITLY_DENIED, decisions_pb2.LAYER_RCP, [])
+    explained = pair.other.call("Explain", request=question)
+    assert "with an explicit deny in a resource control policy" in explained.sentence
+    for secret in ("secret", "Secret", org.id, org.management):
+        assert secret not in str(explained).replace(pair.account, "")
+    (item,) = pair.other.call("AuthorizeBatch", requests=[question]).items
+    assert (item.decision.layer, list(item.decision.matched)) == (decisions_pb2.LAYER_RCP, [])
+
+
+def test_ones_own_organizations_policies_are_named(pair: Pair) -> None:
+    org = pair.theirs
+    keys = org.inside(org.account())
+    org.attach(org.policy(deny("orders:Burn", Sid="NoFire"), name="no fire"), org.root_id)
+    question: dict[str, Any] = {"action": "orders:Burn", "resource": "*"}
+    (match,) = pair.other.call("Authorize", _as=keys, **question).matched
+    assert (match.policy_name, match.sid) == ("no fire", "NoFire")
+    explained = pair.other.call("Explain", _as=keys, request=question)
+    (found,) = json.loads(explained.trace_json)["matched"]
+    assert (found["layer"], found["level"], found["arn"]) == ("scp", 0, match.policy_arn)

@@ -1,6 +1,7 @@
 """Authorize, AuthorizeBatch and Explain."""
 
 import json
+from dataclasses import replace
 
 from sekisho import arn, meters, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
@@ -12,7 +13,7 @@ from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
-from sekisho.services.authorize import log_entries, subjects
+from sekisho.services.authorize import log_entries, organizations, subjects
 from sekisho.store.changes import Point
 from sekisho.store.db import remaining
 from sekisho.world import Asked, Question, Subject
@@ -67,7 +68,7 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     decision = _decide(call, subject, question)
     log_entries.note(call, question, decision, call.point, call.request_id)
-    return _answer(question, decision, call.point, call.request_id)
+    return _answer(call, question, decision, call.point, call.request_id)
 
 
 @operation
@@ -99,9 +100,12 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     made, layers = question
     decision = policy.decide(made, layers)
     remaining(call.deadline)
+    if layers.rcps is not None and organizations.is_foreign(call, made, policy.Layer.RCP):
+        layers = replace(layers, rcps=None)
+    decision = organizations.shown(call, made, decision)
     text = policy.short(made, layers, decision)
     return pb.ExplainResponse(
-        decision=_answer(question, decision, call.point, call.request_id),
+        decision=_answer(call, question, decision, call.point, call.request_id),
         sentence=policy.sentence(made, decision),
         text=text,
         trace_json=json.dumps(policy.trace(made, layers, decision, proceed=lambda: remaining(call.deadline))),
@@ -205,7 +209,7 @@ def _item(
         remaining(call.deadline)
         decision = _decide(call, item[0], question)
         log_entries.note(call, question, decision, point, decision_id)
-        decided = pb.BatchItem(decision=_answer(question, decision, point, decision_id))
+        decided = pb.BatchItem(decision=_answer(call, question, decision, point, decision_id))
         turn.pause()
         return decided
     except SekishoError as error:
@@ -222,7 +226,8 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
     return decision
 
 
-def _answer(question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
+def _answer(call: Call, question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
+    decision = organizations.shown(call, question[0], decision)
     return pb.AuthorizeResponse(
         outcome=OUTCOMES[decision.outcome],
         layer=LAYERS[decision.layer] if decision.layer is not None else pb.LAYER_UNSPECIFIED,
