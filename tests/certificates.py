@@ -1,6 +1,7 @@
 """An authority of one's own, and the certificates that it makes."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 from sekisho.client import TLS
@@ -38,13 +40,38 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of a test")])
         self.certificate = _pem(self._signed(self._name, self._key.public_key(), [], authority=True, signs=True, begins=NOW))
 
+    @classmethod
+    def of(cls, made: Made) -> "Authority":
+        """One that signs with the key of a certificate, whatever that one is for."""
+        pretended, key = cls(), load_pem_private_key(made.key, None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        pretended._key, pretended._name = key, x509.load_pem_x509_certificate(made.certificate).subject
+        return pretended
+
+    def alone(self, *uris: str) -> Made:
+        """Of a client with these names, which vouches for itself."""
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+        names = [x509.UniformResourceIdentifier(uri) for uri in uris]
+        certificate = self._signed(self._name, self._key.public_key(), names, authority=False, signs=False, begins=NOW)
+        return Made(_pem(certificate), _private(self._key))
+
     def server(self) -> Made:
         """Of a server on 127.0.0.1."""
         return self._made([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
 
-    def client(self, *uris: str, authority: bool = False, signs: bool = False, begins: datetime = NOW) -> Made:
+    def client(
+        self,
+        *uris: str,
+        authority: bool = False,
+        signs: bool = False,
+        begins: datetime = NOW,
+        common_name: str = "test",
+        host: str = "",
+    ) -> Made:
         """Of a client with these names, for an hour."""
-        return self._made([x509.UniformResourceIdentifier(uri) for uri in uris], authority=authority, signs=signs, begins=begins)
+        names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in uris]
+        names += [x509.DNSName(host)] if host else []
+        return self._made(names, authority=authority, signs=signs, begins=begins, common_name=common_name)
 
     def tls(self, folder: Path, *uris: str) -> TLS:
         """What a client of that name connects with."""
@@ -54,18 +81,25 @@ class Authority:
         ca.write_bytes(self.certificate)
         return TLS(ca=ca, certificate=certificate, key=key)
 
-    def _made(self, names: list[x509.GeneralName], *, authority: bool = False, signs: bool = False, begins: datetime = NOW) -> Made:
+    def _made(
+        self,
+        names: list[x509.GeneralName],
+        *,
+        authority: bool = False,
+        signs: bool = False,
+        begins: datetime = NOW,
+        common_name: str = "test",
+    ) -> Made:
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         certificate = self._signed(subject, key.public_key(), names, authority=authority, signs=signs, begins=begins)
-        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        return Made(_pem(certificate), private)
+        return Made(_pem(certificate), _private(key))
 
     def _signed(
         self,
         subject: x509.Name,
         key: ec.EllipticCurvePublicKey,
-        names: list[x509.GeneralName],
+        names: Sequence[x509.GeneralName],
         *,
         authority: bool,
         signs: bool,
@@ -88,6 +122,10 @@ class Authority:
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(self._key, hashes.SHA256())
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

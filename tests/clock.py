@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from unittest import mock
 
 from sekisho.calls import pipeline
@@ -15,9 +15,9 @@ def now() -> datetime:
 
 
 @contextmanager
-def stopped() -> Iterator[datetime]:
-    """Have all calls of this process begin at the same moment, this one."""
-    moment = datetime.now(UTC)
+def stopped(at: datetime | None = None) -> Iterator[datetime]:
+    """Have all calls of this process begin at the same moment: this one, or another."""
+    moment = at or datetime.now(UTC)
 
     class Stopped(datetime):
         @classmethod
@@ -26,3 +26,16 @@ def stopped() -> Iterator[datetime]:
 
     with mock.patch.object(pipeline, "datetime", Stopped):
         yield moment
+
+
+@contextmanager
+def moved(by: timedelta) -> Iterator[None]:
+    """Have the clock of all calls of this process be so much ahead, or behind, and go on."""
+
+    class Moved(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + by
+
+    with mock.patch.object(pipeline, "datetime", Moved):
+        yield

@@ -262,11 +262,11 @@ def free_port() -> int:
 
 
 def _ready(process: subprocess.Popen[bytes], data: Path, patience: float = 60) -> bool:
-    """The eighth line of postmaster.pid says "ready" once connections are taken."""
+    """The eighth line of postmaster.pid says "ready", or "standby", once connections are taken."""
     deadline = time.monotonic() + patience
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(FileNotFoundError, IndexError):
-            if (data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready":
+            if (data / "postmaster.pid").read_text().splitlines()[7].strip() in ("ready", "standby"):
                 return True
         time.sleep(0.02)
     return False

@@ -149,9 +149,17 @@ def _failed(error: grpc.RpcError) -> Answer:
 
 @contextmanager
 def serving(
-    url: str, folder: Path, *, workers: int = 1, environment: Mapping[str, str] | None = None, program: str = PROGRAM
+    url: str,
+    folder: Path,
+    *,
+    workers: int = 1,
+    environment: Mapping[str, str] | None = None,
+    program: str = PROGRAM,
+    root: sigv4.Credentials | None = None,
 ) -> Iterator[Served]:
-    """A server on this database; stopped by force when the block ends, if it still runs. `program` starts it."""
+    """A server on this database; stopped by force when the block ends, if it still runs. `program` starts it; `root` are the root
+    credentials where it writes none.
+    """
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     data = folder / "data"
     with log.open("wb") as errors:
@@ -164,7 +172,7 @@ def serving(
     try:
         where = endpoints(process, data, log)
         with grpc.insecure_channel(where["grpc"], OPTIONS) as channel:
-            yield Served(folder, url, where, credentials(data), process, log, channel)
+            yield Served(folder, url, where, root or credentials(data), process, log, channel)
     finally:
         if process.poll() is None:
             process.kill()

@@ -115,7 +115,12 @@ def exist(database: db.Database) -> bool:
 def refuse_other_ring(database: db.Database, ring: KeyRing) -> None:
     """Raise WrongKeyRing when the ring does not open what the database holds: else a server would start, and fail each call alone."""
     with database.read() as session:
-        key = session.scalars(select(AccessKey).order_by(AccessKey.created_at.desc(), AccessKey.id).limit(1)).one_or_none()
+        refuse_ring(session, ring)
+
+
+def refuse_ring(session: Session, ring: KeyRing) -> None:
+    """As `refuse_other_ring`, of the database that a session reads."""
+    key = session.scalars(select(AccessKey).order_by(AccessKey.created_at.desc(), AccessKey.id).limit(1)).one_or_none()
     if key is not None:
         try:
             access_keys.unseal(key.id, key.secret, ring)

@@ -2,21 +2,27 @@
 
 import itertools
 import random
+import sqlite3
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from sekisho import sigv4
 from sekisho.calls import pipeline, proofs, replays
 from sekisho.calls.call import Peer
 from sekisho.calls.replays import Replays
 from sekisho.errors import SekishoError, Throttling
+from sekisho.journal.issued import Issued
 from sekisho.sigv4 import HttpRequest, RequestReplayed
-from tests import clock
+from sekisho.store import used
+from sekisho.store.tables import UsedSignature
+from tests import clock, nodes
 from tests.harness import BY_NAME, House
 from tests.services.iam.documents import trust
 
@@ -134,27 +140,27 @@ class Caller:
     """Calls of one moment, over gRPC and over HTTP."""
 
     def __init__(self, house: House, moment: datetime) -> None:
-        self._house, self._moment = house, moment
+        self.house, self.moment = house, moment
 
     def grpc(self, name: str, *, nonce: str | None = None, **fields: Any) -> str:
         operation = BY_NAME[name]
         request = operation.request(**fields)
         body = request.SerializeToString()
-        metadata = sigv4.sign_call(self._house.root, operation.path, body, "sekisho", self._moment, nonce=nonce)
-        return send(self._house, name, request, proofs.of_metadata(metadata, operation.path, body, "sekisho"))
+        metadata = sigv4.sign_call(self.house.root, operation.path, body, "sekisho", self.moment, nonce=nonce)
+        return send(self.house, name, request, proofs.of_metadata(metadata, operation.path, body, "sekisho"))
 
     def http(self, name: str, service: str = "iam", **fields: Any) -> str:
         request = HttpRequest("POST", "/", "", (("host", "h"),), f"Action={name}{sorted(fields.items())}".encode())
-        signed = sigv4.sign_http(self._house.root, request, "local", service, self._moment)
+        signed = sigv4.sign_http(self.house.root, request, "local", service, self.moment)
         return self._http(name, service, signed, fields)
 
     def url(self, name: str, service: str = "iam", *, expires: int = 60, **fields: Any) -> str:
         request = HttpRequest("GET", "/", f"Action={name}", (("host", "h"),))
-        signed = sigv4.presign_http(self._house.root, request, "local", service, self._moment, expires=expires)
+        signed = sigv4.presign_http(self.house.root, request, "local", service, self.moment, expires=expires)
         return self._http(name, service, signed, fields)
 
     def _http(self, name: str, service: str, signed: HttpRequest, fields: dict[str, Any]) -> str:
-        return send(self._house, name, BY_NAME[name].request(**fields), proofs.HttpSignature(signed, service, timedelta(minutes=5)))
+        return send(self.house, name, BY_NAME[name].request(**fields), proofs.HttpSignature(signed, service, timedelta(minutes=5)))
 
 
 @pytest.fixture
@@ -204,10 +210,21 @@ def test_a_write_that_failed_is_not_tried_again_with_its_signature(caller: Calle
     assert caller.grpc("CreateAccessKey", user_name="nobody", nonce=NONCE) == "RequestReplayed"
 
 
-def test_a_bearer_token_is_for_many_calls(house: House, caller: Caller) -> None:
+@pytest.mark.parametrize(
+    ("name", "fields", "code"),
+    [
+        ("CreateAccessKey", {"user_name": "ann"}, "AccessDenied"),
+        ("GetSessionToken", {}, "AccessDenied"),
+        ("GetUser", {"user_name": "ann"}, "ok"),
+        ("Authorize", {"action": "orders:Ship", "resource": "*"}, "ok"),
+    ],
+)
+def test_a_bearer_token_is_for_many_calls_that_read_or_decide(
+    house: House, caller: Caller, name: str, fields: dict[str, str], code: str
+) -> None:
     token = proofs.Bearer(sigv4.bearer.make(house.root, "sekisho", clock.now()), "sekisho")
-    request = BY_NAME["CreateAccessKey"].request(user_name="ann")
-    assert [send(house, "CreateAccessKey", request, token) for _ in range(2)] == ["ok", "ok"]
+    assert [send(house, name, BY_NAME[name].request(**fields), token) for _ in range(2)] == [code, code]
+    assert keys(house) == 0
 
 
 def test_over_http_two_calls_of_one_second_are_honest(
@@ -244,3 +261,102 @@ def test_a_presigned_request_reads_for_a_quarter_of_an_hour(caller: Caller) -> N
     assert [caller.url("GetCallerIdentity", "sts", expires=900) for _ in range(2)] == ["ok", "ok"]
     assert caller.url("GetCallerIdentity", "sts", expires=901) == "IncompleteSignature"
     assert caller.url("GetUser", user_name="ann", expires=901) == "IncompleteSignature"
+
+
+# On another worker, or on the same after a restart, which knows no more than the other.
+
+
+@pytest.fixture
+def workers(database_url: str, tmp_path: Path) -> Iterator[tuple[Caller, Caller]]:
+    """Two workers of one node."""
+    with nodes.two(database_url, tmp_path) as (first, second):
+        first.call("CreateUser", user_name="ann")
+        with clock.stopped() as moment:
+            yield Caller(first, moment), Caller(second, moment)
+
+
+def test_a_write_is_not_sent_again_to_another_worker(workers: tuple[Caller, Caller]) -> None:
+    first, second = workers
+    assert first.grpc("CreateAccessKey", user_name="ann", nonce=NONCE) == "ok"
+    assert second.grpc("CreateAccessKey", user_name="ann", nonce=NONCE) == "RequestReplayed"
+    assert second.grpc("CreateAccessKey", user_name="ann", nonce=NONCE[::-1]) == "ok"
+    assert first.grpc("CreateAccessKey", user_name="ann", nonce=NONCE[::-1]) == "RequestReplayed"
+    assert keys(first.house) == 2
+
+
+def test_an_issue_is_not_sent_again_to_another_worker_of_the_node(workers: tuple[Caller, Caller]) -> None:
+    first, second = workers
+    assert first.grpc("GetSessionToken", nonce=NONCE) == "ok"
+    assert second.grpc("GetSessionToken", nonce=NONCE) == "RequestReplayed"
+
+
+@pytest.mark.parametrize(("name", "service", "fields"), [("CreateAccessKey", "iam", {"user_name": "ann"}), ("GetSessionToken", "sts", {})])
+def test_over_http_a_repeat_on_another_worker_is_refused_from_two_seconds_on(
+    workers: tuple[Caller, Caller], name: str, service: str, fields: dict[str, str]
+) -> None:
+    first, second = workers
+    assert first.http(name, service, **fields) == "ok"
+    with clock.stopped(first.moment + timedelta(seconds=1.9)):
+        assert second.http(name, service, **fields) == "ok"
+    object.__setattr__(second.house.node, "replays", Replays())  # as after a restart
+    with clock.stopped(first.moment + timedelta(seconds=2.0)):  # from the first use on, not from the last
+        assert second.http(name, service, **fields) == "RequestReplayed"
+
+
+def test_a_write_that_was_not_committed_has_used_nothing_elsewhere(workers: tuple[Caller, Caller]) -> None:
+    first, second = workers
+    assert first.grpc("CreateAccessKey", user_name="bob", nonce=NONCE) == "NoSuchEntity"
+    first.house.call("CreateUser", user_name="bob")
+    assert second.grpc("CreateAccessKey", user_name="bob", nonce=NONCE) == "ok"
+    assert first.grpc("CreateAccessKey", user_name="bob", nonce=NONCE) == "RequestReplayed"
+
+
+def test_used_signatures_are_purged_once_they_no_longer_verify(house: House, caller: Caller) -> None:
+    def kept() -> int:
+        with house.node.database.read() as session:
+            return session.scalar(select(func.count()).select_from(UsedSignature)) or 0
+
+    before = kept()
+    assert caller.grpc("CreateAccessKey", user_name="ann", nonce=NONCE) == "ok"
+    used.purge(house.node.database, clock.now() + timedelta(minutes=used.KEPT))
+    assert kept() == before + 1
+    used.purge(house.node.database, clock.now() + timedelta(minutes=used.KEPT + 1))
+    assert kept() == 0
+
+
+def test_the_file_of_a_node_forgets_too(tmp_path: Path) -> None:
+    file = Issued(tmp_path / "issued.db")
+    uses = [used.use("111122223333", signature(n), NOW, NOW + timedelta(minutes=n), grace=0.0) for n in range(50)]
+    assert [file.use(one) for one in uses[:2]] == [True, True]
+    assert [file.use(one) for one in uses[:2]] == [False, False]
+    later = used.use("111122223333", signature(99), NOW + timedelta(minutes=33), NOW + timedelta(minutes=33), grace=0.0)
+    assert file.use(later)
+    with sqlite3.connect(tmp_path / "issued.db") as looked:
+        assert looked.execute("SELECT signature FROM used").fetchall() == [(signature(99)[:32],)]
+    looked.close()
+    file.close()
+
+
+@pytest.mark.parametrize("how", ["deleted", "damaged"])
+def test_a_file_that_goes_or_is_damaged_is_made_anew(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "issued.db"
+    file = Issued(path)
+    one = used.use("111122223333", signature(1), NOW, NOW, grace=0.0)
+    assert file.use(one)
+    if how == "deleted":
+        path.unlink()
+    else:
+        file.close()
+        path.write_bytes(b"\xff" * path.stat().st_size)
+    assert file.use(one)
+    assert not file.use(one)
+    file.close()
+
+
+def test_nothing_is_issued_without_the_file(house: House, caller: Caller, tmp_path: Path) -> None:
+    other = sqlite3.connect(house.node.spool.path.with_name("issued.db"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert caller.grpc("GetSessionToken", nonce=NONCE) == "ServiceUnavailable"
+    other.execute("ROLLBACK")
+    other.close()
+    assert caller.grpc("GetSessionToken", nonce=NONCE[::-1]) == "ok"

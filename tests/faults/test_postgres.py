@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.errors import SekishoError
 from sekisho.store import db, engines
-from tests import harness, postgres
+from tests import clock, harness, postgres
 from tests.harness import House
 from tests.services.iam.documents import allow, trust
 
@@ -105,6 +106,14 @@ def test_the_data_plane_outlives_the_database(cluster: Cluster, tmp_path: Path) 
         assert code(house, "ListUsers") == unavailable
         items = house.call("AuthorizeBatch", requests=[q for q in questions if "_as" not in q]).items
         assert [item.decision.outcome for item in items] == [pb.OUTCOME_ALLOWED] * 2
+
+        with clock.stopped(datetime.now(UTC) + timedelta(minutes=30)):  # and goes on to do so
+            for question in questions:
+                assert house.call("Authorize", **question).outcome == pb.OUTCOME_ALLOWED
+            assert house.call("GetCallerIdentity", _as=session).arn.endswith("assumed-role/clerk/session")
+            assert house.call("GetCallerIdentity", _as=house.assume(role, _as=ann)).arn.endswith("assumed-role/clerk/session")
+            assert code(house, "CreateUser", user_name="bob") == unavailable
+            assert code(house, "Authorize", _as=cold, **known) == unavailable
 
         cluster.start()
         limit = time.monotonic() + 30

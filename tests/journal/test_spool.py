@@ -1,16 +1,21 @@
 """The spool: on the disk before it is acknowledged, bounded, and nothing is issued without it."""
 
+import json
 import sqlite3
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import select
 
 from sekisho.errors import SekishoError, ServiceUnavailable
-from sekisho.journal import room
-from sekisho.journal.spool import Entry, Spool
+from sekisho.journal import folds, room
+from sekisho.journal.spool import FOLDED, Entry, Spool
+from sekisho.node import drain
+from sekisho.store.tables import AuditRecord
 from tests import harness, scraped
 from tests.services.iam.documents import trust
 
@@ -174,6 +179,95 @@ def test_the_record_of_a_call_is_its_accounts(tmp_path: Path, monkeypatch: pytes
         assert house.assume(role, _as=ann).access_key_id.startswith("ASIA")
         assert [entry.account for entry in spool.waiting()] == [house.account_id] * 6  # five denials and the session
         spool.close()
+
+
+def folded(spool: Spool) -> list[tuple[str, str, int]]:
+    """What waits and stands for several: whose it is, the first of them, and their number."""
+    records = [(entry.account, json.loads(entry.body)) for entry in spool.waiting() if entry.kind == FOLDED]
+    assert all(record["at"] <= record["last_at"] for _, record in records)
+    return [(account, record["id"], record["count"]) for account, record in records]
+
+
+def denial(number: int, name: str, account: str = "one") -> Entry:
+    record = {"id": f"call {number}", "at": datetime.now(UTC).isoformat(), "request": '{"userName": "ann"}'}
+    return Entry("audit", json.dumps(record), account=account, alike=("AIDA1", name, "AccessDenied"))
+
+
+def test_denials_beyond_the_share_are_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room for 200: denials have 100 of that, an account 10 of these."""
+    monkeypatch.setattr(room, "LIMIT", 200)
+    before = dropped("share")
+    spool = Spool(tmp_path / "s.db")
+    for number in range(30):
+        spool.add(denial(number, ("ListUsers", "GetUser")[number % 2]))
+    spool.flush()
+    spool.append(Entry("mark", "{}"), timeout=60)
+    assert folded(spool) == []  # there is no room for them either
+    spool.delivered(spool.waiting()[-1].number)
+    spool.flush()
+    spool.flush()  # they are written once
+    spool.append(Entry("mark", "{}"), timeout=60)
+    assert folded(spool) == [("one", "call 10", 10), ("one", "call 11", 10)]
+    assert json.loads(spool.waiting()[0].body)["request"] == '{"omitted": "one of several denials"}'
+    assert dropped("share") == before
+    spool.close()
+
+
+def test_what_was_folded_is_written_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LIMIT", 20)
+    spool = Spool(tmp_path / "s.db")
+    for number in range(5):
+        spool.add(denial(number, "ListUsers"))
+    spool.close()
+    again = Spool(tmp_path / "s.db")
+    assert folded(again) == [("one", "call 1", 4)]
+    again.close()
+
+
+def test_folds_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LIMIT", 20)
+    monkeypatch.setattr(folds, "OF_ACCOUNT", 3)
+    monkeypatch.setattr(folds, "MOST", 5)
+    spool = Spool(tmp_path / "s.db")
+    for account in ("one", "two"):
+        for number in range(9):
+            spool.add(denial(number, f"name {number}", account))
+    before = dropped("share")
+    spool.add(denial(9, "name 9", "three"))  # which has a share
+    spool.add(denial(10, "name 10", "three"))
+    assert dropped("share") == before + 1
+    monkeypatch.setattr(room, "LIMIT", 2000)
+    spool.close()
+    again = Spool(tmp_path / "s.db")
+    assert folded(again) == [
+        ("one", "call 1", 1),
+        ("one", "call 2", 1),
+        ("one", "call 3", 1),
+        ("one", "call 4", 5),
+        ("two", "call 1", 1),
+    ]
+    again.close()
+
+
+def test_folded_denials_are_one_record_with_their_number(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with harness.house(database_url, tmp_path) as house:
+        nobody = house.user("nobody")
+        spool = Spool(tmp_path / "undrained.db")
+        object.__setattr__(house.node, "spool", spool)
+        monkeypatch.setattr(room, "LIMIT", 20)
+        for _ in range(5):
+            with pytest.raises(SekishoError, match="not authorized"):
+                house.call("ListUsers", _as=nobody)
+        spool.close()
+        again = Spool(tmp_path / "undrained.db")
+        with house.node.primary.write(()) as session:
+            drain.deliver(session, again.waiting())
+        again.close()
+        query = select(AuditRecord).where(AuditRecord.event_name == "ListUsers").order_by(AuditRecord.at)
+        with house.node.database.read() as session:
+            rows = session.scalars(query).all()
+            found = [(row.error_code, row.count, row.last_at is not None and row.last_at >= row.at) for row in rows]
+        assert found == [("AccessDenied", 1, False), ("AccessDenied", 4, True)]
 
 
 @pytest.mark.parametrize("damage", ["no database", "a page"])

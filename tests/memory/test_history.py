@@ -134,12 +134,12 @@ def test_a_composition_that_is_overtaken_does_not_end_in_an_older_world(follower
 
 def test_a_look_at_a_database_that_is_behind_does_not_confirm_that_memory_is_new(follower: Follower) -> None:
     follower.database.behind = True
-    follower.world.fresh_at = before = time.monotonic() - 100
+    follower.world.confirmed.at = before = time.monotonic() - 100
     follower.world.poll()
-    assert follower.world.fresh_at == before
+    assert follower.world.confirmed.at == before
     follower.database.behind = False
     follower.world.poll()
-    assert follower.world.fresh_at > before + 50
+    assert follower.world.confirmed.at > before + 50
 
 
 def test_a_revision_that_was_applied_is_there_whatever_the_database_says(follower: Follower) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import inspect, text
 
+from sekisho import arn
 from sekisho.store import db, schema
 from tests import processes
 
@@ -132,6 +134,26 @@ def test_every_migration_since_the_declaration_exists_makes_it() -> None:
 
 def _declares(module: object) -> bool:
     return hasattr(module, "compatible_from")
+
+
+def test_devices_with_a_path_get_their_key(database: db.Database) -> None:
+    """A device of before has the key of its name alone, and nobody found it by its serial number."""
+    schema.upgrade(database)
+    execute(database, "INSERT INTO accounts (id, name, status, created_at) VALUES ('111122223333', 'a', 'ACTIVE', '2026-01-01 00:00:00')")
+    columns = "id, account_id, kind, name, name_key, path, created_at"
+    for id_, kind, name, path in (("1", "mfa", "Phone", "/Ops/EU/"), ("2", "mfa", "Tablet", "/"), ("3", "user", "Ann", "/Ops/")):
+        values = f"'{id_}', '111122223333', '{kind}', '{name}', '{name.lower()}', '{path}', '2026-01-01 00:00:00'"
+        execute(database, f"INSERT INTO entities ({columns}) VALUES ({values})")
+    with database.engine.begin() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0003")
+    schema.upgrade(database)
+    with database.read() as session:
+        found = session.execute(text("SELECT id, name_key FROM entities ORDER BY id")).all()
+    assert [tuple(row) for row in found] == [("1", "ops/eu/phone"), ("2", "tablet"), ("3", "ann")]
+    assert arn.Entity("111122223333", "mfa", "/Ops/EU/", "Phone").key == "ops/eu/phone"
+    assert schema.check(database) == []
 
 
 def test_looking_takes_no_lock(database: db.Database) -> None:

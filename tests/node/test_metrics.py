@@ -142,6 +142,7 @@ def test_what_a_server_shows(tmp_path: Path) -> None:
 
         until(applied, "the revision does not move")
         until(lambda: counted(served, "sekisho_cache_bytes", cache="records") > 0, "the cache is not weighed")
+        until(lambda: counted(served, "sekisho_cache_misses_total", cache="findings") > 0, "findings are not counted")
         until(lambda: counted(served, "sekisho_spool_entries") == 0.0, "the spool is not drained")
 
 

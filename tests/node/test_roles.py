@@ -3,20 +3,36 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import grpc
 import pytest
 from sqlalchemy import inspect
 
-from sekisho import accounts
+from sekisho import accounts, operations
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls.call import NoWritePath
-from sekisho.errors import SekishoError
+from sekisho.calls.workloads import Workloads
+from sekisho.credentials.key_ring import KeyRing
+from sekisho.edges import aws
+from sekisho.edges.budgets import Budget
+from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.lot import Lot
+from sekisho.edges.grpc.receives import Receives
+from sekisho.edges.grpc.streams import Places
+from sekisho.edges.lanes import Lanes
+from sekisho.errors import InvalidArgument, SekishoError
+from sekisho.memory import feed, places
 from sekisho.node import assembly, roles
-from sekisho.node.options import Options
+from sekisho.node.databases import DatabaseUnusable
+from sekisho.node.options import Options, check
 from sekisho.node.prepare import prepare
-from sekisho.store import db
+from sekisho.node.reading import KeyRingTooWide
+from sekisho.store import db, grants
+from sekisho.store.tables import Base
 from tests import harness
 from tests.harness import House
 from tests.services.iam.documents import allow, trust
@@ -33,8 +49,10 @@ def umask() -> Iterator[None]:
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> str:
     """A role that reads only."""
-    made = replace(roles.ROLES["all"], writes=False)
-    monkeypatch.setattr("sekisho.node.prepare.ROLES", {**roles.ROLES, "reader": made})
+    made = {**roles.ROLES, "reader": replace(roles.ROLES["all"], writes=False)}
+    for module in ("prepare", "reading", "options"):
+        monkeypatch.setattr(f"sekisho.node.{module}.ROLES", made)
+    monkeypatch.setattr(grants, "refuse_excess", lambda session: None)  # the tests' own role may do everything
     return "reader"
 
 
@@ -87,12 +105,16 @@ def test_its_spool_keeps_what_it_has_issued(house: House, reading: House) -> Non
 
 
 def test_it_makes_nothing_in_an_empty_database(reader: str, bare_database_url: str, tmp_path: Path) -> None:
-    with pytest.raises(SekishoError, match="schema version none") as caught:
-        prepare(Options(data_dir=tmp_path / "data", database=bare_database_url, role=reader))
-    assert caught.value.code == "SchemaMismatch"
+    (tmp_path / "data").mkdir(mode=0o700)
+    KeyRing.create(tmp_path / "data" / "keyring.json")
     with db.Database(bare_database_url) as database:
+        with database.read():  # which makes the file of SQLite
+            pass
+        with pytest.raises(SekishoError, match="schema version none") as caught:
+            prepare(Options(data_dir=tmp_path / "data", database=bare_database_url, role=reader))
+        assert caught.value.code == "SchemaMismatch"
         assert inspect(database.engine).get_table_names() == []
-    assert list((tmp_path / "data").iterdir()) == []
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["keyring.json"]
 
 
 def test_it_starts_beside_what_another_has_made(reader: str, database_url: str, tmp_path: Path) -> None:
@@ -108,8 +130,124 @@ def test_it_starts_beside_what_another_has_made(reader: str, database_url: str, 
     assert not (writing.data_dir / "keyring.json").exists()
 
 
-def test_the_one_role_of_today() -> None:
-    everything = roles.ROLES["all"]
-    assert everything.services is None, "all there are"
-    assert everything.writes
-    assert {edge: (threads.decide, threads.control) for edge, threads in everything.edges.items()} == {"grpc": (6, 12), "http": (2, 2)}
+@pytest.mark.parametrize(
+    ("role", "services", "writes", "purposes"),
+    [
+        ("all", ["authorize", "iam", "sts"], True, None),
+        ("control", ["iam", "sts"], True, None),
+        ("data", ["authorize", "sts"], False, ("access-keys", "sessions", "snapshot")),
+    ],
+)
+def test_what_each_role_is(role: str, services: list[str], writes: bool, purposes: tuple[str, ...] | None) -> None:
+    made = roles.ROLES[role]
+    assert made.packages & {"authorize", "iam", "sts"} == set(services)
+    assert (made.writes, made.purposes) == (writes, purposes)
+    if made.services is None:
+        assert made.packages == set(operations.packages()) - ({"authorize"} if role == "control" else set()), "all others that there are"
+
+
+def test_the_threads_of_roles() -> None:
+    found = {name: {edge: (threads.decide, threads.control) for edge, threads in role.edges.items()} for name, role in roles.ROLES.items()}
+    assert found == {
+        "all": {"grpc": (6, 12), "http": (4, 2)},
+        "control": {"grpc": (4, 12), "http": (4, 2)},
+        "data": {"grpc": (6, 6), "http": (4, 2)},
+    }
+    loads = places.MOST + feed.WAITERS
+    assert all(threads["grpc"][0] > loads or name == "control" for name, threads in found.items()), "so that a warm decision finds one"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"role": "reader"}, "--role is one of all, control, data"),
+        ({"role": "data"}, "--role data reads what another node writes; name its database with --database"),
+        ({"max_staleness": -1}, "--max-staleness must be 0, for no limit, or a number of seconds"),
+        ({"snapshot_interval": 0}, "--snapshot-interval must be at least 1 second"),
+    ],
+)
+def test_what_cannot_be_meant(given: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        check(Options(data_dir=tmp_path, **given))
+    assert caught.value.message == message
+
+
+@pytest.fixture
+def written(database_url: str, tmp_path: Path) -> Options:
+    """A node that writes, with an account."""
+    options = Options(data_dir=tmp_path / "control", database=database_url)
+    options.data_dir.mkdir(mode=0o700)
+    with db.Database(database_url) as database:
+        accounts.create(database, KeyRing.create(options.data_dir / "keyring.json"))
+    return options
+
+
+def data_options(written: Options, tmp_path: Path) -> Options:
+    """A data node on the same database, with a ring of its own still to come."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    return Options(data_dir=tmp_path / "data", database=written.database, role="data")
+
+
+def test_a_data_node_refuses_a_ring_with_the_keys_of_seeds(written: Options, tmp_path: Path) -> None:
+    options = data_options(written, tmp_path)
+    ring = KeyRing.open(written.data_dir / "keyring.json")
+    ring.export(options.data_dir / "keyring.json", ("access-keys", "sessions", "snapshot", "mfa"))
+    with pytest.raises(KeyRingTooWide) as caught:
+        prepare(options)
+    assert caught.value.message == (
+        f"{tmp_path}/data/keyring.json has keys that a node of role `data` must not have (mfa); "
+        "make one without them: sekisho keys export FILE --role data"
+    )
+    ring.export(options.data_dir / "keyring.json", ("access-keys", "sessions"))
+    with pytest.raises(SekishoError, match="holds no keys for snapshot"):
+        prepare(options)
+
+
+def test_a_data_node_refuses_a_database_that_is_not_its_own(written: Options, tmp_path: Path) -> None:
+    options = data_options(written, tmp_path)
+    KeyRing.create(options.data_dir / "keyring.json", purposes=("access-keys", "sessions", "snapshot"))
+    with pytest.raises(SekishoError) as caught:
+        prepare(options)
+    assert caught.value.code == ("WrongKeyRing" if written.database.startswith("sqlite") else "TooManyPrivileges")
+    gone = replace(options, database=f"sqlite:///{tmp_path / 'none.db'}")
+    with pytest.raises(DatabaseUnusable, match="there is no such file"):
+        prepare(gone)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_every_table_is_read_by_data_nodes_or_none_of_their_business() -> None:
+    """A table that is new has to be put on one side: a data node reads no seeds, no hashes of passwords, no private keys."""
+    assert set(grants.READ) - {"alembic_version"} <= set(Base.metadata.tables)
+    assert {"mfa_devices", "login_profiles", "password_history", "saml_private_keys", "audit_records"} <= grants.UNREAD
+    for table in grants.READ:
+        columns = Base.metadata.tables[table].columns.keys() if table != "alembic_version" else []
+        assert not {"seed", "hash", "private_key"} & set(columns), table
+
+
+def test_an_edge_answers_what_the_node_has_although_more_is_loaded(house: House) -> None:
+    node = replace(house.node, services=frozenset({"sts"}))
+    assert {operation.service.package for operation in node.operations} == {"sts"}
+    lanes = Lanes("test", decide=1, control=1)
+    receives = Receives(Budget())
+    rest = (Workloads(), receives, Lot(node.world), Places())
+    try:
+        found = handlers.generic(node, lanes, *rest)
+        served = {path: _behaviour(found, path) for path in (SAYS_WHO, CREATES)}
+        every = {path: _behaviour(handlers.generic(house.node, lanes, *rest), path) for path in (SAYS_WHO, CREATES)}
+        assert served == {SAYS_WHO: "answer", CREATES: "_refuse"}
+        assert every == {SAYS_WHO: "answer", CREATES: "answer"}
+        assert _behaviour(found, "/grpc.health.v1.Health/Check") == ""
+        assert {route.service.package for route in aws.application(node, lanes, timedelta(minutes=5))._router.routes()} == {"sts"}
+    finally:
+        receives.close()
+        lanes.close()
+
+
+SAYS_WHO, CREATES = "/sekisho.api.sts.v1.StsService/GetCallerIdentity", "/sekisho.api.iam.v1.IamService/CreateUser"
+
+
+def _behaviour(found: "list[grpc.GenericRpcHandler[bytes, bytes]]", path: str) -> str:
+    """The name of the function that the first handler has for a call; empty when none has one."""
+    details = mock.Mock(method=path, invocation_metadata=())
+    handler: Any = next(filter(None, (one.service(details) for one in found)), None)
+    return str(handler.unary_unary.__name__) if handler is not None else ""

@@ -1,8 +1,15 @@
-"""When a dead worker is replaced, and what the supervisor does when one does not come up."""
+"""When a worker is replaced: a dead one, one that is to be renewed, and one whose successor does not come up."""
+
+import os
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import cast
 
 import pytest
 
-from sekisho.node import workers
+from sekisho.node import footprints, seats
+from sekisho.node.seats import Running, Seat
 
 
 @pytest.mark.parametrize(
@@ -13,15 +20,101 @@ from sekisho.node import workers
     ],
 )  # fmt: skip
 def test_the_pause_before_a_worker_is_replaced_doubles_and_is_bounded(deaths: int, served: bool, seconds: float) -> None:
-    assert workers.pause(deaths, served=served) == pytest.approx(seconds)
+    assert seats.pause(deaths, served=served) == pytest.approx(seconds)
+
+
+class Process:
+    """A process that lives until it is told otherwise."""
+
+    pid = 7
+    living = True
+
+    def is_alive(self) -> bool:
+        return self.living
+
+
+class Pipe:
+    """A pipe on which a worker has said that it serves, or nothing yet."""
+
+    def __init__(self, *said: bytes) -> None:
+        self.said, self.told, self.closed = list(said), list[bytes](), False
+
+    def poll(self) -> bool:
+        return bool(self.said)
+
+    def recv_bytes(self) -> bytes:
+        return self.said.pop()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def running(serving: float | None = None) -> Running:
+    """A worker that has served since then."""
+    process, pipe = cast("BaseProcess", Process()), cast("Connection", Pipe())
+    return Running(process, pipe, started=0.0, serving=serving)
 
 
 def test_long_service_makes_up_for_earlier_deaths() -> None:
-    place = workers._Place(0)
+    seat = Seat(0)
     for now in (1.0, 2.0, 3.0):
-        place.serving = now - 0.5
-        place.vacate(now)
-    assert (place.deaths, place.due) == (3, 3.4)
-    place.serving = 4.0
-    place.vacate(4.0 + workers.STEADY)
-    assert (place.deaths, place.due) == (0, 4.0 + workers.STEADY)
+        seat.worker = running(serving=now - 0.5)
+        seat.vacate(now)
+    assert (seat.deaths, seat.due) == (3, 3.4)
+    seat.worker = running(serving=4.0)
+    seat.vacate(4.0 + seats.STEADY)
+    assert (seat.deaths, seat.due) == (0, 4.0 + seats.STEADY)
+
+
+def test_a_worker_says_once_that_it_serves() -> None:
+    one = Running(cast("BaseProcess", Process()), cast("Connection", Pipe(seats.SERVING)), started=0.0)
+    assert (one.hear(5.0), one.serving, one.hear(6.0), one.serving) == (True, 5.0, False, 5.0)
+
+
+def test_a_successor_is_wanted_for_a_worker_that_serves_and_is_stale() -> None:
+    seat = Seat(0, stale="told to reload")
+    assert not seat.wants_successor(1.0)
+    seat.worker = running()
+    assert not seat.wants_successor(1.0)  # it comes up itself
+    seat.worker = running(serving=0.5)
+    assert seat.wants_successor(1.0)
+    seat.successor = running()
+    assert not seat.wants_successor(1.0)
+    seat.fail_successor(2.0)
+    assert not seat.stale
+    assert seat.running == (seat.worker,)
+    seat.stale = "too large"
+    assert not seat.wants_successor(2.0 + seats.AGAIN - 0.1)
+    assert seat.wants_successor(2.0 + seats.AGAIN)
+
+
+def test_the_seat_passes_to_the_successor() -> None:
+    before, after = running(serving=1.0), running(serving=2.0)
+    seat = Seat(0, before, after, "too large", deaths=2)
+    assert seat.succeed() is before
+    assert (seat.worker, seat.successor, seat.stale, seat.deaths) == (after, None, "", 0)
+
+
+def test_the_successor_of_a_worker_that_dies_takes_its_seat() -> None:
+    before, after = running(serving=1.0), running()
+    seat = Seat(0, before, after, "too large")
+    seat.vacate(2.0)
+    assert (seat.worker, seat.successor, seat.stale) == (after, None, "")
+    assert cast("Pipe", before.pipe).closed
+    assert not cast("Pipe", after.pipe).closed
+
+
+def test_what_a_process_holds(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "statm").write_text("9000 512 100 1 0 50 0\n")
+    assert footprints.resident(7, tmp_path) == 512 * os.sysconf("SC_PAGE_SIZE")
+    assert footprints.resident(8, tmp_path) is None
+    (tmp_path / "7" / "statm").write_text("")
+    assert footprints.resident(7, tmp_path) is None
+
+
+def test_who_counts_where() -> None:
+    assert Seat(1).free_place(set(), 4) == 1
+    assert Seat(1).free_place({0, 1, 2, 3}, 4) == 5
+    assert Seat(1).free_place({0, 2, 3, 5}, 4) == 1
+    assert Seat(1).free_place({0, 1, 2, 3, 5}, 4) == 9

@@ -63,15 +63,20 @@ def columns(record: Event) -> dict[str, Any]:
 
 
 def deliver(session: Session, records: Iterable[Event]) -> None:
-    """Write records that came by the spool: those have no revision."""
-    rows = [{**columns(record), "revision": None} for record in records]
+    """Write records that came by the spool: those have no revision, and some stand for several denials."""
+    rows = [{"count": 1, **columns(record), "last_at": _moment(record.get("last_at")), "revision": None} for record in records]
     if rows:
         session.connection().execute(_INSERT, rows)
 
 
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None
+
+
 def entry(record: Event) -> Entry:
-    """The record as an entry of the spool."""
-    return Entry(KIND, json.dumps(record), account=record["account_id"])
+    """The record as an entry of the spool; denials are alike that refuse the same principal the same operation for the same reason."""
+    alike = (record["principal_id"], record["event_source"], record["event_name"], record["error_code"] or "")
+    return Entry(KIND, json.dumps(record), account=record["account_id"], alike=alike)
 
 
 def plain(message: Message) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,16 +16,18 @@ from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
+from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
-from sekisho.operations import Operation
+from sekisho.operations import OPERATIONS, Operation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes, db
 from sekisho.store.changes import Point
 from sekisho.store.tables import Base, Entity
 from sekisho.store.tables.entities import kind_of
+from sekisho.store.used import Use
 from sekisho.world import EntityRecord
 
 E = TypeVar("E", bound=Entity)
@@ -46,7 +48,7 @@ class Writes:
 class Node:
     """The parts of one worker process: the database that it reads, keys, world and spool, and what it writes with, if it does.
 
-    `audience` is what its callers sign for.
+    `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded.
     """
 
     database: db.Database
@@ -58,9 +60,16 @@ class Node:
     accesses: Accesses
     tokens: OpenedTokens
     replays: Replays
+    issued: Issued
     audience: str
     writes: Writes | None
+    services: frozenset[str] | None = None
     decision_log: DecisionLog | None = None
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """The operations that it answers, over whatever edge."""
+        return tuple(one for one in OPERATIONS.values() if self.services is None or one.service.package in self.services)
 
     @property
     def primary(self) -> db.Database:
@@ -106,6 +115,10 @@ class Call:
     """Opens the snapshot of a READ, when the first is asked for it."""
     recipient: str = ""
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
+    use: Use | None = None
+    """The use of the signature that a WRITE came with, which its transaction keeps."""
+    secret: str | None = field(default=None, repr=False)
+    """The secret of the credentials that a stream was called with, by which its caller knows the answers for ours (`answers`)."""
     prepared: Any = None
     """The work of the operation's preparation, done before the transaction."""
 

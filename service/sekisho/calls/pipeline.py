@@ -21,13 +21,14 @@ from google.protobuf.message import DecodeError, Message
 from sqlalchemy.orm import Session
 
 from sekisho import meters, sigv4
-from sekisho.calls import audit, callers, freshness, permission
+from sekisho.calls import answers, audit, callers, freshness, permission
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
+from sekisho.calls.waits import Wait
 from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated, ValidationError
 from sekisho.operations import PREPARATIONS, VIOLATIONS, Operation, validation
 from sekisho.operations.annotations import Access
-from sekisho.store import changes
+from sekisho.store import changes, used
 from sekisho.store.changes import Point
 from sekisho.store.db import Database, WriteConflict, remaining
 from sekisho.world import Subject
@@ -39,6 +40,7 @@ UNAUTHENTICATED = meters.Counter("sekisho_authentication_failures", "Calls whose
 UNSIGNED = meters.Counter(
     "sekisho_unsigned_failures", "Failed calls that nobody has to sign, by operation and error code.", ["operation", "code"]
 )
+UNRECORDED = meters.Counter("sekisho_unrecorded_failures", "Failed calls that are in no audit record, by error code.", ["code"])
 
 log = structlog.get_logger(__name__)
 
@@ -88,8 +90,9 @@ def run(node: Node, operation: Operation, arrival: Arrival) -> Reply:
         raise failure from error
 
 
-def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Message]:
-    """Answer a call with a stream: each message as the function yields it. Errors are those of `run`, at whatever message they occur.
+def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Message | Wait]:
+    """Answer a call with a stream: each message as the function yields it, and each Wait, for the edge to wait without a thread. Errors are
+    those of `run`, at whatever message they occur.
 
     The caller is authorized for the first message, and again whenever the world has moved on, so that a stream that was allowed ends
     when that is taken back, or when its credentials end.
@@ -102,7 +105,11 @@ def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Messa
         freshness.wait(call, request)
         _authorized(call, request, subject, newest=False)
         seen, call.deadline = node.world.point, ends
+        call.secret = answers.secret(call, arrival.proof)
         for message in operation.function(call, request):
+            if isinstance(message, Wait):
+                yield message
+                continue
             call.now = datetime.now(UTC)
             remaining(call.deadline)
             _refuse_expired(call, subject)
@@ -168,7 +175,8 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
     _prepare(call, request, subject)
     accounts = (subject.account_id,) if subject is not None else ()
     since = call.node.world.point
-    with primary.write(accounts, deadline=call.deadline, first=changes.LATEST) as session:
+    with primary.write(accounts, deadline=call.deadline, first=used.latest(primary, call.use)) as session:
+        _use_up(call, session)
         call.database_session = session
         touched = changes.Touched(session)
         call.node.world.sync(session, since=since)
@@ -178,6 +186,16 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), audited)
     call.node.world.committed(recorded.point, touched.ids, recorded.account)
     return Reply(message, recorded.point.token)
+
+
+def _use_up(call: Call, session: Session) -> None:
+    """Have the use of the call's signature kept with its commit; RequestReplayed where a write was committed with it before."""
+    if call.use is not None:
+        first = used.first_use(session, call.use)
+        if first is None:
+            used.keep(session, call.use)
+        elif call.use.is_replay(first):
+            raise sigv4.RequestReplayed
 
 
 def _prepare(call: Call, request: Message, subject: Subject | None) -> None:
@@ -295,11 +313,17 @@ def _refuse_expired(call: Call, subject: Subject | None) -> None:
 
 def _failed(call: Call, request: Message | None, error: SekishoError) -> None:
     """Spool the record of a call that failed. Who could not be authenticated, or need not be, is counted, not recorded: anyone can make
-    such calls.
+    such calls. So is a failure before the caller was composed, and one whose record cannot be made.
     """
     if not call.operation.signed:
         UNSIGNED.labels(call.operation.path, error.code).inc()
     elif isinstance(error, Unauthenticated):
         UNAUTHENTICATED.labels(error.code).inc()
-    elif call.acting is not None:
-        call.node.spool.add(audit.entry(audit.event(call, request, None, error)))
+    elif call.acting is None:
+        UNRECORDED.labels(error.code).inc()
+    else:
+        try:
+            call.node.spool.add(audit.entry(audit.event(call, request, None, error)))
+        except Exception:  # the caller has a right to the error that there was
+            log.exception("pipeline.unrecorded", operation=call.operation.path, request_id=call.request_id)
+            UNRECORDED.labels(error.code).inc()

@@ -21,6 +21,7 @@ from sekisho.journal.last_use import Use
 from sekisho.operations.annotations import Access
 from sekisho.policy.shares import Shares
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
+from sekisho.store import used
 from sekisho.world import AccountRecord, KeyRecord, Record, SessionFacts, Subject
 
 Metadata = Iterable[tuple[str, str | bytes]]
@@ -65,7 +66,10 @@ class CallSignature:
 
 @dataclass(slots=True)  # frozen, it takes three times as long to make
 class Bearer:
-    """A bearer token, which is a presigned GetCallerIdentity for an audience, for as many calls as its holder makes."""
+    """A bearer token, which is a presigned GetCallerIdentity for an audience, for as many calls as its holder makes.
+
+    Whoever sees it can do the same; so it reads and decides, and neither writes nor issues, for which a caller signs each call.
+    """
 
     token: str
     audience: str
@@ -79,6 +83,8 @@ class Bearer:
         elif verified.holder.opened is not None:
             call.node.tokens.refuse_forgotten(verified.holder.opened)
         _used(call, verified.holder, verified.region)
+        if call.operation.level in _ONCE:
+            raise sigv4.PresignedRefused(f"A bearer token can only read and decide: sign the call of {call.operation.action}.")
         return verified.holder.subject
 
     def _verify(self, call: Call, key: tuple[str, str, str]) -> "_Verified":
@@ -193,10 +199,19 @@ def _refuse_presigned(call: Call, expires: int) -> None:
 
 
 def _use(call: Call, subject: Subject, signed: Signed, skew: timedelta, *, grace: float) -> None:
-    """Use up a signature that verified, if the operation takes each once. It counts whatever becomes of the call."""
-    if call.operation.level in _ONCE:
-        ends = signed.timestamp + skew
-        call.node.replays.use(subject.account_id, signed.scope.signature, ends, call.now, time.monotonic(), grace=grace)
+    """Use up a signature that verified, if the operation takes each once. To this worker it is used whatever becomes of the call, and if it
+    is to issue, to all workers of the node; to all nodes, once the write is committed that it came with.
+    """
+    level = call.operation.level
+    if level not in _ONCE:
+        return
+    account, signature = subject.account_id, signed.scope.signature
+    call.node.replays.use(account, signature, signed.timestamp + skew, call.now, time.monotonic(), grace=grace)
+    use = used.use(account, signature, signed.timestamp, call.now, grace=grace)
+    if level == Access.WRITE:
+        call.use = use
+    elif not call.node.issued.use(use):
+        raise sigv4.RequestReplayed
 
 
 class _Holder(NamedTuple):

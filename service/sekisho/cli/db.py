@@ -1,6 +1,7 @@
 """`sekisho db`: the schema of a database."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -56,3 +57,16 @@ def check(database: Database = "", data_dir: DataDir = connection.DATA_DIR) -> N
     if differences:
         raise typer.Exit(1)
     print("the database fits")
+
+
+@app.command()
+def grants(
+    reader: Annotated[str, typer.Option(help="The role of PostgreSQL with which data nodes read.")] = "",
+    drain: Annotated[str, typer.Option(help="The role of PostgreSQL with which `sekisho spool drain` writes.")] = "",
+) -> None:
+    """Print the SQL that gives roles of PostgreSQL what they need and no more, for psql. Run it again after `db upgrade`."""
+    from sekisho.store import grants as statements
+
+    if not reader and not drain:
+        raise ValueError("name a role with --reader or with --drain")
+    print(*(statements.reader(reader) if reader else []), *(statements.drain(drain) if drain else []), sep="\n")

@@ -47,9 +47,32 @@ ConfigFile = Annotated[
 def serve(
     config: ConfigFile = None,  # noqa: ARG001  # its callback has read it
     database: Database = "",
+    role: Annotated[
+        str,
+        typer.Option(
+            envvar="SEKISHO_ROLE",
+            metavar="all|control|data",
+            help="What it answers: `data` decides and issues, from a database that it only reads; `control` is for the rest.",
+        ),
+    ] = "all",
     grpc: Annotated[str, typer.Option(envvar="SEKISHO_GRPC", help="Where gRPC listens; port 0 picks a free one.")] = "127.0.0.1:50051",
     http: Annotated[str, typer.Option(envvar="SEKISHO_HTTP", help="Where HTTP listens; port 0 picks a free one.")] = "127.0.0.1:8080",
     workers: Annotated[int, typer.Option(envvar="SEKISHO_WORKERS", min=1, help="Processes that answer.")] = 1,
+    worker_memory: Annotated[
+        int,
+        typer.Option(envvar="SEKISHO_WORKER_MEMORY", min=0, help="MiB beyond which one of several workers is replaced, without a gap."),
+    ] = 2048,
+    max_staleness: Annotated[
+        int,
+        typer.Option(
+            envvar="SEKISHO_MAX_STALENESS",
+            min=0,
+            help="Seconds without news of the database after which nothing more is decided; 0 for no limit.",
+        ),
+    ] = 0,
+    snapshot_interval: Annotated[
+        int, typer.Option(envvar="SEKISHO_SNAPSHOT_INTERVAL", min=1, help="Seconds between two snapshots of a data node's memory on disk.")
+    ] = 30,
     data_dir: DataDir = connection.DATA_DIR,
     audience: Audience = "sekisho",
     clock_skew: Annotated[
@@ -113,9 +136,13 @@ def serve(
     options = Options(
         data_dir=data_dir,
         database=database,
+        role=role,
+        max_staleness=max_staleness,
+        snapshot_interval=snapshot_interval,
         grpc=grpc,
         http=http,
         workers=workers,
+        worker_memory=worker_memory,
         audience=audience,
         clock_skew=clock_skew,
         metrics=metrics,

@@ -1,6 +1,7 @@
 """Bearer tokens, for tools that cannot sign: a presigned GetCallerIdentity that names its audience.
 
-`authorization: Bearer TOKEN` over gRPC is then worth as much as a signature, for 15 minutes at most; so is the `bearer_token` of Authorize.
+`authorization: Bearer TOKEN` over gRPC, for 15 minutes at most, is good for calls that read or decide; what writes or issues credentials is
+signed call by call. The `bearer_token` of Authorize is its maker as much as a signature is.
 """
 
 from datetime import datetime

@@ -42,6 +42,7 @@ class KeyRing:
         self._master, self._purposes, self._random = master, purposes, random
         self._lock = threading.Lock()
         self._keys: Mapping[str, Mapping[str, Key]] = {}
+        self._others: frozenset[str] = frozenset()
         self._stamp: Stamp = ()
         self._load()
 
@@ -63,6 +64,11 @@ class KeyRing:
         """
         RingFile(path).create(Document.new(path, master, random).completed(purposes, random))
         return cls(path, master, purposes, random)
+
+    @property
+    def others(self) -> frozenset[str]:
+        """The purposes that the file has keys for, and this ring was not asked to have."""
+        return self._others
 
     def seal(self, purpose: str, plaintext: bytes, aad: tuple[str, ...]) -> bytes:
         """The plaintext in an envelope that opens only for the same purpose and place: `aad` is (table, column, row id)."""
@@ -156,6 +162,7 @@ class KeyRing:
                     keys.setdefault(entry.purpose, {})[entry.id] = Key.derived(entry.id, document.key(entry))
             if missing := [purpose for purpose, found in keys.items() if not found]:
                 raise KeyRingUnusable(f"the key ring {self._file.path} holds no keys for {', '.join(missing)}")
+            self._others = frozenset(entry.purpose for entry in document.entries) - keys.keys()
             self._keys, self._stamp = keys, stamp
 
     def _rewrite(self, change: Callable[[Document], Document]) -> Document:

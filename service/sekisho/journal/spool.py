@@ -4,7 +4,7 @@ Issued credentials, denials and failures commit no row of their own. They are ap
 a thread carries them into the database. What must be recorded before it may happen (issuing) waits for the disk; when the disk does not
 take it, it does not happen. A denial does not wait: its caller has the answer before the record is on the disk, so a process that is killed
 loses the denials of its last milliseconds (`sekisho_spool_unwritten` says how many those are at any time). While the database is away,
-denials beyond their account's share are dropped, and counted.
+denials beyond their account's share are folded: one record of those that are alike, with their number.
 """
 
 import queue
@@ -14,14 +14,21 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 
 from sekisho import meters
 from sekisho.errors import ServiceUnavailable
 from sekisho.journal import spool_file
+from sekisho.journal.folds import Folds
 from sekisho.journal.room import Room
 from sekisho.store import durable
+
+FOLDED = "folded"
+"""The kind of an entry that stands for several denials."""
 
 DROPPED = meters.Counter(
     "sekisho_spool_dropped",
@@ -41,12 +48,15 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened: its kind, its body as JSON, and whose it is. `number` orders the entries of one spool."""
+    """One thing that happened: its kind, its body as JSON, and whose it is. `number` orders the entries of one spool. Those that have the
+    same `alike` may be folded where there is no room for each of them; one without is dropped.
+    """
 
     kind: str
     body: str
     number: int = 0
     account: str = ""
+    alike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +65,22 @@ class _Waiting:
     written: "Future[None]"
 
 
+class _Order(Enum):
+    """What the writer is told beside entries."""
+
+    COUNT = auto()
+    STOP = auto()
+
+
 class Spool:
     """One file, one writer thread; many threads append."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Waiting | _Order] = queue.SimpleQueue()
         self._room = Room()
+        self._folds = Folds()
+        self._folding = threading.Lock()
         self._connection: sqlite3.Connection | None = None  # the writer's
         self._file: durable.Identity = None
         self._damaged = False
@@ -84,12 +103,27 @@ class Spool:
         written: Future[None] = Future()
         reason = "disk" if not self._thread.is_alive() else self._room.take(entry.account, must=must)
         if reason:
-            DROPPED.labels(entry.kind, reason).inc()
+            if must or reason == "disk" or not self._fold(entry):
+                DROPPED.labels(entry.kind, reason).inc()
             written.set_exception(ServiceUnavailable(_REFUSALS[reason]))
         else:
             IN_FLIGHT.inc()
             self._queue.put(_Waiting(entry, written))
         return written
+
+    def _fold(self, entry: Entry) -> bool:
+        if not entry.alike:
+            return False
+        with self._folding:
+            return self._folds.fold(entry.account, entry.alike, entry.body, datetime.now(UTC))
+
+    def flush(self, *, must: bool = False) -> None:
+        """Write what was folded, as far as there is room; with `must`, as much room as there is for what must be recorded."""
+        with self._folding:
+            for key in self._folds.keys:
+                if self._thread.is_alive() and not self._room.take(key[0], must=must):
+                    IN_FLIGHT.inc()
+                    self._queue.put(_Waiting(Entry(FOLDED, self._folds.take(key), account=key[0]), Future()))
 
     @property
     def depth(self) -> int:
@@ -102,6 +136,8 @@ class Spool:
         try:
             connection = spool_file.opened(self.path)
             rows = connection.execute("SELECT kind, body, number, account FROM entries ORDER BY number LIMIT ?", (limit,)).fetchall()
+            if not rows:
+                self._room.reset({})  # a worker that leaves delivers its successor's entries, too, which the successor still counts
             return [Entry(*row) for row in rows]
         except sqlite3.DatabaseError as error:
             self._damaged = self._damaged or spool_file.is_damage(error)  # the writer sets it aside with its next entry
@@ -122,9 +158,14 @@ class Spool:
         finally:
             connection.close()
 
+    def recount(self) -> None:
+        """Count what is on the disk, where another process takes entries out."""
+        self._queue.put(_Order.COUNT)
+
     def close(self) -> None:
-        """Write what was handed over, then stop."""
-        self._queue.put(None)
+        """Write what was handed over and what was folded, then stop."""
+        self.flush(must=True)
+        self._queue.put(_Order.STOP)
         self._thread.join(timeout=10)
 
     def _open(self) -> sqlite3.Connection:
@@ -148,11 +189,12 @@ class Spool:
             batch = [self._queue.get()]
             while not self._queue.empty() and len(batch) < 1000:
                 batch.append(self._queue.get())
-            running = None not in batch
-            waiting = [item for item in batch if item is not None]
+            running = _Order.STOP not in batch
+            waiting = [item for item in batch if isinstance(item, _Waiting)]
             accounts = Counter(item.entry.account for item in waiting)
             try:
-                self._commit([item.entry for item in waiting])
+                if waiting:
+                    self._commit([item.entry for item in waiting])
             except (sqlite3.Error, OSError) as error:
                 self._room.settle(accounts, kept=False)
                 for item in waiting:
@@ -160,10 +202,18 @@ class Spool:
                     _fail(item.written, error)
             else:
                 self._room.settle(accounts, kept=True)
+                if _Order.COUNT in batch:
+                    self._count()
                 for item in waiting:
                     item.written.set_result(None)
             IN_FLIGHT.dec(len(waiting))
         self._forget()
+
+    def _count(self) -> None:
+        """In the writer's thread, so that no entry comes meanwhile. What is taken out meanwhile counts until the next time."""
+        with suppress(sqlite3.Error, OSError):
+            if self._connection is not None and durable.identity(self.path) == self._file:
+                self._room.reset(spool_file.counted(self._connection))
 
     def _commit(self, entries: Sequence[Entry]) -> None:
         """Write entries into the file of that path: one that was deleted, replaced or damaged meanwhile has not got them, so once more."""

@@ -1,9 +1,9 @@
-"""The spool's file on the disk: a SQLite database that is opened, found damaged, or found to be gone."""
+"""The spool's file on the disk, and others like it: a SQLite database that is opened, found damaged, or found to be gone."""
 
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -16,25 +16,34 @@ _FILES = ("", "-wal", "-shm")
 log = structlog.get_logger(__name__)
 
 
-def opened(path: Path) -> sqlite3.Connection:
+Prepare = Callable[[sqlite3.Connection], None]
+"""Makes of a new connection what its file needs: settings, and tables that are not there."""
+
+
+def of_spool(connection: sqlite3.Connection) -> None:
+    """What is committed is on the disk."""
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(_TABLE)
+    if not any(column[1] == "account" for column in connection.execute("PRAGMA table_info(entries)")):
+        connection.execute(_ACCOUNT)
+
+
+def opened(path: Path, prepare: Prepare = of_spool) -> sqlite3.Connection:
     """A connection to the file, which is made when there is none."""
     connection = sqlite3.connect(path, timeout=5.0, check_same_thread=False)  # made by who starts the writer
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(_TABLE)
-        if not any(column[1] == "account" for column in connection.execute("PRAGMA table_info(entries)")):
-            connection.execute(_ACCOUNT)
+        prepare(connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def mended(path: Path) -> sqlite3.Connection:
+def mended(path: Path, prepare: Prepare = of_spool) -> sqlite3.Connection:
     """A connection to the file; one that is damaged is set aside, under a name that the log says, and another made."""
     try:
-        connection = opened(path)
+        connection = opened(path, prepare)
         try:
             if connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
                 return connection
@@ -50,7 +59,7 @@ def mended(path: Path) -> sqlite3.Connection:
         if os.path.lexists(f"{path}{suffix}"):
             Path(f"{path}{suffix}").replace(f"{aside}{suffix}")
     log.error("spool.set_aside", path=str(aside), reason="the file is damaged; what it held and the database has not is only there")
-    return opened(path)
+    return opened(path, prepare)
 
 
 def is_damage(error: Exception) -> bool:

@@ -1,32 +1,32 @@
 """The world in memory: records and names, as new as the change log says.
 
-A record is loaded once and stays until a revision touches its id. Three rules keep every decision within one world: a record loaded from
-a snapshot older than the cache is not kept, a composition during which the cache moved is made again, and nothing is loaded from a
-database that is behind the cache.
+A record is loaded once, or comes from the disk (`snapshot`), and stays until a revision touches its id. Three rules keep every decision
+within one world: a record loaded from a snapshot of the database that is older than the cache is not kept, a composition during which the
+cache moved is made again, and nothing is loaded from a database that is behind the cache.
 """
 
-import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from sekisho import arn
 from sekisho.errors import RequestTimeout
 from sekisho.memory import cold, loaders, names, vitals
+from sekisho.memory.contents import Contents
 from sekisho.memory.data_version import DataVersion
-from sekisho.memory.findings import Finding, Findings
 from sekisho.memory.history import MOST, Behind, History
-from sekisho.memory.log import ANYBODY, MOST_IDS, Log
-from sekisho.memory.names import Name, Names
+from sekisho.memory.log import ANYBODY, MOST_IDS, Log, Since
+from sekisho.memory.names import Name
 from sekisho.memory.places import Busy, Places
 from sekisho.memory.reader import Reader
-from sekisho.memory.records import BUDGET, Records, entity_key
-from sekisho.store import changes, db
+from sekisho.memory.records import BUDGET, entity_key
+from sekisho.store import changes, db, standby
 from sekisho.store.changes import ORIGIN, Entry, Point
+from sekisho.store.tables import AccessKey
 from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject
 
 T = TypeVar("T")
@@ -38,35 +38,30 @@ LOAD = 2.0
 """Seconds that a call waits for what memory does not have; one that is still not there is UNAVAILABLE."""
 
 
-class Since(NamedTuple):
-    """What came after a point: until where, what was touched, and the points themselves, the last of which is `point`."""
+class World(Contents):
+    """The cache of one worker, kept as new as the database. `max_staleness` are the seconds without a look at that after which it answers
+    nothing more, None for no limit.
+    """
 
-    point: Point
-    entries: list[Entry]
-    points: list[Point]
-
-
-class World:
-    """The cache of one worker; `point` is the newest revision that it has applied, `fresh_at` when that was last confirmed (monotonic)."""
-
-    def __init__(self, database: db.Database, unseal: loaders.Unseal, *, budget: int = BUDGET) -> None:
+    def __init__(
+        self,
+        database: db.Database,
+        unseal: loaders.Unseal,
+        *,
+        budget: int = BUDGET,
+        decoy: AccessKey | None = None,
+        loads: db.Database | None = None,
+        max_staleness: float | None = None,
+    ) -> None:
+        """`loads` is the database again, with connections for what is loaded; `decoy` is opened in the place of a key that is not there."""
+        super().__init__(budget, max_staleness)
         self._database = database
+        self.loads = loads or database
         self._unseal = unseal
-        self._records = Records(budget)
-        self.findings = Findings()
-        self._turn = 0
-        """Grows whenever something has become stale, before the revision that made it so is told in `point`: who reads the point first and
-        the turn after it never takes what is of an older turn for something of the newer point.
-        """
-        self._names = Names()
-        self._history = History()
-        self._log = Log(0, 0)
+        self._decoy = decoy
         self._hearers: list[Moved] = []
-        self._lock = threading.RLock()
         self.places = Places()
         self._version = DataVersion(database) if database.sqlite else None
-        self.point: Point = ORIGIN
-        self.fresh_at = time.monotonic()
 
     # What keeps it new.
 
@@ -82,19 +77,29 @@ class World:
             with self.places.place(), self._load() as session:
                 yield session
             return
+        with self._snapshot(self._database, deadline) as session:
+            yield session
+
+    @contextmanager
+    def _snapshot(self, database: db.Database, deadline: float | None) -> Iterator[Session]:
         before, history = self.point, self._history
-        with self._database.read(deadline=deadline, first=changes.LATEST) as session:
+        with database.read(deadline=deadline, first=changes.LATEST) as session:
             self.places.answered()
+            if self._check is not None:
+                self._check(session)
+                self._check = None
             if self.sync(session).number < before.number and self._history is history:
                 raise Behind("The database is behind what this worker has answered from already.")
             yield session
 
     @contextmanager
     def _load(self) -> Iterator[Session]:
-        """A snapshot for a thread that has a place; Busy when it takes too long."""
+        """A snapshot for a thread that has a place; Busy when it takes too long. Its connection is one of those for loads, which neither
+        wait for the connections of reads and writes nor keep any from them.
+        """
         deadline = time.monotonic() + LOAD
         try:
-            with self.snapshot(deadline) as session:
+            with self._snapshot(self.loads, deadline) as session:
                 yield session
         except RequestTimeout as error:  # not the caller's own, whose deadline may be far
             raise Busy("The database did not answer in time.") from error
@@ -121,18 +126,23 @@ class World:
             now = time.monotonic()
             if changes.point_of(self._database.glance(changes.LATEST, deadline=deadline)) != self.point:
                 return self._renew(deadline)
-            self.fresh_at = now
+            self.confirmed.confirm(now)
             return self.point
         with self._version.looked() as changed:
             if changed:
                 return self._renew(deadline)
-            self.fresh_at = time.monotonic()
+            self.confirmed.confirm(time.monotonic())
             return self.point
 
     def _renew(self, deadline: float | None) -> Point:
         with self.snapshot(deadline):
-            self.fresh_at = time.monotonic()
+            self.confirmed.confirm(time.monotonic())
             return self.point
+
+    def look_at_lag(self) -> None:
+        """Learn how far the database is behind the one that is written to; of SQLite there is no other."""
+        if self._version is None:
+            self.confirmed.lag = standby.lag(self._database)
 
     def poll(self, deadline: float | None = None) -> Point:
         """Look at the database now; finds out, too, when its history was replaced by another (a failover, a restored backup). One that is
@@ -154,7 +164,7 @@ class World:
                 self._evict(id_)
             self._turn += 1
             if point.number == self.point.number + 1:
-                self._move(point, (point,), [Entry(point.number, account, tuple(ids))] if ids else [])
+                self._move(point, (point,), [Entry(point.number, account, tuple(ids))])
 
     def hear(self, hearer: Moved) -> Callable[[], None]:
         """Have a hearer told whenever the cache moves; the function ends that."""
@@ -181,10 +191,6 @@ class World:
         with self._lock:
             self._records.reweigh(count)
         self.findings.sweep(count, self._holds)
-
-    def cached_point(self, number: int) -> Point | None:
-        """The revision of this number, if the cache has applied it lately."""
-        return self._history.get_point(number)
 
     def _advance(self, session: Session, newest: Point) -> None:
         """Apply what came after the cache's revision; the point moves when all that is stale has gone.
@@ -216,6 +222,7 @@ class World:
         entries = changes.entries_after(session, begins, newest.number, MOST_IDS)
         self._records.clear()
         self._names.clear()
+        self._folded.clear()
         self._turn += 1
         self._history, self.point = History(points), newest
         self._log = Log(begins, newest.number, entries) if entries is not None else Log(newest.number, newest.number)
@@ -237,6 +244,7 @@ class World:
             hearer(None if accounts is None or ANYBODY in accounts else accounts)
 
     def _evict(self, id_: str) -> None:
+        self._folded.evict(id_)
         self._records.evict(id_)
         self._names.evict(id_)
 
@@ -248,6 +256,7 @@ class World:
 
     def consistent(self, compose: Callable[[Reader], T]) -> tuple[T, Point]:
         """The result of a composition during which the cache did not move; what it must read, it reads in one snapshot of its own."""
+        self.confirmed.refuse_stale()
         for _ in range(3):
             before = self.point
             with Reader(self) as reader:
@@ -265,32 +274,6 @@ class World:
         with self.places.place(), self._lock:
             yield
 
-    # What was found out by it.
-
-    def get_finding(self, key: Hashable) -> Any:
-        """What was found under a key, if all that it was made of is still in memory, the very same; else None."""
-        found = self.findings.get(key)
-        if found is None or (found.turn != self._turn and not self._holds(found)):
-            return None
-        found.used = True
-        return found.value
-
-    def keep_finding(self, key: Hashable, value: Any, owner: str, origins: Sequence[tuple[str, Record | None]], cost: int) -> None:
-        """Keep what an account's call found out from these records; `cost` are its bytes, about."""
-        self.findings.keep(key, value, owner, origins, cost)
-
-    def _holds(self, found: Finding) -> bool:
-        # The turn is read first. Should a record go while others are looked at, the turn is another by then, and all are looked at again.
-        turn = self._turn
-        if found.turn == turn:
-            return True
-        get_record = self._records.get_record
-        for id_, record in found.origins:
-            if get_record(id_) is not record:
-                return False
-        found.turn = turn
-        return True
-
     # Look-ups.
 
     def get_record(self, id_: str) -> Record | None:
@@ -301,18 +284,10 @@ class World:
         with Reader(self) as reader:
             return reader.get_record(id_)
 
-    def cached_record(self, id_: str) -> Record | None:
-        """The record of an id if it is in memory."""
-        return self._records.get_record(id_)
-
-    def is_absent(self, id_: str) -> bool:
-        """Whether memory knows that there is nothing of this id."""
-        return self._records.is_absent(id_)
-
     def load_record(self, id_: str, session: Session) -> Record | None:
         """Load a record and keep it, or that there is none, unless the snapshot is older than what the cache has applied already."""
         loaded_at = self.sync(session)
-        record = loaders.load_record(session, id_, self._unseal)
+        record = loaders.load_record(session, id_, self._unseal, self._decoy)
         with self._lock:
             if loaded_at.number >= self.point.number:
                 if record is not None:
@@ -356,7 +331,7 @@ class World:
         if session is None or (changes.begun_at(session) == self.point and not changes.is_changed(session)):
             cached = self._names.get_name(key)
             record = self._records.get_record(entity_key(cached.id)) if cached is not None else None
-            if isinstance(record, EntityRecord) and _key_of(record) == key:
+            if isinstance(record, EntityRecord) and names.key_of(record) == key:
                 return record
             if self._names.is_absent(key):
                 return None
@@ -371,11 +346,6 @@ class World:
             if record is not None and loaded_at.number >= self.point.number:
                 self._records.keep(entity_key(record.id), record)
         return record
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """How many records are in memory, and about how many bytes they take."""
-        return self._records.size
 
 
 def _key_of(record: EntityRecord) -> names.Key:

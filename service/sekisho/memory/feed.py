@@ -11,6 +11,9 @@ from sekisho.memory.cache import World
 from sekisho.memory.history import Behind
 from sekisho.store import changes
 
+LAG_INTERVAL = 1.0
+"""Seconds between two looks at how far a standby is behind."""
+
 INTERVAL = 0.05
 """Seconds between two looks; LISTEN does not work on a standby, and a look costs microseconds."""
 
@@ -37,6 +40,7 @@ class Feed:
     def __init__(self, world: World) -> None:
         self._world = world
         self._stop = threading.Event()
+        self._looked = threading.Event()
         self._told = -1
         self._places = threading.BoundedSemaphore(WAITERS)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -44,6 +48,10 @@ class Feed:
     def start(self) -> None:
         """Begin to poll."""
         self._thread.start()
+
+    def wait_for_look(self, seconds: float) -> bool:
+        """Whether the database was looked at, once so many seconds have passed or it was."""
+        return self._looked.wait(seconds)
 
     def stop(self) -> None:
         """Stop polling and wait for the thread."""
@@ -53,9 +61,14 @@ class Feed:
     def _run(self) -> None:
         """Look, and heal: what a look has missed, the next one applies, since each asks for all that came after the world's own point."""
         failing = False
+        lag_due = 0.0
         while not self._stop.wait(INTERVAL):
             try:
+                if time.monotonic() >= lag_due:
+                    self._world.look_at_lag()
+                    lag_due = time.monotonic() + LAG_INTERVAL
                 self._world.renewed()
+                self._looked.set()
                 self._tell()
                 self._world.reweigh()
                 failing = False
@@ -67,7 +80,7 @@ class Feed:
 
     def _tell(self) -> None:
         """Say in metrics how new the world is; where the thread hangs, `CONFIRMED` says that."""
-        vitals.CONFIRMED.mark(ago=time.monotonic() - self._world.fresh_at)
+        vitals.CONFIRMED.mark(ago=self._world.confirmed.age)
         number = self._world.point.number
         if number != self._told:
             self._told = number

@@ -1,6 +1,6 @@
 """The recent points of the database's history: by them a database that is behind is told from one that has another history."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sekisho.errors import Unavailable
 from sekisho.store.changes import ORIGIN, Point
@@ -23,6 +23,10 @@ class History:
     def get_point(self, number: int) -> Point | None:
         """The point of a number; None for one that is not remembered, or is still to come."""
         return ORIGIN if number == 0 else self._points.get(number)
+
+    def recent(self) -> Sequence[Point]:
+        """The points that are remembered, in order."""
+        return list(self._points.values())
 
     def extend(self, points: Iterable[Point]) -> None:
         """Add what came after the newest, in order."""

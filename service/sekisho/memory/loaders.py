@@ -1,9 +1,11 @@
 """Loads world records from the database, by immutable id.
 
-These are the only reads that do not filter by the caller's account: a decision follows ids wherever they lead.
+These are the only reads that do not filter by the caller's account: a decision follows ids wherever they lead. What is not there takes the
+same statements as what is, and an absent key opens as much as one that is there: who asks in vain does not learn from the time it takes.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, func, inspect, select
 from sqlalchemy.orm import Session
@@ -46,18 +48,29 @@ _ENTITY = (
     )
     .where(*(_ENTITIES.c[name] == bindparam(name) for name in ("account_id", "kind", "name_key")))
 )
+# Columns, not objects: making one takes a time by which what is there would be told from what is not.
+_KEY = select(AccessKey.id, AccessKey.account_id, AccessKey.owner_id, AccessKey.status, AccessKey.secret).where(
+    AccessKey.id == bindparam("id")
+)
+_ROLE = select(Role.account_id, Role.name, Role.path, Role.boundary_id, Role.trust_policy, Role.max_session_seconds).where(
+    Role.id == bindparam("id")
+)
 _TAGS = select(Tag.key, Tag.value).where(Tag.owner_id == bindparam("owner_id")).order_by(Tag.key_key)
 
 
-def load_record(session: Session, id_: str, unseal: Unseal) -> Record | None:
-    """The record of an id, or None when there is no such thing."""
+def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | None = None) -> Record | None:
+    """The record of an id, or None when there is no such thing; then the secret of `decoy` is opened in the place of a key's own."""
     if arn.is_account_id(id_):
         return organizations.load_account(session, id_)
     loader = _LOADERS.get(id_[:4]) or _OF_ORGANIZATIONS.get(id_.partition("-")[0])
     if loader is not None:
         return loader(session, id_)
-    key = session.get(AccessKey, id_, populate_existing=True)
-    return KeyRecord(key.id, key.account_id, key.owner_id, key.status, unseal(key)) if key is not None else None
+    key: Any = session.execute(_KEY, {"id": id_}).one_or_none()
+    if key is None:
+        if decoy is not None:
+            unseal(decoy)
+        return None
+    return KeyRecord(key.id, key.account_id, key.owner_id, key.status, unseal(key))
 
 
 def load_entity(session: Session, named: arn.Entity) -> EntityRecord | None:
@@ -65,9 +78,9 @@ def load_entity(session: Session, named: arn.Entity) -> EntityRecord | None:
     account_id, kind = named.account, named.kind
     values = {"account_id": account_id, "kind": kind, "name_key": named.key}
     row = session.connection().execute(_ENTITY, values).one_or_none()
+    tags = session.connection().execute(_TAGS, {"owner_id": row.id if row is not None else ""}).all()  # as often for what is not there
     if row is None:
         return None
-    tags = session.connection().execute(_TAGS, {"owner_id": row.id})
     boundary = row.boundary_account
     return EntityRecord(
         id=row.id,
@@ -102,25 +115,27 @@ def load_id(session: Session, named: arn.Entity) -> str | None:
 
 def _user(session: Session, id_: str) -> Record | None:
     row = session.get(User, id_, populate_existing=True)
+    tags, inline, policy_ids = _tags(session, id_), _inline(session, id_), _attached(session, id_)
+    groups = session.scalars(select(Membership.group_id).where(Membership.user_id == id_).order_by(Membership.group_id)).all()
     if row is None:
         return None
-    groups = session.scalars(select(Membership.group_id).where(Membership.user_id == id_).order_by(Membership.group_id)).all()
     return PrincipalRecord(
         id=id_,
         account_id=row.account_id,
         kind="user",
         name=row.name,
         arn=arn.iam(row.account_id, "user", row.name, row.path),
-        tags=_tags(session, id_),
-        inline=_inline(session, id_),
-        policy_ids=_attached(session, id_),
+        tags=tags,
+        inline=inline,
+        policy_ids=policy_ids,
         group_ids=tuple(groups),
         boundary_id=row.boundary_id,
     )
 
 
 def _role(session: Session, id_: str) -> Record | None:
-    row = session.get(Role, id_, populate_existing=True)
+    row = session.execute(_ROLE, {"id": id_}).one_or_none()
+    tags, inline, policy_ids = _tags(session, id_), _inline(session, id_), _attached(session, id_)
     if row is None:
         return None
     return PrincipalRecord(
@@ -129,9 +144,9 @@ def _role(session: Session, id_: str) -> Record | None:
         kind="role",
         name=row.name,
         arn=arn.iam(row.account_id, "role", row.name, row.path),
-        tags=_tags(session, id_),
-        inline=_inline(session, id_),
-        policy_ids=_attached(session, id_),
+        tags=tags,
+        inline=inline,
+        policy_ids=policy_ids,
         boundary_id=row.boundary_id,
         trust=policy.Attached(program=policy.compiled(row.trust_policy), name="AssumeRolePolicyDocument"),
         max_session_seconds=row.max_session_seconds,

@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sekisho.memory.history import MOST
-from sekisho.store.changes import Entry
+from sekisho.store.changes import Entry, Point
 
 MOST_IDS = 65_536
 """Ids that are kept, of all revisions together: about 8 MB. The oldest revisions are forgotten first."""
@@ -13,8 +14,17 @@ ANYBODY = ""
 """The account of a revision that does not say whose it is: it may be anybody's."""
 
 
+class Since(NamedTuple):
+    """What came after a point: until where, what was touched, and the points themselves, the last of which is `point`."""
+
+    point: Point
+    entries: list[Entry]
+    points: list[Point]
+
+
 class Log:
-    """Entries in the order of their numbers. It is complete for all revisions above `begins`; one that touched nothing has no entry.
+    """Entries in the order of their numbers. It is complete for all revisions above `begins`; one of an earlier release that touched
+    nothing has no entry.
     Changed by one thread at a time.
     """
 

@@ -1,9 +1,11 @@
 """Names in memory: whose they are, by account, kind and the name in lower case; and which are nobody's."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sekisho import arn
 from sekisho.credentials import key_ids
+from sekisho.world import EntityRecord
 
 MOST = 65_536
 """Names that are remembered; forgotten all at once, they cost one query each."""
@@ -22,6 +24,11 @@ Key = tuple[str, str, str]
 def key(named: arn.Entity) -> Key:
     """Under what a name is remembered."""
     return named.account, named.kind, named.key
+
+
+def key_of(record: EntityRecord) -> Key:
+    """Under what the name of an entity is remembered."""
+    return key(arn.Entity(record.account_id, record.kind, record.path, record.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,10 @@ class Names:
         else:
             for other in [other for other in self._absent if other not in key_ids.PREFIXES]:
                 self._absent.pop(other, None)
+
+    def all(self) -> tuple[Mapping[Key, Name], Sequence[Key]]:
+        """All names that are remembered, and those that are nobody's."""
+        return dict(self._names), [named for absent in self._absent.values() for named in absent]
 
     def clear(self) -> None:
         """Forget everything."""

@@ -1,5 +1,7 @@
 """Records in memory by immutable id, bounded in bytes; and ids of which it is known that there is no such thing."""
 
+from collections.abc import Mapping, Sequence
+
 from sekisho.world import ControlPolicyRecord, KeyRecord, PolicyRecord, Record
 
 BUDGET = 256 * 1024 * 1024
@@ -69,6 +71,10 @@ class Records:
         self._drop(id_)
         self._drop(entity_key(id_))
         self._absent.pop(id_, None)
+
+    def all(self) -> tuple[Mapping[str, Record], Sequence[str]]:
+        """All records, the last to go last; and the ids that are nobody's."""
+        return {key: slot.record for key, slot in self._slots.items()}, list(self._absent)
 
     def clear(self) -> None:
         """Forget everything."""

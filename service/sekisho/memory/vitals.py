@@ -3,7 +3,11 @@
 from sekisho import meters
 
 HITS = meters.Counter("sekisho_cache_hits", "Look-ups that memory answered, by what was looked for.", ["cache"])
-MISSES = meters.Counter("sekisho_cache_misses", "Look-ups that went to the database, by what was looked for.", ["cache"])
+MISSES = meters.Counter(
+    "sekisho_cache_misses",
+    "Look-ups that memory did not answer, by what was looked for: of records and names they went to the database.",
+    ["cache"],
+)
 BYTES = meters.Gauge("sekisho_cache_bytes", "Bytes that are held, about, by what.", ["cache"])
 ENTRIES = meters.Gauge("sekisho_cache_entries", "Entries that are held, by what.", ["cache"])
 
@@ -14,3 +18,4 @@ SNAPSHOT = meters.Age("sekisho_snapshot_age_seconds", "Seconds since what the sn
 
 RECORD_HITS, RECORD_MISSES = HITS.labels("records"), MISSES.labels("records")
 NAME_HITS, NAME_MISSES = HITS.labels("names"), MISSES.labels("names")
+FINDING_HITS, FINDING_MISSES = HITS.labels("findings"), MISSES.labels("findings")

@@ -6,6 +6,7 @@ aligned bytes; a record is announced (the first eight bytes of the file say how 
 """
 
 import json
+import math
 import mmap
 import struct
 import threading
@@ -71,10 +72,12 @@ class Sheet:
                 self._move(series)
 
     def leave(self) -> None:
-        """Keep the numbers in memory alone again."""
+        """Keep the numbers in memory alone again. What adds up stays in the file; gauges in it say nothing any more."""
         with self.lock:
             for series in self._series:
-                series.numbers = _private(series.numbers)
+                kept, series.numbers = series.numbers, _private(series.numbers)
+                if not series.adds and self._records.get(series.key) is kept:
+                    kept[:] = _private([math.nan] * len(kept))
             self.folder, self._file, self._records = None, None, {}
 
     def read(self) -> Iterator[tuple[str, Key, Iterable[float]]]:

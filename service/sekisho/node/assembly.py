@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sekisho.calls.call import Node, Writes
@@ -11,23 +13,61 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
+from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
+from sekisho.memory import keeper, places
 from sekisho.memory.cache import World
+from sekisho.memory.confirmation import Check
 from sekisho.memory.feed import Feed
+from sekisho.memory.keeper import Keeper
 from sekisho.node.drain import Drain
+from sekisho.sigv4 import Credentials
 from sekisho.store import db
+from sekisho.store.tables import AccessKey
+
+FIRST_LOOK = 0.5
+"""Seconds that a node which begins from a snapshot waits for its database: one that is there says at once what has changed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a node keeps its memory on the disk: in `path`, `every` so many seconds. It begins from that file, or from another in the same
+    folder, when it is not older than `oldest`; `check` is made of the database before anything is read there.
+    """
+
+    path: Path
+    every: float
+    oldest: timedelta
+    check: Check
+
+    def files(self) -> list[Path]:
+        """The files that it may begin from, its own first, then the newest."""
+        others = {path: path.stat().st_mtime for path in self.path.parent.glob("*.snapshot") if path != self.path}
+        return [*([self.path] if self.path.exists() else []), *sorted(others, key=others.__getitem__, reverse=True)]
 
 
 @contextmanager
 def opened(
-    database: db.Database, ring: KeyRing, spool_path: Path, *, audience: str, writes: bool = True, decision_log: DecisionLog | None = None
+    database: db.Database,
+    ring: KeyRing,
+    spool_path: Path,
+    *,
+    audience: str,
+    writes: bool = True,
+    services: frozenset[str] | None = None,
+    kept: Kept | None = None,
+    max_staleness: float | None = None,
+    decision_log: DecisionLog | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
-    One that does not write keeps what it would record in its spool, where nobody drains it.
+    One that does not write keeps what it would record in its spool, which another process drains.
     """
-    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring))
+    nobody = Credentials("-" * 20, "-" * 40)
+    decoy = AccessKey(id=nobody.access_key_id, secret=access_keys.seal(nobody, ring))
+    loads = db.Database(database.url, pool_size=places.MOST, make=database.make)
+    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring), decoy=decoy, loads=loads, max_staleness=max_staleness)
     spool = Spool(spool_path)
     node = Node(
         database=database,
@@ -39,18 +79,32 @@ def opened(
         accesses=Accesses(spool),
         tokens=OpenedTokens(ring),
         replays=Replays(),
+        issued=Issued(spool_path.with_name("issued.db")),
         audience=audience,
         writes=Writes(database) if writes else None,
+        services=services,
         decision_log=decision_log,
     )
-    world.poll()
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
-    node.feed.start()
+    keeping = Keeper(world, ring, kept.path, every=kept.every) if kept is not None else None
+    if kept is not None and keeper.restore(world, ring, kept.files(), datetime.now(UTC), oldest=kept.oldest, check=kept.check):
+        node.feed.start()
+        node.feed.wait_for_look(FIRST_LOOK)
+    else:
+        world.look_at_lag()
+        world.poll()
+        node.feed.start()
     drain.start()
+    if keeping is not None:
+        keeping.start()
     try:
         yield node
     finally:
         node.feed.stop()
+        if keeping is not None:
+            keeping.stop()
         drain.stop()
         spool.close()
+        node.issued.close()
         world.close()
+        loads.close()

@@ -5,9 +5,10 @@ An entry leaves the spool only after the database has committed it; one that arr
 
 import json
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import Table, func, select, update
@@ -20,11 +21,13 @@ from sekisho.journal.accesses import KIND as ACCESSES
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.last_use import KIND as LAST_USE
 from sekisho.journal.last_use import LastUse
-from sekisho.journal.spool import Entry, Spool
-from sekisho.store import db
+from sekisho.journal.spool import FOLDED, Entry, Spool
+from sekisho.store import db, used
 from sekisho.store.tables import Access, AccessKey, AuditRecord, Role
 
 INTERVAL = 1.0
+PURGE = 60.0
+"""Seconds between two looks for signatures that have ended."""
 MOST_ACTIONS = 1000
 """Different actions that are kept of one principal: a service that makes names up fills no disk."""
 
@@ -32,11 +35,22 @@ _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 log = structlog.get_logger(__name__)
 
 
+class Source(Protocol):
+    """A spool that is emptied, by its own process or by another."""
+
+    def waiting(self) -> Sequence[Entry]:
+        """The oldest entries."""
+
+    def delivered(self, last: int) -> None:
+        """Forget the entries up to this number."""
+
+
 class Drain:
-    """The thread that hands the spool what was noted, and drains it into the database; without one, entries stay in the spool."""
+    """The thread that hands the spool what was noted, and drains it into the database; without one, entries stay for another process."""
 
     def __init__(self, spool: Spool, noted: tuple[LastUse | Accesses, ...], database: db.Database | None) -> None:
         self._spool, self._noted, self._database = spool, noted, database
+        self._purge_at = time.monotonic() + PURGE
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
 
@@ -56,8 +70,10 @@ class Drain:
             try:
                 for noted in self._noted:
                     noted.flush()
+                self._spool.flush()
                 while self.once():
                     pass
+                self._purge()
                 failing = False
             except SekishoError as error:
                 if not failing:
@@ -70,19 +86,33 @@ class Drain:
             if last_round:
                 return
 
+    def _purge(self) -> None:
+        """Now and then have the database forget signatures that verify no longer."""
+        if self._database is not None and time.monotonic() >= self._purge_at:
+            self._purge_at = time.monotonic() + PURGE
+            used.purge(self._database, datetime.now(UTC))
+
     def once(self) -> bool:
         """Deliver one batch; whether there may be more."""
-        if self._database is None or not (entries := self._spool.waiting()):
+        if self._database is None:
+            self._spool.recount()  # another process takes out what is in it
             return False
-        with self._database.write(()) as session:
-            deliver(session, entries)
-        self._spool.delivered(entries[-1].number)
-        return True
+        return carry(self._spool, self._database)
+
+
+def carry(source: Source, database: db.Database) -> bool:
+    """Deliver one batch of a spool; whether there may be more."""
+    if not (entries := source.waiting()):
+        return False
+    with database.write(()) as session:
+        deliver(session, entries)
+    source.delivered(entries[-1].number)
+    return True
 
 
 def deliver(session: Session, entries: Iterable[Entry]) -> None:
     """Write entries of a spool; outside the change log, which is for what decisions depend on."""
-    records = [json.loads(entry.body) for entry in entries if entry.kind == audit.KIND]
+    records = [json.loads(entry.body) for entry in entries if entry.kind in (audit.KIND, FOLDED)]
     known = set(session.scalars(select(AuditRecord.id).where(AuditRecord.id.in_([record["id"] for record in records]))))
     fresh = {record["id"]: record for record in records if record["id"] not in known}
     audit.deliver(session, fresh.values())

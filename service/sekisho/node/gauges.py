@@ -33,6 +33,7 @@ class Gauges:
 
     def __init__(self, node: Node, edges: Iterable[Lanes]) -> None:
         self._node, self._lanes = node, [lane for lanes in edges for lane in lanes]
+        self._told = 0, 0  # of the findings that were found, and sought in vain
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gauges", daemon=True)
 
@@ -48,9 +49,14 @@ class Gauges:
 
     def tell(self) -> None:
         """Say it now."""
-        entries, size = self._node.world.size
-        vitals.ENTRIES.labels("records").set(entries)
-        vitals.BYTES.labels("records").set(size)
+        world = self._node.world
+        for cache, (entries, size) in (("records", world.size), ("findings", world.findings.size)):
+            vitals.ENTRIES.labels(cache).set(entries)
+            vitals.BYTES.labels(cache).set(size)
+        found, sought = world.findings.hits, world.findings.misses
+        vitals.FINDING_HITS.inc(found - self._told[0])
+        vitals.FINDING_MISSES.inc(sought - self._told[1])
+        self._told = found, sought
         SPOOL.set(self._node.spool.depth)
         for lane in self._lanes:
             WAITING.labels(lane.name).set(lane.waiting)

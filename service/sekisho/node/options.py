@@ -5,12 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sekisho.credentials import key_ids
+from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
 from sekisho.journal.decision_log import ALL, parsed
 from sekisho.node import listeners, logs
+from sekisho.node.roles import ROLES
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accept, in the length that AWS's have
 _SECRET = re.compile(r"[\x21-\x7e]{40}")
+
+
+LEAST_MEMORY = 256
+"""MiB: a worker takes about half of that before it was asked anything."""
 
 
 class UnsafeListener(InvalidArgument):
@@ -27,6 +33,10 @@ class Options:
     grpc: str = "127.0.0.1:50051"
     http: str = "127.0.0.1:8080"
     workers: int = 1
+    worker_memory: int = 2048  # MiB beyond which one of several workers is replaced; 0: however large it grows
+    connection_age: float = AGE  # seconds that a connection over gRPC lasts
+    max_staleness: int = 0  # seconds; 0: no limit
+    snapshot_interval: int = 30  # seconds
     audience: str = "sekisho"
     clock_skew: int = 5  # minutes
     metrics: str = ""  # with several workers, each takes the next port; none: /metrics is beside /healthz
@@ -74,13 +84,19 @@ def check(options: Options) -> None:
             options.spiffe_map and not options.tls_client_ca,
             "--spiffe-map is about clients' certificates; give --tls-client-ca, whose they are",
         ),
+        (options.role not in ROLES, f"--role is one of {', '.join(ROLES)}"),
         (options.workers < 1, "--workers must be at least 1"),
+        (options.max_staleness < 0, "--max-staleness must be 0, for no limit, or a number of seconds"),
+        (options.snapshot_interval < 1, "--snapshot-interval must be at least 1 second"),
+        (0 < options.worker_memory < LEAST_MEMORY, f"--worker-memory must be 0, or at least {LEAST_MEMORY} MiB"),
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
         (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
         (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
     ):
         if test:
             raise InvalidArgument(message)
+    if not ROLES[options.role].writes and not options.database:
+        raise InvalidArgument(f"--role {options.role} reads what another node writes; name its database with --database")
     for name, listener in (("--grpc", options.grpc), ("--http", options.http)):
         _refuse_plaintext(name, listener, options)
     parsed(options.decision_log_level)

@@ -7,9 +7,19 @@ Orders = queue.SimpleQueue[str]
 
 STOP = "stop"
 RELOAD = "reload"
-"""Read the certificates again."""
+"""Read the certificates again; a server of several workers replaces them as well."""
+LEAVE = "leave"
+"""Stop without haste: another worker has the seat already."""
+
+LEISURE = 30.0
+"""Seconds that calls under way have in a worker that leaves: as long as a call may take."""
 
 
 def ending(grace: float) -> float:
     """Seconds after the order to stop until a process has ended, by itself or not; `grace` are those for calls under way."""
     return grace + 5.0
+
+
+def parting(age: float) -> float:
+    """Seconds after the order to leave until a worker's connections have gone, which last `age` seconds each, a tenth more or less."""
+    return 1.2 * age + 5.0

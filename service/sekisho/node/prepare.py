@@ -1,15 +1,10 @@
 """What is prepared before the workers start: schema, key ring and first account; every start may do it, and leaves alone what is there."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-from sqlalchemy.exc import DBAPIError
-
 from sekisho import accounts
 from sekisho.credentials.key_ring import KeyRing
-from sekisho.errors import FailedPrecondition, ServiceUnavailable
-from sekisho.node import data_dir
+from sekisho.errors import FailedPrecondition
+from sekisho.node import data_dir, reading
+from sekisho.node.databases import opened
 from sekisho.node.options import Options, check
 from sekisho.node.roles import ROLES
 from sekisho.services.iam import managed_policies
@@ -20,38 +15,15 @@ class KeyRingMissing(FailedPrecondition):
     """A new key ring would leave everything that the database has sealed closed for ever."""
 
 
-class DatabaseUnusable(FailedPrecondition):
-    """The database cannot be reached or opened; says which and why, to the operator who starts the server."""
-
-
 def prepare(options: Options) -> None:
     """Check the options, then make what is missing; a node that does not write makes nothing, and refuses to start without it."""
     check(options)
     data_dir.make(options.data_dir)
-    with opened(options.url) as database:
-        if ROLES[options.role].writes:
+    if ROLES[options.role].writes:
+        with opened(options.url) as database:
             _first_start(database, options)
-        else:
-            schema.refuse_mismatch(database)
-            db.refuse_unsafe(database)
-            accounts.refuse_other_ring(database, KeyRing.open(options.data_dir / "keyring.json", options.master_key))
-
-
-@contextmanager
-def opened(url: str) -> Iterator[db.Database]:
-    """The database, for as long as the block runs; DatabaseUnusable with its place and the reason, instead of what a caller is told."""
-    with db.Database(url) as database:
-        place = database.url.render_as_string(hide_password=True)
-        if database.sqlite and not (folder := Path(str(database.url.database)).resolve().parent).is_dir():
-            raise DatabaseUnusable(f"the database {place} cannot be opened: there is no folder {folder}")
-        try:
-            yield database
-        except ServiceUnavailable as error:
-            cause = error.__cause__
-            if cause is None:  # it says itself what is wrong
-                raise
-            said = str(cause.orig if isinstance(cause, DBAPIError) else cause).strip().splitlines()
-            raise DatabaseUnusable(f"the database {place} cannot be opened: {said[0] if said else type(cause).__name__}") from error
+    else:
+        reading.prepare(options)
 
 
 def _first_start(database: db.Database, options: Options) -> None:

@@ -36,7 +36,7 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
     """Serve until SIGINT or SIGTERM; the exit code. `on_ready` is called once, when every worker answers.
 
     `edges` answer over HTTP what is not about health; they are functions of modules, for the workers' processes import them.
-    SIGHUP has the certificates read again.
+    SIGHUP has the certificates read again, and each of several workers replaced by a new one.
     """
     check(options)
     logs.configure(options.log_format, options.log_level)

@@ -1,6 +1,8 @@
 """One worker: a node and its edges, in the process that calls this."""
 
+import queue
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -13,22 +15,29 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
-from sekisho.node import assembly, cores, http, logbook, telemetry
+from sekisho.node import assembly, collector, cores, http, logbook, reading, sockets, telemetry
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
-from sekisho.node.orders import RELOAD, STOP, Orders
-from sekisho.node.roles import GRPC, HTTP, ROLES
+from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, parting
+from sekisho.node.roles import ALL, GRPC, HTTP, ROLES
 from sekisho.store import db
 
 SWITCH_INTERVAL = 2e-4
 """Seconds that a busy thread keeps the interpreter; at Python's default of 5 ms a cheap call waits long beside busy ones."""
 
+LOOK = 0.2
+"""Seconds between two looks at the connections that are left."""
+
 log = structlog.get_logger(__name__)
 
 
-def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Callable[[], None], orders: Orders, grace: float) -> None:
-    """Serve as worker number `index`, on listeners whose ports are known, until the order to stop; `ready` is called when they answer."""
+def worker(
+    options: Options, index: int, *, place: int = 0, edges: tuple[Edge, ...], ready: Callable[[], None], orders: Orders, grace: float
+) -> None:
+    """Serve as worker number `index`, on listeners whose ports are known, until the order to stop or to leave; `ready` is called when they
+    answer. It counts in a `place` of its own: while it leaves, who comes after it has the same number.
+    """
     role = ROLES[options.role]
     role.load()
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -36,17 +45,25 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
         cores.pin(index, options.data_dir)
     spool = options.data_dir / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
-    ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key)
+    ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key, purposes=role.purposes)
     certificates = Certificates.of(options)
     clients = workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads()
     with ExitStack() as stack:
-        meters.SHEET.keep(options.data_dir / "meters", index)
+        meters.SHEET.keep(options.data_dir / "meters", place)
         stack.callback(meters.SHEET.leave)
         traced = stack.enter_context(telemetry.running(options, index))
         decision_log = stack.enter_context(logbook.logged(options, index))
-        database = stack.enter_context(db.Database(options.url))
+        database = stack.enter_context(db.Database(options.url, make=role.writes))
         opened = assembly.opened(
-            database, ring, spool / f"{index}.db", audience=options.audience, writes=role.writes, decision_log=decision_log
+            database,
+            ring,
+            spool / f"{index}.db",
+            audience=options.audience,
+            writes=role.writes,
+            services=role.packages if options.role != ALL else None,
+            kept=reading.kept(options, ring, index) if not role.writes else None,
+            max_staleness=options.max_staleness or None,
+            decision_log=decision_log,
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}
@@ -61,18 +78,40 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
                 credentials=credentials,
                 interceptors=traced.interceptors,
                 grace=grace,
+                age=options.connection_age,
             )
             stack.enter_context(server)
         if HTTP in role.edges:
             stack.enter_context(http.serving(node, lanes[HTTP], options, index, edges=edges, certificates=certificates, wrap=traced.wrap))
         if GRPC in role.edges:
-            stack.callback(server.stop)  # first of all, so that calls on both edges have the same seconds
+            # first of all, so that calls on both edges have the same seconds
+            stack.callback(lambda: server.stop(LEISURE if order == LEAVE else grace))
+        stack.enter_context(collector.survivors_set_aside())
         ready()
-        while (order := orders.get()) != STOP:
+        while (order := orders.get()) not in (STOP, LEAVE):
             if order == RELOAD:
                 if decision_log is not None:
                     decision_log.reopen()
                 _reload(certificates)
+        if order == LEAVE and GRPC in role.edges:
+            order = _left(options, orders)
+
+
+def _left(options: Options, orders: Orders) -> str:
+    """Wait until the connections of a worker that leaves have gone, or it is to stop; the order that holds then.
+
+    A gRPC server that stops cancels calls that cross its word on the way. So it goes on until each connection is old, whose client is then
+    told so and makes its next calls elsewhere.
+    """
+    sockets.refuse_connections(options.grpc)
+    limit = time.monotonic() + parting(options.connection_age)
+    while sockets.connections(options.grpc) and time.monotonic() < limit:
+        try:
+            if (order := orders.get(timeout=LOOK)) == STOP:
+                return order
+        except queue.Empty:
+            pass
+    return LEAVE
 
 
 def _reload(certificates: Certificates | None) -> None:

@@ -120,21 +120,24 @@ V = TypeVar("V", bound=Callable[[ValidationError], SekishoError])
 P = TypeVar("P", bound=Callable[[Any, Any], Callable[[], Any]])
 
 
-def load(packages: Iterable[str] | None = None) -> tuple[str, ...]:
+def packages() -> tuple[str, ...]:
+    """The packages of all services that there are, by name."""
+    root = importlib.import_module(SERVICES)
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(root.__path__) if module.ispkg))
+
+
+def load(wanted: Iterable[str] | None = None) -> tuple[str, ...]:
     """Import every module of these services, or of all there are, which fills the registry; the services' packages, by name.
 
     TypeError names the rpcs that no function answers and the kinds of resources that no resolver finds.
     """
-    if packages is None:
-        root = importlib.import_module(SERVICES)
-        packages = sorted(module.name for module in pkgutil.iter_modules(root.__path__) if module.ispkg)
-    packages = tuple(packages)
-    for package in packages:
+    found = packages() if wanted is None else tuple(wanted)
+    for package in found:
         for name in _modules(f"{SERVICES}.{package}"):
             importlib.import_module(name)
-    if missing := unanswered(packages):
+    if missing := unanswered(found):
         raise TypeError(f"without a function or resolver: {', '.join(missing)}")
-    return packages
+    return found
 
 
 def _modules(package: str) -> Iterator[str]:

@@ -46,7 +46,7 @@ class RequestReplayed(Unauthenticated):
 
 
 class PresignedRefused(Unauthenticated):
-    """A presigned request for what changes or issues something; said as AccessDenied, which tools know."""
+    """A presigned request, or a token, for what changes or issues something; said as AccessDenied, which tools know."""
 
     @property
     def code(self) -> str:

@@ -111,12 +111,13 @@ class WriteConflict(ServiceUnavailable):
 
 
 class Database:
-    """One database, opened once for each process."""
+    """One database, opened once for each process. Without `make`, a file of SQLite that is not there is an error; else it is made."""
 
-    def __init__(self, url: str | URL, *, pool_size: int = 16) -> None:
+    def __init__(self, url: str | URL, *, pool_size: int = 16, make: bool = True) -> None:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = engines.opened(self.url, pool_size)
+        self.make = make
+        self.engine = engines.opened(self.url, pool_size, make=make)
         self._lock = FileLock(Path(f"{self.url.database}.lock"))  # of SQLite
 
     @contextmanager

@@ -35,15 +35,15 @@ class UnsafeDatabase(ServiceUnavailable):
     """The database would lose a committed write, or is none that we know."""
 
 
-def opened(url: URL, pool_size: int) -> Engine:
-    """The engine of a database, with its pool; UnsafeDatabase for one that we do not know."""
-    make = _MAKERS.get(url.get_backend_name())
-    if make is None:
+def opened(url: URL, pool_size: int, *, make: bool = True) -> Engine:
+    """The engine of a database, with its pool; UnsafeDatabase for one that we do not know. `make` is about a file that is not there."""
+    maker = _MAKERS.get(url.get_backend_name())
+    if maker is None:
         raise UnsafeDatabase(f"`{url.get_backend_name()}` is not a database that Sekisho knows; use sqlite or postgresql+psycopg")
-    return make(url, pool_size)
+    return maker(url, pool_size, make)
 
 
-def _sqlite(url: URL, pool_size: int) -> Engine:
+def _sqlite(url: URL, pool_size: int, make: bool) -> Engine:
     if not url.database or url.database == ":memory:":
         raise UnsafeDatabase("an in-memory database would lose every write; name a file")
     path = url.database
@@ -55,6 +55,8 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
         """SQLite would make the file that is gone, empty."""
         if first and durable.identity(path) != first[0]:
             raise sqlite3.OperationalError(MOVED)
+        if not make and durable.identity(path) is None:
+            raise sqlite3.OperationalError("there is no such file")
 
     @event.listens_for(engine, "engine_disposed")
     def disposed(_engine: Engine) -> None:
@@ -73,7 +75,7 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
     return engine
 
 
-def _postgresql(url: URL, pool_size: int) -> Engine:
+def _postgresql(url: URL, pool_size: int, _make: bool) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     # In the driver's autocommit we say BEGIN ourselves, with all that belongs to it, in one round trip.
@@ -159,4 +161,4 @@ _PATIENCE = {
     "tcp_user_timeout": 20_000,  # milliseconds
 }
 
-_MAKERS: Mapping[str, Callable[[URL, int], Engine]] = {"sqlite": _sqlite, "postgresql": _postgresql}
+_MAKERS: Mapping[str, Callable[[URL, int, bool], Engine]] = {"sqlite": _sqlite, "postgresql": _postgresql}

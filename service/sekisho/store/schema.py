@@ -20,6 +20,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.orm import Session
 
 from sekisho.errors import FailedPrecondition
 from sekisho.store import db
@@ -94,7 +95,12 @@ def check(database: db.Database) -> list[str]:
 def refuse_mismatch(database: db.Database) -> None:
     """Raise SchemaMismatch unless the database has the version of this program, or a newer one that is compatible with it."""
     with database.read() as session:
-        _refuse(_standing(session.connection()))
+        refuse(session)
+
+
+def refuse(session: Session) -> None:
+    """As `refuse_mismatch`, of the database that a session reads."""
+    _refuse(_standing(session.connection()))
 
 
 def compatible_from(folder: Path | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from sekisho.world.acting import Acting, InactiveAccount, UnknownPrincipal, acting
 from sekisho.world.placement import RCP, SCP, Placement, placement
-from sekisho.world.question import NO_KEYS, Asked, Keys, Question, is_reserved, question
+from sekisho.world.question import NO_KEYS, OF_SERVICE, Asked, Keys, Question, is_reserved, question
 from sekisho.world.records import (
     AWS,
     AccountRecord,
@@ -32,6 +32,7 @@ __all__ = [
     "Keys",
     "Lookup",
     "NO_KEYS",
+    "OF_SERVICE",
     "Placement",
     "PolicyRecord",
     "PrincipalRecord",

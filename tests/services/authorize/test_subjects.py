@@ -260,3 +260,23 @@ def test_explaining_takes_its_own_permission(house: House, refused: Refused) -> 
     assert BY_NAME["Explain"].action == "authorize:Explain"
     asking = house.user("door", allow("authorize:Authorize"))
     assert refused("Explain", _as=asking, request={"action": "orders:Ship", "resource": "*"})[0] == "AccessDenied"
+
+
+def test_nothing_of_another_accounts_policies_shows(house: House, ask: Ask) -> None:
+    """What was decided, in which layer: that shows, and the service's own policy of the resource."""
+    other = House(house.node, accounts.create(house.node.database, house.node.ring))
+    at_home = allow("orders:Ship", when={"StringEquals": {"orders:Country": "jp"}})
+
+    def shown(who: sigv4.Credentials, owner: House = other, **fields: str) -> tuple[int, int, list[str], list[str]]:
+        found = ask(bearer_token=token(who), resource=f"arn:aws:orders:eu-west-1:{owner.account_id}:order/1", **fields)
+        return found.outcome, found.layer, [match.policy_name for match in found.matched], list(found.missing_keys)
+
+    denied, undecided = pb.OUTCOME_EXPLICITLY_DENIED, pb.OUTCOME_IMPLICITLY_DENIED
+    own, foreign = house.user("ann", at_home), other.user("ann", at_home)
+    assert shown(own, house) == (undecided, pb.LAYER_IDENTITY, [], ["orders:Country"])
+    assert shown(foreign) == (undecided, pb.LAYER_IDENTITY, [], [])
+    own, foreign = house.user("bob", deny("orders:Ship", "*")), other.user("bob", deny("orders:Ship", "*"))
+    assert shown(own, house) == (denied, pb.LAYER_IDENTITY, ["inline-0"], [])
+    assert shown(foreign) == (denied, pb.LAYER_IDENTITY, [], [])
+    closed = allow("orders:Ship").replace('"Allow"', '"Deny", "Principal": "*"')
+    assert shown(foreign, resource_policy=closed)[2] == ["resource policy"]

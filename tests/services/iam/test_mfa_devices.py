@@ -1,11 +1,12 @@
 """Virtual MFA devices, over the whole pipeline."""
 
 import json
+import threading
 from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from sekisho.store.tables import AuditRecord
 from tests import clock
@@ -198,3 +199,30 @@ def test_a_user_sees_to_its_own_devices(house: House, refused: Refused) -> None:
     assert refused("DeactivateMFADevice", _as=bob, user_name="ann", serial_number=of_ann.serial)[0] == "AccessDenied"
     house.call("DeactivateMFADevice", _as=bob, serial_number=made.serial)
     assert list(house.call("ListMFADevices").mfa_devices) == []
+
+
+def test_anothers_device_is_denied_as_one_that_is_not_there(house: House, refused: Refused) -> None:
+    """To a user who is permitted to ask for its own alone; with the same sentence, and the same number of statements, looked up or not."""
+    bob = house.user("bob", allow("iam:GetMFADevice", on="arn:aws:iam::*:user/${aws:username}"))
+    others = {"another's": enabled(house, "ann", "anns").serial, "nobody's": phone(house, "spare").serial}
+    others["missing"] = others["nobody's"].replace("spare", "nothing")
+
+    def ask(serial: str, **fields: str) -> tuple[str, str, int]:
+        sent = []
+        engine = house.node.database.engine
+        event.listen(engine, "before_cursor_execute", count := lambda *given: sent.append(threading.get_ident()))
+        try:
+            code, message = refused("GetMFADevice", _as=bob, serial_number=serial, **fields)
+        finally:
+            event.remove(engine, "before_cursor_execute", count)
+        return code, message.replace(serial, "SERIAL"), sent.count(threading.get_ident())
+
+    for fields in ({}, {"user_name": "bob"}, {"user_name": "ann"}):
+        house.node.world._records.clear()
+        house.node.world._names.clear()
+        for look in ("cold", "warm"):
+            answers = {what: ask(serial, **fields) for what, serial in others.items()}
+            assert {code for code, _, _ in answers.values()} == {"AccessDenied"}, (fields, look)
+            assert len({message for _, message, _ in answers.values()}) == 1, (fields, look)
+            if look == "warm":
+                assert len({statements for _, _, statements in answers.values()}) == 1, (fields, answers)

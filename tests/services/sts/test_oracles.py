@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from sekisho import sigv4
 from sekisho.calls import permission
+from sekisho.credentials import access_keys
 from sekisho.sigv4 import algorithm
 from sekisho.store.db import Database
 from tests.harness import House
@@ -21,12 +22,13 @@ from tests.services.sts.roles import new_account, role, trusting
 
 @dataclass
 class Work:
-    """What a thread did: snapshots opened, statements sent, decisions made, signatures computed."""
+    """What a thread did: snapshots opened, statements sent, decisions made, signatures computed, secrets opened."""
 
     snapshots: int = 0
     statements: int = 0
     decisions: int = 0
     signatures: int = 0
+    opened: int = 0
 
 
 @contextmanager
@@ -48,17 +50,20 @@ def counted(house: House) -> Iterator[Work]:
     def sent(*_: Any) -> None:
         count("statements")
 
-    engine = house.node.database.engine
-    event.listen(engine, "before_cursor_execute", sent)
+    engines = house.node.database.engine, house.node.world.loads.engine
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", sent)
     try:
         with (
             mock.patch.object(Database, "read", counting("snapshots", Database.read)),
             mock.patch.object(permission, "decide", counting("decisions", permission.decide)),
             mock.patch.object(algorithm, "signature", counting("signatures", algorithm.signature)),
+            mock.patch.object(access_keys, "unseal", counting("opened", access_keys.unseal)),
         ):
             yield work
     finally:
-        event.remove(engine, "before_cursor_execute", sent)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", sent)
 
 
 def test_a_role_that_is_not_there_costs_what_one_costs_that_is(house: House, refused: Refused) -> None:
@@ -72,7 +77,10 @@ def test_a_role_that_is_not_there_costs_what_one_costs_that_is(house: House, ref
 
     missing, elsewhere, user = (known.replace("role/clerk", other) for other in ("role/nobody", "role/secret/noone", "user/nobody"))
     assume(user)  # which loads what there is of the caller
-    assert [assume(arn).snapshots for arn in (known, missing, elsewhere)] == [2, 2, 2]  # one for the name, one for the id
+    cold = [assume(arn) for arn in (known, missing, elsewhere)]
+    assert [work.snapshots for work in cold] == [2, 2, 2]  # one for the name, one for the id
+    assert [work.statements for work in cold] == [cold[0].statements] * 3
+    assert cold[0].statements >= 5
     assert [assume(arn) for arn in (known, missing, elsewhere, user)] == [Work(decisions=1, signatures=1)] * 4
 
 
@@ -101,6 +109,7 @@ def test_a_key_that_is_not_there_costs_what_one_costs_that_is_not_used(house: Ho
         return found, work
 
     refusal = ("InvalidClientTokenId", "The security token included in the request is invalid.")
-    assert [ask(key)[1].snapshots for key in (unused, missing)] == [1, 1]
+    cold = [ask(key)[1] for key in (unused, missing)]
+    assert [(work.snapshots, work.statements, work.opened) for work in cold] == [(1, 1, 1)] * 2
     assert ask(unused) == ask(missing) == (refusal, Work(signatures=1))
     assert ask(used)[1].signatures == 1

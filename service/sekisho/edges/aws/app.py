@@ -21,7 +21,7 @@ from sekisho.edges.aws.wire import Answer, Codec, Headers, Route
 from sekisho.edges.budgets import Budget
 from sekisho.edges.lanes import Lane, Lanes
 from sekisho.errors import SekishoError, ServiceFailure, Throttling
-from sekisho.operations import OPERATIONS, Operation
+from sekisho.operations import Operation
 from sekisho.sigv4 import HttpRequest
 
 MAX_BODY = 1024 * 1024
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 def application(node: Node, lanes: Lanes, skew: timedelta) -> "Gateway":
     """The edge of a node: `sekisho.server` serves it. `skew` is how far a caller's clock may be off."""
-    return Gateway(node, lanes, skew, Router(OPERATIONS.values()))
+    return Gateway(node, lanes, skew, Router(node.operations))
 
 
 class Gateway:

@@ -3,7 +3,8 @@
 A reflection stream holds a thread for as long as its caller wants, and health must answer all the same.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,6 +20,8 @@ from sekisho.edges.lanes import Lane
 
 THREADS = 4
 """Threads of each of the two; further reflection streams wait."""
+LONGEST = 60.0
+"""Seconds that a reflection stream has; tools ask what they want to know at once, and whoever comes next needs the thread."""
 UNFINISHED = 8
 """Messages to health that may be unfinished at once, half of them from one address; no other call takes their room."""
 
@@ -26,7 +29,7 @@ UNFINISHED = 8
 class Probes:
     """Health, and reflection over these names, added to a server."""
 
-    def __init__(self, names: Sequence[str], server: grpc.Server) -> None:
+    def __init__(self, names: Sequence[str], server: grpc.Server, *, longest: float = LONGEST) -> None:
         self.health = health.HealthServicer()
         self._lane = Lane("grpc-health", threads=THREADS, waiting=500)
         self._receives = Receives(Budget(UNFINISHED * MAX_MESSAGE, UNFINISHED // 2 * MAX_MESSAGE))
@@ -38,7 +41,8 @@ class Probes:
         served.Watch = _in_pool(self.health.Watch, asked)
         served.Watch.experimental_non_blocking = True  # a stream without a thread
         all_names = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        served.ServerReflectionInfo = _in_pool(reflection.ReflectionServicer(all_names).ServerReflectionInfo, self._reflection)
+        asked_about = _bounded(reflection.ReflectionServicer(all_names).ServerReflectionInfo, longest)
+        served.ServerReflectionInfo = _in_pool(asked_about, self._reflection)
         health_pb2_grpc.add_HealthServicer_to_server(served, server)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(served, server)
 
@@ -60,4 +64,19 @@ def _in_pool(method: Any, pool: ThreadPoolExecutor) -> Any:
         return method(*arguments)
 
     behaviour.experimental_thread_pool = pool  # type: ignore[attr-defined]
+    return behaviour
+
+
+def _bounded(stream: Any, seconds: float) -> Any:
+    """The stream, which is cancelled when it has lasted so long: its caller may never send anything, and hold the thread that waits."""
+
+    def behaviour(requests: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        ending = threading.Timer(seconds, context.cancel)
+        ending.daemon = True
+        ending.start()
+        try:
+            yield from stream(requests, context)
+        finally:
+            ending.cancel()
+
     return behaviour

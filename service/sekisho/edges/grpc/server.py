@@ -12,11 +12,12 @@ from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.lot import Lot
 from sekisho.edges.grpc.probes import Probes
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA
+from sekisho.edges.grpc.streams import Places
 from sekisho.edges.lanes import Lanes
-from sekisho.operations import OPERATIONS
 
 LOOKAHEAD = 16 * 1024
 """Bytes of a message that come before it is asked for, of each call; most messages are smaller."""
@@ -27,6 +28,11 @@ default of 16 MiB for each, not by ours.
 """
 CONNECTIONS = 10_000
 """Connections of a worker; a further one is closed as soon as it comes. An idle one takes about 20 KiB."""
+
+AGE = 60.0
+"""Seconds that a connection lasts, a tenth more or less; then its client makes its next calls over another one. So no worker keeps callers
+for ever, and one that is replaced has none left after a while.
+"""
 
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -47,7 +53,7 @@ OPTIONS = (
 class Server:
     """Listens from its making on, answers while it is entered; says NOT_SERVING before it stops, and closes its lanes.
 
-    `grace` are the seconds that calls under way have then. Without `credentials` it speaks in the clear.
+    `grace` are the seconds that calls under way have then, `age` those that a connection lasts. Without `credentials` there is no TLS.
     """
 
     def __init__(
@@ -60,15 +66,19 @@ class Server:
         credentials: grpc.ServerCredentials | None = None,
         interceptors: "Sequence[grpc.ServerInterceptor[Any, Any]]" = (),
         grace: float,
+        age: float = AGE,
     ) -> None:
         self._lanes, self._grace = lanes, grace
         self._ended: threading.Event | None = None
+        options = (*OPTIONS, ("grpc.max_connection_age_ms", int(age * 1000)))
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc")  # each method has its own
-        self._server = grpc.server(pool, interceptors=list(interceptors), options=OPTIONS)
+        self._server = grpc.server(pool, interceptors=list(interceptors), options=options)
         self._receives = Receives(Budget())
-        self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
+        self._lot, self._places = Lot(node.world), Places()
+        generic = handlers.generic(node, lanes, workloads, self._receives, self._lot, self._places)
+        self._server.add_generic_rpc_handlers(tuple(generic))
 
-        self._names = sorted({operation.service.full_name for operation in OPERATIONS.values()})
+        self._names = sorted({operation.service.full_name for operation in node.operations})
         self._probes = Probes(self._names, self._server)
         if credentials is not None:
             self.port = self._server.add_secure_port(listener, credentials)
@@ -81,11 +91,17 @@ class Server:
             self._probes.health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self
 
-    def stop(self) -> threading.Event:
-        """Take no more calls, and give those under way their grace; the event is when they have ended."""
+    @property
+    def streams(self) -> int:
+        """The streams that callers have open."""
+        return self._places.taken
+
+    def stop(self, grace: float | None = None) -> threading.Event:
+        """Take no more calls, and give those under way these seconds, or their grace; the event is when they have ended."""
         if self._ended is None:
             self._probes.health.enter_graceful_shutdown()
-            self._ended = self._server.stop(self._grace)
+            self._ended = self._server.stop(self._grace if grace is None else grace)
+            self._lot.close()  # streams have no end of their own, and would take all of the grace
         return self._ended
 
     def __exit__(self, *exc: object) -> None:

@@ -55,9 +55,10 @@ def health(node: Node) -> dict[str, Callable[[], Answer]]:
     """`/healthz` and `/readyz`."""
 
     def readyz() -> Answer:
-        age = time.monotonic() - node.world.fresh_at
-        ready = age < STALE
-        return _json(200 if ready else 503, {"status": "ok" if ready else "stale", "staleness_seconds": round(age, 3)})
+        age = node.world.confirmed.age
+        most = STALE if node.writes is not None else node.world.confirmed.most  # one that only reads goes on without its database
+        ready = most is None or age < most
+        return _json(200 if ready else 503, {"status": "ok" if age < STALE else "stale", "staleness_seconds": round(age, 3)})
 
     return {"/healthz": lambda: _json(200, {"status": "ok"}), "/readyz": readyz}
 

@@ -227,15 +227,21 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
 
 
 def _answer(call: Call, question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
+    """What is shown of a decision. Of a principal of another account, which has a token and no say in who sees it, it is what was decided
+    in which layer, and nothing of that account's policies: neither which statements matched nor which keys they read.
+    """
     decision = organizations.shown(call, question[0], decision)
+    principal = question[0].principal
+    own = principal.account == call.account_id
+    matched = decision.matched if own else [match for match in decision.matched if match.layer is policy.Layer.RESOURCE]
     return pb.AuthorizeResponse(
         outcome=OUTCOMES[decision.outcome],
         layer=LAYERS[decision.layer] if decision.layer is not None else pb.LAYER_UNSPECIFIED,
-        matched=[_matched(match) for match in decision.matched],
-        missing_keys=decision.missing_keys,
+        matched=[_matched(match) for match in matched],
+        missing_keys=decision.missing_keys if own else (),
         decision_id=decision_id,
         revision=point.token,
-        principal_arn=question[0].principal.arn,
+        principal_arn=principal.arn,
     )
 
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import segno
 from google.protobuf.message import Message
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import aliased
 
+from sekisho import arn
 from sekisho.api.iam.v1 import mfa_devices_pb2 as pb
 from sekisho.api.iam.v1.tags_pb2 import Tag
 from sekisho.calls.call import Call
@@ -19,6 +21,12 @@ from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, Inv
 from sekisho.store.tables import AccountAlias, MfaDevice, Root, User
 
 _SERIAL_LENGTH = 256
+_OWNERS = aliased(User, flat=True)
+_OWNER = (
+    select(MfaDevice.name, MfaDevice.path, _OWNERS.name.label("owner"))
+    .outerjoin(_OWNERS, _OWNERS.id == MfaDevice.user_id)
+    .where(MfaDevice.account_id == bindparam("account_id"), MfaDevice.name_key == bindparam("name_key"))
+)
 _PIXELS = 5  # of the picture, a module of the code
 
 
@@ -36,12 +44,15 @@ def mfa_device_name(call: Call, request: Message, field: str) -> Resource:
 
 @resource("mfa-owner")
 def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resource:
-    """The user who has the device, or who is asked about; of a device that is nobody's, the one who calls."""
-    row = _lookup(call, getattr(request, field))
-    user = call.session.get(User, row.user_id) if row is not None and row.user_id is not None else None
-    found = call.entity("user", user.name) if user is not None else None
-    resource = entities.resource_of_record(found) if found is not None else users.user(call, request, "user_name")
-    return replace(resource, named=getattr(request, field))
+    """The user who has the device; of one that is nobody's, or is not there, a user without a name. So a caller who is permitted to ask for
+    some users alone is denied another's device as one that does not exist, and either takes the same look-ups.
+    """
+    serial_number = getattr(request, field)
+    named = arn.entity(serial_number)
+    key = named.key if named is not None and (named.account, named.kind) == (call.account_id, "mfa") else ""
+    row = call.session.execute(_OWNER, {"account_id": call.account_id, "name_key": key}).one_or_none()
+    owner = row.owner if row is not None and named is not None and (row.name, row.path) == (named.name, named.path) else None
+    return replace(entities.resource(call, User, request, owner or ""), named=serial_number)
 
 
 @operation

@@ -30,6 +30,7 @@ from sekisho.store.tables.providers import OpenIdConnectProvider, SamlPrivateKey
 from sekisho.store.tables.reports import CredentialReport, DeletionTask
 from sekisho.store.tables.tags import Tag
 from sekisho.store.tables.trail import AuditRecord
+from sekisho.store.tables.used_signatures import UsedSignature
 from sekisho.store.tables.user_credentials import ServiceCredential, SshPublicKey
 
 __all__ = [
@@ -81,5 +82,6 @@ __all__ = [
     "Target",
     "TrustedService",
     "Unit",
+    "UsedSignature",
     "User",
 ]

@@ -12,7 +12,8 @@ class AuditRecord(Base):
     """One call, in the terms of a CloudTrail record; `request` and `response` are JSON without secrets.
 
     A write's record stands in its own transaction and has its revision. What commits no row (issued credentials, denials, failures)
-    arrives from the spool and has none.
+    arrives from the spool and has none. Denials that came too thick to be kept one by one are one record: of the first of them, at `at`,
+    with their `count`, and the time of the last as `last_at`.
     """
 
     __tablename__ = "audit_records"
@@ -35,3 +36,5 @@ class AuditRecord(Base):
     response: Mapped[str]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
+    count: Mapped[int] = mapped_column(server_default="1")
+    last_at: Mapped[datetime | None]
