@@ -138,6 +138,26 @@ def test_a_resource_policy_may_name_the_organization(nodes: tuple[House, House])
         assert here.call("Authorize", _as=stranger, resource_policy=shared(key, value), **asked).outcome == pb.OUTCOME_IMPLICITLY_DENIED
 
 
+def test_a_simulation_counts_the_scps_of_the_account(nodes: tuple[House, House]) -> None:
+    here, _ = nodes
+    org = Organization(here, SCP)
+    member = org.account()
+    keys = org.inside(member)
+    user = here.call("CreateUser", _as=keys, user_name="ann").user.arn
+    here.call("PutUserPolicy", _as=keys, user_name="ann", policy_name="p", policy_document=allow("orders:*"))
+
+    def simulated(_as: Any = keys, source: str = user) -> tuple[str, bool | None]:
+        (result,) = here.call("SimulatePrincipalPolicy", _as=_as, policy_source_arn=source, action_names=["orders:Ship"]).evaluation_results
+        detail = result.organizations_decision_detail
+        return result.eval_decision, detail.allowed_by_organizations if result.HasField("organizations_decision_detail") else None
+
+    assert simulated() == ("allowed", True)
+    org.attach(org.policy(deny("orders:Ship")), org.root_id)
+    assert simulated() == ("explicitDeny", False)
+    here.call("CreateUser", user_name="bob")
+    assert simulated(None, f"arn:aws:iam::{here.account_id}:user/bob") == ("implicitDeny", None)
+
+
 ACCOUNTS = 10_000
 
 
