@@ -1,4 +1,4 @@
-"""Organizations: units, accounts in them, policies and what they are attached to, handshakes, delegation.
+"""Organizations: units, accounts in them, policies and what they are attached to, handshakes, delegation; contacts and regions of accounts.
 
 Code of the release before runs on it, and knows no organization: it restricts nobody by one until it is replaced.
 """
@@ -17,6 +17,22 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    op.create_table(
+        "account_contacts",
+        sa.Column("account_id", KEY, nullable=False),
+        sa.Column("kind", KEY, nullable=False),
+        sa.Column("content", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_account_contacts_account_id")),
+        sa.PrimaryKeyConstraint("account_id", "kind", name=op.f("pk_account_contacts")),
+    )
+    op.create_table(
+        "account_regions",
+        sa.Column("account_id", KEY, nullable=False),
+        sa.Column("region", KEY, nullable=False),
+        sa.Column("enabled_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_account_regions_account_id")),
+        sa.PrimaryKeyConstraint("account_id", "region", name=op.f("pk_account_regions")),
+    )
     op.create_table(
         "account_emails",
         sa.Column("account_id", KEY, nullable=False),
@@ -211,3 +227,5 @@ def downgrade() -> None:
     op.drop_table("organization_units")
     op.drop_table("organizations")
     op.drop_table("account_emails")
+    op.drop_table("account_regions")
+    op.drop_table("account_contacts")

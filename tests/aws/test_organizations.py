@@ -152,6 +152,30 @@ def test_an_account_joins_by_handshake_and_leaves(server: Served, organizations:
     guest.leave_organization()
 
 
+def test_an_account_is_named_and_reached(server: Served, organizations: Any) -> None:
+    account = client(server, "account")
+    account.put_account_name(AccountName="Harbour")
+    found = account.get_account_information()
+    assert (found["AccountName"], found["AccountState"]) == ("Harbour", "ACTIVE")
+    with pytest.raises(account.exceptions.ResourceNotFoundException) as missing:
+        account.get_alternate_contact(AlternateContactType="SECURITY")
+    assert missing.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    account.put_alternate_contact(
+        AlternateContactType="SECURITY", Name="Bea", Title="Head", EmailAddress="bea@example.com", PhoneNumber="+353 21"
+    )
+    assert account.get_alternate_contact(AlternateContactType="SECURITY")["AlternateContact"]["Name"] == "Bea"
+    account.delete_alternate_contact(AlternateContactType="SECURITY")
+    pages = account.get_paginator("list_regions").paginate(PaginationConfig={"PageSize": 10})
+    states = {region["RegionName"]: region["RegionOptStatus"] for page in pages for region in page["Regions"]}
+    assert (states["eu-west-1"], states["af-south-1"]) == ("ENABLED_BY_DEFAULT", "DISABLED")
+    organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    member = created(organizations, "before")
+    account.put_account_name(AccountId=member, AccountName="after")
+    assert organizations.describe_account(AccountId=member)["Account"]["Name"] == "after"
+    with pytest.raises(account.exceptions.AccessDeniedException):
+        account.get_account_information(AccountId="123456789012")
+
+
 def test_the_commands_of_the_documentation(server: Served, program: Program, tmp_path: Path, organizations: Any) -> None:
     (tmp_path / "tag.json").write_text('{"tags": {"CostCenter": {"tag_key": {"@@assign": "CostCenter"}}}}')
     aws = Aws(server, program, tmp_path)

@@ -16,6 +16,15 @@ def _tag(text: str) -> bool:
     return all(c in "_.:/=+-@" or unicodedata.category(c)[0] in "LZN" for c in text)
 
 
+_LOCAL, _HOST, _TOP = _regex(r"[A-Za-z0-9_+=.#|!&-]+"), _regex(r"[A-Za-z0-9_.-]+"), _regex(r"[A-Za-z0-9_]+")
+
+
+def _contact_email(text: str) -> bool:
+    local, _, domain = text.strip().partition("@")
+    host, dot, top = domain.rpartition(".")
+    return dot != "" and _LOCAL(local) and _HOST(host) and _TOP(top)
+
+
 _ROOT, _UNIT, _ACCOUNT = r"r-[0-9a-z]{4,32}", r"ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}", r"[0-9]{12}"
 
 PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
@@ -62,4 +71,8 @@ PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
         _regex(f"{_ROOT}|{_ACCOUNT}|{_UNIT}|p-[0-9a-zA-Z_]{{8,128}}|rp-[0-9a-zA-Z_]{{4,128}}|rt-[0-9a-zA-Z_]{{8,32}}"),
         r"^(r-[0-9a-z]{4,32})|(\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})|(^p-[0-9a-zA-Z_]{8,128})|(^rp-[0-9a-zA-Z_]{4,128})|(^rt-[0-9a-zA-Z_]{8,32})$",
     ),
+    Rules.ACCOUNT_NAME: (_regex(r"[ -;=?-~]+"), r"[ -;=?-~]+"),
+    Rules.INTERNATIONAL_NUMBER: (_regex(r"[+][\s0-9()-]+"), r"[+][\s0-9()-]+"),
+    Rules.PHONE_NUMBER: (_regex(r"[\s0-9()+-]+"), r"[\s0-9()+-]+"),
+    Rules.CONTACT_EMAIL: (_contact_email, r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
 }

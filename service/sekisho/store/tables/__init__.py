@@ -3,7 +3,7 @@
 from sekisho.store.db import Base
 from sekisho.store.tables.access_keys import AccessKey
 from sekisho.store.tables.accesses import Access, AccessReport
-from sekisho.store.tables.accounts import Account, AccountAlias, QuotaOverride
+from sekisho.store.tables.accounts import Account, AccountAlias, AccountContact, AccountRegion, QuotaOverride
 from sekisho.store.tables.certificates import ServerCertificate, SigningCertificate
 from sekisho.store.tables.changes import Change, Revision
 from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
@@ -39,7 +39,9 @@ __all__ = [
     "AccessReport",
     "Account",
     "AccountAlias",
+    "AccountContact",
     "AccountEmail",
+    "AccountRegion",
     "AccountRequest",
     "Administrator",
     "Attachment",
