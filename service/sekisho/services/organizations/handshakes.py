@@ -85,7 +85,8 @@ def list_handshakes_for_organization(
 
 def _find(call: Call, id_: str) -> Handshake:
     """A handshake in which the caller's account has a part, or HandshakeNotFound; after 30 days nobody has."""
-    row = call.session.scalars(select(Handshake).where(Handshake.id == id_, _is_shown(call))).one_or_none()
+    query = select(Handshake).where(Handshake.id == id_, _is_shown(call)).execution_options(populate_existing=not call.reads)
+    row = call.session.scalars(query).one_or_none()
     if row is None or call.account_id not in (row.account_id, row.management_account_id):
         raise HandshakeNotFound(_NOT_FOUND)
     return row

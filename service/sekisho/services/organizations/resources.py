@@ -53,7 +53,9 @@ for _kind in ("account", "child", "parent", "policy", "root", "tagged", "target"
 def handshake(call: Call, request: Message, field: str) -> Resource:
     """A handshake of the organization that made it, where the caller's account has a part in it."""
     id_ = getattr(request, field)
-    row = call.session.scalars(select(Handshake).where(Handshake.id == id_)).one_or_none()
+    # Columns, not the row: a call that changes it reads it again once it is alone in the organization.
+    columns = (Handshake.account_id, Handshake.management_account_id, Handshake.organization_id, Handshake.action)
+    row = call.session.execute(select(*columns).where(Handshake.id == id_)).one_or_none()
     if row is None or call.account_id not in (row.account_id, row.management_account_id):
         named = arn.organizations(call.account_id, "handshake", _NOWHERE, "invite", id_)
     else:
