@@ -32,10 +32,14 @@ def test_every_rpc_has_a_method_that_calls_it(name: str) -> None:
     kind, service = SERVICES[name]
     called: list[tuple[str, Any, Any]] = []
 
-    def call(path: str, request: Any, response: Any, /, *, timeout: float | None, repeatable: bool) -> Any:
-        called.append((path, type(request).DESCRIPTOR.full_name, response.DESCRIPTOR.full_name))
+    class Call:
+        def __call__(self, path: str, request: Any, response: Any, /, *, timeout: float | None, repeatable: bool) -> Any:
+            called.append((path, type(request).DESCRIPTOR.full_name, response.DESCRIPTOR.full_name))
 
-    client: Any = kind(call)
+        def stream(self, path: str, request: Any, response: Any, /, *, timeout: float | None) -> Any:
+            called.append((path, type(request).DESCRIPTOR.full_name, response.DESCRIPTOR.full_name))
+
+    client: Any = kind(Call())
     for method in service.methods:
         getattr(client, snake(method.name))(**_required(service, method.name))
     assert called == [(f"/{service.full_name}/{m.name}", m.input_type.full_name, m.output_type.full_name) for m in service.methods]
@@ -45,7 +49,11 @@ def _required(service: ServiceDescriptor, method: str) -> dict[str, Any]:
     """The arguments without which a method cannot be called, each empty: what the call does is all in its path and types."""
     parameters = getattr(SERVICES[service.full_name.split(".")[2]][0], snake(method)).__kwdefaults__ or {}
     fields = service.methods_by_name[method].input_type.fields
-    return {field.name: [] if field.is_repeated else None for field in fields if field.name not in parameters}
+    return {
+        field.name: [] if field.is_repeated else b"" if field.type == field.TYPE_BYTES else None
+        for field in fields
+        if field.name not in parameters
+    }
 
 
 def test_arguments_become_fields(client: Client, fake: Fake) -> None:

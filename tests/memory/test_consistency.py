@@ -16,6 +16,7 @@ from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.credentials import access_keys
 from sekisho.errors import SekishoError
 from sekisho.memory.cache import World
+from sekisho.memory.places import Places
 from sekisho.store import changes
 from sekisho.store.tables import Policy
 from sekisho.world import Asked, Subject, question
@@ -176,6 +177,7 @@ def test_two_policies_that_are_swapped_in_one_transaction_never_both_hold_nor_ne
         writer.call("AttachUserPolicy", user_name="ann", policy_arn=made.arn)
     ring = reader.node.ring
     world = World(reader.node.database, lambda row: access_keys.unseal(row.id, row.secret, ring), budget=budget)
+    world.places = Places(4)  # for all that decide here, however busy the machine is
     world.poll()
     subject = Subject(user.user_id, writer.account_id)
     ended = threading.Event()

@@ -160,12 +160,17 @@ def test_a_write_of_this_worker_and_one_of_another_are_remembered_alike(nodes: t
     found = reader.node.world.since(before)
     assert found is not None
     account = writer.account_id
-    assert found.entries == [Entry(before.number + 1, account, (id_,)), Entry(before.number + 2, account, (id_,))]
+    assert found.entries == [
+        Entry(before.number + 1, account, (id_,)),
+        Entry(before.number + 2, account, (id_,)),
+        Entry(before.number + 3, account, ()),
+    ]
     assert [point.number for point in found.points] == [before.number + 1, before.number + 2, before.number + 3]
     assert found.point == found.points[-1]
     assert reader.node.world.touched({account}, before)
     assert not reader.node.world.touched({"000000000000"}, before)
-    assert not reader.node.world.touched({account}, found.points[1])
+    assert reader.node.world.touched({account}, found.points[1])
+    assert not reader.node.world.touched({account}, found.points[2])
 
 
 def _since(world: World, back: int) -> list[Entry]:

@@ -20,7 +20,9 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges import aws
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.lot import Lot
 from sekisho.edges.grpc.receives import Receives
+from sekisho.edges.grpc.streams import Places
 from sekisho.edges.lanes import Lanes
 from sekisho.errors import InvalidArgument, SekishoError
 from sekisho.memory import feed, places
@@ -227,10 +229,11 @@ def test_an_edge_answers_what_the_node_has_although_more_is_loaded(house: House)
     assert {operation.service.package for operation in node.operations} == {"sts"}
     lanes = Lanes("test", decide=1, control=1)
     receives = Receives(Budget())
+    rest = (Workloads(), receives, Lot(node.world), Places())
     try:
-        found = handlers.generic(node, lanes, Workloads(), receives)
+        found = handlers.generic(node, lanes, *rest)
         served = {path: _behaviour(found, path) for path in (SAYS_WHO, CREATES)}
-        every = {path: _behaviour(handlers.generic(house.node, lanes, Workloads(), receives), path) for path in (SAYS_WHO, CREATES)}
+        every = {path: _behaviour(handlers.generic(house.node, lanes, *rest), path) for path in (SAYS_WHO, CREATES)}
         assert served == {SAYS_WHO: "answer", CREATES: "_refuse"}
         assert every == {SAYS_WHO: "answer", CREATES: "answer"}
         assert _behaviour(found, "/grpc.health.v1.Health/Check") == ""

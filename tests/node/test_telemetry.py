@@ -106,6 +106,17 @@ class Doubled(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in t
         return handler._replace(**{kind: lambda request, context: behaviour(request * 2, context)})
 
 
+def test_a_stream_that_holds_no_thread_is_not_traced() -> None:
+    """It returns before its first message is read, and grpcio reads off the function that it will."""
+
+    def behaviour(request: bytes, context: Any, send: Any) -> None:
+        return None
+
+    behaviour.experimental_non_blocking = True  # type: ignore[attr-defined]
+    handler: Any = grpc.unary_stream_rpc_method_handler(behaviour)
+    assert telemetry._Traced(Doubled()).intercept_service(lambda _: handler, None) is handler
+
+
 @pytest.mark.parametrize("kind", ["unary_unary", "unary_stream"])
 def test_a_traced_handler_runs_in_the_pool_of_its_own(kind: str) -> None:
     def behaviour(request: bytes, _: Any) -> bytes:

@@ -31,7 +31,9 @@ from sekisho.calls.workloads import Workloads
 from sekisho.edges import aws
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.lot import Lot
 from sekisho.edges.grpc.receives import Receives
+from sekisho.edges.grpc.streams import Places
 from sekisho.edges.http import listener
 from sekisho.edges.lanes import Lanes
 from sekisho.operations import OPERATIONS, PREPARATIONS, RESOURCES
@@ -96,12 +98,14 @@ def toy(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[To
         patch.setattr(sekisho.services, "__path__", [*sekisho.services.__path__, str(TOY / "services")])
         assert "toy" in operations.load()
         house = stack.enter_context(harness.house(f"sqlite:///{folder / 'sekisho.db'}", folder))
-        lanes = Lanes("toy", **LANES, streams=1)
+        lanes = Lanes("toy", **LANES)
         stack.callback(lanes.close)
         receives = Receives(Budget())
         stack.callback(receives.close)
+        lot = Lot(house.node.world)
+        stack.callback(lot.close)
         server = grpc.server(ThreadPoolExecutor(2))
-        server.add_generic_rpc_handlers(tuple(handlers.generic(house.node, lanes, Workloads(), receives)))
+        server.add_generic_rpc_handlers(tuple(handlers.generic(house.node, lanes, Workloads(), receives, lot, Places(1, 1))))
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         stack.callback(server.stop, None)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -117,6 +117,8 @@ class Call:
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
     use: Use | None = None
     """The use of the signature that a WRITE came with, which its transaction keeps."""
+    secret: str | None = field(default=None, repr=False)
+    """The secret of the credentials that a stream was called with, by which its caller knows the answers for ours (`answers`)."""
     prepared: Any = None
     """The work of the operation's preparation, done before the transaction."""
 

@@ -21,9 +21,10 @@ from google.protobuf.message import DecodeError, Message
 from sqlalchemy.orm import Session
 
 from sekisho import meters, sigv4
-from sekisho.calls import audit, callers, freshness, permission
+from sekisho.calls import answers, audit, callers, freshness, permission
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
+from sekisho.calls.waits import Wait
 from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated
 from sekisho.operations import PREPARATIONS, Operation, validation
 from sekisho.operations.annotations import Access
@@ -89,8 +90,9 @@ def run(node: Node, operation: Operation, arrival: Arrival) -> Reply:
         raise failure from error
 
 
-def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Message]:
-    """Answer a call with a stream: each message as the function yields it. Errors are those of `run`, at whatever message they occur.
+def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Message | Wait]:
+    """Answer a call with a stream: each message as the function yields it, and each Wait, for the edge to wait without a thread. Errors are
+    those of `run`, at whatever message they occur.
 
     The caller is authorized for the first message, and again whenever the world has moved on, so that a stream that was allowed ends
     when that is taken back, or when its credentials end.
@@ -103,7 +105,11 @@ def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Messa
         freshness.wait(call, request)
         _authorized(call, request, subject, newest=False)
         seen, call.deadline = node.world.point, ends
+        call.secret = answers.secret(call, arrival.proof)
         for message in operation.function(call, request):
+            if isinstance(message, Wait):
+                yield message
+                continue
             call.now = datetime.now(UTC)
             remaining(call.deadline)
             _refuse_expired(call, subject)

@@ -8,14 +8,14 @@ from functools import cache
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
+from sekisho import world
 from sekisho.calls.call import Peer
 from sekisho.operations import Resource, annotations
 
 Keys = dict[str, str | tuple[str, ...]]
 
 
-OF_SERVICE: Keys = {"aws:viaawsservice": "false", "aws:principalisawsservice": "false"}
-"""What is true of every request so far: no AWS service makes it, nor passes it on."""
+OF_SERVICE: Keys = dict(world.OF_SERVICE)
 
 
 def of_connection(peer: Peer) -> Keys:

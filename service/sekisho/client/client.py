@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.api.authorize.v1.changes_pb2 import WatchChangesResponse
 from sekisho.api.authorize.v1.client import AuthorizeClient
 from sekisho.api.iam.v1.client import IamClient
 from sekisho.api.sts.v1.client import StsClient
@@ -119,6 +120,13 @@ class Client(Configured):
     def explain(self, *, timeout: float | None = None, **question: Unpack[Question]) -> Explanation:
         """The decision that `authorize` gives, and why it is so."""
         return decisions.explanation(self._authorize.explain(request=decisions.request(**question), timeout=timeout))
+
+    def changes(self, cursor: str = "", *, heartbeat: int = 0, timeout: float | None = None) -> Iterator[WatchChangesResponse]:
+        """The revisions after one, with the ids of the caller's account that changed, as they come, at least every `heartbeat` seconds
+        (five without). It ends with a `reload` when there is no going on from `cursor`, and raises Error when it breaks off: go on then
+        from the last `revision`.
+        """
+        return self._authorize.watch_changes(cursor=cursor, heartbeat_seconds=heartbeat, timeout=timeout)
 
     def token(self, *, audience: str | None = None, expires: int = bearer.MAX_EXPIRES) -> str:
         """A bearer token of the caller, for tools that cannot sign; `audience` is the service that takes it, without it this server."""

@@ -132,15 +132,28 @@ def request(
         context=[_entry(key, value) for key, value in (context or {}).items()],
         resource_account=resource_account,
         resource_tags=resource_tags,
-        resource_policy=json.dumps(resource_policy) if isinstance(resource_policy, Mapping) else resource_policy,
+        resource_policy=document(resource_policy) if isinstance(resource_policy, Mapping) else resource_policy,
         at_least=at_least,
     )
 
 
+def document(policy: Mapping[str, Any]) -> str:
+    """The text of a policy."""
+    return json.dumps(policy)
+
+
 def _entry(key: str, value: Value) -> pb.ContextEntry:
-    if isinstance(value, str | int | float | Decimal | date):
-        return pb.ContextEntry(key=key, values=[_text(value)])
-    return pb.ContextEntry(key=key, values=[_text(item) for item in value], multivalued=True)
+    found = values(value)
+    return pb.ContextEntry(key=key, values=[found]) if isinstance(found, str) else pb.ContextEntry(key=key, values=found, multivalued=True)
+
+
+def values(value: Value) -> str | tuple[str, ...]:
+    """What a condition key has in the spelling of policies: a tuple where it is a key of many values, even with one."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float | Decimal | date):
+        return _text(value)
+    return tuple(_text(item) for item in value)
 
 
 def _text(value: Scalar) -> str:

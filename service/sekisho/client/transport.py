@@ -135,6 +135,11 @@ class Transport:
         return self._credentials if isinstance(self._credentials, sigv4.Credentials) else self._credentials()
 
     @property
+    def signs(self) -> bool:
+        """Whether calls are signed; otherwise a certificate says who calls."""
+        return self._credentials is not None
+
+    @property
     def timeout(self) -> float:
         """Seconds that a call has with all its repetitions, where it is not told otherwise."""
         return self._timeout
@@ -174,8 +179,7 @@ class Transport:
 
         Closing the iterator ends the call.
         """
-        body = request.SerializeToString()
-        call = self._channel.unary_stream(path, None, None)(body, timeout=timeout, metadata=self._metadata(path, body))
+        call = self.begin(path, request, timeout=timeout)
         try:
             for answer in call:
                 yield response.FromString(answer)
@@ -184,7 +188,12 @@ class Transport:
         except DecodeError:
             raise errors.Internal(f"the server's answer is not a {response.DESCRIPTOR.full_name}") from None
         finally:
-            call.cancel()  # type: ignore[no-untyped-call]  # as its stubs have it
+            call.cancel()
+
+    def begin(self, path: str, request: Message, *, timeout: float | None) -> Any:
+        """An rpc that streams, begun: an iterator of serialised answers, whose `cancel` any thread may call."""
+        body = request.SerializeToString()
+        return self._channel.unary_stream(path, None, None)(body, timeout=timeout, metadata=self._metadata(path, body))
 
     def _once(self, path: str, body: bytes, timeout: float, *, nonce: str | None) -> bytes:
         method = self._methods.get(path)

@@ -21,10 +21,10 @@ from sekisho.errors import Throttling
 from sekisho.operations import Operation
 from sekisho.operations.annotations import Access
 
-STREAMS = 64
-"""Streams that a worker serves at once; each takes a thread."""
+STREAMS = 6
+"""Threads in which streams make their messages (`grpc.streams`)."""
 REFUSING = 2
-"""Threads beside those of the streams, which tell further callers that there is no place."""
+"""Threads beside those, which tell further callers that there is no place, where each stream takes a thread."""
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ class Lanes:
         self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000, reserved=decide // 3)
         self.batches = Lane(f"{edge}-batches", threads=max(2, decide // 2), waiting=500, reserved=1)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
-        self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=500)
+        self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=4000, reserved=streams // 3)
 
     def __iter__(self) -> Iterator[Lane]:
         return iter((self.decide, self.batches, self.control, self.streams))

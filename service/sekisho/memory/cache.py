@@ -164,7 +164,7 @@ class World(Contents):
                 self._evict(id_)
             self._turn += 1
             if point.number == self.point.number + 1:
-                self._move(point, (point,), [Entry(point.number, account, tuple(ids))] if ids else [])
+                self._move(point, (point,), [Entry(point.number, account, tuple(ids))])
 
     def hear(self, hearer: Moved) -> Callable[[], None]:
         """Have a hearer told whenever the cache moves; the function ends that."""
@@ -331,7 +331,7 @@ class World(Contents):
         if session is None or (changes.begun_at(session) == self.point and not changes.is_changed(session)):
             cached = self._names.get_name(key)
             record = self._records.get_record(entity_key(cached.id)) if cached is not None else None
-            if isinstance(record, EntityRecord) and _key_of(record) == key:
+            if isinstance(record, EntityRecord) and names.key_of(record) == key:
                 return record
             if self._names.is_absent(key):
                 return None

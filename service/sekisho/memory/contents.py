@@ -25,10 +25,6 @@ class Contents:
     def __init__(self, budget: int, max_staleness: float | None) -> None:
         self._records = Records(budget)
         self.findings = Findings()
-        self.found = self.sought = 0
-        """How often a finding was found, and sought in vain. Plain numbers, told now and then: a counter takes a lock, and each call asks
-        several times. Where two threads add at once, one may be missed.
-        """
         self._turn = 0
         """Grows whenever something has become stale, before the revision that made it so is told in `point`: who reads the point first and
         the turn after it never takes what is of an older turn for something of the newer point.
@@ -68,9 +64,9 @@ class Contents:
         """What was found under a key, if all that it was made of is still in memory, the very same; else None."""
         found = self.findings.get(key)
         if found is None or (found.turn != self._turn and not self._holds(found)):
-            self.sought += 1
+            self.findings.misses += 1
             return None
-        self.found += 1
+        self.findings.hits += 1
         found.used = True
         return found.value
 

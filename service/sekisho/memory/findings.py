@@ -18,7 +18,7 @@ MOST = 64 * 1024 * 1024
 """Bytes of findings."""
 
 ENTRY = 512
-"""Bytes of a finding beside what its maker counts: its places in dictionaries, the tuple of its records, small texts; with tracemalloc."""
+"""Bytes of a finding beside what its maker counts: its places in dictionaries, the tuple of its records, small texts."""
 
 _STEP = 64
 """When all room is taken, at least a part of this size is freed at once, so that looking for the largest owner is not done each time."""
@@ -49,6 +49,10 @@ class Findings:
         self._sizes: dict[str, int] = {}
         self._size = 0
         self._unseen: list[Hashable] = []
+        self.hits = self.misses = 0
+        """How often one was found that holds, and sought in vain: plain numbers, told now and then, for a counter takes a lock. Where two
+        threads add at once, one may be missed.
+        """
         self.get = self._found.get
         """The finding of a key; None when there is none. Whether it still holds is for memory to say."""
 

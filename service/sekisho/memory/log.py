@@ -23,7 +23,8 @@ class Since(NamedTuple):
 
 
 class Log:
-    """Entries in the order of their numbers. It is complete for all revisions above `begins`; one that touched nothing has no entry.
+    """Entries in the order of their numbers. It is complete for all revisions above `begins`; one of an earlier release that touched
+    nothing has no entry.
     Changed by one thread at a time.
     """
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sekisho import arn
 from sekisho.credentials import key_ids
+from sekisho.world import EntityRecord
 
 MOST = 65_536
 """Names that are remembered; forgotten all at once, they cost one query each."""
@@ -23,6 +24,11 @@ Key = tuple[str, str, str]
 def key(named: arn.Entity) -> Key:
     """Under what a name is remembered."""
     return named.account, named.kind, named.key
+
+
+def key_of(record: EntityRecord) -> Key:
+    """Under what the name of an entity is remembered."""
+    return key(arn.Entity(record.account_id, record.kind, record.path, record.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Gauges:
         for cache, (entries, size) in (("records", world.size), ("findings", world.findings.size)):
             vitals.ENTRIES.labels(cache).set(entries)
             vitals.BYTES.labels(cache).set(size)
-        found, sought = world.found, world.sought
+        found, sought = world.findings.hits, world.findings.misses
         vitals.FINDING_HITS.inc(found - self._told[0])
         vitals.FINDING_MISSES.inc(sought - self._told[1])
         self._told = found, sought

@@ -184,6 +184,8 @@ class _Traced(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in t
             return None
         kind = _kind(handler)
         behaviour = getattr(handler, kind)
+        if getattr(behaviour, "experimental_non_blocking", False):  # a stream, which returns at once and lasts for hours: no span says that
+            return handler
         told = handler._replace(**{kind: lambda request, context: behaviour(request, _Context(context))})
         wrapped = self._interceptor.intercept_service(lambda _: told, handler_call_details)
         pool = getattr(behaviour, "experimental_thread_pool", None)

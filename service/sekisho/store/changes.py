@@ -114,8 +114,7 @@ class Recorded:
         """The last rows of the transaction, under a lock that is held until the commit (`db.at_commit`)."""
         script.lock("revision")
         _REVISION.run(script, [{"nonce": self._nonce, "committed_at": self._now}])
-        ids = sorted(self._touched.ids)
-        _CHANGES.run(script, [{"id": id_} for id_ in (*ids, _OWNER + self.account) if ids])
+        _CHANGES.run(script, [{"id": id_} for id_ in (*sorted(self._touched.ids), _OWNER + self.account)])
         _AUDIT.run(script, [self._audited])
         script.execute(LATEST)
         self._script = script
@@ -173,7 +172,7 @@ class Entry:
 
 
 def entries_after(session: Session, number: int, newest: int, most: int) -> list[Entry] | None:
-    """The revisions above a number, up to the newest, that touched anything, in order; None when they touched more than `most` ids."""
+    """The revisions above a number, up to the newest, in order; None when they touched more than `most` ids."""
     query = select(Change.number, Change.id).where(Change.number > number, Change.number <= newest)
     rows = session.execute(query.order_by(Change.number, Change.id).limit(most + 1)).all()
     if len(rows) > most:

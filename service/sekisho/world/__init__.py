@@ -1,7 +1,7 @@
 """The world, pure: records by immutable id, and how they compose into what `policy.decide` is asked."""
 
 from sekisho.world.acting import Acting, InactiveAccount, Lookup, UnknownPrincipal, acting
-from sekisho.world.question import NO_KEYS, Asked, Keys, Question, is_reserved, question
+from sekisho.world.question import NO_KEYS, OF_SERVICE, Asked, Keys, Question, is_reserved, question
 from sekisho.world.records import (
     AWS,
     AccountRecord,
@@ -27,6 +27,7 @@ __all__ = [
     "Keys",
     "Lookup",
     "NO_KEYS",
+    "OF_SERVICE",
     "PolicyRecord",
     "PrincipalRecord",
     "Question",

@@ -33,6 +33,8 @@ Keys = Mapping[str, str | tuple[str, ...]]
 Question = tuple[policy.Request, policy.Layers]
 
 NO_KEYS: Keys = MappingProxyType({})
+OF_SERVICE: Keys = {"aws:viaawsservice": "false", "aws:principalisawsservice": "false"}
+"""What is true of every request so far: no AWS service makes it, nor passes it on."""
 _NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _MULTIVALUED = frozenset(name for name, key in keys.GLOBAL.items() if key.multivalued)
 _OF_OWNER = frozenset(name for name, key in keys.GLOBAL.items() if key.source is keys.Source.RESOURCE and not name.endswith("/"))

@@ -9,12 +9,15 @@ import grpc
 
 from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer, plain_address
+from sekisho.calls.waits import Wait
 from sekisho.calls.workloads import Workloads
 from sekisho.edges import claims, request_ids
 from sekisho.edges.answers import Answers
-from sekisho.edges.grpc import sizes, status
+from sekisho.edges.grpc import sizes, status, streams
 from sekisho.edges.grpc.arrivals import Arrivals, host
+from sekisho.edges.grpc.lot import Lot
 from sekisho.edges.grpc.receives import Receives
+from sekisho.edges.grpc.streams import Places, Stream
 from sekisho.edges.lanes import Lane, Lanes
 from sekisho.errors import SekishoError, Unimplemented
 from sekisho.operations import Operation
@@ -28,13 +31,18 @@ EDGE = "grpc"
 B = TypeVar("B", bound=Callable[..., Any])
 
 
-def generic(node: Node, lanes: Lanes, workloads: Workloads, receives: Receives) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
+def generic(
+    node: Node, lanes: Lanes, workloads: Workloads, receives: Receives, lot: Lot, places: Places
+) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
     """A generic handler for each service of the node, and one for calls to services of ours that its role does not have."""
     services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
     pools = {lane: Arrivals(lane, partial(claims.of_metadata, node), receives) for lane in lanes}
     for operation in node.operations:
         lane = lanes.of(operation)
-        if operation.streams:
+        if operation.streams and streams.SUPPORTED:
+            starting = _starting(node, operation, lane, workloads, lot, places)
+            handler = grpc.unary_stream_rpc_method_handler(_in_pool(starting, pools[lane]))
+        elif operation.streams:
             handler = grpc.unary_stream_rpc_method_handler(_in_pool(_streaming(node, operation, lane, workloads), pools[lane]))
         else:
             handler = grpc.unary_unary_rpc_method_handler(_in_pool(_answering(node, operation, lane, workloads), pools[lane]))
@@ -90,9 +98,38 @@ def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workload
     return answer
 
 
+def _starting(
+    node: Node, operation: Operation, lane: Lane, workloads: Workloads, lot: Lot, places: Places
+) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
+    counted = Answers(EDGE, operation)
+
+    def start(body: bytes, context: grpc.ServicerContext, _send: Callable[[bytes], None]) -> None:
+        began = time.perf_counter()
+        arrival = _arrival(node, operation, workloads, body, context)
+        account = claims.of_metadata(node, context.invocation_metadata())
+        try:
+            lane.enter()
+            sizes.check(operation, body)
+            places.take(account)
+        except SekishoError as error:
+            counted.count(error.grpc, began)
+            _abort(context, error, arrival.request_id)
+        items = (item if isinstance(item, Wait) else item.SerializeToString() for item in pipeline.stream(node, operation, arrival))
+
+        def ended(code: str) -> None:
+            places.give(account)
+            counted.count(code, began)
+
+        Stream(context, items, account, lane, lot, arrival.request_id, ended).start()
+
+    start.experimental_non_blocking = True  # type: ignore[attr-defined]  # grpcio takes it from the function: it returns at once
+    return start  # type: ignore[return-value]  # and answers nothing itself
+
+
 def _streaming(
     node: Node, operation: Operation, lane: Lane, workloads: Workloads
 ) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
+    """A stream that takes a thread, where `Stream` is not supported."""
     counted = Answers(EDGE, operation)
 
     def answers(body: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
@@ -101,8 +138,11 @@ def _streaming(
         try:
             sizes.check(operation, body)
             with lane.place():
-                for message in pipeline.stream(node, operation, arrival):
-                    yield message.SerializeToString()
+                for item in pipeline.stream(node, operation, arrival):
+                    if not isinstance(item, Wait):
+                        yield item.SerializeToString()
+                    else:
+                        _block(item, context)
         except SekishoError as error:
             counted.count(error.grpc, began)
             _abort(context, error, arrival.request_id)
@@ -110,6 +150,12 @@ def _streaming(
         context.set_trailing_metadata(((status.REQUEST_ID, arrival.request_id),))
 
     return answers
+
+
+def _block(wait: Wait, context: grpc.ServicerContext) -> None:
+    """Wait on the stream's own thread."""
+    while not wait.due() and (left := wait.until - time.monotonic()) > 0 and context.is_active():
+        time.sleep(min(left, 0.05))
 
 
 def _arrival(node: Node, operation: Operation, workloads: Workloads, body: bytes, context: grpc.ServicerContext) -> pipeline.Arrival:

@@ -12,9 +12,11 @@ from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.lot import Lot
 from sekisho.edges.grpc.probes import Probes
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA
+from sekisho.edges.grpc.streams import Places
 from sekisho.edges.lanes import Lanes
 
 LOOKAHEAD = 16 * 1024
@@ -72,7 +74,9 @@ class Server:
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc")  # each method has its own
         self._server = grpc.server(pool, interceptors=list(interceptors), options=options)
         self._receives = Receives(Budget())
-        self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
+        self._lot, self._places = Lot(node.world), Places()
+        generic = handlers.generic(node, lanes, workloads, self._receives, self._lot, self._places)
+        self._server.add_generic_rpc_handlers(tuple(generic))
 
         self._names = sorted({operation.service.full_name for operation in node.operations})
         self._probes = Probes(self._names, self._server)
@@ -87,11 +91,17 @@ class Server:
             self._probes.health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self
 
+    @property
+    def streams(self) -> int:
+        """The streams that callers have open."""
+        return self._places.taken
+
     def stop(self, grace: float | None = None) -> threading.Event:
         """Take no more calls, and give those under way these seconds, or their grace; the event is when they have ended."""
         if self._ended is None:
             self._probes.health.enter_graceful_shutdown()
             self._ended = self._server.stop(self._grace if grace is None else grace)
+            self._lot.close()  # streams have no end of their own, and would take all of the grace
         return self._ended
 
     def __exit__(self, *exc: object) -> None:

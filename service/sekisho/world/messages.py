@@ -1,0 +1,150 @@
+"""Records as messages of `authorize.v1`, and back: how they leave a process. Keys have none, since they are secret."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from sekisho import policy
+from sekisho.api.authorize.v1 import records_pb2 as pb
+from sekisho.world.records import AccountRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, SessionFacts, Subject
+
+Said = AccountRecord | PrincipalRecord | GroupRecord | PolicyRecord
+"""The records that have a message."""
+
+
+def message(id_: str, record: Record | None) -> pb.Record | None:
+    """The message of an id's record, which says that it is gone for None; None for a record that has no message."""
+    if record is None:
+        return pb.Record(id=id_)
+    if isinstance(record, AccountRecord):
+        return pb.Record(id=id_, account=pb.AccountRecord(id=record.id, status=record.status))
+    if isinstance(record, PrincipalRecord):
+        return pb.Record(id=id_, principal=_principal(record))
+    if isinstance(record, GroupRecord):
+        return pb.Record(id=id_, group=pb.GroupRecord(id=record.id, inline=_inline(record.inline), policy_ids=record.policy_ids))
+    if isinstance(record, PolicyRecord):
+        attached = record.attached
+        said = pb.PolicyRecord(id=record.id, arn=record.arn, version=attached.version, document=attached.program.text)
+        return pb.Record(id=id_, policy=said)
+    return None
+
+
+def record(said: pb.Record) -> Said | None:
+    """The record of a message, compiled; None for one that is gone."""
+    kind = said.WhichOneof("record")
+    if kind == "account":
+        return AccountRecord(said.account.id, said.account.status)
+    if kind == "principal":
+        return _principal_record(said.principal)
+    if kind == "group":
+        return GroupRecord(said.group.id, _attached(said.group.inline), tuple(said.group.policy_ids))
+    if kind == "policy":
+        given = said.policy
+        return PolicyRecord(given.id, given.arn, policy.Attached(policy.compiled(given.document), arn=given.arn, version=given.version))
+    return None
+
+
+def subject(who: Subject) -> pb.SubjectRecord:
+    """The message of a subject, without the id of its key."""
+    session = who.session
+    return pb.SubjectRecord(id=who.id, account_id=who.account_id, session=_session(session) if session is not None else None)
+
+
+def subject_of(said: pb.SubjectRecord) -> Subject:
+    """The subject of a message."""
+    return Subject(said.id, said.account_id, session=_facts(said.session) if said.HasField("session") else None)
+
+
+def _principal(record: PrincipalRecord) -> pb.PrincipalRecord:
+    return pb.PrincipalRecord(
+        id=record.id,
+        account_id=record.account_id,
+        kind=record.kind,
+        name=record.name,
+        arn=record.arn,
+        tags=_tags(record.tags),
+        inline=_inline(record.inline),
+        policy_ids=record.policy_ids,
+        group_ids=record.group_ids,
+        boundary_id=record.boundary_id,
+        trust_policy=record.trust.program.text if record.trust is not None else None,
+        max_session_seconds=record.max_session_seconds,
+    )
+
+
+def _principal_record(said: pb.PrincipalRecord) -> PrincipalRecord:
+    trust = policy.Attached(program=policy.compiled(said.trust_policy), name=_TRUST) if said.HasField("trust_policy") else None
+    return PrincipalRecord(
+        id=said.id,
+        account_id=said.account_id,
+        kind=said.kind,
+        name=said.name,
+        arn=said.arn,
+        tags={tag.key: tag.value for tag in said.tags},
+        inline=_attached(said.inline),
+        policy_ids=tuple(said.policy_ids),
+        group_ids=tuple(said.group_ids),
+        boundary_id=said.boundary_id if said.HasField("boundary_id") else None,
+        trust=trust,
+        max_session_seconds=said.max_session_seconds,
+    )
+
+
+_TRUST = "AssumeRolePolicyDocument"
+
+
+def _tags(tags: Mapping[str, str]) -> list[pb.RecordTag]:
+    return [pb.RecordTag(key=key, value=value) for key, value in tags.items()]
+
+
+def _inline(attached: Iterable[policy.Attached]) -> list[pb.RecordPolicy]:
+    return [pb.RecordPolicy(name=one.name, document=one.program.text) for one in attached]
+
+
+def _attached(said: Iterable[pb.RecordPolicy]) -> tuple[policy.Attached, ...]:
+    return tuple(policy.Attached(policy.compiled(one.document), name=one.name) for one in said)
+
+
+def _session(facts: SessionFacts) -> pb.SessionRecord:
+    return pb.SessionRecord(
+        kind=facts.kind,
+        name=facts.name,
+        tags=_tags(facts.tags),
+        source_identity=facts.source_identity,
+        policies=_inline(facts.policies),
+        policy_ids=facts.policy_ids,
+        issued_at=_stamp(facts.issued_at),
+        expires_at=_stamp(facts.expires_at),
+        mfa=facts.mfa,
+        mfa_at=_stamp(facts.mfa_at),
+        provider=facts.provider,
+    )
+
+
+def _facts(said: pb.SessionRecord) -> SessionFacts:
+    return SessionFacts(
+        kind=said.kind,
+        name=said.name,
+        tags={tag.key: tag.value for tag in said.tags},
+        source_identity=said.source_identity,
+        policies=_attached(said.policies),
+        policy_ids=tuple(said.policy_ids),
+        issued_at=_moment(said, "issued_at"),
+        expires_at=_moment(said, "expires_at"),
+        mfa=said.mfa if said.HasField("mfa") else None,
+        mfa_at=_moment(said, "mfa_at"),
+        provider=said.provider,
+    )
+
+
+def _stamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def _moment(said: pb.SessionRecord, name: str) -> datetime | None:
+    return getattr(said, name).ToDatetime(UTC) if said.HasField(name) else None

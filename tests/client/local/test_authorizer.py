@@ -1,0 +1,352 @@
+"""The local authorizer when something is wrong: silence, revocation, forgery, other histories; and what it never holds."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sekisho import client, sigv4
+from sekisho.api.authorize.v1 import changes_pb2 as pb
+from sekisho.api.authorize.v1 import records_pb2
+from sekisho.client import Unavailable
+from sekisho.client.local import LocalAuthorizer
+from sekisho.client.local.follower import SNAPSHOT, WATCH
+from sekisho.memory import pages
+from sekisho.store import changes
+from sekisho.world import PrincipalRecord, Record, Subject, messages
+from tests.client.local.account import Account
+from tests.inside import Inside, inside
+from tests.services.iam.documents import allow, trust
+
+SHIP = allow("orders:Ship")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Inside]:
+    """A server, with a user who ships."""
+    with inside(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as made:
+        made.house.user("ann", SHIP)
+        yield made
+
+
+@dataclass
+class Clock:
+    """A clock that is moved by hand."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@dataclass
+class Meddler:
+    """A transport on whose way messages are changed: of each path, what to do with a message and its place in the stream."""
+
+    inner: Any
+    meddling: dict[str, Callable[[int, bytes], bytes]] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def begin(self, path: str, request: Any, *, timeout: float | None) -> Any:
+        """The stream, with what was meddled with."""
+        call, meddle = self.inner.begin(path, request, timeout=timeout), self.meddling.get(path)
+
+        class Call:
+            def __iter__(self) -> Iterator[bytes]:
+                for index, answer in enumerate(call):
+                    yield meddle(index, answer) if meddle is not None else answer
+
+            def cancel(self) -> None:
+                call.cancel()
+
+        return Call()
+
+
+def question(place: Inside, user: str = "ann") -> dict[str, Any]:
+    return {"principal": f"arn:aws:iam::{place.house.account_id}:user/{user}", "action": "orders:Ship", "resource": "*"}
+
+
+def local(found: client.Decision) -> bool:
+    return found.decision_id.startswith("local-")
+
+
+def until(condition: Callable[[], object]) -> None:
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def test_a_decision_names_what_the_servers_does(place: Inside) -> None:
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        found, asked = authorizer.authorize(**question(place)), made.authorize(**question(place))
+        assert local(found)
+        assert found.allowed
+        assert (found.outcome, found.layer, found.matched, found.missing_keys) == (
+            asked.outcome,
+            asked.layer,
+            asked.matched,
+            asked.missing_keys,
+        )
+        assert (found.principal_arn, found.revision) == (asked.principal_arn, asked.revision)
+        assert authorizer.revision == found.revision
+        assert found.decision_id != authorizer.authorize(**question(place)).decision_id
+
+
+def test_a_revocation_holds_as_soon_as_it_is_insisted_on(place: Inside) -> None:
+    call = place.house.call
+    with place.client() as made, LocalAuthorizer(made, patience=60) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        for _ in range(100):
+            call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
+            refused = authorizer.authorize(**question(place), at_least=place.house.revision)
+            call("PutUserPolicy", user_name="ann", policy_name="inline-0", policy_document=SHIP)
+            allowed = authorizer.authorize(**question(place), at_least=place.house.revision)
+            assert [(one.allowed, local(one)) for one in (refused, allowed)] == [(False, True), (True, True)]
+
+
+def test_revisions_that_it_cannot_know_are_asked_for(place: Inside) -> None:
+    with place.client() as made, LocalAuthorizer(made, patience=0.1) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        point = place.house.node.world.point
+        assert not local(authorizer.authorize(**question(place), at_least=changes.Point(1, _nonce(place, 1)).token))
+        for wrong in (changes.Point(point.number, "ab" * 8), changes.Point(point.number + 10, "ab" * 8)):
+            with pytest.raises(client.Error):
+                authorizer.authorize(**question(place), at_least=wrong.token, timeout=1.0)
+        with pytest.raises(client.InvalidArgument):
+            authorizer.authorize(**question(place), at_least="x")
+        assert local(authorizer.authorize(**question(place), at_least=changes.ORIGIN.token))
+
+
+def _nonce(place: Inside, number: int) -> str:
+    with place.house.node.database.read() as session:
+        point = changes.at(session, number)
+        assert point is not None
+        return point.nonce
+
+
+def test_silence_for_longer_than_the_bound_is_answered_by_the_server_or_not_at_all(place: Inside) -> None:
+    clock = Clock()
+    with place.client() as made:
+        asks = LocalAuthorizer(made, max_silence=60, clock=clock)
+        refuses = LocalAuthorizer(made, max_silence=60, otherwise="refuse", clock=clock)
+        with asks, refuses:
+            assert asks.wait_until_ready(60)
+            assert refuses.wait_until_ready(60)
+            clock.ahead = 50.0
+            assert local(asks.authorize(**question(place)))
+            assert local(refuses.authorize(**question(place)))
+            clock.ahead = 61.0
+            found = asks.authorize(**question(place))
+            assert (found.allowed, local(found)) == (True, False)
+            with pytest.raises(Unavailable, match="has said nothing for"):
+                refuses.authorize(**question(place))
+            assert refuses.silence > 60
+
+
+def test_a_world_that_the_server_itself_no_longer_confirms_grows_old(place: Inside) -> None:
+    """Its feed fails: its heartbeats say for how long, and the copy is no fresher than the server."""
+    with place.client() as made, LocalAuthorizer(made, max_silence=3.0, otherwise="refuse") as authorizer:
+        assert authorizer.wait_until_ready(60)
+        place.house.node.feed.stop()
+        place.house.node.world.confirmed.at -= 1000.0
+        until(lambda: authorizer.silence > 900)
+        with pytest.raises(Unavailable, match="has said nothing for"):
+            authorizer.authorize(**question(place))
+
+
+def test_a_caller_who_loses_its_permission_loses_the_copy(place: Inside) -> None:
+    watcher = place.house.user("watcher", allow("authorize:*"))
+    with place.client(watcher) as made, LocalAuthorizer(made, otherwise="refuse") as authorizer:
+        assert authorizer.wait_until_ready(60)
+        assert local(authorizer.authorize(**question(place)))
+        place.house.call("PutUserPolicy", user_name="watcher", policy_name="inline-0", policy_document=allow("authorize:Authorize"))
+        until(lambda: authorizer.revision == "")
+        with pytest.raises(Unavailable, match="authorize:WatchChanges"):
+            authorizer.authorize(**question(place))
+        place.house.call("PutUserPolicy", user_name="watcher", policy_name="inline-0", policy_document=allow("authorize:*"))
+        assert authorizer.wait_until_ready(60)
+        assert local(authorizer.authorize(**question(place)))
+
+
+@pytest.mark.parametrize("lacking", ["authorize:Authorize", "authorize:AssertPrincipal"])
+def test_what_the_caller_is_not_permitted_to_ask_the_server_refuses(place: Inside, lacking: str) -> None:
+    document = allow("authorize:*")[:-2] + f',{{"Effect":"Deny","Action":"{lacking}","Resource":"*"}}]}}'
+    watcher = place.house.user("watcher", document)
+    with place.client(watcher) as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        with pytest.raises(client.Denied, match=lacking):
+            authorizer.authorize(**question(place))
+
+
+def test_a_session_is_its_caller_until_it_ends(place: Inside) -> None:
+    house = place.house
+    role = house.call("CreateRole", role_name="svc", assume_role_policy_document=trust(f"arn:aws:iam::{house.account_id}:root")).role
+    house.call("PutRolePolicy", role_name="svc", policy_name="p", policy_document=allow("authorize:*", "orders:*"))
+    user = house.user("assumer", allow("sts:AssumeRole"))
+    narrowed = allow("authorize:*", "orders:Ship")
+    session = house.assume(role.arn, _as=user, policy=narrowed, duration_seconds=900)
+    later = timedelta()
+    with place.client(session) as made, LocalAuthorizer(made, now=lambda: datetime.now(UTC) + later) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        for action, allowed in (("orders:Ship", True), ("orders:Get", False)):
+            found, asked = authorizer.authorize(action=action, resource="*"), made.authorize(action=action, resource="*")
+            assert (local(found), found.allowed, found.principal_arn) == (True, allowed, asked.principal_arn)
+            assert found.layer == asked.layer
+        later = timedelta(seconds=901)
+        assert not local(authorizer.authorize(action="orders:Ship", resource="*"))
+
+
+def test_what_is_not_signed_with_the_callers_secret_is_not_believed(place: Inside) -> None:
+    def forged(_: int, answer: bytes) -> bytes:
+        made = pb.GetSnapshotResponse.FromString(answer)
+        page = pb.SnapshotPage.FromString(made.page.content)
+        for record in page.records:
+            if record.WhichOneof("record") == "principal":
+                record.principal.inline.add(name="more", document=allow("*"))
+        made.page.content = page.SerializeToString()
+        return made.SerializeToString()
+
+    _unbelieved(place, {SNAPSHOT: forged})
+
+
+def test_pages_that_are_left_out_or_swapped_are_not_believed(place: Inside) -> None:
+    kept: list[bytes] = []
+
+    def swapped(index: int, answer: bytes) -> bytes:
+        kept.append(answer)
+        return kept[0] if index == 1 else answer
+
+    _unbelieved(place, {SNAPSHOT: swapped})
+
+
+def test_changes_of_another_stream_are_not_believed(place: Inside) -> None:
+    with place.client() as other:
+        stolen = next(other._authorize.watch_changes(records={"nonce": b"n" * 16})).SerializeToString()
+    _unbelieved(place, {WATCH: lambda _, answer: stolen})
+
+
+def _unbelieved(place: Inside, meddling: dict[str, Callable[[int, bytes], bytes]]) -> None:
+    with place.client() as made:
+        made._transport = Meddler(made._transport, meddling)  # type: ignore[assignment]  # the part of it that is used
+        with LocalAuthorizer(made, otherwise="refuse") as authorizer:
+            until(lambda: authorizer.error is not None)
+            assert authorizer.error is not None
+            assert authorizer.error.code == "Unproven"
+            assert not authorizer.wait_until_ready(0.2)
+            with pytest.raises(Unavailable, match="not decided in this process"):
+                authorizer.authorize(**question(place))
+
+
+def test_a_change_that_was_left_out_on_the_way_is_noticed(place: Inside) -> None:
+    """Each step names the revision that it leads from; the copy that was not brought there is not moved."""
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        replica = authorizer._follower.replica
+        assert replica is not None
+        far = changes.Point(replica.point.number + 5, "ab" * 8)
+        for after, nonces in ((far, b"\1" * 8), (replica.point, b"")):
+            batch = pb.Batch(after=after.token, revision=changes.Point(far.number + 1, "01" * 8).token, nonces=nonces)
+            with pytest.raises(client.Error, match="does not go on"):
+                authorizer._follower._applied(replica, batch)
+
+
+def test_it_holds_no_secret(place: Inside) -> None:
+    """Neither the keys of others nor anything of another account is in what the server sends."""
+    house = place.house
+    bob = house.user("bob", SHIP)
+    other = house.account()
+    house.call("CreateUser", _as=other, user_name="stranger")
+    content = b"".join(answer.page.content for answer in _snapshot(place))
+    assert b":user/bob" in content
+    for hidden in (bob.secret_access_key, house.root.secret_access_key, bob.access_key_id, "stranger", other.secret_access_key):
+        assert hidden.encode() not in content
+
+
+def _snapshot(place: Inside) -> list[pb.GetSnapshotResponse]:
+    with place.client() as made:
+        return list(made._authorize.get_snapshot(nonce=b"n" * 16))
+
+
+def test_a_snapshot_is_what_memory_loads_record_by_record(place: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pages of three, of a random account: each record as `loaders` have it, and its message back again."""
+    monkeypatch.setattr(pages.load_page, "__defaults__", (3,))
+    Account(place.house, seed=5)
+    world, said = place.house.node.world, dict[str, records_pb2.Record]()
+    for answer in _snapshot(place):
+        page = pb.SnapshotPage.FromString(answer.page.content)
+        assert len(page.records) <= 4
+        said.update((record.id, record) for record in page.records)
+    assert len([one for one in said.values() if one.WhichOneof("record") == "principal"]) == 10
+    for id_, one in said.items():
+        record = world.get_record(id_)
+        if isinstance(record, PrincipalRecord) and record.kind == "role":
+            assert messages.record(one) != record
+            one.principal.trust_policy = record.trust.program.text if record.trust is not None else ""
+        assert _same(messages.record(one), record), id_
+        assert messages.message(id_, record) == one
+
+
+def _same(one: Record | None, other: Record | None) -> bool:
+    return repr(one) == repr(other) or one == other
+
+
+def test_an_account_that_is_too_large_is_not_followed(place: Inside) -> None:
+    with place.client() as made, LocalAuthorizer(made, max_bytes=100) as authorizer:
+        until(lambda: authorizer.error is not None)
+        assert isinstance(authorizer.error, client.ResourceExhausted)
+        assert not local(authorizer.authorize(**question(place)))
+
+
+def test_proofs_of_others_are_the_servers_to_verify(place: Inside) -> None:
+    bob = place.house.user("bob", SHIP)
+    with place.client() as made, place.client(bob) as his, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        found = authorizer.authorize(action="orders:Ship", resource="*", bearer_token=his.token())
+        assert (found.allowed, local(found)) == (True, False)
+
+
+def test_another_history_is_loaded_anew(place: Inside) -> None:
+    """The cursor is in no history of the server's: what is there goes, and comes again."""
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        follower = authorizer._follower
+        assert follower.replica is not None
+        before = follower.replica
+        world = place.house.node.world
+        with place.house.node.database.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE revisions SET nonce = 'abababababababab'")
+            connection.exec_driver_sql("INSERT INTO revisions SELECT max(number) + 1, 'cdcdcdcdcdcdcdcd', committed_at FROM revisions")
+        until(lambda: world.point.nonce == "cd" * 8)
+        until(lambda: follower.replica is not None and follower.replica.point == world.point)
+        assert follower.replica is not before
+        assert local(authorizer.authorize(**question(place)))
+
+
+def test_credentials_that_change_are_whose_copy_it_is(place: Inside) -> None:
+    """A source that gives another's credentials: with the next stream, the copy and its caller are that one's."""
+    one, other = (place.house.user(name, allow("authorize:*")) for name in ("one", "other"))
+    current: list[sigv4.Credentials] = [one]
+    with place.client() as made:
+        made._transport._credentials = lambda: current[0]
+        with LocalAuthorizer(made) as authorizer:
+            assert authorizer.wait_until_ready(60)
+            current[0] = other
+            authorizer._follower._call.cancel()
+
+            def caller() -> str:
+                replica = authorizer._follower.replica
+                subject: Subject | None = replica.caller if replica is not None else None
+                record = place.house.node.world.get_record(subject.id) if subject is not None else None
+                return record.name if isinstance(record, PrincipalRecord) else ""
+
+            until(lambda: caller() == "other")
+    gc.collect()
