@@ -32,7 +32,9 @@ import sys
 from pathlib import Path
 from sekisho.node.options import Options
 from sekisho.node.run import serve
-sys.exit(serve(Options(data_dir=Path(sys.argv[1]), database=sys.argv[2], grpc="127.0.0.1:0", http="127.0.0.1:0", workers=int(sys.argv[3]))))
+data_dir, database, workers, lane = sys.argv[1:]
+where = dict(data_dir=Path(data_dir), database=database, grpc="127.0.0.1:0", http="127.0.0.1:0")
+sys.exit(serve(Options(**where, workers=int(workers), **({"lane": lane} if lane else {}))))
 """
 UNCOUNTED = ("audit_records", "accesses", "alembic_version")
 """Tables that change beside a failed call: denials are recorded, and earlier questions arrive from the spool."""
@@ -148,13 +150,13 @@ def _failed(error: grpc.RpcError) -> Answer:
 
 
 @contextmanager
-def serving(url: str, folder: Path, *, workers: int = 1, environment: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """A server on this database; stopped by force when the block ends, if it still runs."""
+def serving(url: str, folder: Path, *, workers: int = 1, lane: str = "", environment: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """A server on this database, with this `--lane` or the usual one; stopped by force when the block ends, if it still runs."""
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     data = folder / "data"
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, data, url, str(workers)],
+            [sys.executable, "-c", PROGRAM, data, url, str(workers), lane],
             stdout=errors,
             stderr=errors,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry), **(environment or {})},

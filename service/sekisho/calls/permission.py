@@ -12,6 +12,7 @@ from sekisho import policy, world
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied
+from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import RESOURCES, Check, Resource
 from sekisho.sigv4 import InvalidClientTokenId
@@ -73,6 +74,7 @@ def decide(
         (request, layers), _ = memory.consistent(compose)
     except UnknownPrincipal:
         raise InvalidClientTokenId from None
+    cold.may_take_long(request, layers)
     return request, policy.decide(request, layers)
 
 

@@ -17,6 +17,7 @@ from sekisho.calls.call import Call
 from sekisho.calls.workloads import Workload
 from sekisho.credentials.sessions import Session
 from sekisho.journal.last_use import Use
+from sekisho.memory import cold
 from sekisho.operations.annotations import Access
 from sekisho.policy.shares import Shares
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
@@ -189,7 +190,7 @@ def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> Subjec
     return found
 
 
-_session_policies: Shares[policy.Attached] = Shares(1024 * 1024)
+_session_policies: Shares[policy.Attached] = Shares(1024 * 1024, before=cold.may_wait)
 """Characters of session policies that are kept compiled: whoever makes sessions chooses them, and must not displace others' policies."""
 
 

@@ -9,6 +9,7 @@ from sekisho.errors import InvalidArgument
 from sekisho.node import listeners, logs
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accept, in the length that AWS's have
+LANE = ("auto", "off")
 _SECRET = re.compile(r"[\x21-\x7e]{40}")
 
 
@@ -35,6 +36,7 @@ class Options:
     spiffe_map: Path | None = None  # which of them are which principals
     insecure: bool = False
     pin: bool = True  # each worker to a core
+    lane: str = "auto"  # auto or off: whether one thread polls for Authorize and answers it
     log_format: str = "json"
     log_level: str = "info"
     account_id: str | None = None
@@ -72,6 +74,7 @@ def check(options: Options) -> None:
         ),
         (options.workers < 1, "--workers must be at least 1"),
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
+        (options.lane not in LANE, f"--lane is one of {', '.join(LANE)}"),
         (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
         (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
     ):

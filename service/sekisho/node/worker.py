@@ -43,7 +43,9 @@ def worker(options: Options, index: int, *, edges: tuple[Edge, ...], ready: Call
         node = stack.enter_context(opened)
         if GRPC in role.edges:
             credentials = certificates.over_grpc() if certificates is not None else None
-            server = Server(node, role.lanes(GRPC), options.grpc, workloads=clients, credentials=credentials, grace=grace)
+            polling = options.lane == "auto"
+            lanes = role.lanes(GRPC)
+            server = Server(node, lanes, options.grpc, workloads=clients, credentials=credentials, grace=grace, polling=polling)
             stack.enter_context(server)
         if HTTP in role.edges:
             stack.enter_context(http.serving(node, role.lanes(HTTP), options, index, edges=edges, certificates=certificates))

@@ -45,8 +45,8 @@ class Served:
         return Client(self.endpoint, credentials, tls=self.authority.tls(self.folder, spiffe_id), timeout=20.0)
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+@pytest.fixture(scope="module", params=["stock", "lane"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder, authority = tmp_path_factory.mktemp("served"), Authority()
     (folder / "clients").mkdir()
     with house(f"sqlite:///{folder / 'sekisho.db'}", folder) as made:
@@ -63,7 +63,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         (folder / "ca.pem").write_bytes(authority.certificate)
         credentials = Certificates(*authority.server().write(folder, "own"), folder / "ca.pem").over_grpc()
         lanes, known = ROLES["all"].lanes(GRPC), workloads.parse(text)
-        with Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0) as server:
+        polling = request.param == "lane"
+        server = Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0, polling=polling)
+        with server:
             yield Served(made, authority, folder / "clients", f"127.0.0.1:{server.port}", alice)
 
 
@@ -150,17 +152,11 @@ def test_options_that_make_no_sense_alone(tmp_path: Path, options: dict[str, str
 
 def test_plaintext_is_not_called_secure_nor_ipv4_ipv6() -> None:
     class Context:
-        def __init__(self, kind: bytes) -> None:
-            self._kind = kind
-
         def peer(self) -> str:
             return "ipv6:%5B::ffff:127.0.0.1%5D:5000"
 
-        def auth_context(self) -> dict[str, list[bytes]]:
-            return {"transport_security_type": [self._kind]}
-
-    assert peer(Context(b"insecure"), ()) == Peer("127.0.0.1", "", False)
-    assert peer(Context(b"ssl"), ()) == Peer("127.0.0.1", "", True)
+    for kind, secure in ((b"insecure", False), (b"ssl", True)):
+        assert peer(Context(), (), {"transport_security_type": [kind]}) == Peer("127.0.0.1", "", secure)
 
 
 def test_the_command_line_serves_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """gRPC handlers, made by a loop over the registry: bytes in, bytes out, everything between is the pipeline's."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -15,9 +16,14 @@ from sekisho.edges.grpc.arrivals import Arrivals, host
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.lanes import Lane, Lanes
 from sekisho.errors import SekishoError
+from sekisho.journal.postponed import Postponed
+from sekisho.memory.cold import Cold
 from sekisho.operations import OPERATIONS, Operation
 
 REVISION = "sekisho-revision"
+INLINE = ("/sekisho.api.authorize.v1.AuthorizeService/Authorize",)
+"""What the polling lane answers: one question. A batch takes as long as a hundred, and would stand before them all."""
+
 B = TypeVar("B", bound=Callable[..., Any])
 
 
@@ -33,6 +39,27 @@ def generic(node: Node, lanes: Lanes, workloads: Workloads, receives: Receives) 
             handler = grpc.unary_unary_rpc_method_handler(_in_pool(_answering(node, operation, lane, workloads), pools[lane]))
         services.setdefault(operation.service.full_name, {})[operation.name] = handler
     return [grpc.method_handlers_generic_handler(service, methods) for service, methods in services.items()]
+
+
+def inline(node: Node, lanes: Lanes, workloads: Workloads) -> "dict[str, Callable[[bytes, Any], bytes]]":
+    """By path, the answers of the operations that a thread gives that must not wait; one that is Cold has left no note of its call."""
+    postponed = Postponed(node.accesses, node.last_use)
+    here = replace(node, accesses=postponed.accesses, last_use=postponed.last_use)
+    operations = [operation for operation in OPERATIONS.values() if operation.path in INLINE]
+    return {operation.path: _noted(postponed, _answering(here, operation, lanes.of(operation), workloads)) for operation in operations}
+
+
+def _noted(postponed: Postponed, answer: Callable[[bytes, Any], bytes]) -> Callable[[bytes, Any], bytes]:
+    def noted(body: bytes, context: Any) -> bytes:
+        try:
+            return answer(body, context)
+        except Cold:
+            postponed.forget()
+            raise
+        finally:
+            postponed.settle()
+
+    return noted
 
 
 def _in_pool(behaviour: B, pool: Arrivals) -> B:
@@ -83,7 +110,7 @@ def _arrival(node: Node, operation: Operation, workloads: Workloads, body: bytes
     return pipeline.Arrival(
         read=partial(pipeline.parsed, operation.request, body),
         proof=proof,
-        peer=peer(context, metadata),
+        peer=peer(context, metadata, transport),
         request_id=request_ids.new(),
         seconds=context.time_remaining(),
     )
@@ -94,11 +121,10 @@ def _abort(context: grpc.ServicerContext, error: SekishoError, id_: str) -> NoRe
     raise AssertionError("abort_with_status raises")
 
 
-def peer(context: Any, metadata: Any) -> Peer:
-    """Where the call comes from."""
+def peer(context: Any, metadata: Any, transport: Mapping[str, Any]) -> Peer:
+    """Where the call comes from; `transport` is what gRPC knows of the connection."""
     agent: Mapping[str, Any] = dict(metadata)
     user_agent = agent.get("user-agent", "")
-    transport = context.auth_context()
     return Peer(
         source_ip=plain_address(host(context.peer())),
         user_agent=user_agent if isinstance(user_agent, str) else "",

@@ -2,14 +2,17 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import grpc
 from grpc_health.v1 import health_pb2
 
 from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
+from sekisho.edges import claims
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc import handlers, lane, lane_selftest
+from sekisho.edges.grpc.lane_state import Shown
 from sekisho.edges.grpc.probes import Probes
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
@@ -18,6 +21,9 @@ from sekisho.operations import OPERATIONS
 
 LOOKAHEAD = 16 * 1024
 """Bytes of a message that come before it is asked for, of each call; most messages are smaller."""
+
+_END = 5.0
+"""Seconds that the polling lane has to end, once all calls have."""
 
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -36,7 +42,8 @@ OPTIONS = (
 class Server:
     """Listens from its making on, answers while it is entered; says NOT_SERVING before it stops, and closes its lanes.
 
-    `grace` are the seconds that calls under way have then. Without `credentials` it speaks in the clear.
+    `grace` are the seconds that calls under way have then. Without `credentials` it speaks in the clear. `polling` is for a polling lane,
+    where this release of grpcio has what that takes.
     """
 
     def __init__(
@@ -48,12 +55,18 @@ class Server:
         workloads: Workloads,
         credentials: grpc.ServerCredentials | None = None,
         grace: float,
+        polling: bool,
     ) -> None:
         self._lanes, self._grace = lanes, grace
         self._ended: threading.Event | None = None
         self._server = grpc.server(ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc"), options=OPTIONS)  # each method has its own
         self._receives = Receives(Budget())
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
+
+        self.lane = self._polling_lane(node, lanes, workloads) if polling else None
+        self._shown = Shown()
+        if self.lane is None:
+            self._shown.show("unsupported" if polling else "off")
 
         self._names = sorted({operation.service.full_name for operation in OPERATIONS.values()})
         self._probes = Probes(self._names, self._server)
@@ -62,8 +75,15 @@ class Server:
         else:
             self.port = self._server.add_insecure_port(listener)
 
+    def _polling_lane(self, node: Node, lanes: Lanes, workloads: Workloads) -> lane.PollingLane | None:
+        if not lane_selftest.passes():
+            return None
+        return lane.attach(self._server, handlers.inline(node, lanes, workloads), partial(claims.of_metadata, node), self._receives)
+
     def __enter__(self) -> "Server":
         self._server.start()
+        if self.lane is not None:
+            self.lane.start()
         for name in ("", *self._names):
             self._probes.health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self
@@ -72,11 +92,14 @@ class Server:
         """Take no more calls, and give those under way their grace; the event is when they have ended."""
         if self._ended is None:
             self._probes.health.enter_graceful_shutdown()
-            self._ended = self._server.stop(self._grace)
+            self._ended = (self._server if self.lane is None else self.lane).stop(self._grace)
         return self._ended
 
     def __exit__(self, *exc: object) -> None:
         self.stop().wait()
+        if self.lane is not None:
+            self.lane.join(_END)
+        self._shown.hide()
         self._receives.close()
         self._probes.close()
         self._lanes.close()

@@ -7,6 +7,7 @@ from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, SekishoError
+from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
@@ -152,7 +153,7 @@ def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, co
         return error
 
 
-_inline: Shares[policy.Attached] = Shares(_MOST_INLINE)
+_inline: Shares[policy.Attached] = Shares(_MOST_INLINE, before=cold.may_wait)
 """The services that ask keep one policy for many requests. Never among the programs of identities, which must not make room for these."""
 
 
@@ -192,6 +193,7 @@ def _item(call: Call, item: Read | SekishoError, question: Question | SekishoErr
 def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision:
     """The decision, of which it is noted that it was asked for; Explain only thinks, and notes nothing."""
     asked, layers = question
+    cold.may_take_long(asked, layers)
     region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
     call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
     return policy.decide(asked, layers)
