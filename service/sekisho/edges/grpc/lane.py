@@ -137,9 +137,9 @@ class PollingLane:
     # From outside.
 
     @property
-    def state(self) -> str:
-        """One of `lane_state.STATES`."""
-        return self._shown.state
+    def retired(self) -> bool:
+        """Whether the stock path serves."""
+        return self._retired
 
     def start(self, *, shown: bool = True) -> None:
         """Begin, once the server has; `shown` in the metrics."""
