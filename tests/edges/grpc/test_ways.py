@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from tests.edges.grpc import frames
-from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Ways, ended, framed, heard, opening, said, serving, whole
+from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Ways, ended, framed, heard, opening, said, serving, sync, whole
 
 NOT_ONE = f'"{POLLED}" requires exactly one request message.'
 
@@ -172,19 +172,12 @@ def test_a_message_that_comes_late_is_answered(ways: Ways) -> None:
 
 def test_a_call_that_is_cancelled(ways: Ways, channel: grpc.Channel) -> None:
     ways.gate.clear()
-    call = channel.unary_unary(POLLED, None, None).future(b"wait:")
+    call: Any = channel.unary_unary(POLLED, None, None).future(b"wait:")
     assert ways.entered.acquire(timeout=PATIENCE)
     call.cancel()
     assert call.code() is grpc.StatusCode.CANCELLED
     ways.gate.set()
     assert said(channel, b"hello")[0] == "OK"
-
-
-def sync(peer: frames.Peer) -> None:
-    """Wait until the server has read all that was sent."""
-    peer.send(frames.frame(frames.PING, 0, 0, b"12345678"))
-    while peer.receive()[:2] != (frames.PING, frames.ACK):
-        pass
 
 
 def test_streams_that_are_reset(ways: Ways) -> None:

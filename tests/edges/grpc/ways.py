@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -22,7 +22,7 @@ from tests.edges.grpc import frames
 
 POLLED, BESIDE = "/test.Ways/Polled", "/test.Ways/Beside"
 NOISE = ("user-agent", "grpc-accept-encoding", "accept-encoding")
-TRAILERS = re.compile(rb"grpc-(status|message)(.)", re.DOTALL)
+TRAILERS = re.compile(rb"\x0c?grpc-(status|message)(?!-)(.)", re.DOTALL)
 CLIENT = (("grpc.max_receive_message_length", 8 << 20), ("grpc.max_send_message_length", 8 << 20), ("grpc.enable_retries", 0))
 PATIENCE = 60.0
 
@@ -44,7 +44,8 @@ class Ways:
         self.budget = Budget()
         self.receives = Receives(self.budget, patience=patience)
         self.answered_by: list[str] = []
-        self.server = grpc.server(ThreadPoolExecutor(1), options=[pair for pair in OPTIONS if pair[0] != "grpc.so_reuseport"])
+        self.answered: list[bytes] = []  # messages, in the order in which the handler had them
+        self.server: Any = grpc.server(ThreadPoolExecutor(1), options=[pair for pair in OPTIONS if pair[0] != "grpc.so_reuseport"])
         pool = Arrivals(self.pool, claimed, self.receives)
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Ways", self._handlers(pool)),))
         self.polled = lane.attach(self.server, {POLLED: self.say}, claimed, self.receives) if polling else None
@@ -80,9 +81,13 @@ class Ways:
     def say(self, body: bytes, context: Any) -> bytes:
         """The handler: a word and what follows its colon."""
         self.answered_by.append(threading.current_thread().name.partition("_")[0])
+        self.answered.append(body)
         word, _, rest = body.partition(b":")
         if word in WORDS:
             return WORDS[word](rest, context)
+        if word == b"hold":  # as nothing may that is answered inline
+            self.entered.release()
+            self.gate.wait(PATIENCE)
         if word == b"wait":
             cold.may_wait()
             self.entered.release()
@@ -124,7 +129,7 @@ def _cold(rest: bytes, _context: Any) -> bytes:
     return rest
 
 
-WORDS = {
+WORDS: dict[bytes, Callable[[bytes, Any], bytes]] = {
     b"fail": _fail,
     b"deny": _deny,
     b"trailing": _trailing,
@@ -171,10 +176,15 @@ def framed(endpoint: str, *sent: bytes) -> str:
 def heard(peer: frames.Peer, stream: int) -> str:
     """How a stream ends."""
     block = peer.ended(stream)
-    found = {match[1]: block[match.end() : match.end() + match[2][0]].decode() for match in TRAILERS.finditer(block)}
-    if not found:
+    return told(block)
+
+
+def told(block: bytes) -> str:
+    """The status and the message in header blocks."""
+    found = {match[1]: block[match.end() : match.end() + match[2][0]].decode("latin-1") for match in TRAILERS.finditer(block)}
+    if b"status" not in found:
         return "RESET" if b"RESET" in block else "GOAWAY" if b"GOAWAY" in block else f"HTTP {block[:40]!r}"
-    return f"{found.get(b'status')} {found.get(b'message', '')}".strip()
+    return f"{found[b'status']} {found.get(b'message', '')}".strip()
 
 
 def opening(path: str = POLLED, headers: Sequence[tuple[bytes, bytes]] = (), *, flags: int = 0) -> bytes:
@@ -185,3 +195,10 @@ def opening(path: str = POLLED, headers: Sequence[tuple[bytes, bytes]] = (), *, 
 def whole(body: bytes) -> bytes:
     """The data frame of a whole message that ends stream 1."""
     return frames.data(1, frames.message(body), flags=frames.END_STREAM)
+
+
+def sync(peer: frames.Peer) -> None:
+    """Wait until the server has read all that was sent."""
+    peer.send(frames.frame(frames.PING, 0, 0, b"12345678"))
+    while peer.receive()[:2] != (frames.PING, frames.ACK):
+        pass

@@ -13,7 +13,7 @@ whatever goes wrong later retires it, and the stock path serves: docs/decisions/
 import contextvars
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -24,10 +24,11 @@ from grpc import _server as _untyped
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
 from sekisho.edges import budgets, request_ids
+from sekisho.edges.fair import FairQueue
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.arrivals import Arrivals, host
 from sekisho.edges.grpc.lane_state import Counts, Shown
-from sekisho.edges.grpc.line import MOST, Line
+from sekisho.edges.grpc.line import ANY, MOST, Line
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
 from sekisho.errors import Throttling
@@ -41,8 +42,14 @@ INLINE = 16 * 1024
 """Bytes of a message that the polling thread answers: a larger one takes long for its size alone."""
 SOON = 0.02
 """Seconds in which a message has to come; then it is waited for like that of any call."""
-EVENTS, ANSWERS = 8, 4
-"""Events that are taken, and calls that are answered, before the other is looked at again."""
+LONG = 0.25
+"""Seconds more that a call waits for room, while those of its address that have room come soon."""
+TRIES = 4
+"""Calls that are looked at for one that there is room for."""
+EVENTS, ANSWERS = 16, 2
+"""Events that are taken before so many calls are answered, while there are more: a call is seen, and refused, soon, and yet there is time
+for answers when more calls come than there is time to refuse.
+"""
 TICK = 0.25
 """Seconds between two looks at whether the thread still moves."""
 STUCK = 12
@@ -127,7 +134,7 @@ class PollingLane:
         self._line: Line[Polled] = Line()
         self._silent: dict[Polled, None] = {}  # whose message was asked for, the oldest first
         self._of_address: Counter[str] = Counter()  # how many of these
-        self._roomless: deque[Polled] = deque()  # for whose message there is no room yet
+        self._roomless: FairQueue[Polled] = FairQueue()  # for whose message there is no room yet
         self._lag = 0.0  # seconds that the queue keeps what is in it: so long the last message took to be seen
         self._current: Polled | None = None  # what the thread is at
         self._steps, self._busy, self._thread = 0, False, 0
@@ -212,7 +219,7 @@ class PollingLane:
     def _step(self) -> None:
         """Wait for an event and act on it, or answer who is ready."""
         self._busy = False
-        event = self._queue.poll(0.0 if self._line.ready else time.time() + (SOON if self._silent or self._roomless else TICK))
+        event = self._queue.poll(0.0 if self._line.ready else time.time() + (SOON if self._silent or len(self._roomless) else TICK))
         self._busy, self._steps = True, self._steps + 1
         self._current = None
         try:
@@ -231,7 +238,9 @@ class PollingLane:
 
     def _take(self, event: Any) -> None:
         tag = event.tag
-        if tag.__class__ is Polled:
+        if tag is _REFUSED:
+            self._open -= 1
+        elif tag.__class__ is Polled:
             if tag.done:
                 self._open -= 1
             elif tag.adopted is not None:
@@ -261,20 +270,32 @@ class PollingLane:
         before = time.monotonic() - SOON - 2 * self._lag
         while self._silent and (call := next(iter(self._silent))).asked < before:
             self._adopt(call)
-        while self._roomless and (self._retired or self._roomless[0].came < before):
-            self._pass_new(self._roomless.popleft())
+        for _ in range(len(self._roomless)):
+            if (taken := self._roomless.take()) is not None:
+                account, call, _ = taken
+                if self._retired or not self._of_address[call.address] or call.came < before - LONG:
+                    self._pass_new(call)
+                else:
+                    self._roomless.put(account, call, ANY)
         self.counts.publish()
 
     def _rescue(self, event: Any) -> None:
         """See to the call that the thread was at when it failed: where nobody has answered it, the stock path does."""
-        call = self._current
+        call, tag = self._current, event.tag
         try:
-            if call is None or call.done:
-                return
-            if call.body is not None:
-                self._pass_on(call, call.body)
-            elif event.tag.__class__ is Method and call not in self._silent:
-                self._pass_new(call)
+            if tag.__class__ is Method and event.success and call is None:
+                self._pass_new(Polled(tag, event))
+            elif call is not None and not call.done:
+                if call.body is None and call is tag:
+                    call.body = event.batch_operations[0].message()
+                    self._budget.give(call.address, MAX_MESSAGE - len(call.body or b""))
+                self._silent.pop(call, None)
+                if call.body is not None:
+                    self._pass_on(call, call.body)
+                elif tag.__class__ is Method:
+                    self._pass_new(call)
+                else:
+                    call.core.cancel()
         except BaseException:
             log.critical("lane.lost", exc_info=True)
             event.call.cancel()
@@ -292,21 +313,21 @@ class PollingLane:
                 self._stopping = True
 
     def _came(self, method: Method, event: Any) -> None:
-        call = self._current = Polled(method, event)
         if self._retired:
-            self._pass_new(call)
+            self._pass_new(Polled(method, event))
             return
-        if self._line.waiting:  # who comes alone waits for nobody, whoever it is
-            call.account = self._claimed(event.invocation_metadata)
+        # Who comes alone waits for nobody, whoever it is.
+        account = self._claimed(event.invocation_metadata) if self._line.waiting else ""
+        if not self._line.enter(account):
+            self._refuse(event)
+            return
+        call = self._current = Polled(method, event)
+        call.account, call.entered = account, True
         call.address = _holder(call.peer())
-        if not self._line.enter(call.account):
-            self._refuse(call)
-            return
-        call.entered = True
         if self._budget.take(call.address, MAX_MESSAGE):
             self._ask(call)
         elif self._of_address[call.address]:
-            self._roomless.append(call)  # those will have come in a moment, and leave their room
+            self._roomless.put(account, call, ANY)  # those will have come in a moment, and leave their room
         else:
             self._pass_new(call)
 
@@ -316,13 +337,22 @@ class PollingLane:
         self._silent[call] = None
         self._of_address[call.address] += 1
 
+    def _fill(self) -> None:
+        """Ask for the message that is next, for which there may be room now."""
+        for _ in range(min(len(self._roomless), TRIES)):
+            if (taken := self._roomless.take()) is not None:
+                account, call, _ = taken
+                if self._budget.take(call.address, MAX_MESSAGE):
+                    self._ask(call)
+                    return
+                self._roomless.put(account, call, ANY)
+
     def _arrived(self, call: Polled, body: bytes | None) -> None:
         self._forget(call)
         self._lag = time.monotonic() - call.asked
         call.body = body
         self._budget.give(call.address, MAX_MESSAGE - len(body or b""))
-        while self._roomless and self._budget.take(self._roomless[0].address, MAX_MESSAGE):
-            self._ask(self._roomless.popleft())
+        self._fill()
         if body is None:  # the caller is gone, has sent too much, which core has answered, or has sent none
             self.counts.ends["empty"] += 1
             call.status, call.details = _UNIMPLEMENTED, b'"%s" requires exactly one request message.' % call.method.path.encode()
@@ -363,10 +393,16 @@ class PollingLane:
         self.counts.ends["inline"] += 1
         self._finish(call, message)
 
-    def _refuse(self, call: Polled) -> None:
+    def _refuse(self, event: Any) -> None:
+        """Answer a call that is too many, for as little as can be: four of five may be."""
         self.counts.ends["refused"] += 1
-        call.said(status.of(Throttling("Rate exceeded"), request_ids.new()))
-        self._finish(call)
+        id_ = request_ids.new()
+        trailing = tuple(
+            (name, value.replace(_ID, id_) if isinstance(value, str) else value.replace(_ID_BYTES, id_.encode()))
+            for name, value in _TOO_MANY
+        )
+        said = cygrpc.SendStatusFromServerOperation(trailing, _EXHAUSTED, _RATE, 0)
+        _start(event.call, (cygrpc.SendInitialMetadataOperation(None, 0), said, cygrpc.ReceiveCloseOnServerOperation(0)), _REFUSED)
 
     def _finish(self, call: Polled, message: tuple[Any, ...] = ()) -> None:
         """Send all of an answer in one batch, whose end is the call's."""
@@ -442,6 +478,10 @@ class PollingLane:
             self._line.leave(call.account)
 
 
+_REFUSED = object()
+_ID = "0" * len(request_ids.new())
+_ID_BYTES, _RATE, _EXHAUSTED = _ID.encode(), b"Rate exceeded", grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+_TOO_MANY: Any = status.of(Throttling(_RATE.decode()), _ID).trailing_metadata  # with a place for the id
 _UNKNOWN, _UNIMPLEMENTED, _INTERNAL = (getattr(grpc.StatusCode, name).value[0] for name in ("UNKNOWN", "UNIMPLEMENTED", "INTERNAL"))
 
 

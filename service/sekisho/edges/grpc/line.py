@@ -13,6 +13,9 @@ WAIT = 0.04
 """Seconds' worth of calls that may wait, by what calls have cost of late."""
 LEARNING = 0.05
 """How much the newest call counts in what calls cost."""
+ANY = 1 << 30
+"""The bound of a queue of calls that have come in, which are bounded by that."""
+
 T = TypeVar("T")
 
 
@@ -61,7 +64,7 @@ class Line(Generic[T]):
 
     def put(self, account: str, call: T) -> None:
         """Be ready, behind the account's own."""
-        self._ready.put(account, call, MOST * len(self._of) + MOST)  # which `enter` bounds already
+        self._ready.put(account, call, ANY)
 
     def take(self) -> tuple[str, T, float] | None:
         """The next call to answer: whose it is, the call, and its expected cost in seconds."""
