@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHMARKS = ("policy", "authorize", "writes", "gateway", "hostile")
+BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "hostile")
 
 
 def main() -> int:

@@ -40,16 +40,16 @@ AHEAD = 8
 """Calls that core is asked for, for each that may wait: those that stay in core's own line could not be refused."""
 INLINE = 16 * 1024
 """Bytes of a message that the polling thread answers: a larger one takes long for its size alone."""
-SOON = 0.02
+SOON = 0.25
 """Seconds in which a message has to come; then it is waited for like that of any call."""
-LONG = 0.25
-"""Seconds more that a call waits for room, while those of its address that have room come soon."""
+LONG = 0.5
+"""Seconds that a call waits for room, while there are others of its address whose message comes soon."""
 TRIES = 4
 """Calls that are looked at for one that there is room for."""
-EVENTS, ANSWERS = 16, 2
-"""Events that are taken before so many calls are answered, while there are more: a call is seen, and refused, soon, and yet there is time
-for answers when more calls come than there is time to refuse.
-"""
+EVENTS = 16
+"""Events that are taken before calls are answered, while there are more: so a call is seen, and refused, soon."""
+SHARE = 1.0
+"""How many times as long as events took calls are answered then: when more come than there is time to refuse, half of it is for answers."""
 TICK = 0.25
 """Seconds between two looks at whether the thread still moves."""
 STUCK = 12
@@ -135,7 +135,8 @@ class PollingLane:
         self._silent: dict[Polled, None] = {}  # whose message was asked for, the oldest first
         self._of_address: Counter[str] = Counter()  # how many of these
         self._roomless: FairQueue[Polled] = FairQueue()  # for whose message there is no room yet
-        self._lag = 0.0  # seconds that the queue keeps what is in it: so long the last message took to be seen
+        self._answered = 0.0  # when calls were last answered
+        self._seen = 0.0  # messages that were there when they were asked for before this have been seen: the queue is in order
         self._current: Polled | None = None  # what the thread is at
         self._steps, self._busy, self._thread = 0, False, 0
         self._over = threading.Event()
@@ -226,9 +227,11 @@ class PollingLane:
             if event.tag is not None:
                 self._take(event)
             else:
-                self._lag = 0.0
-            if self._line.ready and (event.tag is None or self._steps % EVENTS == 0):
-                self._answer_some()
+                self._seen = time.monotonic()
+            if event.tag is None:
+                self._answer_some(0.0)
+            elif self._steps % EVENTS == 0:
+                self._answer_some(SHARE * (time.perf_counter() - self._answered))
             if event.tag is None or self._steps % 64 == 0:
                 self._look_around()
         except BaseException as error:  # the lane's own: those of handlers end their calls
@@ -267,13 +270,13 @@ class PollingLane:
 
     def _look_around(self) -> None:
         """Pass on what did not come soon."""
-        before = time.monotonic() - SOON - 2 * self._lag
-        while self._silent and (call := next(iter(self._silent))).asked < before:
+        while self._silent and (call := next(iter(self._silent))).asked < self._seen - SOON:
             self._adopt(call)
+        before = time.monotonic() - LONG
         for _ in range(len(self._roomless)):
             if (taken := self._roomless.take()) is not None:
                 account, call, _ = taken
-                if self._retired or not self._of_address[call.address] or call.came < before - LONG:
+                if self._retired or not self._of_address[call.address] or call.came < before:
                     self._pass_new(call)
                 else:
                     self._roomless.put(account, call, ANY)
@@ -349,7 +352,7 @@ class PollingLane:
 
     def _arrived(self, call: Polled, body: bytes | None) -> None:
         self._forget(call)
-        self._lag = time.monotonic() - call.asked
+        self._seen = max(self._seen, call.asked)
         call.body = body
         self._budget.give(call.address, MAX_MESSAGE - len(body or b""))
         self._fill()
@@ -364,17 +367,24 @@ class PollingLane:
         else:
             self._line.put(call.account, call)
 
-    def _answer_some(self) -> None:
-        for _ in range(ANSWERS):
-            if (taken := self._line.take()) is None:
-                return
+    def _answer_some(self, seconds: float) -> None:
+        """Answer who is next, and further ones for so long."""
+        until = time.perf_counter() + seconds
+        while (taken := self._line.take()) is not None:
             _, call, expected = taken
             self._current = call
             self._answer(call, call.body or b"", expected)
+            if time.perf_counter() >= until:
+                break
+        self._answered = time.perf_counter()
 
     def _answer(self, call: Polled, body: bytes, expected: float = 0.0) -> None:
         if self._retired:
             self._pass_on(call, body)
+            return
+        if call.event.call_details.deadline <= time.time():  # nobody hears the answer: it is for others that there is time
+            call.status, call.details = _LATE, b"Deadline Exceeded"
+            self._finish(call)
             return
         began = time.thread_time()
         message: tuple[Any, ...] = ()
@@ -482,7 +492,9 @@ _REFUSED = object()
 _ID = "0" * len(request_ids.new())
 _ID_BYTES, _RATE, _EXHAUSTED = _ID.encode(), b"Rate exceeded", grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
 _TOO_MANY: Any = status.of(Throttling(_RATE.decode()), _ID).trailing_metadata  # with a place for the id
-_UNKNOWN, _UNIMPLEMENTED, _INTERNAL = (getattr(grpc.StatusCode, name).value[0] for name in ("UNKNOWN", "UNIMPLEMENTED", "INTERNAL"))
+_UNKNOWN, _UNIMPLEMENTED, _INTERNAL, _LATE = (
+    getattr(grpc.StatusCode, name).value[0] for name in ("UNKNOWN", "UNIMPLEMENTED", "INTERNAL", "DEADLINE_EXCEEDED")
+)
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from sekisho.edges.fair import FairQueue
 
-MOST = 250
+MOST = 128
 """Calls that wait at the most."""
 FEWEST = 64
 """Calls that may wait however long each takes."""
