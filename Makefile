@@ -14,10 +14,10 @@ INSTALL_BESIDE = $(subst --compile-bytecode,,$(subst $(BIN),.venv/$*/bin,$(INSTA
 COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run test clients demo lint fmt gen bench campaign wheel requirements clean
+.PHONY: help run test clients charts demo lint fmt gen bench bench-authorize campaign wheel requirements clean
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 run: gen ## Serve on loopback from an embedded database in .data, and stay
 	@exec $(BIN)/sekisho serve --data-dir $(DATA_DIR) $(ARGS)
@@ -27,6 +27,8 @@ test: gen .venv/.dev ## Run every test, on SQLite and on a real PostgreSQL; ARGS
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 clients: gen .venv/.clients ## Install the large clients, Ansible, so that `make test` speaks with them too
+
+charts: gen .venv/.charts ## Install Helm, so that `make test` lints and renders the chart too
 
 demo: gen ## Take a tour: users, roles, policies and ten decisions, against a throwaway server
 	@$(BIN)/sekisho demo $(ARGS)
@@ -46,14 +48,19 @@ fmt: .venv/.dev ## Write Python as lint wants it
 
 gen: service/sekisho/api/.made ## Compile proto/ into service/sekisho/api/, when one changed
 
-bench: gen .venv/.bench ## Measure, with the peers in the same run
+bench: gen .venv/.bench ## Measure, with the peers in the same run: one table at the end, charts in build/bench
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-authorize: gen .venv/.dev .venv/.node ## Measure Authorize under load beside Cerbos and a bare echo; h2load is in nghttp2-client
+	@$(BIN)/python -m bench authorize $(ARGS)
 
 campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, mutants, kills, Ansible, Cloud Custodian, Prowler
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.policy.mutation
+	@$(BIN)/python -m tests.calls.near_collisions --pairs 1000000
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
+	@STOPS=12 CALLS=1000000 $(BIN)/python -m pytest -q tests/faults/test_lane.py
 	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py tests/aws/test_c7n.py tests/aws/test_prowler.py
 
 wheel: gen ## Build dist/*.whl
@@ -63,9 +70,11 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) requirements/tools.in -o requirements/tools.txt
 	$(COMPILE) pyproject.toml --extra server -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
-	$(COMPILE) pyproject.toml --extra server requirements/build.in requirements/dev.in -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra server --extra otel -c requirements/runtime.txt -c requirements/build.txt -o requirements/otel.txt
+	$(COMPILE) pyproject.toml --extra server --extra otel requirements/build.in requirements/dev.in -c requirements/otel.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
+	$(COMPILE) requirements/charts.in -c requirements/dev.txt -o requirements/charts.txt
 	$(COMPILE) requirements/clients.in -c requirements/dev.txt -o requirements/clients.txt
 	$(COMPILE) requirements/c7n.in -o requirements/c7n.txt
 	$(COMPILE) requirements/prowler.in -o requirements/prowler.txt
@@ -102,6 +111,10 @@ clean: ## Remove what was made, the environment included; .data stays
 	@$(subst --compile-bytecode,,$(INSTALL)) --require-hashes -r requirements/clients.txt # thirty thousand modules, of which a playbook loads few
 	@touch $@
 
+.venv/.charts: .venv/.dev requirements/charts.txt
+	@$(INSTALL) --require-hashes -r requirements/charts.txt
+	@touch $@
+
 # Environments of their own, for clients that pin what we have in other versions. A run loads few of their modules, so none is compiled.
 .venv/.prowler: FIRST := setuptools
 .venv/.c7n .venv/.prowler: .venv/.%: requirements/%.txt | .venv/.runtime
@@ -115,8 +128,11 @@ clean: ## Remove what was made, the environment included; .data stays
 	@touch $@
 
 # One by one, by the pins and hashes: a peer that cannot be had on a machine is reported as absent, the others are still measured.
-.venv/.bench: .venv/.dev requirements/bench.txt bench/peers/node/package-lock.json
+.venv/.bench: .venv/.dev .venv/.node requirements/bench.txt
 	@for peer in $$(sed 's/ *#.*//' requirements/bench.in); do $(INSTALL) --constraint requirements/bench.txt $$peer || true; done
+	@touch $@
+
+.venv/.node: .venv/.runtime bench/peers/node/package-lock.json
 	@mkdir -p .venv/node && cp bench/peers/node/package.json bench/peers/node/package-lock.json .venv/node
 	@! command -v npm >/dev/null || npm ci --silent --prefix .venv/node --cache .tools/cache/npm || true
 	@touch $@

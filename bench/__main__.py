@@ -1,21 +1,29 @@
-"""`python -m bench [NAME …]`: runs the benchmarks of these names, all of them without a name."""
+"""`python -m bench [NAME …]`: runs the benchmarks of these names, all of them without a name; at the end, one table beside the peers."""
 
 import importlib
 import sys
+
+from bench import summary
 
 BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "hostile")
 
 
 def main() -> int:
-    """Each benchmark is a module of this package with a function `run`."""
+    """Each benchmark is a module of this package with a function `run`, which may give a Summary."""
     names = [name for name in sys.argv[1:] if not name.startswith("-")] or BENCHMARKS
     unknown = sorted(set(names) - set(BENCHMARKS))
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
+    summaries = []
     for name in names:
-        print(f"\n== {name}")
-        importlib.import_module(f"bench.{name}").run()
+        print(f"\n== {name}", flush=True)
+        found = importlib.import_module(f"bench.{name}").run()
+        if found is not None:
+            summaries.append((name, found))
+    if summaries:
+        print("\n== beside the peers")
+        print(*summary.lines(summaries), sep="\n")
     return 0
 
 

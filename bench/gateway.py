@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from bench import load, measure
+from bench.summary import Row, Summary
 from sekisho import sigv4
 from sekisho.client import credentials as profiles
 from tests import postgres
@@ -83,7 +84,7 @@ class Server:
         return statistics.median(rates), statistics.median(costs)
 
 
-def run() -> None:
+def run() -> Summary:
     """Print medians of the rounds, and how many times moto's throughput that is."""
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(_sekisho("SQLite", ""))]
@@ -109,6 +110,14 @@ def run() -> None:
     print(f"{ROUNDS} rounds that take turns, medians, {load.CONNECTIONS} connections")
     if peer is None:
         print("moto is not installed: pip install 'moto[server]'")
+        return Summary(absent={"moto": "it is not installed: make .venv/.bench"})
+    rows = [
+        Row(f"{action}, {server.name}", "requests/s", server.median(action)[0], "moto", peer.median(action)[0], times)
+        for action in CALLS
+        for server in servers
+        if server is not peer and (times := server.median(action)[0] / peer.median(action)[0])
+    ]
+    return Summary(rows)
 
 
 @contextlib.contextmanager

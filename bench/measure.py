@@ -1,9 +1,10 @@
 """How the benchmarks measure: the CPU time of other processes, medians over interleaved rounds, ratios within one run."""
 
+import contextlib
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -30,3 +31,37 @@ def per_call(function: Callable[[], object], calls: int) -> float:
     for _ in range(calls):
         function()
     return (time.process_time() - began) / calls * 1e6
+
+
+def tree_cpu_seconds(pid: int) -> float:
+    """User and system time of a process and all that it has started, by the kernel's clock of each: nanoseconds, not ticks."""
+    total = 0.0
+    for one in _tree(pid):
+        with contextlib.suppress(OSError):  # it has just ended
+            total += time.clock_gettime((~one << 3) | 2)
+    return total
+
+
+def busy_seconds() -> float:
+    """The time that all cores of the machine have been busy."""
+    user, nice, system, _idle, _wait, irq, softirq = map(int, Path("/proc/stat").read_text().split(maxsplit=8)[1:8])
+    return (user + nice + system + irq + softirq) / _TICKS
+
+
+def on_core(core: int | None) -> Callable[[], None]:
+    """For `preexec_fn`: keeps the process that is started on a core; on any, where there is none."""
+    return lambda: os.sched_setaffinity(0, {core}) if core is not None else None
+
+
+def cores() -> tuple[int | None, int | None]:
+    """A core for the server and another for its load; none where the machine has only one."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return (allowed[0], allowed[1]) if len(allowed) > 1 else (None, None)
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                yield from _tree(int(child))

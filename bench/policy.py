@@ -21,8 +21,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import bounds, chart, peers, workload
+from bench import bounds, chart, peers, summary, workload
 from bench.peers import sekisho
+from bench.summary import Row, Summary
 
 CHECKED = 0.5  # seconds of CPU that checking an evaluator's answers may take
 TURN = 0.05  # of one round of one evaluator
@@ -51,7 +52,7 @@ class Figure:
         return f"{self.peer} {self.writing}"
 
 
-def run() -> None:
+def run() -> Summary:
     """Print a table a shape, then the targets; draw and keep where that is asked for."""
     asked = _asked()
     shapes = [shape for shape in workload.SHAPES if not asked.shapes or str(shape) in asked.shapes]
@@ -79,12 +80,12 @@ def run() -> None:
     last = bounds.target(f"worst decision found: {slowest}", milliseconds, 10.0, "ms")
     for text in [*_targets(figures), *bounds.targets(parts), last]:
         print(text)
-    if asked.svg:
-        asked.svg.write_text(chart.drawn([_panel(figures, str(shape)) for shape in shapes]))
+    summary.chart("policy", chart.drawn([_panel(figures, str(shape)) for shape in shapes]), asked.svg)
     if asked.json:
         worst = {"question": slowest, "milliseconds": milliseconds}
         kept = {"figures": [asdict(figure) for figure in figures], "absent": absent, "parts": parts, "worst": worst}
         asked.json.write_text(json.dumps(kept, indent=1) + "\n")
+    return Summary(_rows(figures), absent)
 
 
 def _asked() -> argparse.Namespace:
@@ -163,6 +164,20 @@ def _ratios(found: Sequence[Figure]) -> tuple[Figure, dict[str, float]] | None:
         return None
     best = min(others, key=lambda figure: figure.median)
     return best, {figure.writing: best.median / figure.median for figure in found if figure.peer == sekisho.NAME}
+
+
+def _rows(figures: Sequence[Figure]) -> list[Row]:
+    """A whole decision beside the best peer, for the smallest and the largest policies of each shape."""
+    made = []
+    for shape in dict.fromkeys(figure.shape for figure in figures):
+        sizes = sorted({figure.size for figure in figures if figure.shape == shape})
+        for size in dict.fromkeys((sizes[0], sizes[-1])):
+            found = [figure for figure in figures if (figure.shape, figure.size) == (shape, size)]
+            if (ratios := _ratios(found)) is not None:
+                best, times = ratios
+                what = f"a decision, {size:,} statements, {shape}"
+                made.append(Row(what, "µs", best.median / times["decide"], best.name, best.median, times["decide"]))
+    return made
 
 
 def _best(found: Sequence[Figure]) -> str:

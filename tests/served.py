@@ -150,13 +150,17 @@ def _failed(error: grpc.RpcError) -> Answer:
 
 
 @contextmanager
-def serving(url: str, folder: Path, *, workers: int = 1, lane: str = "", environment: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """A server on this database, with this `--lane` or the usual one; stopped by force when the block ends, if it still runs."""
+def serving(
+    url: str, folder: Path, *, workers: int = 1, lane: str = "", environment: Mapping[str, str] | None = None, program: str = PROGRAM
+) -> Iterator[Served]:
+    """A server on this database, with this `--lane` or the usual one; stopped by force when the block ends, if it still runs. `program`
+    starts it.
+    """
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     data = folder / "data"
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, data, url, str(workers), lane],
+            [sys.executable, "-c", program, data, url, str(workers), lane],
             stdout=errors,
             stderr=errors,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry), **(environment or {})},

@@ -10,7 +10,6 @@ from sekisho.errors import InvalidArn
 
 PARTITION = "aws"
 MAX_LENGTH = 2048
-_ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 
 
@@ -105,7 +104,7 @@ def region_of(text: str) -> str:
 
 def is_account_id(text: str) -> bool:
     """Whether the text is twelve digits."""
-    return _ACCOUNT_ID.fullmatch(text) is not None
+    return len(text) == 12 and text.isascii() and text.isdecimal()
 
 
 def is_session_name(text: str) -> bool:

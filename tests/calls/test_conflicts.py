@@ -57,7 +57,7 @@ def counted(made: House) -> dict[str, int]:
         return {
             "users": session.scalar(select(func.count()).select_from(User)) or 0,
             "revisions": session.scalar(select(func.count()).select_from(Revision)) or 0,
-            "changes": session.scalar(select(func.count()).select_from(Change)) or 0,
+            "changes": session.scalar(select(func.count()).select_from(Change).where(Change.id.not_like("@%"))) or 0,
             "records": audited["CreateUser"],
         }
 

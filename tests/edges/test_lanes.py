@@ -11,7 +11,7 @@ import pytest
 
 from sekisho import accounts, sigv4
 from sekisho.edges import claims
-from sekisho.edges.lanes import Lane
+from sekisho.edges.lanes import Lane, Lanes
 from sekisho.errors import Throttling
 from sekisho.sigv4 import bearer
 from tests import harness
@@ -72,6 +72,17 @@ def test_reserved_threads_are_for_other_accounts() -> None:
     for future in floods:
         future.result(timeout=60)
     lane.shutdown()
+
+
+def test_batches_of_any_accounts_leave_single_questions_their_threads() -> None:
+    lanes, gate = Lanes("test", decide=2, control=2), threading.Event()
+    batches = [lanes.of(harness.BY_NAME["AuthorizeBatch"]).submit_for(f"account {n}", gate.wait, 60) for n in range(20)]
+    answer = lanes.of(harness.BY_NAME["Authorize"]).submit_for("quiet", lambda: "answered").result(timeout=60)
+    assert (answer, [future.done() for future in batches]) == ("answered", [False] * 20)
+    gate.set()
+    for future in batches:
+        future.result(timeout=60)
+    lanes.close()
 
 
 def test_what_waits_for_a_thread_of_its_account_is_answered_at_the_end() -> None:

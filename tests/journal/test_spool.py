@@ -10,8 +10,8 @@ import structlog
 
 from sekisho.errors import SekishoError, ServiceUnavailable
 from sekisho.journal import room
-from sekisho.journal.spool import DROPPED, IN_FLIGHT, Entry, Spool
-from tests import harness
+from sekisho.journal.spool import Entry, Spool
+from tests import harness, scraped
 from tests.services.iam.documents import trust
 
 
@@ -121,7 +121,7 @@ def error_of(spool: Spool, entry: Entry) -> str:
 
 def dropped(reason: str) -> float:
     """How many denials the metric counts so far."""
-    return float(DROPPED.labels("audit", reason)._value.get())
+    return scraped.value("sekisho_spool_dropped_total", kind="audit", reason=reason)
 
 
 FULL = "The spool is full, because the database has not taken its entries for long."
@@ -258,13 +258,13 @@ def test_a_spool_of_the_release_before_is_read_and_stays_readable(tmp_path: Path
 
 def test_what_a_kill_would_lose_is_counted(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s.db")
-    before = IN_FLIGHT._value.get()
+    before = scraped.value("sekisho_spool_unwritten")
     other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     written = [spool.add(Entry("audit", "{}")) for _ in range(3)]
-    assert IN_FLIGHT._value.get() == before + 3
+    assert scraped.value("sekisho_spool_unwritten") == before + 3
     other.execute("ROLLBACK")
     other.close()
     assert [future.exception(60) for future in written] == [None] * 3
     spool.close()
-    assert IN_FLIGHT._value.get() == before
+    assert scraped.value("sekisho_spool_unwritten") == before

@@ -20,7 +20,6 @@ import boto3
 import botocore.exceptions
 import grpc
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 import sekisho.api
@@ -37,7 +36,7 @@ from sekisho.edges.http import listener
 from sekisho.edges.lanes import Lanes
 from sekisho.operations import OPERATIONS, PREPARATIONS, RESOURCES
 from sekisho.store.tables import AuditRecord
-from tests import harness
+from tests import harness, scraped
 from tests.harness import House
 from tests.services.iam.documents import allow, trust
 
@@ -176,11 +175,11 @@ def test_a_write_that_nobody_signs_is_done_and_recorded_without_its_secrets(toy:
 
 def test_unsigned_calls_that_fail_are_counted_and_not_recorded(toy: Toy) -> None:
     labels = {"operation": "/sekisho.api.toy.v1.ToyService/RegisterVisitor", "code": "ValidationError"}
-    before = REGISTRY.get_sample_value("sekisho_unsigned_failures_total", labels) or 0.0
+    before = scraped.value("sekisho_unsigned_failures_total", **labels)
     written = len(records(toy, "RegisterVisitor"))
     with client.Client(toy.grpc, None) as nobody, pytest.raises(client.InvalidArgument):
         importlib.import_module("sekisho.api.toy.v1.client").ToyClient(nobody._transport).register_visitor(visitor_name="a" * 17)
-    assert REGISTRY.get_sample_value("sekisho_unsigned_failures_total", labels) == before + 1.0
+    assert scraped.value("sekisho_unsigned_failures_total", **labels) == before + 1.0
     assert len(records(toy, "RegisterVisitor")) == written
 
 

@@ -7,7 +7,7 @@ import pytest
 from sekisho import policy
 from sekisho.policy import conditions, keys, operators, patterns, reasons, variables, weights
 from sekisho.policy.budget import MAX, MAX_REASONS, Budget, Weight, both
-from sekisho.policy.decide import _of_resource
+from sekisho.policy.decide import _charge_light, _of_resource
 from sekisho.policy.document import Condition
 from sekisho.policy.layers import Layer, Place
 from sekisho.policy.principals import ACCOUNT, DIRECT, LIMITED, Grantees
@@ -144,3 +144,19 @@ def test_the_values_of_numbers_dates_and_addresses_are_dear_to_read() -> None:
     for name, reading in readings.items():
         kind = next((kind for prefix, kind in dear.items() if name.startswith(prefix)), None)
         assert reading == (("k:e", kind, True) if kind else None)
+
+
+def test_each_variable_of_a_resource_is_weighed_before_an_allow() -> None:
+    """Only whether a principal has the keys of the variables is asked beside the resource itself."""
+    names = ("plain", "${aws:username}", "${aws:username}/${aws:PrincipalAccount}")
+    made = {
+        effect: [compiled({"Effect": effect, "Resource": f"arn:aws:s3:::b/{name}"}).rules[0].weight.fixed for name in names]
+        for effect in ("Allow", "Deny")
+    }
+    assert made == {"Allow": [0.0, 2 * weights.TEST, 3 * weights.TEST], "Deny": [0.0, 0.0, 0.0]}
+
+
+def test_light_policies_are_charged_for_being_there() -> None:
+    counted = Budget()
+    _charge_light(None, None, policy.Request(ALICE, "s3:GetObject", "arn:aws:s3:::a", HOME, keys.context({})), {}, counted)
+    assert counted.left == MAX - weights.POLICY

@@ -150,6 +150,11 @@ REFUSED: dict[str, tuple[HttpRequest, type[errors.SekishoError], str]] = {
         sigv4.SignatureDoesNotMatch,
         "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
     ),
+    "signed_headers_in_capitals": (
+        authorization(lambda text: text.replace("SignedHeaders=content-type;host", "SignedHeaders=Content-type;host")),
+        sigv4.IncompleteSignature,
+        "SignedHeaders must be lower-case header names, sorted, each once, separated by semicolons.",
+    ),
     "target_not_signed": (
         authorization(lambda text: text.replace(";x-amz-target", "")),
         sigv4.SignatureDoesNotMatch,

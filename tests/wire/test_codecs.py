@@ -7,7 +7,9 @@ import botocore
 import pytest
 
 from sekisho import operations as registry
+from sekisho.edges.aws import rest_json
 from sekisho.edges.aws.services import Router
+from sekisho.edges.aws.shapes import Value
 from sekisho.edges.aws.wire import Codec, Route
 from sekisho.operations import OPERATIONS, Operation
 from tests.wire import presence, shapes
@@ -130,3 +132,11 @@ def test_empty_answer_has_its_lists(name: str) -> None:
     maps: dict[str, object] = {member: {} for member, inner in members.items() if inner.type_name == "map" and member not in absent}
     assert parsed == {**lists, **maps, "ResponseMetadata": parsed["ResponseMetadata"]}
     assert parsed["ResponseMetadata"]["RequestId"] == "request-1"
+
+
+def test_time_in_a_header_is_a_date_of_http() -> None:
+    """No operation of today's services has one."""
+    read = rest_json._text_parser(Value("timestamp", "Date", {"location": "header"}))
+    assert read("Sun, 06 Nov 1994 08:49:37 GMT").seconds == 784_111_777
+    iso = rest_json._text_parser(Value("timestamp", "Date", {"location": "header", "timestampFormat": "iso8601"}))
+    assert iso("1994-11-06T08:49:37Z").seconds == 784_111_777

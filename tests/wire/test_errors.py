@@ -165,3 +165,9 @@ def test_body_of_two_mebibytes_is_refused_unread(gateway: Edge) -> None:
     request = query("CreateUser", {"UserName": "u" * (2 * 1024 * 1024)})
     reply = gateway.send(signed(request, gateway.house.root))
     assert (reply.status, reply.code, reply.headers["connection"]) == (413, "RequestEntityTooLarge", "close")
+
+
+def test_the_kind_of_a_form_may_be_written_in_capitals(gateway: Edge) -> None:
+    text = urlencode({"Action": "ListUsers", "Version": "2010-05-08"}).encode()
+    request = HttpRequest("POST", "/", "", (HOST, ("content-type", "Application/X-WWW-Form-URLEncoded ; charset=utf-8")), text)
+    assert gateway.send(signed(request, gateway.house.root)).status == 200

@@ -1,6 +1,7 @@
 """The four doors through which a question comes to the evaluator; each gives its answer in the same terms, or None where it cannot ask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
@@ -35,6 +36,13 @@ class Memory:
         """The result of a composition."""
         self.compositions += 1
         return compose(self), self.point
+
+    def acting(self, subject: world.Subject, now: datetime) -> world.Acting:
+        """The subject, composed."""
+        return world.acting(subject, self.get_record, now)
+
+    def get_finding(self, key: Hashable) -> None:
+        """Nothing is remembered."""
 
 
 def call(case: Case, operation: str) -> Call:

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from sekisho.credentials import key_ring
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
@@ -59,6 +60,7 @@ class Node:
     replays: Replays
     audience: str
     writes: Writes | None
+    decision_log: DecisionLog | None = None
 
     @property
     def primary(self) -> db.Database:
@@ -68,13 +70,15 @@ class Node:
         return self.writes.database
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
+
+
+_NOWHERE = Peer()
 
 
 def plain_address(host: str) -> str:
@@ -94,7 +98,7 @@ class Call:
     request_id: str
     now: datetime
     deadline: float
-    peer: Peer = field(default_factory=Peer)
+    peer: Peer = _NOWHERE
     acting: world.Acting | None = None
     point: Point | None = None
     database_session: Session | None = None
@@ -165,7 +169,7 @@ class Call:
     @property
     def reads(self) -> bool:
         """True of a READ: it sees one snapshot throughout, in which nothing changes."""
-        return self.operation.access.level == Access.READ
+        return self.operation.level == Access.READ
 
     @property
     def seconds_left(self) -> float:

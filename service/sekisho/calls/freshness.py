@@ -3,7 +3,7 @@
 It is waited for before the caller's own permission is: the revision may have given that, or taken it away.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor
@@ -12,15 +12,17 @@ from google.protobuf.message import Message
 from sekisho.calls.call import Call
 from sekisho.operations import annotations
 
-Read = Callable[[Message], Iterator[str]]
-"""Reads the revisions of one message."""
+Read = Callable[[Message, set[str]], None]
+"""Adds the revisions of one message."""
 
 
 def wait(call: Call, request: Message) -> None:
     """Return when the world is not older than every revision that the request names; NotYet at the call's deadline."""
     read = _reader(request.DESCRIPTOR)
     if read is not None:
-        for token in {token for token in read(request) if token}:
+        named: set[str] = set()
+        read(request, named)
+        for token in named:
             call.node.feed.wait_for(token, call.deadline)
 
 
@@ -39,11 +41,12 @@ def _reader(message: Descriptor, above: frozenset[str] = frozenset()) -> Read | 
     if not own and not inner:
         return None
 
-    def revisions(given: Message) -> Iterator[str]:
+    def add(given: Message, named: set[str]) -> None:
         for name in own:
-            yield getattr(given, name)
+            if token := getattr(given, name):
+                named.add(token)
         for name, repeated, read in inner:
             for one in getattr(given, name) if repeated else (getattr(given, name),):
-                yield from read(one)
+                read(one, named)
 
-    return revisions
+    return add

@@ -11,16 +11,16 @@ import math
 import secrets as randomness
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import structlog
 from google.protobuf.message import DecodeError, Message
-from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
-from sekisho import sigv4
+from sekisho import meters, sigv4
 from sekisho.calls import audit, callers, freshness, permission
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
@@ -29,14 +29,17 @@ from sekisho.memory import cold
 from sekisho.operations import PREPARATIONS, Operation, validation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes
+from sekisho.store.changes import Point
 from sekisho.store.db import Database, WriteConflict, remaining
 from sekisho.world import Subject
 
 DEFAULT_SECONDS = 30.0
 """How long a call may take whose caller set no deadline, and at the most; a stream has what its caller gives it."""
 
-UNAUTHENTICATED = Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
-UNSIGNED = Counter("sekisho_unsigned_failures", "Failed calls that nobody has to sign, by operation and error code.", ["operation", "code"])
+UNAUTHENTICATED = meters.Counter("sekisho_authentication_failures", "Calls whose caller could not be established, by error code.", ["code"])
+UNSIGNED = meters.Counter(
+    "sekisho_unsigned_failures", "Failed calls that nobody has to sign, by operation and error code.", ["operation", "code"]
+)
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +48,7 @@ class MalformedRequest(InvalidArgument):
     """The bytes are not a message of the operation's request type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A call as an edge hands it over. `read` makes the message of its request, or raises what is wrong with it, which nobody learns
     who has not said who it is; `proof` is what the caller gave for that, None where an edge has no place for one.
     """
@@ -58,8 +60,7 @@ class Arrival:
     seconds: float | None = None  # until the caller's deadline
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """The answer; `revision` is the write's own, or the newest that the answer is not older than."""
 
     message: Message
@@ -77,10 +78,15 @@ def parsed(kind: type[Message], body: bytes) -> Message:
 def run(node: Node, operation: Operation, arrival: Arrival) -> Reply:
     """Answer one call, or raise a SekishoError; whatever else went wrong is a ServiceFailure, with its cause in the log."""
     call = _call(node, operation, arrival)
-    with _recorded(call) as begun:
+    request = None
+    try:
         subject, request = _begun(call, arrival)
-        begun.append(request)
-        return _LEVELS[operation.access.level](call, request, subject)
+        return _LEVELS[operation.level](call, request, subject)
+    except Exception as error:
+        failure = _recorded(call, request, error)
+        if failure is error:
+            raise
+        raise failure from error
 
 
 def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Message]:
@@ -91,9 +97,9 @@ def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Messa
     """
     ends = time.monotonic() + arrival.seconds if arrival.seconds is not None else math.inf
     call = _call(node, operation, arrival)
-    with _recorded(call) as begun:
+    request = None
+    try:
         subject, request = _begun(call, arrival)
-        begun.append(request)
         freshness.wait(call, request)
         _authorized(call, request, subject, newest=False)
         seen, call.deadline = node.world.point, ends
@@ -105,6 +111,11 @@ def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Messa
                 seen = node.world.point
                 _authorized(call, request, subject, newest=False)
             yield message
+    except Exception as error:
+        failure = _recorded(call, request, error)
+        if failure is error:
+            raise
+        raise failure from error
 
 
 def _call(node: Node, operation: Operation, arrival: Arrival) -> Call:
@@ -128,20 +139,15 @@ def _begun(call: Call, arrival: Arrival) -> tuple[Subject | None, Message]:
     return subject, request
 
 
-@contextmanager
-def _recorded(call: Call) -> Iterator[list[Message]]:
-    """Whatever goes wrong in the block is a SekishoError that is recorded or counted; the block says what the request is, once it knows."""
-    request: list[Message] = []
-    try:
-        yield request
-    except SekishoError as error:
-        _failed(call, request[0] if request else None, error)
-        raise
-    except Exception as error:
-        log.exception("pipeline.failure", operation=call.operation.path, request_id=call.request_id)
-        failure = ServiceFailure(f"The request could not be processed because of an unknown error. Request id: {call.request_id}")
-        _failed(call, request[0] if request else None, failure)
-        raise failure from error
+def _recorded(call: Call, request: Message | None, error: Exception) -> SekishoError:
+    """What the caller hears of an error, recorded or counted; the request is None as long as it was not read."""
+    if isinstance(error, SekishoError):
+        _failed(call, request, error)
+        return error
+    log.exception("pipeline.failure", operation=call.operation.path, request_id=call.request_id)
+    failure = ServiceFailure(f"The request could not be processed because of an unknown error. Request id: {call.request_id}")
+    _failed(call, request, failure)
+    return failure
 
 
 def _write(call: Call, request: Message, subject: Subject | None) -> Reply:
@@ -166,7 +172,7 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         message = call.operation.function(call, request)
         audited = audit.columns(audit.event(call, request, message))
         recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), audited)
-    call.node.world.committed(recorded.point, touched.ids)
+    call.node.world.committed(recorded.point, touched.ids, recorded.account)
     return Reply(message, recorded.point.token)
 
 
@@ -183,20 +189,25 @@ def _prepare(call: Call, request: Message, subject: Subject | None) -> None:
 
 
 def _read(call: Call, request: Message, subject: Subject | None) -> Reply:
-    """Out of memory as far as that goes. When the world moved on meanwhile, all of it once more, in one snapshot."""
-    try:
-        return _remembered(call, request, subject)
-    except _Moved:
-        call.acting = call.point = call.database_session = None
-    with _snapshot(call) as session:
-        call.database_session = session
-        newest = call.node.world.sync(session)
-        _authorized(call, request, subject, newest=False)
+    """Out of memory as far as that goes. When the world moved on meanwhile, all of it once more, in one snapshot: it may move on before the
+    caller is authorized, too, and is kept from that in the end.
+    """
+    world = call.node.world
+    for attempt in (_remembered, _snapshotted, _snapshotted):
+        try:
+            return attempt(call, request, subject)
+        except _Moved:
+            call.acting = call.point = call.database_session = call.snapshot = None
+    with ExitStack() as stack:
+        with world.steady():
+            newest = _authorized_in_snapshot(call, request, subject, stack)
         return Reply(call.operation.function(call, request), newest.token)
 
 
 def _remembered(call: Call, request: Message, subject: Subject | None) -> Reply:
-    """Nobody is shown what came after the world that the caller was authorized from: it may have been written because of a change there."""
+    """Nobody is shown what came after the world that the caller was authorized from: it may have been written because of a change there.
+    Nor is anybody permitted by a newer world than is shown.
+    """
     world = call.node.world
     newest = world.renewed(call.deadline)
     with ExitStack() as stack:
@@ -209,10 +220,28 @@ def _remembered(call: Call, request: Message, subject: Subject | None) -> Reply:
 
         call.snapshot = opened
         _authorized(call, request, subject, newest=False)
+        if world.point != newest:
+            raise _Moved
         message = call.operation.function(call, request)
         if world.point != newest and call.database_session is None:
             raise _Moved
         return Reply(message, newest.token)
+
+
+def _snapshotted(call: Call, request: Message, subject: Subject | None) -> Reply:
+    with ExitStack() as stack:
+        newest = _authorized_in_snapshot(call, request, subject, stack)
+        if call.node.world.point != newest:
+            raise _Moved
+        return Reply(call.operation.function(call, request), newest.token)
+
+
+def _authorized_in_snapshot(call: Call, request: Message, subject: Subject | None, stack: ExitStack) -> Point:
+    """Authorize the caller beside a snapshot that stays open on the stack; the revision of the snapshot."""
+    call.database_session = stack.enter_context(_snapshot(call))
+    newest = call.node.world.sync(call.session)
+    _authorized(call, request, subject, newest=False)
+    return newest
 
 
 class _Moved(Exception):  # noqa: N818  # says what happened, as `StopIteration` does

@@ -9,19 +9,20 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
 
 from sekisho import arn, policy, sigv4
 from sekisho.calls.call import Call
 from sekisho.calls.workloads import Workload
+from sekisho.credentials.session_tokens import Opened
 from sekisho.credentials.sessions import Session
 from sekisho.journal.last_use import Use
 from sekisho.memory import cold
 from sekisho.operations.annotations import Access
 from sekisho.policy.shares import Shares
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
-from sekisho.world import AccountRecord, KeyRecord, SessionFacts, Subject
+from sekisho.world import AccountRecord, KeyRecord, Record, SessionFacts, Subject
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
@@ -45,7 +46,7 @@ class Proof(Protocol):
         """The subject, or an Unauthenticated error."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallSignature:
     """A signature over a gRPC call: its path, the bytes of its request, its date and the audience."""
 
@@ -58,11 +59,12 @@ class CallSignature:
         """The holder of the key that signed."""
         signed = sigv4.read_call(self.metadata)
         found = _holder(call, signed, lambda secret: sigv4.verify_call(signed, secret, self.path, self.body, self.audience, call.now))
-        _use(call, found, signed, sigv4.SKEW, grace=0.0)
-        return found
+        _used(call, found, signed.scope.region)
+        _use(call, found.subject, signed, sigv4.SKEW, grace=0.0)
+        return found.subject
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it takes three times as long to make
 class Bearer:
     """A bearer token, which is a presigned GetCallerIdentity for an audience, for as many calls as its holder makes."""
 
@@ -70,9 +72,26 @@ class Bearer:
     audience: str
 
     def prove(self, call: Call) -> Subject:
-        """The maker of the token."""
+        """The maker of the token: as it was verified before, until it ends or something that it was verified with is another."""
+        key = ("bearer", self.audience, self.token)
+        verified: _Verified | None = call.node.world.get_finding(key)
+        if verified is None or not verified.begins <= call.now <= verified.ends:
+            verified = self._verify(call, key)
+        elif verified.holder.opened is not None:
+            call.node.tokens.refuse_forgotten(verified.holder.opened)
+        _used(call, verified.holder, verified.region)
+        return verified.holder.subject
+
+    def _verify(self, call: Call, key: tuple[str, str, str]) -> "_Verified":
         given = bearer.parse(self.token)
-        return _holder(call, given.signed, lambda secret: bearer.verify(given, secret, self.audience, call.now))
+        signed = given.signed
+        holder = _holder(call, signed, lambda secret: bearer.verify(given, secret, self.audience, call.now))
+        ends = signed.timestamp + timedelta(seconds=signed.expires or 0)
+        if holder.opened is not None:
+            ends = min(ends, holder.opened.session.expires_at - timedelta.resolution)
+        verified = _Verified(holder, signed.scope.region, signed.timestamp - sigv4.SKEW, ends)
+        call.node.world.keep_finding(key, verified, holder.subject.account_id, holder.origins, 2 * len(self.token))
+        return verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +111,11 @@ class HttpSignature:
         if signed.scope.service != self.service:
             raise sigv4.SignatureDoesNotMatch(f"Credential should be scoped to correct service: '{self.service}'. ")
         found = _holder(call, signed, lambda secret: sigv4.verify_http(signed, secret, self.request, call.now, skew=self.skew))
+        _used(call, found, signed.scope.region)
         if signed.expires is not None:
             _refuse_presigned(call, signed.expires)
-        _use(call, found, signed, self.skew, grace=GRACE)
-        return found
+        _use(call, found.subject, signed, self.skew, grace=GRACE)
+        return found.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +140,14 @@ class Certificate:
         call.node.last_use.note(id_, Use(call.now, call.operation.service.prefix, "local"))
         # Issued with its certificate: a deny on aws:TokenIssueTime ends it until there is a newer one.
         issued, ends = workload.not_before, workload.not_after
-        return Subject(id_, named.account, session=SessionFacts("assumed-role", workload.session_name, issued_at=issued, expires_at=ends))
+        key = ("certificate", id_, workload.session_name, issued, ends)
+        subject: Subject | None = call.node.world.get_finding(key)
+        if subject is None:  # made of nothing but the key: to be one object, by which its composition is found again
+            subject = Subject(
+                id_, named.account, session=SessionFacts("assumed-role", workload.session_name, issued_at=issued, expires_at=ends)
+            )
+            call.node.world.keep_finding(key, subject, named.account, (), len(workload.session_name))
+        return subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +173,15 @@ class Certified:
 
 def of_metadata(metadata: Metadata, path: str, body: bytes, audience: str) -> Proof:
     """The proof in a gRPC call's metadata: a bearer token, else a signature over the call."""
-    authorization = [value for name, value in metadata if name == "authorization" and isinstance(value, str)]
-    if len(authorization) == 1 and authorization[0][:7].lower() == "bearer ":
-        return Bearer(authorization[0][7:].strip(), audience)
+    authorization = None
+    for name, value in metadata:
+        if name == "authorization" and isinstance(value, str):
+            if authorization is not None:
+                break
+            authorization = value
+    else:
+        if authorization is not None and authorization[:7].lower() == "bearer ":
+            return Bearer(authorization[7:].strip(), audience)
     return CallSignature(metadata, path, body, audience)
 
 
@@ -156,38 +189,79 @@ def _refuse_presigned(call: Call, expires: int) -> None:
     """Raise for a presigned request that writes or issues, or is valid for too long."""
     if expires > MAX_PRESIGNED:
         raise sigv4.IncompleteSignature(f"X-Amz-Expires must be a number of seconds from 1 to {MAX_PRESIGNED}.")
-    if call.operation.access.level in _ONCE:
+    if call.operation.level in _ONCE:
         raise sigv4.PresignedRefused(f"Presigned requests can only read: sign {call.operation.action} in the Authorization header.")
 
 
 def _use(call: Call, subject: Subject, signed: Signed, skew: timedelta, *, grace: float) -> None:
     """Use up a signature that verified, if the operation takes each once. It counts whatever becomes of the call."""
-    if call.operation.access.level in _ONCE:
+    if call.operation.level in _ONCE:
         ends = signed.timestamp + skew
         call.node.replays.use(subject.account_id, signed.scope.signature, ends, call.now, time.monotonic(), grace=grace)
 
 
-def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> Subject:
+class _Holder(NamedTuple):
+    """The holder of a key: the subject, the session token that was opened for it, and the records that say so."""
+
+    subject: Subject
+    opened: Opened | None
+    origins: tuple[tuple[str, Record | None], ...]
+
+
+class _Verified(NamedTuple):
+    """A bearer token that verified: whose it is, and the first and the last moment at which it would again."""
+
+    holder: _Holder
+    region: str
+    begins: datetime
+    ends: datetime
+
+
+def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> _Holder:
     """Whose key it is, once `verify` found that its secret made the signature."""
+    memory = call.node.world
     if signed.session_token is not None:
         opened = call.node.tokens.open(signed.session_token, signed.access_key_id, call.now)
         verify(opened.credentials.secret_access_key)
-        found = _of_session(opened.session, signed.access_key_id)
-    else:
-        key = call.node.world.get_record(signed.access_key_id)
-        if not isinstance(key, KeyRecord) or key.status != "Active":
-            with suppress(sigv4.SignatureDoesNotMatch, sigv4.RequestExpired):
-                verify(_NO_SECRET)  # so that it takes as long as it does for a key that is used
-            raise InvalidClientTokenId
-        verify(key.secret)
-        found = Subject(key.owner_id, key.account_id, key.id)
-    account = call.node.world.get_record(found.account_id)
+        key: tuple[str, str] = ("session", signed.access_key_id)
+        found: _Holder | None = memory.get_finding(key)
+        if found is None or found.opened is not opened:  # ids of temporary credentials are unique only with their token
+            subject = _of_session(opened.session, signed.access_key_id)
+            account = memory.get_record(subject.account_id)
+            _refuse_inactive(account)
+            found = _Holder(subject, opened, ((subject.account_id, account),))
+            memory.keep_finding(key, found, subject.account_id, found.origins, opened.size)
+        return found
+    key = ("key", signed.access_key_id)
+    known: tuple[str, _Holder] | None = memory.get_finding(key)
+    if known is not None:
+        verify(known[0])
+        return known[1]
+    record = memory.get_record(signed.access_key_id)
+    if not isinstance(record, KeyRecord) or record.status != "Active":
+        with suppress(sigv4.SignatureDoesNotMatch, sigv4.RequestExpired):
+            verify(_NO_SECRET)  # so that it takes as long as it does for a key that is used
+        raise InvalidClientTokenId
+    verify(record.secret)
+    account = memory.get_record(record.account_id)
+    _refuse_inactive(account)
+    origins = ((record.id, record), (record.account_id, account))
+    found = _Holder(Subject(record.owner_id, record.account_id, record.id), None, origins)
+    memory.keep_finding(key, (record.secret, found), record.account_id, origins, 0)
+    return found
+
+
+def _refuse_inactive(account: Record | None) -> None:
     if isinstance(account, AccountRecord) and account.status != "ACTIVE":
         raise sigv4.OptInRequired
-    used = found.id if found.session is not None and found.session.kind == "assumed-role" else signed.access_key_id
+
+
+def _used(call: Call, holder: _Holder, region: str) -> None:
+    """Note that a key was used, or the role of a session."""
+    subject = holder.subject
+    used = subject.id if subject.session is not None and subject.session.kind == "assumed-role" else subject.access_key_id
     if used.startswith(("AROA", "AKIA")):
-        call.node.last_use.note(used, Use(call.now, call.operation.service.prefix, signed.scope.region))
-    return found
+        call.node.last_use.note(used, Use(call.now, call.operation.service.prefix, region))
 
 
 _session_policies: Shares[policy.Attached] = Shares(1024 * 1024, before=cold.may_wait)

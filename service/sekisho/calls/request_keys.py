@@ -20,7 +20,7 @@ OF_SERVICE: Keys = {"aws:viaawsservice": "false", "aws:principalisawsservice": "
 
 def of_connection(peer: Peer) -> Keys:
     """From where a call comes, and how."""
-    keys = OF_SERVICE | {"aws:securetransport": "true" if peer.secure else "false"}
+    keys = {**OF_SERVICE, "aws:securetransport": "true" if peer.secure else "false"}
     if peer.source_ip:
         keys["aws:sourceip"] = peer.source_ip
     if peer.user_agent:
@@ -29,20 +29,24 @@ def of_connection(peer: Peer) -> Keys:
 
 
 @cache
-def _annotated(message: Descriptor) -> tuple[tuple[str, str, bool], ...]:
-    """The fields of a request that are condition keys: field, key in lower case, whether it is a list."""
-    return tuple((field.name, key, field.is_repeated) for field in message.fields if (key := annotations.key(field)))
+def _annotated(message: Descriptor) -> tuple[tuple[tuple[str, str, bool], ...], bool]:
+    """The fields of a request that are condition keys: field, key in lower case, whether it is a list; and whether the request has tags."""
+    named = tuple((field.name, key, field.is_repeated) for field in message.fields if (key := annotations.key(field)))
+    return named, not {"tags", "tag_keys"}.isdisjoint(message.fields_by_name)
 
 
 def of_request(request: Message) -> Keys:
     """The keys that fields give: those with a `(key)`, and tags wherever a request has them."""
+    annotated, tagged = _annotated(request.DESCRIPTOR)
     keys: Keys = {}
-    for name, key, repeated in _annotated(request.DESCRIPTOR):
+    for name, key, repeated in annotated:
         value = getattr(request, name)
         if repeated and len(value):
             keys[key] = tuple(str(item) for item in value)
         elif not repeated and request.HasField(name):
             keys[key] = str(value)
+    if not tagged:
+        return keys
     fields = request.DESCRIPTOR.fields_by_name
     if "tags" in fields and fields["tags"].is_repeated and len(tags := getattr(request, "tags")):  # noqa: B009  # a message of any type
         keys["aws:tagkeys"] = tuple(tag.key for tag in tags)

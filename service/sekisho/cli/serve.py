@@ -88,6 +88,22 @@ def serve(
     log_level: Annotated[
         str, typer.Option(envvar="SEKISHO_LOG_LEVEL", metavar="debug|info|warning|error", help="The least that is logged.")
     ] = "info",
+    decision_log: Annotated[
+        str,
+        typer.Option(
+            envvar="SEKISHO_DECISION_LOG", metavar="FILE|-|otlp", help="Where decisions are logged: a file, standard output, the collector."
+        ),
+    ] = "",
+    decision_log_level: Annotated[
+        str, typer.Option(envvar="SEKISHO_DECISION_LOG_LEVEL", metavar="all|denies|1/N", help="Which decisions are logged.")
+    ] = "all",
+    otel_endpoint: Annotated[
+        str,
+        typer.Option(
+            envvar="SEKISHO_OTEL_ENDPOINT",
+            help="http(s)://HOST:PORT of an OpenTelemetry collector (OTLP over gRPC); OTEL_… variables count.",
+        ),
+    ] = "",
 ) -> None:
     """Serve, and stay until it is told to stop.
 
@@ -116,6 +132,9 @@ def serve(
         lane=lane,
         log_format=log_format,
         log_level=log_level,
+        decision_log=decision_log,
+        decision_log_level=decision_log_level,
+        otel_endpoint=otel_endpoint,
         account_id=account_id,
         master_key=master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command),
         # from the environment alone: arguments are seen by every user of the machine

@@ -110,6 +110,10 @@ class OpenedTokens:
             _key(self._ring, found.key)
         return _checked(found, access_key_id, now)
 
+    def refuse_forgotten(self, opened: Opened) -> None:
+        """InvalidClientTokenId for a token whose sealing key the ring does not hold any more."""
+        _key(self._ring, opened.key)
+
     def _keep(self, digest: bytes, opened: Opened) -> None:
         with self._lock:
             if digest not in self._opened:

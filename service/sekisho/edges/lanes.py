@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sekisho.edges.answers import SHEDS
 from sekisho.edges.fair import FairQueue
 from sekisho.errors import Throttling
 from sekisho.operations import Operation
@@ -42,7 +43,8 @@ class Lane(Executor):
     """
 
     def __init__(self, name: str, *, threads: int, waiting: int, reserved: int = 0) -> None:
-        self._name, self._threads, self._most = name, threads, waiting
+        self.name, self._threads, self._most = name, threads, waiting
+        self._shed_queue, self._shed_streams = SHEDS.labels(name, "queue"), SHEDS.labels(name, "streams")
         self._places = threading.BoundedSemaphore(max(1, threads - REFUSING))
         self._queue: FairQueue[_Work] = FairQueue()
         self._over: list[_Work] = []
@@ -71,7 +73,7 @@ class Lane(Executor):
             if lacking:
                 self._started += 1
         if lacking:
-            threading.Thread(target=self._serve, name=f"{self._name}_{self._started}", daemon=True).start()
+            threading.Thread(target=self._serve, name=f"{self.name}_{self._started}", daemon=True).start()
         self._calls.put(True)
         return work.future
 
@@ -128,6 +130,7 @@ class Lane(Executor):
     def place(self) -> Iterator[None]:
         """A thread for as long as a stream takes; Throttling, at once, when there is none: streams end when their callers want."""
         if not self._places.acquire(blocking=False):
+            self._shed_streams.inc()
             raise Throttling("Rate exceeded")
         try:
             yield
@@ -137,7 +140,18 @@ class Lane(Executor):
     def enter(self) -> None:
         """A call has left the queue; Throttling when it is one of those that are too many."""
         if getattr(_refused, "now", False):
+            self._shed_queue.inc()
             raise Throttling("Rate exceeded")
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a thread now."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """Calls that have a thread now."""
+        return self._running.total()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls and let the threads end; those that wait are answered, or with `cancel_futures` cancelled."""
@@ -149,21 +163,24 @@ class Lane(Executor):
 
 
 class Lanes:
-    """Decisions have threads of their own: neither a slow write nor a stream, which lasts, ever stands before one."""
+    """Decisions have threads of their own: neither a slow write nor a batch nor a stream, which lasts, ever stands before one."""
 
     def __init__(self, edge: str, *, decide: int, control: int, streams: int = STREAMS) -> None:
         self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000, reserved=decide // 3)
+        self.batches = Lane(f"{edge}-batches", threads=max(2, decide // 2), waiting=500, reserved=1)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
         self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=500)
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter((self.decide, self.control, self.streams))
+        return iter((self.decide, self.batches, self.control, self.streams))
 
     def of(self, operation: Operation) -> Lane:
         """The lane of an operation."""
         if operation.streams:
             return self.streams
-        return self.decide if operation.access.level == Access.DECIDE else self.control
+        if operation.level != Access.DECIDE:
+            return self.control
+        return self.batches if operation.access.batch else self.decide
 
     def close(self) -> None:
         """Let the threads end."""

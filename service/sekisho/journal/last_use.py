@@ -5,8 +5,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLast
 
 import json
 import threading
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sekisho.journal.spool import Entry, Spool
 
@@ -14,8 +14,7 @@ KIND = "last-use"
 _REMEMBERED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One use: when, for which service, in which region of the signature's scope."""
 
     at: datetime

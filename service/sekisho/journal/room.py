@@ -40,6 +40,11 @@ class Room:
             self._total += 1
             return ""
 
+    @property
+    def total(self) -> int:
+        """Entries that wait, of all accounts."""
+        return self._total
+
     def settle(self, accounts: Mapping[str, int], *, kept: bool) -> None:
         """So many entries of each account are on the disk now, or will never be."""
         with self._lock:

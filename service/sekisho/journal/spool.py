@@ -17,21 +17,19 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from pathlib import Path
 
-import prometheus_client
-
+from sekisho import meters
 from sekisho.errors import ServiceUnavailable
 from sekisho.journal import spool_file
 from sekisho.journal.room import Room
 from sekisho.store import durable
 
-DROPPED = prometheus_client.Counter(
+DROPPED = meters.Counter(
     "sekisho_spool_dropped",
     "Entries that the spool did not take, by kind and reason: the spool is full, the account has its share, the disk failed.",
     ["kind", "reason"],
 )
-IN_FLIGHT = prometheus_client.Gauge(
-    "sekisho_spool_unwritten", "Entries that are on their way to the disk, and lost if the process is killed."
-)
+IN_FLIGHT = meters.Gauge("sekisho_spool_unwritten", "Entries that are on their way to the disk, and lost if the process is killed.")
+IN_FLIGHT.set(0)
 
 _UNWRITTEN = "The spool cannot be written, so nothing was issued or recorded."
 _REFUSALS = {
@@ -92,6 +90,11 @@ class Spool:
             IN_FLIGHT.inc()
             self._queue.put(_Waiting(entry, written))
         return written
+
+    @property
+    def depth(self) -> int:
+        """Entries that the database does not have yet."""
+        return self._room.total
 
     def waiting(self, limit: int = 500) -> Sequence[Entry]:
         """The oldest entries that the database does not have yet."""

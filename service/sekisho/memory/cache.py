@@ -7,30 +7,43 @@ database that is behind the cache.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.orm import Session
 
 from sekisho import arn
 from sekisho.errors import RequestTimeout
-from sekisho.memory import cold, loaders, names
+from sekisho.memory import cold, loaders, names, vitals
 from sekisho.memory.data_version import DataVersion
+from sekisho.memory.findings import Finding, Findings
 from sekisho.memory.history import MOST, Behind, History
+from sekisho.memory.log import ANYBODY, MOST_IDS, Log
 from sekisho.memory.names import Name, Names
 from sekisho.memory.places import Busy, Places
 from sekisho.memory.reader import Reader
 from sekisho.memory.records import BUDGET, Records, entity_key
 from sekisho.store import changes, db
-from sekisho.store.changes import ORIGIN, Point
-from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject, acting
+from sekisho.store.changes import ORIGIN, Entry, Point
+from sekisho.world import AccountRecord, Acting, EntityRecord, Record, Subject
 
 T = TypeVar("T")
 
+Moved = Callable[[frozenset[str] | None], None]
+"""Hears of accounts of which something has changed, None where it may be any; called under the cache's lock, so it only takes note."""
+
 LOAD = 2.0
 """Seconds that a call waits for what memory does not have; one that is still not there is UNAVAILABLE."""
+
+
+class Since(NamedTuple):
+    """What came after a point: until where, what was touched, and the points themselves, the last of which is `point`."""
+
+    point: Point
+    entries: list[Entry]
+    points: list[Point]
 
 
 class World:
@@ -40,8 +53,15 @@ class World:
         self._database = database
         self._unseal = unseal
         self._records = Records(budget)
+        self.findings = Findings()
+        self._turn = 0
+        """Grows whenever something has become stale, before the revision that made it so is told in `point`: who reads the point first and
+        the turn after it never takes what is of an older turn for something of the newer point.
+        """
         self._names = Names()
         self._history = History()
+        self._log = Log(0, 0)
+        self._hearers: list[Moved] = []
         self._lock = threading.RLock()
         self.places = Places()
         self._version = DataVersion(database) if database.sqlite else None
@@ -127,42 +147,94 @@ class World:
         if self._version is not None:
             self._version.close()
 
-    def committed(self, point: Point, ids: Iterable[str]) -> None:
-        """A write of this worker's own: what it touched is stale here at once, not only when the log is looked at."""
+    def committed(self, point: Point, ids: Iterable[str], account: str | None = None) -> None:
+        """A write of this worker's own, of an account: what it touched is stale here at once, not only when the log is looked at."""
         with self._lock:
             for id_ in ids:
                 self._evict(id_)
+            self._turn += 1
             if point.number == self.point.number + 1:
-                self.point = point
-                self._history.extend((point,))
+                self._move(point, (point,), [Entry(point.number, account, tuple(ids))] if ids else [])
+
+    def hear(self, hearer: Moved) -> Callable[[], None]:
+        """Have a hearer told whenever the cache moves; the function ends that."""
+        self._hearers.append(hearer)
+        return lambda: self._hearers.remove(hearer)
+
+    def since(self, cursor: Point) -> Since | None:
+        """What came after a point; None when that is not in the history, or so long ago that it is not remembered any more."""
+        with self._lock:
+            entries = self._log.get_after(cursor.number)
+            if entries is None or self._history.get_point(cursor.number) != cursor:
+                return None
+            points = [self._history.get_point(number) for number in range(cursor.number + 1, self.point.number + 1)]
+            return Since(self.point, entries, [point for point in points if point is not None])
+
+    def touched(self, accounts: Iterable[str], cursor: Point) -> bool:
+        """Whether anything of these accounts was touched after a point."""
+        return self._log.touched(accounts, cursor.number)
 
     def reweigh(self, count: int = 64) -> None:
-        """Charge so many records, the next ones each time, what they have grown to; the oldest go when that is too much."""
+        """Charge so many records, the next ones each time, what they have grown to, and the oldest go when that is too much; and of so many
+        findings forget those that hold no more.
+        """
         with self._lock:
             self._records.reweigh(count)
+        self.findings.sweep(count, self._holds)
 
     def cached_point(self, number: int) -> Point | None:
         """The revision of this number, if the cache has applied it lately."""
         return self._history.get_point(number)
 
     def _advance(self, session: Session, newest: Point) -> None:
-        """Apply what came after the cache's revision; the point moves when all that is stale has gone."""
-        if newest == self.point:
+        """Apply what came after the cache's revision; the point moves when all that is stale has gone.
+
+        Revisions are numbered without gaps, and are pruned with what they touched; where one is lacking, nobody knows what it touched.
+        """
+        before = self.point
+        if newest == before:
             return
-        if self.point == ORIGIN or changes.at(session, self.point.number) != self.point:
+        vitals.BEHIND.set(newest.number - before.number)
+        if before == ORIGIN or changes.at(session, before.number) != before:
             self._replace(session, newest)
             return
-        for id_ in changes.touched_after(session, self.point.number):
+        points = changes.points_after(session, before.number, newest.number, MOST)
+        if len(points) != min(newest.number - before.number, MOST):
+            self._replace(session, newest)
+            return
+        whole = len(points) == newest.number - before.number
+        entries = changes.entries_after(session, before.number, newest.number, MOST_IDS) if whole else None
+        ids = {id_ for entry in entries for id_ in entry.ids} if entries is not None else changes.touched_after(session, before.number)
+        for id_ in ids:
             self._evict(id_)
-        after, self.point = self.point.number, newest
-        self._history.extend(changes.points_after(session, after, newest.number, MOST))
+        self._move(newest, points, entries)
 
     def _replace(self, session: Session, newest: Point) -> None:
-        """Begin anew with another history."""
-        history = History(changes.points_after(session, 0, newest.number, MOST))
+        """Begin anew, with another history or after a gap."""
+        points = changes.points_after(session, 0, newest.number, MOST)
+        begins = newest.number - next((n for n, point in enumerate(reversed(points)) if point.number != newest.number - n), len(points))
+        entries = changes.entries_after(session, begins, newest.number, MOST_IDS)
         self._records.clear()
         self._names.clear()
-        self._history, self.point = history, newest
+        self._turn += 1
+        self._history, self.point = History(points), newest
+        self._log = Log(begins, newest.number, entries) if entries is not None else Log(newest.number, newest.number)
+        self._tell(None)
+
+    def _move(self, newest: Point, points: Iterable[Point], entries: Sequence[Entry] | None) -> None:
+        """Set the point, once all that is stale has gone. Without `entries`, what was touched is remembered no further back."""
+        if entries is None:
+            self._log = Log(newest.number, newest.number)
+        else:
+            self._log.extend(newest.number, entries)
+        self._turn += 1
+        self.point = newest
+        self._history.extend(points)
+        self._tell(None if entries is None else frozenset(entry.account or ANYBODY for entry in entries))
+
+    def _tell(self, accounts: frozenset[str] | None) -> None:
+        for hearer in self._hearers:
+            hearer(None if accounts is None or ANYBODY in accounts else accounts)
 
     def _evict(self, id_: str) -> None:
         self._records.evict(id_)
@@ -172,7 +244,7 @@ class World:
 
     def acting(self, subject: Subject, now: datetime) -> tuple[Acting, Point]:
         """A subject's records, composed, and the revision that they are of or newer than."""
-        return self.consistent(lambda reader: acting(subject, reader.get_record, now))
+        return self.consistent(lambda reader: reader.acting(subject, now))
 
     def consistent(self, compose: Callable[[Reader], T]) -> tuple[T, Point]:
         """The result of a composition during which the cache did not move; what it must read, it reads in one snapshot of its own."""
@@ -183,14 +255,49 @@ class World:
             if self.point is before:
                 return made, before
         # Nobody else moves the cache now, and neither do we: what is loaded comes from the snapshot that the cache was brought to first.
-        cold.may_wait()
-        with self.places.place(), self._lock, self._load() as session, Reader(self, session) as reader:
+        with self.steady(), self._load() as session, Reader(self, session) as reader:
             return compose(reader), self.point
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Have nobody else move the cache inside the block."""
+        cold.may_wait()
+        with self.places.place(), self._lock:
+            yield
+
+    # What was found out by it.
+
+    def get_finding(self, key: Hashable) -> Any:
+        """What was found under a key, if all that it was made of is still in memory, the very same; else None."""
+        found = self.findings.get(key)
+        if found is None or (found.turn != self._turn and not self._holds(found)):
+            return None
+        found.used = True
+        return found.value
+
+    def keep_finding(self, key: Hashable, value: Any, owner: str, origins: Sequence[tuple[str, Record | None]], cost: int) -> None:
+        """Keep what an account's call found out from these records; `cost` are its bytes, about."""
+        self.findings.keep(key, value, owner, origins, cost)
+
+    def _holds(self, found: Finding) -> bool:
+        # The turn is read first. Should a record go while others are looked at, the turn is another by then, and all are looked at again.
+        turn = self._turn
+        if found.turn == turn:
+            return True
+        get_record = self._records.get_record
+        for id_, record in found.origins:
+            if get_record(id_) is not record:
+                return False
+        found.turn = turn
+        return True
 
     # Look-ups.
 
     def get_record(self, id_: str) -> Record | None:
         """The record of an id, from memory or from the database; None when there is no such thing."""
+        cached = self._records.get_record(id_)
+        if cached is not None:
+            return cached
         with Reader(self) as reader:
             return reader.get_record(id_)
 
@@ -228,8 +335,10 @@ class World:
         key = names.key(named)
         cached = self._names.get_name(key)
         if cached is not None or self._names.is_absent(key):
+            vitals.NAME_HITS.inc()
             return cached
         with self.snapshot(wanted=f"{named.account}:{named.kind}/{named.key}") as session:
+            vitals.NAME_MISSES.inc()
             found = loaders.load_name(session, named)
             self._keep_name(key, found, changes.begun_at(session))
             return found

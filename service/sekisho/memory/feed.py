@@ -6,7 +6,7 @@ import time
 import structlog
 
 from sekisho.errors import SekishoError, Unavailable
-from sekisho.memory import cold
+from sekisho.memory import cold, vitals
 from sekisho.memory.cache import World
 from sekisho.memory.history import Behind
 from sekisho.store import changes
@@ -37,6 +37,7 @@ class Feed:
     def __init__(self, world: World) -> None:
         self._world = world
         self._stop = threading.Event()
+        self._told = -1
         self._places = threading.BoundedSemaphore(WAITERS)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
@@ -50,17 +51,28 @@ class Feed:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        """Look, and heal: what a look has missed, the next one applies, since each asks for all that came after the world's own point."""
         failing = False
         while not self._stop.wait(INTERVAL):
             try:
-                self._world.reweigh()
                 self._world.renewed()
+                self._tell()
+                self._world.reweigh()
                 failing = False
             except Exception as error:  # whatever it is, the thread goes on: without it the world would stand still
                 if not failing:  # once for each outage, not twenty times a second
                     told = "feed.database_behind" if isinstance(error, Behind) else "feed.database_unreachable"
                     log.warning(told, error=error.message if isinstance(error, SekishoError) else type(error).__name__)
                 failing = True
+
+    def _tell(self) -> None:
+        """Say in metrics how new the world is; where the thread hangs, `CONFIRMED` says that."""
+        vitals.CONFIRMED.mark(ago=time.monotonic() - self._world.fresh_at)
+        number = self._world.point.number
+        if number != self._told:
+            self._told = number
+            vitals.REVISION.set(number)
+        vitals.BEHIND.set(0)
 
     def wait_for(self, token: str, deadline: float) -> None:
         """Return when the world is not older than this revision; NotYet when the deadline (monotonic) comes first. A revision that the
@@ -73,6 +85,7 @@ class Feed:
         with self._world.places.place():
             self._world.poll(deadline)
         if self._world.point.number < wanted.number:
+            vitals.BEHIND.set(wanted.number - self._world.point.number)
             self._wait(wanted, deadline)
         if self._world.cached_point(wanted.number) != wanted:
             with self._world.places.place(), self._world.snapshot(deadline) as session:

@@ -10,6 +10,7 @@ from sekisho.credentials import access_keys
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
@@ -19,7 +20,9 @@ from sekisho.store import db
 
 
 @contextmanager
-def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: str, writes: bool = True) -> Iterator[Node]:
+def opened(
+    database: db.Database, ring: KeyRing, spool_path: Path, *, audience: str, writes: bool = True, decision_log: DecisionLog | None = None
+) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
     One that does not write keeps what it would record in its spool, where nobody drains it.
@@ -38,6 +41,7 @@ def opened(database: db.Database, ring: KeyRing, spool_path: Path, *, audience: 
         replays=Replays(),
         audience=audience,
         writes=Writes(database) if writes else None,
+        decision_log=decision_log,
     )
     world.poll()
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sekisho.credentials import key_ids
 from sekisho.errors import InvalidArgument
+from sekisho.journal.decision_log import ALL, parsed
 from sekisho.node import listeners, logs
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accept, in the length that AWS's have
@@ -39,6 +40,9 @@ class Options:
     lane: str = "auto"  # auto or off: whether one thread polls for Authorize and answers it
     log_format: str = "json"
     log_level: str = "info"
+    decision_log: str = ""  # a file, `-` for standard output, `otlp` for where telemetry goes; none: decisions are not logged
+    decision_log_level: str = ALL
+    otel_endpoint: str = ""  # http://HOST:PORT or https://HOST:PORT of a collector; OTEL_… variables may say it as well
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -82,6 +86,7 @@ def check(options: Options) -> None:
             raise InvalidArgument(message)
     for name, listener in (("--grpc", options.grpc), ("--http", options.http)):
         _refuse_plaintext(name, listener, options)
+    parsed(options.decision_log_level)
     if options.metrics:
         listeners.split(options.metrics)
     _check_root_key(options.root_access_key_id, options.root_secret_access_key)

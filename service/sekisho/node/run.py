@@ -14,10 +14,11 @@ from dataclasses import replace
 
 import structlog
 
+from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import FailedPrecondition, InvalidArgument
-from sekisho.node import data_dir, listeners, logs
+from sekisho.node import data_dir, listeners, logbook, logs, telemetry
 from sekisho.node.certificates import Certificates
 from sekisho.node.options import Endpoints, Options, check
 from sekisho.node.orders import RELOAD, STOP, Orders, ending
@@ -44,6 +45,7 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
         _on(stack, signal.SIGHUP, lambda: orders.put(RELOAD))  # before all that takes time: left alone, it ends the process
         data_dir.make(options.data_dir)
         stack.enter_context(data_dir.alone(options.data_dir))
+        meters.clear(options.data_dir / "meters")
         _refuse_unusable(options)
         prepare(options)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -70,6 +72,8 @@ def _on(stack: ExitStack, number: signal.Signals, act: Callable[[], None]) -> No
 def _refuse_unusable(options: Options) -> None:
     """Read, before workers do, the files that the options name: what is wrong with one is then the command's own error."""
     Certificates.of(options)
+    telemetry.refuse_missing(options)
+    logbook.refuse_unusable(options)
     if options.spiffe_map is not None:
         try:
             workloads.parse(options.spiffe_map.read_text())

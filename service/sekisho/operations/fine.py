@@ -4,6 +4,7 @@ It says only yes or no. `validation` says in AWS's words what is wrong, by walki
 no; a test holds the two to each other.
 """
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -18,8 +19,8 @@ from sekisho.operations.patterns import PATTERNS
 Test = Callable[[Any], bool]
 """Whether a value breaks no rule of its field."""
 
-_Plan = tuple[dict[int, Test], frozenset[int]]
-"""The tests by field number, and the fields that must be set."""
+_Field = tuple[str, bool, bool, Test | None, bool]
+"""A field: its name; whether unset is told from empty by presence; whether it is a list or a map; its test; whether it must be set."""
 
 
 ASKED = "sekisho.api.authorize.v1"
@@ -28,32 +29,36 @@ ASKED = "sekisho.api.authorize.v1"
 
 def fine(message: Message) -> bool:
     """Whether the message breaks no rule."""
-    tests, needed = _plan(message.DESCRIPTOR)
-    missing = len(needed)
-    for field, value in message.ListFields():
-        number = field.number
-        test = tests.get(number)
+    for name, presence, repeated, test, needed in _plan(message.DESCRIPTOR):
+        if presence:
+            if not message.HasField(name):
+                if needed:
+                    return False
+                continue
+            value = getattr(message, name)
+        else:
+            value = getattr(message, name)
+            if not (len(value) if repeated else value):
+                if needed:
+                    return False
+                continue
         if test is not None and not test(value):
             return False
-        if number in needed:
-            missing -= 1
-    return not missing
+    return True
 
 
 @cache
-def _plan(message: Descriptor) -> _Plan:
+def _plan(message: Descriptor) -> tuple[_Field, ...]:
     kept = message.file.package != ASKED
-    tests: dict[int, Test] = {}
-    needed = set()
+    fields = []
     for field in message.fields:
         rules = annotations.rules(field)
         test = _test(field, rules, kept)
-        if test is not None:
-            tests[field.number] = test
         told = field.has_presence or field.is_repeated  # unset from empty
-        if rules is not None and (rules.required if told else _refuses_empty(field, rules)):
-            needed.add(field.number)
-    return tests, frozenset(needed)
+        needed = rules is not None and (rules.required if told else _refuses_empty(field, rules))
+        if test is not None or needed:
+            fields.append((field.name, field.has_presence, field.is_repeated, test, needed))
+    return tuple(fields)
 
 
 def _refuses_empty(field: FieldDescriptor, rules: Rules) -> bool:
@@ -99,15 +104,15 @@ def _one(field: FieldDescriptor, rules: Rules | None, *, kept: bool) -> Test | N
             return None
         return lambda value: (least is None or value >= least) and (most is None or value <= most)
     if field.type == FieldDescriptor.TYPE_BYTES:
-        return lambda value: (least is None or len(value) >= least) and (most is None or len(value) <= most)
+        return _sized(least, most)
     return _text(rules, least, most, kept)
 
 
 def _text(rules: Rules | None, least: int | None, most: int | None, kept: bool) -> Test | None:
     pattern = PATTERNS[rules.pattern][0] if rules is not None and rules.pattern else None
     allowed = frozenset(getattr(rules, "in")) if rules is not None else frozenset()
-    if least is None and most is None and pattern is None and not allowed and not kept:
-        return None
+    if pattern is None and not allowed and not kept:
+        return _sized(least, most)
 
     def test(value: str) -> bool:
         size = len(value)
@@ -118,6 +123,14 @@ def _text(rules: Rules | None, least: int | None, most: int | None, kept: bool) 
         return not (allowed and value not in allowed) and not (kept and "\0" in value)
 
     return test
+
+
+def _sized(least: int | None, most: int | None) -> Test | None:
+    """The test of a length alone."""
+    if least is None and most is None:
+        return None
+    from_, to = least or 0, most if most is not None else sys.maxsize
+    return lambda value: from_ <= len(value) <= to
 
 
 def _limits(rules: Rules | None) -> tuple[int | None, int | None]:

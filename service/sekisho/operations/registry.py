@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from google.protobuf import descriptor, message_factory
 from google.protobuf.message import Message
@@ -19,8 +19,6 @@ from google.protobuf.message import Message
 from sekisho.naming import snake
 from sekisho.operations import annotations
 from sekisho.operations.annotations import Access, Identity
-
-Check = Access.Check
 
 SERVICES = "sekisho.services"
 """The package whose packages are the services."""
@@ -39,9 +37,24 @@ class Service:
     protocol: Identity.Protocol
 
 
+class Check(NamedTuple):
+    """A check of `(access)`, read from the proto once, since each call asks: the action (the operation's own when empty), the kind of
+    resource and the field that names it (none: `*`), and the field without which it is not made.
+    """
+
+    action: str = ""
+    kind: str = ""
+    field: str = ""
+    when_field: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One rpc and the function that answers it; `streams` when it answers with a stream of messages."""
+    """One rpc and the function that answers it; `streams` when it answers with a stream of messages.
+
+    `path` is its path in gRPC, `/sekisho.api.iam.v1.IamService/CreateUser`; `action` the action that its caller needs, unless `(access)`
+    names others. `signed`: the caller must prove who it is. `permitted_to_all`: no policy is asked before the function runs.
+    """
 
     service: Service
     name: str
@@ -51,26 +64,21 @@ class Operation:
     function: Callable[[Any, Any], Any]
     checks: tuple[Check, ...]
     streams: bool = False
+    path: str = field(init=False)
+    action: str = field(init=False)
+    level: int = field(init=False)
+    signed: bool = field(init=False)
+    permitted_to_all: bool = field(init=False)
 
-    @property
-    def path(self) -> str:
-        """Its path in gRPC: `/sekisho.api.iam.v1.IamService/CreateUser`."""
-        return f"/{self.service.full_name}/{self.name}"
-
-    @property
-    def action(self) -> str:
-        """The action that the operation's caller needs, unless `(access)` names others."""
-        return f"{self.service.prefix}:{self.name}"
-
-    @property
-    def signed(self) -> bool:
-        """Whether the caller must prove who it is."""
-        return self.access.caller == Access.SIGNED
-
-    @property
-    def permitted_to_all(self) -> bool:
-        """Whether no policy is asked before the function runs."""
-        return self.access.permission == Access.NONE
+    def __post_init__(self) -> None:
+        for name, value in (  # each call asks for all of them
+            ("path", f"/{self.service.full_name}/{self.name}"),
+            ("action", f"{self.service.prefix}:{self.name}"),
+            ("level", int(self.access.level)),
+            ("signed", self.access.caller == Access.SIGNED),
+            ("permitted_to_all", self.access.permission == Access.NONE),
+        ):
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +185,7 @@ def operation(function: F) -> F:
         response=message_factory.GetMessageClass(method.output_type),
         access=access,
         function=function,
-        checks=tuple(access.check) or (Check(),),
+        checks=tuple(Check(check.action, check.kind, check.field, check.when_field) for check in access.check) or (Check(),),
         streams=method.server_streaming,
     )
     return function

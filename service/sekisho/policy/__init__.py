@@ -2,6 +2,7 @@
 
 from sekisho.policy.compile import Program, compile_policy, compiled
 from sekisho.policy.decide import decide
+from sekisho.policy.dependence import depends_on_request
 from sekisho.policy.document import Condition, Policy, Principals, Statement, from_json, parse
 from sekisho.policy.explain import sentence, short, trace, what_would_allow
 from sekisho.policy.keys import Context, context
@@ -28,6 +29,7 @@ __all__ = [
     "Layers",
     "Layer",
     "decide",
+    "depends_on_request",
     "is_prompt",
     "Decision",
     "Outcome",

@@ -13,7 +13,7 @@ import threading
 from collections import OrderedDict
 from typing import TypeVar
 
-from sekisho.policy import budget, document, index, weights
+from sekisho.policy import budget, document, index, keys, weights
 from sekisho.policy.budget import Weight
 from sekisho.policy.document import Policy
 from sekisho.policy.rules import ActionTest, Rule
@@ -33,6 +33,8 @@ class Program:
 
     `text` is the document as it was given and `hash` the SHA-256 of it in hex, both empty where there was no text. `keys` are all condition
     keys that can have a say in what the policy says, in lower case, those of its variables among them; tags are spelled whole.
+    `lasting` says that all of them have one value for as long as a principal's credential lasts: of a request nothing is asked but its
+    action and its resource.
     """
 
     __slots__ = (
@@ -45,6 +47,7 @@ class Program:
         "hash",
         "identity",
         "keys",
+        "lasting",
         "policy",
         "resource",
         "rules",
@@ -57,6 +60,7 @@ class Program:
         self.hash = _digest(text).hex() if text else ""
         self.rules = tuple(Rule(statement, dynamic=policy.version == document.VERSION) for statement in policy.statements)
         self.keys = frozenset(key for rule in self.rules for key in rule.keys)
+        self.lasting = all(map(keys.lasts, self.keys))
         self.identity: dict[str, Bucket] = {}
         self.resource: dict[str, Bucket] = {}
         self._buckets: dict[tuple[bool, tuple[int, ...]], Bucket] = {}

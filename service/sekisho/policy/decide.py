@@ -58,7 +58,7 @@ class _Denied(Exception):  # noqa: N818  # leaves the layers at once, as `StopIt
 
 MAX_RESOURCE = budget.LARGEST_RESOURCE
 MAX_POLICIES = 500  # AWS's quotas admit some 200, and inline policies of a few statements
-_MANY = 64  # policies; of more, light ones are weighed as well
+MANY = 64  # policies; of more, light ones are weighed as well
 
 _TYPES = {
     "root": "Account",
@@ -126,7 +126,7 @@ def _decide(request: Request, layers: Layers) -> Decision:
     context = implied_context(request)
     counted = Budget()
     count = _count(layers)
-    if count > _MANY:
+    if count > MANY:
         if count > MAX_POLICIES:
             raise TooMuchWork(f"{count} policies apply; at most {MAX_POLICIES} are allowed")
         counted.strict = True

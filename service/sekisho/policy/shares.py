@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,11 +17,19 @@ class Shares(Generic[T]):
     less than an equal share loses nothing, whatever the others bring. `before` is called before a value is made or waited for.
     """
 
-    def __init__(self, most: int, *, before: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        most: int,
+        making: Callable[[str], AbstractContextManager[object]] | None = None,
+        *,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`making` is what is held while a value of an owner is made; by default a lock, so that one at a time is."""
         self._most, self._before = most, before
         self._lock = threading.Lock()
         # One value at a time is made: making is processor time, which the threads of an interpreter can only take from each other.
-        self._making = threading.Lock()
+        one = threading.Lock()
+        self._making = making or (lambda _: one)
         self._owners: dict[str, OrderedDict[str, T]] = {}
         self._sizes: dict[str, int] = {}
         self._size = 0
@@ -33,7 +42,7 @@ class Shares(Generic[T]):
                 texts.move_to_end(text)
                 return texts[text]
         self._before()
-        with self._making:
+        with self._making(owner):
             with self._lock:
                 texts = self._owners.get(owner)
                 if texts is not None and text in texts:

@@ -179,6 +179,7 @@ def parse_scope(credential: str, signed_headers: str, given: str) -> Scope:
     return Scope(parts[0], parts[1], parts[2], parts[3], names, given)
 
 
+@lru_cache(maxsize=1024)  # calls of one second have one time; what is not one is not kept
 def parse_time(text: str) -> datetime:
     """A time in ISO 8601 basic format, or IncompleteSignature."""
     if (match := _TIMESTAMP.fullmatch(text)) is not None:

@@ -4,62 +4,38 @@
 revision as the last rows of the transaction, under a lock that is held until the commit. So revisions rise in the order of the commits.
 """
 
-import base64
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import event, func, inspect, select
 from sqlalchemy import insert as into
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from sekisho.errors import InvalidArgument
 from sekisho.store import db, prepared
 from sekisho.store.prepared import Prepared
 from sekisho.store.tables import AuditRecord, Change, Revision
+from sekisho.world.revisions import ORIGIN as ORIGIN
+from sekisho.world.revisions import InvalidRevision as InvalidRevision
+from sekisho.world.revisions import Point as Point
+from sekisho.world.revisions import parse as parse
 
 LATEST = "SELECT number, nonce FROM revisions ORDER BY number DESC LIMIT 1"
 """The query for the newest revision: what a call begins with."""
 
-_TOKEN = struct.Struct(">Q8s")
+_OWNER = "@"
+"""Before the account of a write, in a row among those of the ids that it touched: whose they are cannot be told once they are deleted. It
+is the id of nothing, so a release that does not know it forgets nothing for it.
+"""
+
 _TOUCHED = "touched"
 _AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name != "revision")
 _NEWEST = select(func.max(Revision.number)).scalar_subquery()
 _REVISION = Prepared(into(Revision).inline().values(number=func.coalesce(_NEWEST, 0) + 1), "nonce", "committed_at")
 _CHANGES = Prepared(into(Change).inline().values(number=_NEWEST), "id")
 _AUDIT = Prepared(into(AuditRecord).inline().values(revision=_NEWEST), *_AUDITED)
-
-
-class InvalidRevision(InvalidArgument):
-    """A revision that is none: revisions are handed back as they were received."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Point:
-    """A place in the history of the database; `nonce` (16 hex digits) names the history."""
-
-    number: int
-    nonce: str
-
-    @property
-    def token(self) -> str:
-        """The revision as callers see it: opaque."""
-        return base64.urlsafe_b64encode(_TOKEN.pack(self.number, bytes.fromhex(self.nonce))).decode().rstrip("=")
-
-
-ORIGIN = Point(0, "0" * 16)
-"""Before the first write."""
-
-
-def parse(token: str) -> Point:
-    """The point that a token names, or InvalidRevision."""
-    try:
-        number, nonce = _TOKEN.unpack(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    except (ValueError, struct.error):
-        raise InvalidRevision(f"`{token[:64]}` is not a revision") from None
-    return Point(number, nonce.hex())
 
 
 class Touched:
@@ -123,6 +99,11 @@ class Recorded:
         self._script: db.Script | None = None
 
     @property
+    def account(self) -> str:
+        """The account that the write is of."""
+        return str(self._audited["account_id"])
+
+    @property
     def point(self) -> Point:
         """Its place in the history."""
         if self._script is None or self._script.row is None:
@@ -133,7 +114,8 @@ class Recorded:
         """The last rows of the transaction, under a lock that is held until the commit (`db.at_commit`)."""
         script.lock("revision")
         _REVISION.run(script, [{"nonce": self._nonce, "committed_at": self._now}])
-        _CHANGES.run(script, [{"id": id_} for id_ in sorted(self._touched.ids)])
+        ids = sorted(self._touched.ids)
+        _CHANGES.run(script, [{"id": id_} for id_ in (*ids, _OWNER + self.account) if ids])
         _AUDIT.run(script, [self._audited])
         script.execute(LATEST)
         self._script = script
@@ -178,4 +160,27 @@ def points_after(session: Session, number: int, newest: int, most: int) -> Seque
 
 def touched_after(session: Session, number: int) -> Sequence[str]:
     """The ids that revisions above this one touched."""
-    return session.scalars(select(Change.id).where(Change.number > number).distinct()).all()
+    return session.scalars(select(Change.id).where(Change.number > number, Change.id.not_like(f"{_OWNER}%")).distinct()).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a revision touched, and of which account that is; None where a release wrote it that did not say."""
+
+    number: int
+    account: str | None
+    ids: tuple[str, ...]
+
+
+def entries_after(session: Session, number: int, newest: int, most: int) -> list[Entry] | None:
+    """The revisions above a number, up to the newest, that touched anything, in order; None when they touched more than `most` ids."""
+    query = select(Change.number, Change.id).where(Change.number > number, Change.number <= newest)
+    rows = session.execute(query.order_by(Change.number, Change.id).limit(most + 1)).all()
+    if len(rows) > most:
+        return None
+    found = []
+    for at, group in groupby(rows, lambda row: row.number):
+        touched = [row.id for row in group]
+        owners = [id_.removeprefix(_OWNER) for id_ in touched if id_.startswith(_OWNER)]
+        found.append(Entry(at, owners[0] if owners else None, tuple(id_ for id_ in touched if not id_.startswith(_OWNER))))
+    return found

@@ -14,7 +14,7 @@ ALLOW_ALL = policy.Attached(
 """The identity policy that every root user has: only an organization's policies limit it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Acting:
     """A subject with all that decides about it, but for the request and the resource."""
 

@@ -17,7 +17,7 @@ asked. What belongs to AWS (`arn:aws:iam::aws:policy/…`) is everybody's to rea
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
@@ -68,45 +68,48 @@ def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datet
     owner = asked.resource_account or arn.account_of(asked.resource)
     if not owner or owner == AWS:
         owner = asked.account or who.principal.account
-    context = policy.Context(
-        {
-            **_clock(now),
-            **asked.environment,
-            **_as_lists(asked.given),
-            **_tags(asked.tags, asked.tag_prefixes),
-            **who.keys,
-            **_owner(owner),
-            **_as_lists(asked.override),
-        }
-    )
+    values = {
+        **_clock(now),
+        **asked.environment,
+        **_as_lists(asked.given),
+        **_tags(asked.tags, asked.tag_prefixes),
+        **who.keys,
+        "aws:resourceaccount": owner,
+    }
+    if asked.override:
+        values.update(_as_lists(asked.override))
+    context = policy.Context(values)
     keys.size(context)  # which refuses what is too large
     return policy.Request(who.principal, asked.action, asked.resource, owner, context), _layers(who, asked)
 
 
+@lru_cache(maxsize=4096)  # services send the same few keys with each question
 def is_reserved(key: str) -> bool:
     """Tell the condition keys of the clock, the principal and the resource's owner, whose values only Sekisho says."""
     lowered = key.lower()
     return lowered in _OF_CLOCK or lowered in _OF_OWNER or keys.owned_by_principal(key)
 
 
-@lru_cache(maxsize=16)  # the questions of one call are asked at one time
 def _clock(now: datetime) -> Keys:
-    return {"aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "aws:epochtime": str(int(now.timestamp()))}
+    return _second(int(now.timestamp()))
+
+
+@lru_cache(maxsize=16)  # all questions of a second are asked at one time
+def _second(since_epoch: int) -> Keys:
+    now = datetime.fromtimestamp(since_epoch, UTC)
+    return {"aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "aws:epochtime": str(since_epoch)}
 
 
 def _as_lists(given: Keys) -> Keys:
     """The keys with a tuple wherever the key's own row says that it has several values."""
-    single = [name for name in _MULTIVALUED & given.keys() if isinstance(given[name], str)] if given else ()
+    if _MULTIVALUED.isdisjoint(given):
+        return given
+    single = [name for name in _MULTIVALUED & given.keys() if isinstance(given[name], str)]
     return {**given, **{name: (str(given[name]),) for name in single}} if single else given
 
 
 def _tags(tags: Mapping[str, str], prefixes: Iterable[str]) -> Keys:
     return {f"{prefix}:resourcetag/{key.lower()}": value for prefix in prefixes for key, value in tags.items()} if tags else NO_KEYS
-
-
-def _owner(account: str) -> Keys:
-    """The keys that the owner of the resource has."""
-    return {"aws:resourceaccount": account}
 
 
 def _layers(who: Acting, asked: Asked) -> policy.Layers:

@@ -76,9 +76,12 @@ def data(stream: int, payload: bytes, *, flags: int = 0) -> bytes:
 
 
 class Peer:
-    """A connection that speaks frames; `source` is the address that it comes from."""
+    """A connection that speaks frames; `source` is the address that it comes from. With `settles` it acknowledges the other side's settings
+    when it reads them.
+    """
 
-    def __init__(self, endpoint: str, *, source: str = "127.0.0.1", timeout: float = 60) -> None:
+    def __init__(self, endpoint: str, *, source: str = "127.0.0.1", timeout: float = 60, settles: bool = True) -> None:
+        self._settles = settles
         host, _, port = endpoint.rpartition(":")
         self.socket = socket.create_connection((host, int(port)), timeout=timeout, source_address=(source, 0))
         self._reader = self.socket.makefile("rb")
@@ -102,6 +105,8 @@ class Peer:
         if len(head) < 9:
             raise EOFError
         length, kind, flags, stream = int.from_bytes(head[:3]), head[3], head[4], int.from_bytes(head[5:])
+        if kind == SETTINGS and not flags & ACK and self._settles:
+            self.socket.sendall(frame(SETTINGS, ACK, 0))
         return kind, flags, stream, self._reader.read(length)
 
     def settings(self) -> dict[int, int]:

@@ -151,12 +151,9 @@ def test_options_that_make_no_sense_alone(tmp_path: Path, options: dict[str, str
 
 
 def test_plaintext_is_not_called_secure_nor_ipv4_ipv6() -> None:
-    class Context:
-        def peer(self) -> str:
-            return "ipv6:%5B::ffff:127.0.0.1%5D:5000"
-
-    for kind, secure in ((b"insecure", False), (b"ssl", True)):
-        assert peer(Context(), (), {"transport_security_type": [kind]}) == Peer("127.0.0.1", "", secure)
+    said = "ipv6:%5B::ffff:127.0.0.1%5D:5000"
+    assert peer(said, (), {"transport_security_type": [b"insecure"]}) == Peer("127.0.0.1", "", False)
+    assert peer(said, (), {"transport_security_type": [b"ssl"]}) == Peer("127.0.0.1", "", True)
 
 
 def test_the_command_line_serves_it(tmp_path: Path) -> None:

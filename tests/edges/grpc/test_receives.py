@@ -1,50 +1,20 @@
 """Messages that are not sent whole cost bounded memory, and hold up nobody from another address."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
-import grpc
 import pytest
 
 from sekisho.api.authorize.v1 import decisions_pb2
 from sekisho.edges.budgets import MIB, Budget, holder
 from sekisho.edges.grpc import receives, sizes
-from sekisho.edges.grpc.arrivals import Arrivals
-from sekisho.edges.grpc.receives import Receives
-from sekisho.edges.grpc.server import LOOKAHEAD, OPTIONS
-from sekisho.edges.lanes import Lane
+from sekisho.edges.grpc.server import LOOKAHEAD
 from sekisho.operations import OPERATIONS
 from tests.edges.grpc import frames
+from tests.edges.grpc.echo import METHOD, SLOTS, Echo
 from tests.edges.grpc.frames import Peer
-
-METHOD = "/test.Echo/Say"
-SLOTS = 8
-"""Unfinished messages of the worker; an address has half of them."""
-
-
-class Echo:
-    """An echo with room for a few messages; callers may take half a minute to send theirs."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self.budget = Budget(SLOTS * sizes.MAX_MESSAGE, SLOTS // 2 * sizes.MAX_MESSAGE)
-        lane = Lane("test", threads=2, waiting=1000)
-        waiting = Receives(self.budget, patience=30.0)
-
-        def say(body: bytes, _context: grpc.ServicerContext) -> bytes:
-            return body
-
-        say.experimental_thread_pool = Arrivals(lane, lambda _: "", waiting)  # type: ignore[attr-defined]
-        server = grpc.server(ThreadPoolExecutor(1), options=[pair for pair in OPTIONS if pair[0] != "grpc.so_reuseport"])
-        handler = grpc.unary_unary_rpc_method_handler(say)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", {"Say": handler}),))
-        self.endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-        server.start()
-        stack.callback(lane.shutdown)
-        stack.callback(waiting.close)
-        stack.callback(lambda: server.stop(0).wait())
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class Wired(House):
             answer, call = self.channel.unary_unary(operation.path, None, None).with_call(body, metadata=signed, timeout=self.seconds)
         except grpc.RpcError as error:
             raise arrived(error) from None
-        self.revision = dict(call.trailing_metadata() or ())["sekisho-revision"]
+        self.revision = str(dict(call.trailing_metadata() or ())["sekisho-revision"])
         return operation.response.FromString(answer)
 
 

@@ -1,11 +1,14 @@
 """Batches and inline policies at their limits: no more than their share, and an answer for every question."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from sekisho import accounts, policy
+from sekisho.calls import turns
 from sekisho.policy import compile as compiling
 from sekisho.policy.shares import ENTRY, Shares
 from sekisho.services.authorize import decisions
@@ -103,3 +106,38 @@ def test_one_accounts_inline_policies_do_not_displace_anothers(house: House, mon
         other.call("Authorize", action="orders:Ship", resource="*", resource_policy=resource_policy(number, 2000))
     assert made == []
     assert shares.characters(house.account_id) == 7 * (2000 + ENTRY)
+
+
+@pytest.mark.parametrize("what", ["compiled", "decided"])
+def test_accounts_take_turns_at_batches(house: House, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """A batch of a second account comes while the first question of another is worked on: it does not wait for the other nineteen."""
+    monkeypatch.setattr(turns, "SLICE", 0.0)
+    monkeypatch.setattr(decisions, "_inline", Shares(decisions._MOST_INLINE, decisions._turns.turn))
+    other = House(house.node, accounts.create(house.node.database, house.node.ring))
+    done, name = list[str](), {"compiled": "_resource_policy", "decided": "_decide"}[what]
+    work = getattr(decisions, name)
+
+    def worked(*given: Any) -> Any:
+        if not done:
+            limit = time.monotonic() + 60
+            while not decisions._turns.waiting:
+                assert time.monotonic() < limit
+                time.sleep(0.001)
+        owner = given[0].account_id if what == "decided" else "other" if "n9" in given[0] else house.account_id
+        done.append("first" if owner == house.account_id else "second")
+        return work(*given)
+
+    monkeypatch.setattr(decisions, name, worked)
+    with ThreadPoolExecutor(2) as pool:
+        many, two = questions(20), questions(2)
+        if what == "compiled":
+            many = [{**one, "resource_policy": resource_policy(n)} for n, one in enumerate(many, 100)]
+            two = [{**one, "resource_policy": resource_policy(n)} for n, one in enumerate(two, 900)]
+        first = pool.submit(house.call, "AuthorizeBatch", requests=many)
+        limit = time.monotonic() + 60
+        while not decisions._turns.taken:
+            assert time.monotonic() < limit
+            time.sleep(0.001)
+        second = pool.submit(other.call, "AuthorizeBatch", requests=two)
+        assert [len(batch.result(60).items) for batch in (first, second)] == [20, 2]
+    assert done == ["first", "second", "first", "second", *["first"] * 18]

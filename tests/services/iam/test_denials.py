@@ -7,7 +7,7 @@ import pytest
 from sekisho import accounts
 from tests.harness import House
 from tests.services.conftest import Refused
-from tests.services.iam.documents import trust
+from tests.services.iam.documents import allow, trust
 
 PATH = "/secret/place/"
 
@@ -94,3 +94,11 @@ def test_a_simulation_knows_nobody_of_another_account(house: House, operation: s
     results = [house.call(operation, caller_arn=f"arn:aws:iam::{one}", **fields).evaluation_results for one in named]
     assert [[result.eval_decision for result in found] for found in results] == [["implicitDeny"]] * 3
     assert results[0] == results[1] == results[2]
+
+
+def test_whoever_renames_nobody_needs_the_new_name_too(furnished: House, refused: Refused) -> None:
+    document = allow("iam:UpdateUser", on=f"arn:aws:iam::{furnished.account_id}:user/Nobody")
+    renamer = furnished.user("renamer", document)
+    for path, arn in ((None, "user/other"), ("/to/", "user/to/other")):
+        code, message = refused("UpdateUser", _as=renamer, user_name="Nobody", new_user_name="other", new_path=path)
+        assert (code, f"on resource: arn:aws:iam::{furnished.account_id}:{arn} because" in message) == ("AccessDenied", True), message

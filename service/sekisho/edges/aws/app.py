@@ -1,17 +1,19 @@
 """The ASGI application: an HTTP request becomes a call of the pipeline, its reply or error an HTTP response."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from prometheus_client import Counter
 
+from sekisho import meters
 from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer, plain_address
 from sekisho.edges import budgets, claims, request_ids
+from sekisho.edges.answers import SHEDS, Answers
 from sekisho.edges.aws import errors, services
 from sekisho.edges.aws.errors import BadRequest, RequestEntityTooLarge
 from sekisho.edges.aws.services import Router
@@ -29,7 +31,9 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
-ANSWERS = Counter("sekisho_gateway_answers", "Answers over HTTP, by service and status.", ["service", "status"])
+ANSWERS = meters.Counter("sekisho_gateway_answers", "Answers over HTTP, by service and status.", ["service", "status"])
+
+_SHED = SHEDS.labels("http-bodies", "memory")
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +49,7 @@ class Gateway:
     def __init__(self, node: Node, lanes: Lanes, skew: timedelta, router: Router) -> None:
         self._node, self._lanes, self._skew, self._router = node, lanes, skew, router
         self._bodies = Budget()
+        self._answers: dict[str, Answers] = {}  # by the path of the operation
 
     def takes(self, scope: Event) -> bool:
         """Every request: it is the last of a listener's edges, and says of what it does not know what AWS says."""
@@ -87,8 +92,17 @@ class Gateway:
         operation, codec = route.answered
         lane = self._lanes.of(operation)
         account = claims.of_text(self._node, request.header("authorization") or request.query)
-        call = lane.submit_for(account, self._answer, lane, route, operation, codec, request, peer, request_id)
+        call = lane.submit_for(account, self._counted, lane, route, operation, codec, request, peer, request_id)
         return await asyncio.wrap_future(call)
+
+    def _counted(self, lane: Lane, route: Route, operation: Operation, *rest: Any) -> Answer:
+        began = time.perf_counter()
+        answer = self._answer(lane, route, operation, *rest)
+        counted = self._answers.get(operation.path)
+        if counted is None:
+            counted = self._answers[operation.path] = Answers("http", operation)
+        counted.count(str(answer.status), began)
+        return answer
 
     def _answer(
         self, lane: Lane, route: Route, operation: Operation, codec: Codec, request: HttpRequest, peer: Peer, request_id: str
@@ -135,6 +149,7 @@ class _Held:
     def take(self, size: int) -> None:
         """Take bytes; Throttling, at once, when there is no room for them."""
         if not self._budget.take(self._address, size):
+            _SHED.inc()
             raise Throttling("Rate exceeded")
         self._size += size
 

@@ -16,7 +16,8 @@ from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
 from sekisho.edges import budgets
-from sekisho.edges.grpc.receives import NEEDED, Receive, Receives
+from sekisho.edges.grpc import sizes
+from sekisho.edges.grpc.receives import NEEDED, Receive, Receives, refuse
 from sekisho.edges.lanes import Lane
 
 SUPPORTED = all(hasattr(_server, name) for name in NEEDED)
@@ -35,7 +36,12 @@ class Arrivals(ThreadPoolExecutor):
         """Called by grpcio's polling thread with (run, in_pool, event, state, behaviour, wait for the message, …)."""
         if not SUPPORTED or len(args) != 7 or kwargs:
             return self._lane.submit(fn, *args, **kwargs)
-        event = args[1]
+        event, state = args[1], args[2]
+        try:
+            sizes.check_metadata(event.invocation_metadata)
+        except sizes.MetadataTooLarge as error:
+            refuse(event, state, error)
+            return _nothing()
         receive = self._receive(budgets.holder(host(event.call.peer().decode())), fn, *args)
         self._receives.ask(receive)
         return receive.ended
@@ -57,6 +63,13 @@ class Arrivals(ThreadPoolExecutor):
             return self.submit_arrived(event, fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
 
         return Receive(address, event, state, arrived, rest[0])
+
+
+def _nothing() -> "Future[Any]":
+    """The future of a call that was answered already."""
+    ended: Future[Any] = Future()
+    ended.set_result(None)
+    return ended
 
 
 def host(peer: str) -> str:

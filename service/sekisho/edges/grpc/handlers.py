@@ -1,8 +1,9 @@
 """gRPC handlers, made by a loop over the registry: bytes in, bytes out, everything between is the pipeline's."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -11,6 +12,7 @@ from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer, plain_address
 from sekisho.calls.workloads import Workloads
 from sekisho.edges import claims, request_ids
+from sekisho.edges.answers import Answers
 from sekisho.edges.grpc import sizes, status
 from sekisho.edges.grpc.arrivals import Arrivals, host
 from sekisho.edges.grpc.receives import Receives
@@ -24,6 +26,8 @@ REVISION = "sekisho-revision"
 INLINE = ("/sekisho.api.authorize.v1.AuthorizeService/Authorize",)
 """What the polling lane answers: one question. A batch takes as long as a hundred, and would stand before them all."""
 
+EDGE = "grpc"
+"""The edge in metrics."""
 B = TypeVar("B", bound=Callable[..., Any])
 
 
@@ -69,16 +73,22 @@ def _in_pool(behaviour: B, pool: Arrivals) -> B:
 
 
 def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workloads) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+    answers = Answers(EDGE, operation)
+
     def answer(body: bytes, context: grpc.ServicerContext) -> bytes:
+        began = time.perf_counter()
         arrival = _arrival(node, operation, workloads, body, context)
         try:
             lane.enter()
             sizes.check(operation, body)
             reply = pipeline.run(node, operation, arrival)
         except SekishoError as error:
+            answers.count(error.grpc, began)
             _abort(context, error, arrival.request_id)
         context.set_trailing_metadata(((REVISION, reply.revision), (status.REQUEST_ID, arrival.request_id)))
-        return reply.message.SerializeToString()
+        made = reply.message.SerializeToString()
+        answers.count("OK", began)
+        return made
 
     return answer
 
@@ -86,7 +96,10 @@ def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workload
 def _streaming(
     node: Node, operation: Operation, lane: Lane, workloads: Workloads
 ) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
+    counted = Answers(EDGE, operation)
+
     def answers(body: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        began = time.perf_counter()
         arrival = _arrival(node, operation, workloads, body, context)
         try:
             sizes.check(operation, body)
@@ -94,7 +107,9 @@ def _streaming(
                 for message in pipeline.stream(node, operation, arrival):
                     yield message.SerializeToString()
         except SekishoError as error:
+            counted.count(error.grpc, began)
             _abort(context, error, arrival.request_id)
+        counted.count("OK", began)
         context.set_trailing_metadata(((status.REQUEST_ID, arrival.request_id),))
 
     return answers
@@ -103,14 +118,14 @@ def _streaming(
 def _arrival(node: Node, operation: Operation, workloads: Workloads, body: bytes, context: grpc.ServicerContext) -> pipeline.Arrival:
     metadata = context.invocation_metadata()
     proof = proofs.of_metadata(metadata, operation.path, body, node.audience)
-    transport: Any = context.auth_context()  # lists of bytes, whatever the stubs say
+    transport: Any = context.auth_context()  # lists of bytes, whatever the stubs say; asked once, since it is copied each time
     certificate = transport.get("x509_pem_cert")  # verified by gRPC, which asks for one only where it has authorities for that
     if certificate:
         proof = proofs.Certified(proofs.Certificate(workloads.of(certificate[0])), proof)
     return pipeline.Arrival(
         read=partial(pipeline.parsed, operation.request, body),
         proof=proof,
-        peer=peer(context, metadata, transport),
+        peer=peer(context.peer(), metadata, transport),
         request_id=request_ids.new(),
         seconds=context.time_remaining(),
     )
@@ -121,15 +136,18 @@ def _abort(context: grpc.ServicerContext, error: SekishoError, id_: str) -> NoRe
     raise AssertionError("abort_with_status raises")
 
 
-def peer(context: Any, metadata: Any, transport: Mapping[str, Any]) -> Peer:
-    """Where the call comes from; `transport` is what gRPC knows of the connection."""
-    agent: Mapping[str, Any] = dict(metadata)
-    user_agent = agent.get("user-agent", "")
-    return Peer(
-        source_ip=plain_address(host(context.peer())),
-        user_agent=user_agent if isinstance(user_agent, str) else "",
-        secure=transport.get("transport_security_type") in _ENCRYPTED,
-    )
+def peer(said: str, metadata: Any, transport: Mapping[str, Any]) -> Peer:
+    """Where a call comes from: from what gRPC calls its peer, its metadata and its authentication context."""
+    user_agent = ""
+    for name, value in metadata:
+        if name == "user-agent":
+            user_agent = value if isinstance(value, str) else ""
+    return Peer(_address(said), user_agent, transport.get("transport_security_type") in _ENCRYPTED)
+
+
+@lru_cache(maxsize=1024)  # one for each connection
+def _address(said: str) -> str:
+    return plain_address(host(said))
 
 
 _ENCRYPTED = ([b"ssl"], [b"tls"])  # plaintext has a type too, `insecure`

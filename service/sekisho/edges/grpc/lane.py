@@ -25,7 +25,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no st
 
 from sekisho.edges import budgets, request_ids
 from sekisho.edges.fair import FairQueue
-from sekisho.edges.grpc import status
+from sekisho.edges.grpc import sizes, status
 from sekisho.edges.grpc.arrivals import Arrivals, host
 from sekisho.edges.grpc.lane_state import Counts, Shown
 from sekisho.edges.grpc.line import ANY, MOST, Line
@@ -42,6 +42,8 @@ INLINE = 16 * 1024
 """Bytes of a message that the polling thread answers: a larger one takes long for its size alone."""
 SOON = 0.25
 """Seconds in which a message has to come; then it is waited for like that of any call."""
+APART = 0.05
+"""Seconds after which a call whose message has not come has no place in the line."""
 LONG = 0.5
 """Seconds that a call waits for room, while there are others of its address whose message comes soon."""
 TRIES = 4
@@ -268,8 +270,25 @@ class PollingLane:
         for callback in ended[1]:
             callback()
 
+    def _set_apart(self) -> None:
+        """Let those leave the line who have sent nothing: they wait, but nothing is to be done for them."""
+        for call in self._silent:
+            if call.asked > self._seen - APART:
+                break
+            if call.entered:
+                self._leave(call)
+                self._of_address[call.address] -= 1
+        for _ in range(len(self._roomless)):
+            if (taken := self._roomless.take()) is not None:
+                account, call, _ = taken
+                if self._of_address[call.address] > 0:
+                    self._roomless.put(account, call, ANY)
+                else:
+                    self._pass_new(call)
+
     def _look_around(self) -> None:
         """Pass on what did not come soon."""
+        self._set_apart()
         while self._silent and (call := next(iter(self._silent))).asked < self._seen - SOON:
             self._adopt(call)
         before = time.monotonic() - LONG
@@ -292,7 +311,8 @@ class PollingLane:
                 if call.body is None and call is tag:
                     call.body = event.batch_operations[0].message()
                     self._budget.give(call.address, MAX_MESSAGE - len(call.body or b""))
-                self._silent.pop(call, None)
+                if call in self._silent:
+                    self._forget(call)
                 if call.body is not None:
                     self._pass_on(call, call.body)
                 elif tag.__class__ is Method:
@@ -319,14 +339,21 @@ class PollingLane:
         if self._retired:
             self._pass_new(Polled(method, event))
             return
-        # Who comes alone waits for nobody, whoever it is.
-        account = self._claimed(event.invocation_metadata) if self._line.waiting else ""
+        try:
+            sizes.check_metadata(event.invocation_metadata)
+        except sizes.MetadataTooLarge:
+            self._pass_new(Polled(method, event))
+            return
+        address = _holder(event.call.peer().decode())
+        # Who claims no account has the share of an address. Who comes alone waits for nobody, whoever it is.
+        account = (self._claimed(event.invocation_metadata) or address) if self._line.waiting else address
+        if self._line.waiting >= self._line.most:
+            self._set_apart()
         if not self._line.enter(account):
             self._refuse(event)
             return
         call = self._current = Polled(method, event)
-        call.account, call.entered = account, True
-        call.address = _holder(call.peer())
+        call.account, call.address, call.entered = account, address, True
         if self._budget.take(call.address, MAX_MESSAGE):
             self._ask(call)
         elif self._of_address[call.address]:
@@ -478,8 +505,9 @@ class PollingLane:
 
     def _forget(self, call: Polled) -> None:
         del self._silent[call]
-        self._of_address[call.address] -= 1
-        if not self._of_address[call.address]:
+        if call.entered:
+            self._of_address[call.address] -= 1
+        if self._of_address[call.address] <= 0:
             del self._of_address[call.address]
 
     def _leave(self, call: Polled) -> None:

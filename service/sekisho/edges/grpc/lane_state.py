@@ -1,19 +1,18 @@
 """What a scrape learns of the polling lane: the state it is in, and what became of its calls."""
 
-from prometheus_client import Counter, Gauge
+from sekisho import meters
+from sekisho.edges.answers import SHEDS
 
-STATE = Gauge("sekisho_lane_state", "Polling lanes that are in this state now.", ["state"], multiprocess_mode="livesum")
-CALLS = Counter("sekisho_lane_calls", "Calls that came to a polling lane, by what became of them.", ["end"])
+STATE = meters.Gauge("sekisho_lane_state", "Whether the polling lane of a worker is in this state now.", ["state"])
+CALLS = meters.Counter("sekisho_lane_calls", "Calls that came to a polling lane, by what became of them.", ["end"])
 
 STATES = ("off", "unsupported", "polling", "retired")
 """Off: told so. Unsupported: this release of grpcio is not tested, or the self-test failed. Retired: something went wrong later."""
 ENDS = ("inline", "passed", "refused", "empty")
 """Answered by the polling thread; passed on to the pool; too many; without a message."""
 
-for _state in STATES:
-    STATE.labels(_state)
-for _end in ENDS:
-    CALLS.labels(_end)
+_CALLS = {end: CALLS.labels(end) for end in ENDS}
+_SHEDS = SHEDS.labels("grpc-lane", "queue")
 
 
 class Shown:
@@ -46,5 +45,7 @@ class Counts:
         """Bring the counters up to date."""
         for end, count in self.ends.items():
             if count != self._shown[end]:
-                CALLS.labels(end).inc(count - self._shown[end])
+                _CALLS[end].inc(count - self._shown[end])
+                if end == "refused":
+                    _SHEDS.inc(count - self._shown[end])
                 self._shown[end] = count

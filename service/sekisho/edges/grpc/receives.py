@@ -19,10 +19,11 @@ from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
 from sekisho.edges import request_ids
+from sekisho.edges.answers import SHEDS
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
-from sekisho.errors import Throttling
+from sekisho.errors import SekishoError, Throttling
 
 PATIENCE = 10.0
 """Seconds in which the message of a call has to come, the wait for room included."""
@@ -32,6 +33,8 @@ ALL_WAITING = 5000
 """Calls of all addresses that wait for room."""
 OLD = 1.0
 """Seconds after which an unfinished message gives way to another address that has fewer, be it by one."""
+
+_SHED = SHEDS.labels("grpc-messages", "memory")
 
 NEEDED = ("_receive_message", "_RECEIVE_MESSAGE_TOKEN", "_CLOSED", "_abort", "_is_rpc_state_active")
 
@@ -188,10 +191,14 @@ class Receives:
 
 def _refuse(receive: Receive) -> None:
     """Answer a call for which there is no room, without its message."""
-    error = Throttling("Rate exceeded")
+    refuse(receive.event, receive.state, Throttling("Rate exceeded"))
+
+
+def refuse(event: Any, state: Any, error: SekishoError) -> None:
+    """Answer a call whose message nobody has asked for."""
     said: Any = status.of(error, request_ids.new())
-    state = receive.state
     with state.condition:
         if _server._is_rpc_state_active(state):
+            _SHED.inc()
             state.trailing_metadata = said.trailing_metadata
-            _server._abort(state, receive.event.call, cygrpc.StatusCode.resource_exhausted, said.details.encode())
+            _server._abort(state, event.call, cygrpc.StatusCode.resource_exhausted, said.details.encode())

@@ -1,8 +1,10 @@
 """The gRPC server of a worker: the operations of the registry, health and reflection, on a port that other workers share."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -15,7 +17,7 @@ from sekisho.edges.grpc import handlers, lane, lane_selftest
 from sekisho.edges.grpc.lane_state import Shown
 from sekisho.edges.grpc.probes import Probes
 from sekisho.edges.grpc.receives import Receives
-from sekisho.edges.grpc.sizes import MAX_MESSAGE
+from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA
 from sekisho.edges.lanes import Lanes
 from sekisho.operations import OPERATIONS
 
@@ -24,12 +26,20 @@ LOOKAHEAD = 16 * 1024
 
 _END = 5.0
 """Seconds that the polling lane has to end, once all calls have."""
+SETTLED = 5_000
+"""Milliseconds in which a connection has to acknowledge our settings. Until it does, gRPC bounds the metadata of its calls by HTTP/2's own
+default of 16 MiB for each, not by ours.
+"""
+CONNECTIONS = 10_000
+"""Connections of a worker; a further one is closed as soon as it comes. An idle one takes about 20 KiB."""
 
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
-    ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.absolute_max_metadata_size", 16 * 1024),
+    ("grpc.max_metadata_size", METADATA),
+    ("grpc.absolute_max_metadata_size", METADATA),
+    ("grpc.http2.settings_timeout", SETTLED),
+    ("grpc.max_allowed_incoming_connections", CONNECTIONS),
     ("grpc.max_concurrent_streams", 100),  # of one connection; without a limit, four that reset their calls at once ended everybody's
     ("grpc.http2.lookahead_bytes", LOOKAHEAD),
     ("grpc.http2.bdp_probe", 0),  # it would let the windows grow with whatever a caller manages to send
@@ -54,12 +64,14 @@ class Server:
         *,
         workloads: Workloads,
         credentials: grpc.ServerCredentials | None = None,
+        interceptors: "Sequence[grpc.ServerInterceptor[Any, Any]]" = (),
         grace: float,
         polling: bool,
     ) -> None:
         self._lanes, self._grace = lanes, grace
         self._ended: threading.Event | None = None
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc"), options=OPTIONS)  # each method has its own
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc")  # each method has its own
+        self._server = grpc.server(pool, interceptors=list(interceptors), options=OPTIONS)
         self._receives = Receives(Budget())
         self._server.add_generic_rpc_handlers(tuple(handlers.generic(node, lanes, workloads, self._receives)))
 

@@ -1,4 +1,6 @@
-"""How large the message of an rpc is at most, looked at before it is parsed."""
+"""How large the metadata and the message of an rpc are at most, looked at before either is read."""
+
+from collections.abc import Sequence
 
 from sekisho.errors import ResourceExhausted
 from sekisho.operations import Operation
@@ -8,6 +10,12 @@ BODY = 1024 * KIB
 """Bytes of a signed body that a service hands on to have it verified, and of the messages of all rpcs without a row."""
 MAX_MESSAGE = BODY + 256 * KIB
 """Bytes of any message, for one question of a batch may come with such a body."""
+
+METADATA = 16 * KIB
+"""Bytes of the metadata of a call together, counted as HTTP/2 counts them (RFC 9113, 6.5.2)."""
+MOST_ENTRIES = 64
+"""Entries of the metadata of a call."""
+_ENTRY = 32  # bytes that HTTP/2 counts for each entry beside its name and value
 
 _SERVICE = "/sekisho.api.authorize.v1.AuthorizeService/"
 MOST = {
@@ -24,6 +32,16 @@ _FIRST = 4  # the subject stands among the first fields of a message; whoever wr
 
 class MessageTooLarge(ResourceExhausted):
     """The message is larger than its rpc reads."""
+
+
+class MetadataTooLarge(ResourceExhausted):
+    """The metadata of a call is more than any caller needs."""
+
+
+def check_metadata(metadata: Sequence[tuple[str, str | bytes]]) -> None:
+    """MetadataTooLarge when there is too much metadata; its number is looked at first, for there may be half a million entries."""
+    if len(metadata) > MOST_ENTRIES or sum(len(name) + len(value) + _ENTRY for name, value in metadata) > METADATA:
+        raise MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes")
 
 
 def check(operation: Operation, body: bytes) -> None:

@@ -8,9 +8,9 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from prometheus_client import Counter as Metric
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sekisho import meters
 from sekisho.edges import budgets, request_ids
 
 MAX_HEADERS = 16 * 1024
@@ -24,11 +24,35 @@ OF_AN_ADDRESS = 500
 MOST_CONNECTIONS = 2000
 """Connections beyond which not even a request is read, so that files are left."""
 
-REFUSED = Metric("sekisho_http_refused", "Requests that did not reach the application, by HTTP status.", ["status"])
+REFUSED = meters.Counter("sekisho_http_refused", "Requests that did not reach the application, by HTTP status.", ["status"])
 
 
 class RefusedError(Exception):
     """Leaves httptools' callback, and with it the request."""
+
+
+class Crowd:
+    """The connections of a listener by address, counted in the thread of its loop alone; `total` is how many there are."""
+
+    def __init__(self) -> None:
+        self._of: Counter[str] = Counter()
+        self.total = 0
+
+    def enter(self, address: str) -> None:
+        """One more of an address."""
+        self._of[address] += 1
+        self.total += 1
+
+    def leave(self, address: str) -> None:
+        """One less."""
+        self.total -= 1
+        self._of[address] -= 1
+        if not self._of[address]:
+            del self._of[address]
+
+    def of(self, address: str) -> int:
+        """Those of an address."""
+        return self._of[address]
 
 
 class Connection(HttpToolsProtocol):
@@ -36,7 +60,7 @@ class Connection(HttpToolsProtocol):
 
     patience = PATIENCE
     pages: frozenset[bytes] = frozenset()
-    by_address: ClassVar[Counter[str]] = Counter()  # of the listener
+    crowd: ClassVar[Crowd] = Crowd()  # of the listener
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,8 +75,8 @@ class Connection(HttpToolsProtocol):
         """From the first moment on there is not for ever time to send a request."""
         super().connection_made(transport)
         self._address = budgets.holder(self.client[0] if self.client else "")
-        self.by_address[self._address] += 1
-        if self.by_address.total() > MOST_CONNECTIONS:
+        self.crowd.enter(self._address)
+        if self.crowd.total > MOST_CONNECTIONS:
             self.refuse(HTTPStatus.SERVICE_UNAVAILABLE)
             return
         self._wait()
@@ -85,7 +109,7 @@ class Connection(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEADERS:
             self._refused = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise RefusedError
-        crowded = self.by_address.total() > CONNECTIONS or self.by_address[self._address] > OF_AN_ADDRESS
+        crowded = self.crowd.total > CONNECTIONS or self.crowd.of(self._address) > OF_AN_ADDRESS
         if crowded and self.url.partition(b"?")[0] not in self.pages:
             self._refused = HTTPStatus.SERVICE_UNAVAILABLE
             raise RefusedError
@@ -117,11 +141,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""
         self._wait_no_longer()
-        self.by_address[self._address] -= 1
-        if not self.by_address[self._address]:
-            del self.by_address[self._address]
-        if not self.by_address[self._address]:
-            del self.by_address[self._address]
+        self.crowd.leave(self._address)
         super().connection_lost(exc)
 
     def timeout_keep_alive_handler(self) -> None:

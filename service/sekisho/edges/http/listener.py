@@ -9,19 +9,18 @@ import socket
 import ssl
 import threading
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-import prometheus_client
 import uvicorn
 
 from sekisho.calls.call import Node
 from sekisho.edges import request_ids
-from sekisho.edges.http.connections import PATIENCE, Connection
+from sekisho.edges.http.connections import PATIENCE, Connection, Crowd
 from sekisho.edges.lanes import Lanes
+from sekisho.meters import exposition
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -64,8 +63,8 @@ def health(node: Node) -> dict[str, Callable[[], Answer]]:
 
 
 def metrics() -> dict[str, Callable[[], Answer]]:
-    """`/metrics`: the counters of this process."""
-    return {"/metrics": lambda: (200, prometheus_client.CONTENT_TYPE_LATEST, prometheus_client.generate_latest())}
+    """`/metrics`: the numbers of all workers."""
+    return {"/metrics": lambda: (200, exposition.CONTENT_TYPE, exposition.page())}
 
 
 def _json(status: int, value: dict[str, Any]) -> Answer:
@@ -114,7 +113,7 @@ class Listener:
             lifespan="off",
             ws="none",
             ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
-            http=type("Connection", (Connection,), {"patience": patience, "pages": PAGES, "by_address": Counter()}),
+            http=type("Connection", (Connection,), {"patience": patience, "pages": PAGES, "crowd": Crowd()}),
             timeout_keep_alive=int(PATIENCE),
             timeout_graceful_shutdown=int(PATIENCE),
             server_header=False,

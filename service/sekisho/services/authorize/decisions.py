@@ -2,20 +2,21 @@
 
 import json
 
-from sekisho import arn, policy, world
+from sekisho import arn, meters, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
+from sekisho.calls.turns import Turn, Turns
 from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, SekishoError
 from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
-from sekisho.services.authorize import subjects
+from sekisho.services.authorize import log_entries, subjects
 from sekisho.store.changes import Point
 from sekisho.store.db import remaining
-from sekisho.world import Acting, Asked, Question, Subject
+from sekisho.world import Asked, Question, Subject
 
 _MOST_INLINE = 1024 * 1024  # characters of inline policies that are kept compiled; each takes at most about 75 bytes
 _MOST_BYTES = 1024 * 1024  # of the questions of one batch
@@ -46,6 +47,16 @@ LAYERS = {
 }
 
 
+DECISIONS = meters.Counter(
+    "sekisho_decisions", "Decisions that services asked for, by outcome and by the layer that decided.", ["outcome", "layer"]
+)
+# By identity: to hash a member of an Enum is a call of a Python function, to hash one of a StrEnum, as a layer is, is not.
+_COUNTED = {
+    (id(outcome), layer): DECISIONS.labels(outcome.value, layer.value if layer is not None else "none")
+    for outcome in policy.Outcome
+    for layer in (None, *policy.Layer)
+}
+
 Read = tuple[Subject, Asked]
 """A question as it was read, before any record is looked at."""
 
@@ -54,8 +65,10 @@ Read = tuple[Subject, Asked]
 def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
     subject, asked = _read(call, request)
-    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
-    return _answer(question, _decide(call, subject, question), call.point, call.request_id)
+    question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
+    decision = _decide(call, subject, question)
+    log_entries.note(call, question, decision, call.point, call.request_id)
+    return _answer(question, decision, call.point, call.request_id)
 
 
 @operation
@@ -65,15 +78,15 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
     read = [_read_or_error(call, item) for item in request.requests]
 
     def compose(reader: Reader) -> list[Question | SekishoError]:
-        composed: dict[int, Acting] = {}  # by the subject's identity: all questions about the caller have one and the same
-        return [_question_or_error(call, item, reader, composed) for item in read]
+        return [_question_or_error(call, item, reader) for item in read]
 
     questions, point = call.node.world.consistent(compose)
     call.point = point
-    items = [
-        _item(call, item, question, point, f"{call.request_id}/{index}")
-        for index, (item, question) in enumerate(zip(read, questions, strict=True))
-    ]
+    with _turns.turn(call.account_id, call.deadline) as turn:
+        items = [
+            _item(call, item, question, point, f"{call.request_id}/{index}", turn)
+            for index, (item, question) in enumerate(zip(read, questions, strict=True))
+        ]
     return pb.AuthorizeBatchResponse(items=items)
 
 
@@ -83,7 +96,7 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     subject, asked = _read(call, request.request)
     if subject.account_id != call.account_id:
         raise AccessDenied(f"The account {subject.account_id} has not consented that account {call.account_id} sees how it is decided.")
-    question, call.point = call.node.world.consistent(lambda reader: world.question(subject, asked, reader.get_record, call.now))
+    question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     made, layers = question
     decision = policy.decide(made, layers)
     remaining(call.deadline)
@@ -140,20 +153,24 @@ def _read_or_error(call: Call, request: pb.AuthorizeRequest) -> Read | SekishoEr
         return error
 
 
-def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader, composed: dict[int, Acting]) -> Question | SekishoError:
+def _question(call: Call, subject: Subject, asked: Asked, reader: Reader) -> Question:
+    return world.question(reader.acting(subject, call.now), asked, reader.get_record, call.now)
+
+
+def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader) -> Question | SekishoError:
     if isinstance(item, SekishoError):
         return item
-    subject, asked = item
     try:
         remaining(call.deadline)
-        if id(subject) not in composed:
-            composed[id(subject)] = world.acting(subject, reader.get_record, call.now)
-        return world.question(composed[id(subject)], asked, reader.get_record, call.now)
+        return _question(call, *item, reader)
     except SekishoError as error:
         return error
 
 
-_inline: Shares[policy.Attached] = Shares(_MOST_INLINE, before=cold.may_wait)
+_turns = Turns()
+"""Policies are compiled and batches decided by turns. Nobody waits for the database with one."""
+
+_inline: Shares[policy.Attached] = Shares(_MOST_INLINE, lambda account: _turns.turn(account), before=cold.may_wait)
 """The services that ask keep one policy for many requests. Never among the programs of identities, which must not make room for these."""
 
 
@@ -178,14 +195,20 @@ def _context(request: pb.AuthorizeRequest) -> world.Keys:
     return given
 
 
-def _item(call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str) -> pb.BatchItem:
+def _item(
+    call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str, turn: Turn
+) -> pb.BatchItem:
     try:
         if isinstance(item, SekishoError):
             raise item
         if isinstance(question, SekishoError):
             raise question
         remaining(call.deadline)
-        return pb.BatchItem(decision=_answer(question, _decide(call, item[0], question), point, decision_id))
+        decision = _decide(call, item[0], question)
+        log_entries.note(call, question, decision, point, decision_id)
+        decided = pb.BatchItem(decision=_answer(question, decision, point, decision_id))
+        turn.pause()
+        return decided
     except SekishoError as error:
         return pb.BatchItem(error=pb.BatchError(code=error.code, message=error.message))
 
@@ -196,7 +219,9 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
     cold.may_take_long(asked, layers)
     region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
     call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
-    return policy.decide(asked, layers)
+    decision = policy.decide(asked, layers)
+    _COUNTED[id(decision.outcome), decision.layer].inc()
+    return decision
 
 
 def _answer(question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:

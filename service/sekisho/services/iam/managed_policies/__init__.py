@@ -173,4 +173,3 @@ def _write(session: Session, policy: ManagedPolicy, row: Policy | None, now: dat
         changes.add(session, PolicyOrigin(policy_id=row.id, imported=imported))
     else:
         origin.imported = imported
-    session.flush()

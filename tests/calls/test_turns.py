@@ -1,0 +1,86 @@
+"""Turns: one computes at a time, accounts one after the other, and nobody who gave up keeps a turn."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from sekisho.calls import turns
+from sekisho.calls.turns import Turns
+from sekisho.errors import RequestTimeout
+
+
+def wait_for(shared: Turns, waiting: int) -> None:
+    limit = time.monotonic() + 60
+    while shared.waiting != waiting:
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+
+
+def test_one_computes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "SLICE", 0.0)
+    shared, alone, met = Turns(), threading.Lock(), list[bool]()
+
+    def compute(account: str) -> None:
+        with shared.turn(account) as turn:
+            for _ in range(50):
+                met.append(alone.acquire(blocking=False))
+                sum(range(100))
+                alone.release()
+                turn.pause()
+
+    with ThreadPoolExecutor(6) as pool:
+        for future in [pool.submit(compute, account) for account in "aaabbc"]:
+            future.result(60)
+    assert met == [True] * 300
+    assert (shared.waiting, shared.taken) == (0, False)
+
+
+def test_accounts_come_one_after_the_other() -> None:
+    shared, order = Turns(), list[str]()
+
+    def compute(account: str) -> None:
+        with shared.turn(account):
+            order.append(account)
+
+    with ThreadPoolExecutor(8) as pool:
+        with shared.turn("holder"):
+            futures = []
+            for number, account in enumerate("aaabbc", 1):
+                futures.append(pool.submit(compute, account))
+                wait_for(shared, number)
+        for future in futures:
+            future.result(60)
+    assert "".join(order) == "abcaba"
+
+
+def test_a_turn_is_kept_for_its_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, done = Turns(), list[str]()
+
+    def compute() -> None:
+        with shared.turn("b"):
+            done.append("b")
+
+    with ThreadPoolExecutor(1) as pool, shared.turn("a") as turn:
+        future = pool.submit(compute)
+        wait_for(shared, 1)
+        monkeypatch.setattr(time, "thread_time", lambda: 0.0)  # no time passes
+        turn.pause()
+        done.append("a")
+        monkeypatch.setattr(time, "thread_time", lambda: 1e9)
+        turn.pause()
+        done.append("a")
+        future.result(60)
+    assert done == ["a", "b", "a"]
+
+
+def test_who_waits_no_longer_leaves_the_turn_to_others() -> None:
+    shared = Turns()
+    with shared.turn("a"):
+        with pytest.raises(RequestTimeout), shared.turn("b", time.monotonic() + 0.01):
+            raise AssertionError("it is another's turn")
+        assert shared.waiting == 0
+    with shared.turn("c", time.monotonic() + 60):
+        assert shared.taken
+    assert not shared.taken
