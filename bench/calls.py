@@ -170,7 +170,7 @@ class _Connection:
     def flush(self) -> None:
         """Send as much as goes now: who waited for one connection would not read the others."""
         if self.out and self.open:
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(OSError):  # full, or closed, of which `read` tells
                 del self.out[: self.socket.send(self.out)]
 
     def read(self) -> list[tuple[int, str]]:

@@ -32,9 +32,9 @@ import sys
 from pathlib import Path
 from sekisho.node.options import Options
 from sekisho.node.run import serve
-data_dir, database, workers, lane = sys.argv[1:]
-where = dict(data_dir=Path(data_dir), database=database, grpc="127.0.0.1:0", http="127.0.0.1:0")
-sys.exit(serve(Options(**where, workers=int(workers), **({"lane": lane} if lane else {}))))
+lane = {"lane": sys.argv[4]} if sys.argv[4] else {}
+anywhere = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
+sys.exit(serve(Options(**lane, data_dir=Path(sys.argv[1]), database=sys.argv[2], **anywhere, workers=int(sys.argv[3]))))
 """
 UNCOUNTED = ("audit_records", "accesses", "alembic_version")
 """Tables that change beside a failed call: denials are recorded, and earlier questions arrive from the spool."""

@@ -14,7 +14,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from sekisho.edges.grpc import lane, lane_selftest, line, sizes
+from sekisho.edges.grpc import lane, lane_attach, lane_passing, lane_selftest, line, sizes
 from sekisho.edges.grpc.lane import PollingLane
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import CLIENT, PATIENCE, POLLED, Ways, heard, opening, said, serving, told, whole
@@ -265,7 +265,7 @@ def test_all_calls_end_well_when_the_server_stops(ways: Ways, crowd: Crowd) -> N
 def test_the_lane_is_for_releases_that_these_tests_run_on() -> None:
     """The bound in the server's requirements is the last that is tested, and what runs here is one of them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    first, last = lane.TESTED
+    first, last = lane_attach.TESTED
     assert f"grpcio>={first[0]}.{first[1]},<{last[0]}.{last[1] + 1}" in project["optional-dependencies"]["server"]
     assert first <= tuple(int(part) for part in grpc.__version__.split(".")[:2]) <= last
     assert lane_selftest.passes()
@@ -275,7 +275,7 @@ def test_the_lane_is_for_releases_that_these_tests_run_on() -> None:
 def test_another_release_has_no_lane(monkeypatch: pytest.MonkeyPatch, release: str) -> None:
     monkeypatch.setattr(grpc, "__version__", release)
     server = grpc.server(ThreadPoolExecutor(1))
-    assert lane.attach(server, {}, lambda _: "", None) is None  # type: ignore[arg-type]  # comes not so far
+    assert lane_attach.attach(server, {}, lambda _: "", None) is None  # type: ignore[arg-type]  # comes not so far
     assert not lane_selftest.passes.__wrapped__()
 
 
@@ -288,13 +288,13 @@ class Interceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic 
 
 def test_interceptors_are_not_gone_past() -> None:
     server = grpc.server(ThreadPoolExecutor(1), interceptors=[Interceptor()])
-    assert lane.attach(server, {}, lambda _: "", None) is None  # type: ignore[arg-type]
+    assert lane_attach.attach(server, {}, lambda _: "", None) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["_RPCState", "_unary_response_in_pool", "_receive_close_on_server"])
 def test_the_self_test_finds_what_grpcio_lacks(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(lane_selftest, "PATIENCE", 0.5)
-    monkeypatch.delattr(lane._server, name)
+    monkeypatch.delattr(lane_passing._server, name)
     assert not lane_selftest.passes.__wrapped__()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc import lane, status
+from sekisho.edges.grpc import lane_attach, status
 from sekisho.edges.grpc.arrivals import Arrivals
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.server import OPTIONS
@@ -48,7 +48,7 @@ class Ways:
         self.server: Any = grpc.server(ThreadPoolExecutor(1), options=[pair for pair in OPTIONS if pair[0] != "grpc.so_reuseport"])
         pool = Arrivals(self.pool, claimed, self.receives)
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Ways", self._handlers(pool)),))
-        self.polled = lane.attach(self.server, {POLLED: self.say}, claimed, self.receives) if polling else None
+        self.polled = lane_attach.attach(self.server, {POLLED: self.say}, claimed, self.receives) if polling else None
         assert (self.polled is not None) is polling
         port = (
             self.server.add_insecure_port("127.0.0.1:0") if credentials is None else self.server.add_secure_port("localhost:0", credentials)

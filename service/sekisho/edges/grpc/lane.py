@@ -6,48 +6,34 @@ own code goes on with it. So is whatever is unusual: a large message, one that d
 
     a call comes → there is a place for its account → its message is asked for → it is its account's turn → answered → over
 
-This file alone knows names of grpcio that are not public, for the lane. It is used on the releases that it is tested on, after a self-test;
-whatever goes wrong later retires it, and the stock path serves: docs/decisions/0020-a-polling-lane.md
+Names of grpcio that are not public are known, for the lane, here, in `lane_calls`, `lane_passing` and `lane_attach`:
+docs/decisions/0020-a-polling-lane.md
 """
 
 import contextvars
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import grpc
 import structlog
 from grpc import _server as _untyped
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
-from sekisho.edges import budgets, request_ids
 from sekisho.edges.fair import FairQueue
-from sekisho.edges.grpc import sizes, status
-from sekisho.edges.grpc.arrivals import Arrivals, host
+from sekisho.edges.grpc import lane_calls, lane_passing, sizes
+from sekisho.edges.grpc.lane_calls import Method, Polled
 from sekisho.edges.grpc.lane_state import Counts, Shown
 from sekisho.edges.grpc.line import ANY, MOST, Line
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
-from sekisho.errors import Throttling
 from sekisho.memory import cold
 
-TESTED = ((1, 85), (1, 85))
-"""The first and the last minor release of grpcio that the lane's tests run on; pyproject.toml bounds the server's by it."""
 AHEAD = 8
 """Calls that core is asked for, for each that may wait: those that stay in core's own line could not be refused."""
 INLINE = 16 * 1024
 """Bytes of a message that the polling thread answers: a larger one takes long for its size alone."""
-SOON = 0.25
-"""Seconds in which a message has to come; then it is waited for like that of any call."""
-APART = 0.05
-"""Seconds after which a call whose message has not come has no place in the line."""
-LONG = 0.5
-"""Seconds that a call waits for room, while there are others of its address whose message comes soon."""
-TRIES = 4
-"""Calls that are looked at for one that there is room for."""
 EVENTS = 16
 """Events that are taken before calls are answered, while there are more: so a call is seen, and refused, soon."""
 SHARE = 1.0
@@ -59,64 +45,6 @@ STUCK = 12
 
 _server: Any = _untyped
 log = structlog.get_logger(__name__)
-
-
-class AbortedError(Exception):
-    """The handler has ended its call with a status."""
-
-
-class Method:
-    """A method of the lane: its path, grpcio's handler for it, and the same for a thread that must not wait."""
-
-    def __init__(self, path: str, handler: Any, answer: Callable[[bytes, Any], bytes]) -> None:
-        self.path, self.handler, self.answer = path, handler, answer
-        self.behaviour = handler.unary_unary
-        self.pool: Arrivals = self.behaviour.experimental_thread_pool
-
-
-class Polled:
-    """One call: the tag of its batches, and the context of its handler, with as much of grpcio's as handlers here use."""
-
-    __slots__ = (
-        "account", "address", "adopted", "asked", "body", "came", "core", "details", "done", "entered", "event", "method", "status",
-        "trailing",
-    )  # fmt: skip
-
-    def __init__(self, method: Method, event: Any) -> None:
-        self.method, self.event, self.core = method, event, event.call
-        self.came = self.asked = time.monotonic()
-        self.account = self.address = ""
-        self.body: bytes | None = None  # the message, once it has come
-        self.adopted: Callable[[Any], Any] | None = None  # takes the message, where that is waited for elsewhere
-        self.entered = False  # stands in the line
-        self.done = False  # was answered, or is grpcio's own by now
-        self.status, self.details = 0, b""
-        self.trailing: Any = ()
-
-    def invocation_metadata(self) -> Any:
-        return self.event.invocation_metadata
-
-    def time_remaining(self) -> float:
-        left: float = self.event.call_details.deadline - time.time()
-        return max(left, 0)
-
-    def peer(self) -> str:
-        name: str = self.core.peer().decode()
-        return name
-
-    def auth_context(self) -> dict[str, list[bytes]]:
-        return {key.decode(): value for key, value in (cygrpc.auth_context(self.core) or {}).items()}
-
-    def set_trailing_metadata(self, metadata: Any) -> None:
-        self.trailing = metadata
-
-    def abort_with_status(self, given: grpc.Status) -> None:
-        self.said(given)
-        raise AbortedError
-
-    def said(self, given: Any) -> None:
-        """Be ended with a status."""
-        self.status, self.details, self.trailing = given.code.value[0], given.details.encode(), given.trailing_metadata
 
 
 class PollingLane:
@@ -143,8 +71,6 @@ class PollingLane:
         self._steps, self._busy, self._thread = 0, False, 0
         self._over = threading.Event()
         self._shown, self.counts = Shown(), Counts()
-
-    # From outside.
 
     @property
     def retired(self) -> bool:
@@ -190,8 +116,6 @@ class PollingLane:
             self._shown.show("retired")
         log.error("lane.retired", reason=reason)
 
-    # The thread, and who looks after it.
-
     def _begin(self) -> None:
         self._thread += 1
         threading.Thread(target=self._run, args=(self._thread,), name="grpc-lane", daemon=True).start()
@@ -202,8 +126,7 @@ class PollingLane:
         while not self._over.wait(TICK):
             same = same + 1 if self._busy and self._steps == last else 0
             last = self._steps
-            if same >= STUCK:
-                same = 0
+            if same == STUCK:
                 self.retire("the thread hangs")
                 self._begin()
 
@@ -222,7 +145,7 @@ class PollingLane:
     def _step(self) -> None:
         """Wait for an event and act on it, or answer who is ready."""
         self._busy = False
-        event = self._queue.poll(0.0 if self._line.ready else time.time() + (SOON if self._silent or len(self._roomless) else TICK))
+        event = self._queue.poll(0.0 if self._line.ready else time.time() + lane_calls.SOON)
         self._busy, self._steps = True, self._steps + 1
         self._current = None
         try:
@@ -243,7 +166,7 @@ class PollingLane:
 
     def _take(self, event: Any) -> None:
         tag = event.tag
-        if tag is _REFUSED:
+        if tag is lane_calls.REFUSED:
             self._open -= 1
         elif tag.__class__ is Polled:
             if tag.done:
@@ -273,7 +196,7 @@ class PollingLane:
     def _set_apart(self) -> None:
         """Let those leave the line who have sent nothing: they wait, but nothing is to be done for them."""
         for call in self._silent:
-            if call.asked > self._seen - APART:
+            if call.asked > self._seen - lane_calls.APART:
                 break
             if call.entered:
                 self._leave(call)
@@ -289,9 +212,9 @@ class PollingLane:
     def _look_around(self) -> None:
         """Pass on what did not come soon."""
         self._set_apart()
-        while self._silent and (call := next(iter(self._silent))).asked < self._seen - SOON:
+        while self._silent and (call := next(iter(self._silent))).asked < self._seen - lane_calls.SOON:
             self._adopt(call)
-        before = time.monotonic() - LONG
+        before = time.monotonic() - lane_calls.LONG
         for _ in range(len(self._roomless)):
             if (taken := self._roomless.take()) is not None:
                 account, call, _ = taken
@@ -323,8 +246,6 @@ class PollingLane:
             log.critical("lane.lost", exc_info=True)
             event.call.cancel()
 
-    # A call, from its coming to its end.
-
     def _request(self, method: Method) -> None:
         with self._lock:
             if self._stopping or self._retired:
@@ -344,7 +265,7 @@ class PollingLane:
         except sizes.MetadataTooLarge:
             self._pass_new(Polled(method, event))
             return
-        address = _holder(event.call.peer().decode())
+        address = lane_calls.holder(event.call.peer().decode())
         # Who claims no account has the share of an address. Who comes alone waits for nobody, whoever it is.
         account = (self._claimed(event.invocation_metadata) or address) if self._line.waiting else address
         if self._line.waiting >= self._line.most:
@@ -362,14 +283,14 @@ class PollingLane:
             self._pass_new(call)
 
     def _ask(self, call: Polled) -> None:
-        _start(call.core, (cygrpc.ReceiveMessageOperation(0),), call)
+        lane_calls.start(call.core, (cygrpc.ReceiveMessageOperation(0),), call)
         call.asked = time.monotonic()
         self._silent[call] = None
         self._of_address[call.address] += 1
 
     def _fill(self) -> None:
         """Ask for the message that is next, for which there may be room now."""
-        for _ in range(min(len(self._roomless), TRIES)):
+        for _ in range(min(len(self._roomless), lane_calls.TRIES)):
             if (taken := self._roomless.take()) is not None:
                 account, call, _ = taken
                 if self._budget.take(call.address, MAX_MESSAGE):
@@ -385,7 +306,7 @@ class PollingLane:
         self._fill()
         if body is None:  # the caller is gone, has sent too much, which core has answered, or has sent none
             self.counts.ends["empty"] += 1
-            call.status, call.details = _UNIMPLEMENTED, b'"%s" requires exactly one request message.' % call.method.path.encode()
+            call.status, call.details = lane_calls.UNIMPLEMENTED, b'"%s" requires exactly one request message.' % call.method.path.encode()
             self._finish(call)
         elif len(body) > INLINE or self._retired:
             self._pass_on(call, body)
@@ -410,7 +331,7 @@ class PollingLane:
             self._pass_on(call, body)
             return
         if call.event.call_details.deadline <= time.time():  # nobody hears the answer: it is for others that there is time
-            call.status, call.details = _LATE, b"Deadline Exceeded"
+            call.status, call.details = lane_calls.LATE, b"Deadline Exceeded"
             self._finish(call)
             return
         began = time.thread_time()
@@ -420,26 +341,18 @@ class PollingLane:
         except cold.Cold:
             self._pass_on(call, body)
             return
-        except AbortedError:
+        except lane_calls.AbortedError:
             pass
         except Exception as error:  # as grpcio says it
             log.exception("lane.handler")
-            call.status, call.details, call.trailing = _UNKNOWN, f"Exception calling application: {error}".encode(), ()
-        spent = time.thread_time() - began
-        self._line.settle(call.account, expected=expected, spent=spent)
+            call.status, call.details, call.trailing = lane_calls.UNKNOWN, f"Exception calling application: {error}".encode(), ()
+        self._line.settle(call.account, expected=expected, spent=time.thread_time() - began)
         self.counts.ends["inline"] += 1
         self._finish(call, message)
 
     def _refuse(self, event: Any) -> None:
-        """Answer a call that is too many, for as little as can be: four of five may be."""
         self.counts.ends["refused"] += 1
-        id_ = request_ids.new()
-        trailing = tuple(
-            (name, value.replace(_ID, id_) if isinstance(value, str) else value.replace(_ID_BYTES, id_.encode()))
-            for name, value in _TOO_MANY
-        )
-        said = cygrpc.SendStatusFromServerOperation(trailing, _EXHAUSTED, _RATE, 0)
-        _start(event.call, (cygrpc.SendInitialMetadataOperation(None, 0), said, cygrpc.ReceiveCloseOnServerOperation(0)), _REFUSED)
+        lane_calls.refuse(event)
 
     def _finish(self, call: Polled, message: tuple[Any, ...] = ()) -> None:
         """Send all of an answer in one batch, whose end is the call's."""
@@ -447,61 +360,30 @@ class PollingLane:
         self._leave(call)
         if call.body:
             self._budget.give(call.address, len(call.body))
-        initial, close = cygrpc.SendInitialMetadataOperation(None, 0), cygrpc.ReceiveCloseOnServerOperation(0)
         try:
-            said = cygrpc.SendStatusFromServerOperation(call.trailing, call.status, call.details, 0)
-            _start(call.core, (initial, *message, said, close), call)
+            lane_calls.finish(call, message)
         except Exception:
-            log.exception("lane.unsaid")  # metadata that HTTP/2 cannot carry; up to 1.80 core minds what a refused batch began with
-            try:
-                said = cygrpc.SendStatusFromServerOperation(None, _INTERNAL, b"Failed to send response!", 0)
-                _start(call.core, (said, initial, close), call)
-            except Exception:
-                call.core.cancel()
-                self._open -= 1  # no batch is under way that could tell its end
-                raise
-
-    # What becomes grpcio's own.
+            self._open -= 1  # no batch is under way that could tell its end
+            raise
 
     def _pass_new(self, call: Polled) -> None:
-        """Give a call whose message was not asked for to the stock path, from the beginning."""
+        """Give a call whose message was not asked for to the stock path."""
         self._leave(call)
         self.counts.ends["passed"] += 1
-        call.done = True
-        _server._handle_with_method_handler(call.event, _server._RPCState(), call.method.handler, self._state.thread_pool)
+        lane_passing.whole(self._state, call)
 
     def _pass_on(self, call: Polled, body: bytes) -> None:
         """Give a call with its message to the pool."""
         self._leave(call)
         self.counts.ends["passed"] += 1
-        call.done = True
-        state, method, budget = self._stock_state(call), call.method, self._budget
-        address, size = call.address, len(body)
-        work = (_server._unary_response_in_pool, call.event, state, method.behaviour, lambda: body, None, None)
-        try:
-            future = method.pool.submit_arrived(call.event, state.context.run, *work)
-        except RuntimeError:  # the pool was shut down: core cancels the call when the server has stopped
-            budget.give(address, size)
-        else:
-            future.add_done_callback(lambda _: budget.give(address, size))
+        lane_passing.with_message(self._budget, call, body)
 
     def _adopt(self, call: Polled) -> None:
-        """Have the message, which is asked for already, waited for where those of other calls are."""
+        """Have the message waited for where those of other calls are."""
         self._forget(call)
         self._leave(call)
         self.counts.ends["passed"] += 1
-        state = self._stock_state(call)
-        work = (_server._unary_response_in_pool, call.event, state, call.method.behaviour, None, None, None)
-        call.adopted = call.method.pool.adopt(call.address, call.came, state.context.run, *work)
-
-    def _stock_state(self, call: Polled) -> Any:
-        """grpcio's state of a call that begins in the middle."""
-        state = _server._RPCState()
-        with state.condition:
-            tag = _server._receive_close_on_server(state)
-            _start(call.core, (cygrpc.ReceiveCloseOnServerOperation(0),), tag)
-            state.due.add(_server._RECEIVE_CLOSE_ON_SERVER_TOKEN)
-        return state
+        lane_passing.without_message(call)
 
     def _forget(self, call: Polled) -> None:
         del self._silent[call]
@@ -514,47 +396,3 @@ class PollingLane:
         if call.entered:
             call.entered = False
             self._line.leave(call.account)
-
-
-_REFUSED = object()
-_ID = "0" * len(request_ids.new())
-_ID_BYTES, _RATE, _EXHAUSTED = _ID.encode(), b"Rate exceeded", grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
-_TOO_MANY: Any = status.of(Throttling(_RATE.decode()), _ID).trailing_metadata  # with a place for the id
-_UNKNOWN, _UNIMPLEMENTED, _INTERNAL, _LATE = (
-    getattr(grpc.StatusCode, name).value[0] for name in ("UNKNOWN", "UNIMPLEMENTED", "INTERNAL", "DEADLINE_EXCEEDED")
-)
-
-
-@lru_cache(maxsize=4096)
-def _holder(peer: str) -> str:
-    """Who is charged for the bytes of a peer, which has a port of its own for each connection."""
-    return budgets.holder(host(peer))
-
-
-def _start(core: Any, operations: tuple[Any, ...], tag: Any) -> None:
-    """Hand a batch to core; RuntimeError, and no event, for one that core refuses."""
-    if error := core.start_server_batch(operations, tag):
-        raise RuntimeError(f"core refuses a batch: {error}")
-
-
-def attach(
-    server: Any, answers: Mapping[str, Callable[[bytes, Any], bytes]], claimed: Callable[[Any], str], receives: Receives
-) -> PollingLane | None:
-    """A lane for these methods, by path, of a server that has their handlers and has not started; None, and a line in the log, where
-    grpcio is not one that this is known of.
-    """
-    try:
-        release = tuple(map(int, grpc.__version__.split(".")[:2]))
-        if not TESTED[0] <= release <= TESTED[1]:
-            raise RuntimeError("this release is not tested")
-        if server._state.interceptor_pipeline is not None:
-            raise RuntimeError("the server has interceptors, which the lane would go past")
-        methods = []
-        for path, answer in answers.items():
-            details = _server._HandlerCallDetails(path, ())
-            found = [handler for generic in server._state.generic_handlers if (handler := generic.service(details)) is not None]
-            methods.append(Method(path, found[0], answer))
-        return PollingLane(server, methods, claimed, receives)
-    except Exception as error:
-        log.warning("lane.unsupported", grpcio=grpc.__version__, error=f"{type(error).__name__}: {error}")
-        return None

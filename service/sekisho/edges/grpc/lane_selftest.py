@@ -11,7 +11,7 @@ import grpc
 import structlog
 
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc import lane
+from sekisho.edges.grpc import lane, lane_attach
 from sekisho.edges.grpc.arrivals import Arrivals
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.lanes import Lane
@@ -106,7 +106,7 @@ def _server() -> Iterator[tuple[lane.PollingLane, str]]:
     stock.experimental_thread_pool = Arrivals(pool, lambda _: "", receives)  # type: ignore[attr-defined]
     handler = grpc.unary_unary_rpc_method_handler(stock)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {"Polled": handler, "Stock": handler}),))
-    polled = lane.attach(server, {_POLLED: say}, lambda _: "", receives)
+    polled = lane_attach.attach(server, {_POLLED: say}, lambda _: "", receives)
     try:
         _hold(polled is not None, "a lane is made")
         assert polled is not None

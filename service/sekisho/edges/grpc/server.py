@@ -13,7 +13,7 @@ from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
 from sekisho.edges import claims
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc import handlers, lane, lane_selftest
+from sekisho.edges.grpc import handlers, lane, lane_attach, lane_selftest
 from sekisho.edges.grpc.lane_state import Shown
 from sekisho.edges.grpc.probes import Probes
 from sekisho.edges.grpc.receives import Receives
@@ -90,7 +90,7 @@ class Server:
     def _polling_lane(self, node: Node, lanes: Lanes, workloads: Workloads) -> lane.PollingLane | None:
         if not lane_selftest.passes():
             return None
-        return lane.attach(self._server, handlers.inline(node, lanes, workloads), partial(claims.of_metadata, node), self._receives)
+        return lane_attach.attach(self._server, handlers.inline(node, lanes, workloads), partial(claims.of_metadata, node), self._receives)
 
     def __enter__(self) -> "Server":
         self._server.start()
