@@ -5,7 +5,7 @@ import sys
 
 from bench import summary
 
-BENCHMARKS = ("policy", "authorize", "writes", "gateway", "hostile", "oracles", "organizations")
+BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "hostile", "oracles", "organizations")
 
 
 def main() -> int:

@@ -60,8 +60,8 @@ def test_a_call_passes(front: tuple[Served, str]) -> None:
     with grpc.insecure_channel(endpoint) as channel:
         method = channel.unary_unary(PATH, request_serializer=None, response_deserializer=None)
         answer = method(b"", metadata=signed(served.root, PATH, b""), timeout=60)
-    told: Any = BY_NAME["GetCallerIdentity"].response.FromString(answer)
-    assert told.arn.endswith(":root")
+    found: Any = BY_NAME["GetCallerIdentity"].response.FromString(answer)
+    assert found.arn.endswith(":root")
 
 
 BLOCKS = {

@@ -14,6 +14,7 @@ from sekisho import policy, world
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied
+from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import RESOURCES, Check, Resource
 from sekisho.policy.keys import MAX_LENGTH
@@ -79,6 +80,7 @@ def standing(call: Call, action: str, resource: Resource, keys: Keys) -> policy.
         return world.question(who, _asked(call, action, resource, keys), look, call.now)
 
     asked, layers = memory.consistent(compose)[0]
+    cold.may_take_long(asked, layers)
     decision = policy.decide(asked, layers)
     outcome = None if decision.error or policy.depends_on_request(action, layers) else decision.outcome
     memory.keep_finding(key, (weakref.ref(who), outcome), call.account_id, origins, len(action) + len(resource.arn))
@@ -113,6 +115,7 @@ def decide(
         (request, layers), _ = memory.consistent(compose)
     except UnknownPrincipal:
         raise InvalidClientTokenId from None
+    cold.may_take_long(request, layers)
     return request, policy.decide(request, layers)
 
 

@@ -278,11 +278,11 @@ def _with_records(made: Client, cursor: str = "", nonce: bytes = b"n" * 16) -> I
 def _touch(house: House, account: str | None, id_: str) -> None:
     """A revision that touches an id, of an account, or of none as an earlier release writes it."""
     point = house.node.world.point
-    with house.node.database.engine.begin() as connection:
+    with house.node.database.write(()) as session:
         row = {"number": point.number + 1, "nonce": "5a" * 8, "at": "2026-01-01 00:00:00.000000+00:00"}
-        connection.execute(text("INSERT INTO revisions (number, nonce, committed_at) VALUES (:number, :nonce, :at)"), row)
+        session.execute(text("INSERT INTO revisions (number, nonce, committed_at) VALUES (:number, :nonce, :at)"), row)
         for touched in (id_, *([f"@{account}"] if account else [])):
-            connection.execute(text("INSERT INTO changes (number, id) VALUES (:number, :id)"), {"number": row["number"], "id": touched})
+            session.execute(text("INSERT INTO changes (number, id) VALUES (:number, :id)"), {"number": row["number"], "id": touched})
 
 
 def _account(house: House, root: sigv4.Credentials) -> Any:

@@ -9,6 +9,7 @@ from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.calls.turns import Turn, Turns
 from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, SekishoError
+from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
@@ -173,7 +174,7 @@ def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader) ->
 _turns = Turns()
 """Policies are compiled and batches decided by turns. Nobody waits for the database with one."""
 
-_inline: Shares[policy.Attached] = Shares(_MOST_INLINE, lambda account: _turns.turn(account))
+_inline: Shares[policy.Attached] = Shares(_MOST_INLINE, lambda account: _turns.turn(account), before=cold.may_wait)
 """The services that ask keep one policy for many requests. Never among the programs of identities, which must not make room for these."""
 
 
@@ -219,6 +220,7 @@ def _item(
 def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision:
     """The decision, of which it is noted that it was asked for; Explain only thinks, and notes nothing."""
     asked, layers = question
+    cold.may_take_long(asked, layers)
     region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
     call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
     decision = policy.decide(asked, layers)
