@@ -8,7 +8,6 @@ from sekisho.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
-    ResourceExhausted,
     SekishoError,
     ValidationError,
 )
@@ -167,10 +166,8 @@ class _Reasoned(SekishoError):
         return {"Reason": self._reason}
 
 
-class ConstraintViolation(_Reasoned, ResourceExhausted):
+class ConstraintViolation(_Reasoned, FailedPrecondition):
     """A quota, or a rule about what may be done when."""
-
-    http = 409
 
 
 class HandshakeConstraintViolation(_Reasoned, FailedPrecondition):
