@@ -7,7 +7,7 @@ import sys
 
 from bench import summary
 
-BENCHMARKS = ("policy", "authorize", "writes", "gateway", "hostile", "oracles")
+BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "hostile", "oracles", "organizations")
 LARGE = ("scale",)
 """Those that take minutes and gigabytes, and are run by name alone."""
 

@@ -19,10 +19,10 @@ from tests import clock, sqlite
 
 logs.configure()
 operations.load()
-BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS.values()} | {
+BY_NAME: dict[str, Operation] = {operation.name: operation for operation in reversed(OPERATIONS.values())} | {
     f"{package}:{name}": operation for (package, name), operation in OPERATIONS.items()
 }
-"""By name; where two services have it, by service and name: `organizations:TagResource`."""
+"""By name; where two services have it, IAM's, and that of the other by service and name: `organizations:CreatePolicy`."""
 _numbers = itertools.count(1)
 
 

@@ -32,7 +32,9 @@ import sys
 from pathlib import Path
 from sekisho.node.options import Options
 from sekisho.node.run import serve
-sys.exit(serve(Options(data_dir=Path(sys.argv[1]), database=sys.argv[2], grpc="127.0.0.1:0", http="127.0.0.1:0", workers=int(sys.argv[3]))))
+lane = {"lane": sys.argv[4]} if sys.argv[4] else {}
+anywhere = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
+sys.exit(serve(Options(**lane, data_dir=Path(sys.argv[1]), database=sys.argv[2], **anywhere, workers=int(sys.argv[3]))))
 """
 UNCOUNTED = ("audit_records", "accesses", "alembic_version")
 """Tables that change beside a failed call: denials are recorded, and earlier questions arrive from the spool."""
@@ -153,18 +155,19 @@ def serving(
     folder: Path,
     *,
     workers: int = 1,
+    lane: str = "",
     environment: Mapping[str, str] | None = None,
     program: str = PROGRAM,
     root: sigv4.Credentials | None = None,
 ) -> Iterator[Served]:
-    """A server on this database; stopped by force when the block ends, if it still runs. `program` starts it; `root` are the root
-    credentials where it writes none.
+    """A server on this database, with this `--lane` or the usual one; stopped by force when the block ends, if it still runs. `program`
+    starts it; `root` are the root credentials where it writes none.
     """
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     data = folder / "data"
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", program, data, url, str(workers)],
+            [sys.executable, "-c", program, data, url, str(workers), lane],
             stdout=errors,
             stderr=errors,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry), **(environment or {})},

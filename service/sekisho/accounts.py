@@ -23,8 +23,18 @@ from sekisho.store.durable import write_file
 from sekisho.store.tables import AccessKey, Account, QuotaOverride, Root
 from sekisho.world import AWS
 
-ADJUSTABLE = ("GroupsQuota", "InstanceProfilesQuota", "PoliciesQuota", "RolesQuota", "ServerCertificatesQuota", "UsersQuota")
-"""The quotas that can be set for one account, by their names in GetAccountSummary."""
+ADJUSTABLE = (
+    "GroupsQuota",
+    "InstanceProfilesQuota",
+    "OrganizationAccountsQuota",
+    "PoliciesQuota",
+    "RolesQuota",
+    "ServerCertificatesQuota",
+    "UsersQuota",
+)
+"""The quotas that can be set for one account: those of IAM by their names in GetAccountSummary, and the accounts of an organization by its
+management account.
+"""
 
 _HIGHEST = 1_000_000
 
@@ -118,8 +128,19 @@ def refuse_ring(session: Session, ring: KeyRing) -> None:
             raise WrongKeyRing("the key ring is not the one that sealed this database's secrets; put that one in its place") from error
 
 
+def new_id() -> str:
+    """Twelve digits, of which the first is not 0, drawn at random."""
+    return f"{secrets.randbelow(9 * 10**11) + 10**11}"
+
+
+def add(session: Session, account_id: str, name: str, now: datetime) -> None:
+    """Have an account written with its root user, who has no credentials, in a transaction of the caller's."""
+    changes.add(session, Account(id=account_id, name=name, created_at=now))
+    changes.add(session, Root(id=account_id, account_id=account_id, name="root", name_key="root", created_at=now))
+
+
 def _new(account_id: str | None, access_key_id: str | None, secret_access_key: str | None) -> NewAccount:
-    account = account_id or f"{secrets.randbelow(9 * 10**11) + 10**11}"
+    account = account_id or new_id()
     if not arn.is_account_id(account):
         raise InvalidArgument(f"`{account}` is not an account id of twelve digits")
     if bool(access_key_id) != bool(secret_access_key):
@@ -135,8 +156,7 @@ def _write(session: Session, ring: KeyRing, new: NewAccount, name: str) -> None:
     now = datetime.now(UTC)
     if session.get(Account, new.account_id) is not None:
         raise AccountExists(f"there is an account {new.account_id} already")
-    changes.add(session, Account(id=new.account_id, name=name, created_at=now))
-    changes.add(session, Root(id=new.account_id, account_id=new.account_id, name="root", name_key="root", created_at=now))
+    add(session, new.account_id, name, now)
     sealed = access_keys.seal(Credentials(new.access_key_id, new.secret_access_key), ring)
     changes.add(session, AccessKey(id=new.access_key_id, account_id=new.account_id, owner_id=new.account_id, secret=sealed, created_at=now))
     _record(session, touched, new.account_id, now, "organizations", "CreateAccount", {})

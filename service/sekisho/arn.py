@@ -130,3 +130,8 @@ def assumed_role(account: str, role: str, session: str) -> str:
 def federated_user(account: str, name: str) -> str:
     """The ARN of a session that GetFederationToken issued."""
     return f"arn:{PARTITION}:sts::{account}:federated-user/{name}"
+
+
+def organizations(management_account: str, kind: str, *parts: str) -> str:
+    """The ARN of a thing of an organization, which is its management account's: `arn:aws:organizations::1…:ou/o-…/ou-…`."""
+    return f"arn:aws:organizations::{management_account}:{'/'.join((kind, *parts))}"

@@ -16,7 +16,12 @@
 The name of the class is the AWS error code. Codes of one service live in ``<service>/errors.py``.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from sekisho.naming import snake
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class SekishoError(Exception):
@@ -34,6 +39,11 @@ class SekishoError(Exception):
     def code(self) -> str:
         """The AWS error code, such as `NoSuchEntity`."""
         return type(self).__name__
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """The members that AWS's shape of the error has beside its message, such as `Reason`."""
+        return _NONE
 
     @property
     def reason(self) -> str:

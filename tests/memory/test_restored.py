@@ -182,13 +182,16 @@ def test_a_node_answers_no_longer_than_it_may_without_its_database(follower: Fol
         assert ask(node, ann) == "OUTCOME_ALLOWED"
         follower.database.gone = True
         node.node.feed.stop()
+        for _ in range(2):
+            assert node.call("GetCallerIdentity", _as=ann).arn.endswith(":user/ann")
         world.confirmed.at -= 590
         assert ask(node, ann) == "OUTCOME_ALLOWED"
         world.confirmed.at -= 20
         assert ask(node, ann) == "Stale"
-        with pytest.raises(SekishoError) as caught:
-            node.call("GetSessionToken", _as=ann)
-        assert (caught.value.code, caught.value.grpc) == ("Stale", "UNAVAILABLE")
+        for name in ("GetSessionToken", "GetCallerIdentity"):  # also what was found out about the caller before
+            with pytest.raises(SekishoError) as caught:
+                node.call(name, _as=ann)
+            assert (name, caught.value.code, caught.value.grpc) == (name, "Stale", "UNAVAILABLE")
         follower.database.gone = False
         world.poll()
         assert ask(node, ann) == "OUTCOME_ALLOWED"

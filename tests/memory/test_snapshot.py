@@ -15,7 +15,16 @@ from sekisho.memory import lines, snapshot
 from sekisho.memory.names import Name
 from sekisho.memory.snapshot import SnapshotRejected
 from sekisho.store.changes import Point
-from sekisho.world import AccountRecord, GroupRecord, KeyRecord, PolicyRecord, PrincipalRecord, Record
+from sekisho.world import (
+    AccountRecord,
+    ControlPolicyRecord,
+    GroupRecord,
+    KeyRecord,
+    PolicyRecord,
+    PrincipalRecord,
+    Record,
+    UnitRecord,
+)
 from tests.services.iam.documents import allow
 
 NOW = datetime(2026, 11, 26, 12, 0, 0, 250_000, UTC)
@@ -48,6 +57,9 @@ RECORDS: dict[str, Record] = {
     "AGPAEXAMPLE": GroupRecord("AGPAEXAMPLE", (attached(name="g"),), ("ANPAEXAMPLE",)),
     "ANPAEXAMPLE": PolicyRecord("ANPAEXAMPLE", "arn:aws:iam::111122223333:policy/p", attached(arn="arn:p", version="v3")),
     "111122223333": AccountRecord("111122223333", "ACTIVE"),
+    "444455556666": AccountRecord("444455556666", "ACTIVE", "r-ab12", ("p-FullAWSAccess",), ("p-example",)),
+    "r-ab12": UnitRecord("r-ab12", "o-example", None, ("p-FullAWSAccess",), (), "111122223333", frozenset({"SERVICE_CONTROL_POLICY"})),
+    "p-example": ControlPolicyRecord("p-example", attached(arn="arn:p", name="limits")),
     "AKIAIOSFODNN7EXAMPLE": KeyRecord("AKIAIOSFODNN7EXAMPLE", "111122223333", "AIDAEXAMPLE", "Active", SECRET),
 }
 

@@ -18,6 +18,7 @@ from sekisho.store.tables import (
     AuditRecord,
     Base,
     Change,
+    EntityCount,
     PasswordHistory,
     Policy,
     PolicyVersion,
@@ -213,7 +214,8 @@ def _written(database: db.Database, kind: Any, values: dict[str, Any], number: i
 @pytest.mark.parametrize("all_given", [True, False], ids=["all columns", "what must be given"])
 def test_each_kind_of_row_is_the_one_that_the_unit_of_work_would_have_made(database: db.Database, *, all_given: bool) -> None:
     _without_references(database)
-    kinds = [mapper.class_ for mapper in Base.registry.mappers if not mapper.polymorphic_abstract]
+    mapped = [mapper.class_ for mapper in Base.registry.mappers if not mapper.polymorphic_abstract]
+    kinds = [kind for kind in mapped if kind is not EntityCount]  # which triggers alone write
     assert len(kinds) > 30
     for index, kind in enumerate(kinds):
         columns = {attribute.key: attribute.columns[0] for attribute in inspect(kind).column_attrs if attribute.key != "kind"}

@@ -27,6 +27,7 @@ OURS = {"annotations", "authorize"}
 
 STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"
 IAM = "https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccessKey.html"
+ANY_TEXT = r"[\s\S]*"
 ANY_XML = r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+"
 
 REASONS: dict[Difference, str] = {
@@ -67,7 +68,7 @@ def differences(method: MethodDescriptor, operation: Any) -> set[Difference]:
     return {*asked, *answered}
 
 
-def _structure(where: str, message: Descriptor, shape: Any, *, asked: bool) -> Iterator[Difference]:
+def _structure(where: str, message: Descriptor, shape: Any, *, asked: bool, around: frozenset[str] = frozenset()) -> Iterator[Difference]:
     members: Mapping[str, Any] = shape.members if shape is not None else {}
     names = {botocore.xform_name(member): member for member in members}
     fields = message.fields_by_name
@@ -80,13 +81,14 @@ def _structure(where: str, message: Descriptor, shape: Any, *, asked: bool) -> I
             continue
         yield from _member(path, fields[name], members[member])
         yield from _rules(path, fields[name], members[member], asked=asked, required=member in shape.required_members)
-        yield from _inside(path, fields[name], members[member], asked=asked)
+        yield from _inside(path, fields[name], members[member], asked=asked, around=around | {shape.name})
 
 
-def _inside(path: str, field: FieldDescriptor, shape: Any, *, asked: bool) -> Iterator[Difference]:
+def _inside(path: str, field: FieldDescriptor, shape: Any, *, asked: bool, around: frozenset[str]) -> Iterator[Difference]:
     item = shape.member if shape.type_name == "list" else shape
-    if item.type_name == "structure" and field.message_type is not None:
-        yield from _structure(path + ("[]" if shape.type_name == "list" else ""), field.message_type, item, asked=asked)
+    if item.type_name == "structure" and field.message_type is not None and item.name not in around:  # a structure may hold itself
+        where = path + ("[]" if shape.type_name == "list" else "")
+        yield from _structure(where, field.message_type, item, asked=asked, around=around)
 
 
 def _member(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Difference]:
@@ -157,8 +159,18 @@ def _constraints(path: str, rules: Rules, shape: Any) -> Iterator[Difference]:
 
 
 def _same_but_for_empty(ours: object, theirs: object) -> bool:
-    """Whether two expressions differ at most in taking the empty text, which `min` decides: `[\\w]+` and `[\\w]*`."""
-    return isinstance(ours, str) and isinstance(theirs, str) and ours[:-1] == theirs[:-1] and {ours[-1], theirs[-1]} <= {"+", "*"}
+    """Whether two expressions differ at most in their anchors, which every text is held to, and in taking the empty text, which `min`
+    decides: `[\\w]+` and `^([\\w]*)$`.
+    """
+    if not isinstance(ours, str) or not isinstance(theirs, str):
+        return ours is None and theirs == ANY_TEXT
+    ours, theirs = _bare(ours), _bare(theirs)
+    return ours == theirs or (ours[:-1] == theirs[:-1] and {ours[-1], theirs[-1]} <= {"+", "*"})
+
+
+def _bare(expression: str) -> str:
+    found = expression.removeprefix("^").removesuffix("$")
+    return found[1:-1] if found.startswith("([") and found.endswith("*)") else found
 
 
 def _reasoned(rpc: str) -> set[Difference]:

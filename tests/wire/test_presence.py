@@ -14,7 +14,7 @@ from sekisho.operations import OPERATIONS
 from tests.wire import presence, shapes
 from tests.wire.operations import operations
 
-ROUTES = {route.name: route for route in Router(OPERATIONS.values()).routes() if route.answered is not None}
+ROUTES = {f"{route.service.package}:{route.name}": route for route in Router(OPERATIONS.values()).routes() if route.answered is not None}
 SOURCES = ("https://docs.aws.amazon.com/", "recorded 20")
 
 
@@ -33,7 +33,7 @@ def test_a_row_is_about_a_member_that_aws_has(row: presence.Row) -> None:
     assert row.when != "absent" or "." not in row.member
     assert shape_of(row) is not None
     assert row.source.startswith(SOURCES)
-    assert row.operation in ROUTES
+    assert f"{row.service}:{row.operation}" in ROUTES
 
 
 def test_a_member_has_one_row_and_rows_are_in_order() -> None:
@@ -45,7 +45,7 @@ def test_a_member_has_one_row_and_rows_are_in_order() -> None:
 def test_empty_lists_are_sent_where_the_table_or_the_model_says_so(name: str) -> None:
     """An answer with every structure, and nothing in any of them: botocore finds the lists that are expected, and no others."""
     route = ROUTES[name]
-    service = route.service.model
+    service, name = route.service.model, route.name
     shape = shapes.model(service).operation_model(name).output_shape
     assert route.answered is not None
     operation, codec = route.answered

@@ -48,7 +48,7 @@ class Memory:
 def call(case: Case, operation: str) -> Call:
     """A call of the case's subject, authenticated."""
     memory = Memory(case)
-    node = SimpleNamespace(world=memory, accesses=SimpleNamespace(note=lambda *_: None))
+    node = SimpleNamespace(world=memory, accesses=SimpleNamespace(note=lambda *_: None), decision_log=None)
     acting = world.acting(case.subject, case.records.get, NOW)
     made = Call(node=cast(Node, node), operation=BY_NAME[operation], request_id="", now=NOW, deadline=0.0, acting=acting)
     made.point = cast(Any, memory.point)

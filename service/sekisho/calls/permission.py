@@ -5,6 +5,7 @@ the request and the resource. Where nothing decides, the caller is denied.
 """
 
 import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 
 from google.protobuf.message import Message
@@ -13,6 +14,7 @@ from sekisho import policy, world
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied
+from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import RESOURCES, Check, Resource
 from sekisho.policy.keys import MAX_LENGTH
@@ -28,9 +30,15 @@ def permission(call: Call, request: Message) -> None:
     refuse_restricted_session(call, call.operation.service.prefix)
     if call.operation.permitted_to_all:
         return
+    for action, resource, keys in demands(call, request):
+        demand(call, action, resource, keys)
+
+
+def demands(call: Call, request: Message) -> Iterator[tuple[str, Resource, Keys]]:
+    """All that the operation's `(access)` names for the request: what is done, to what, and the condition keys of the request."""
     for check in call.operation.checks:
         if not check.when_field or _has(request, check.when_field):
-            demand(call, check.action or call.operation.action, _resource(call, request, check), request_keys.of_request(request))
+            yield check.action or call.operation.action, _resource(call, request, check), request_keys.of_request(request)
 
 
 def demand(call: Call, action: str, resource: Resource, keys: Keys, *, beside: tuple[policy.Attached, ...] = ()) -> None:
@@ -57,7 +65,7 @@ def standing(call: Call, action: str, resource: Resource, keys: Keys) -> policy.
     who, memory = call.caller, call.node.world
     if keys or resource.tags or resource.keys or memory.point is not call.point or len(call.peer.user_agent) > MAX_LENGTH:
         return None
-    key = ("standing", id(who), action, resource.arn)
+    key = ("standing", id(who), action, resource.arn, resource.owner)
     found: _Standing | None = memory.get_finding(key)
     if found is not None and found[0]() is who:
         return found[1]
@@ -72,6 +80,7 @@ def standing(call: Call, action: str, resource: Resource, keys: Keys) -> policy.
         return world.question(who, _asked(call, action, resource, keys), look, call.now)
 
     asked, layers = memory.consistent(compose)[0]
+    cold.may_take_long(asked, layers)
     decision = policy.decide(asked, layers)
     outcome = None if decision.error or policy.depends_on_request(action, layers) else decision.outcome
     memory.keep_finding(key, (weakref.ref(who), outcome), call.account_id, origins, len(action) + len(resource.arn))
@@ -106,6 +115,7 @@ def decide(
         (request, layers), _ = memory.consistent(compose)
     except UnknownPrincipal:
         raise InvalidClientTokenId from None
+    cold.may_take_long(request, layers)
     return request, policy.decide(request, layers)
 
 
@@ -123,6 +133,7 @@ def _asked(
         action=action,
         resource=resource.arn,
         account=call.account_id,
+        resource_account=resource.owner,
         resource_policy=resource_policy,
         tags=resource.tags,
         tag_prefixes=("aws", action.partition(":")[0]),

@@ -25,8 +25,9 @@ from sekisho.calls import answers, audit, callers, freshness, permission
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
 from sekisho.calls.waits import Wait
-from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated
-from sekisho.operations import PREPARATIONS, Operation, validation
+from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated, ValidationError
+from sekisho.memory import cold
+from sekisho.operations import PREPARATIONS, VIOLATIONS, Operation, validation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes, used
 from sekisho.store.changes import Point
@@ -141,7 +142,13 @@ def _begun(call: Call, arrival: Arrival) -> tuple[Subject | None, Message]:
     remaining(call.deadline)
     subject = callers.subject(call, arrival.proof)
     request = arrival.read()
-    validation.check(request)
+    try:
+        validation.check(request)
+    except ValidationError as error:
+        said = VIOLATIONS.get(call.operation.service.package)
+        if said is None:
+            raise
+        raise said(error) from None
     return subject, request
 
 
@@ -158,6 +165,7 @@ def _recorded(call: Call, request: Message | None, error: Exception) -> SekishoE
 
 def _write(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Once more when another write took the same name or row meanwhile: then the function sees it and says what AWS says."""
+    cold.may_wait()
     primary = call.node.primary  # before anything is done for nothing
     try:
         return _write_once(call, request, subject, primary)
@@ -277,6 +285,7 @@ def _decide(call: Call, request: Message, subject: Subject | None) -> Reply:
 
 def _issue(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Nothing leaves before its record is on the disk."""
+    cold.may_wait()
     reply = _decide(call, request, subject)
     call.node.spool.append(audit.entry(audit.event(call, request, reply.message)), timeout=call.seconds_left)
     return reply

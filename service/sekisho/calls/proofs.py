@@ -18,6 +18,7 @@ from sekisho.calls.workloads import Workload
 from sekisho.credentials.session_tokens import Opened
 from sekisho.credentials.sessions import Session
 from sekisho.journal.last_use import Use
+from sekisho.memory import cold
 from sekisho.operations.annotations import Access
 from sekisho.policy.shares import Shares
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
@@ -278,7 +279,7 @@ def _used(call: Call, holder: _Holder, region: str) -> None:
         call.node.last_use.note(used, Use(call.now, call.operation.service.prefix, region))
 
 
-_session_policies: Shares[policy.Attached] = Shares(1024 * 1024)
+_session_policies: Shares[policy.Attached] = Shares(1024 * 1024, before=cold.may_wait)
 """Characters of session policies that are kept compiled: whoever makes sessions chooses them, and must not displace others' policies."""
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import sekisho
-from sekisho.cli import account, authorize, db, demo, health, keys, load, managed_policies, policy, serve, spool, token, whoami
+from sekisho.cli import account, authorize, db, demo, health, keys, load, managed_policies, org, policy, serve, spool, token, whoami
 from sekisho.cli.database import driver_sentence
 
 FAILED = 1
@@ -42,6 +42,7 @@ app.add_typer(account.app)
 app.add_typer(db.app)
 app.add_typer(keys.app)
 app.add_typer(managed_policies.app)
+app.add_typer(org.app)
 app.add_typer(policy.app)
 app.add_typer(spool.app)
 

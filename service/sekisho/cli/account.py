@@ -66,7 +66,9 @@ def set_quota(
     database: Database = "",
     data_dir: DataDir = connection.DATA_DIR,
 ) -> None:
-    """Set how many users, groups, roles, policies, instance profiles or server certificates an account may have."""
+    """Set how many users, groups, roles, policies, instance profiles or server certificates an account may have, or accounts its
+    organization.
+    """
     from sekisho import accounts
 
     with _opened(data_dir, database) as (opened, _):

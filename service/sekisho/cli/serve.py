@@ -98,6 +98,10 @@ def serve(
         bool, typer.Option("--insecure", envvar="SEKISHO_INSECURE", help="Listen without TLS on more than loopback.")
     ] = False,
     pin: Annotated[bool, typer.Option(envvar="SEKISHO_PIN", help="Keep each worker on one core: a call then costs a third less.")] = True,
+    lane: Annotated[
+        str,
+        typer.Option(envvar="SEKISHO_LANE", metavar="auto|off", help="Answer Authorize where it arrives, if this grpcio is tested for it."),
+    ] = "auto",
     account_id: Annotated[
         str | None, typer.Option(envvar="SEKISHO_ACCOUNT_ID", help="The account that the first start makes; random without it.")
     ] = None,
@@ -152,6 +156,7 @@ def serve(
         spiffe_map=spiffe_map,
         insecure=insecure,
         pin=pin,
+        lane=lane,
         log_format=log_format,
         log_level=log_level,
         decision_log=decision_log,

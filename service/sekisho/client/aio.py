@@ -9,8 +9,9 @@ async with AsyncClient.from_env() as client:
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.api.authorize.v1.aio import AsyncAuthorizeClient
@@ -21,8 +22,12 @@ from sekisho.client.aio_transport import AsyncTransport
 from sekisho.client.client import AUDIENCE, AUTHORIZE, TIMEOUT, Configured
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
+from sekisho.client.following import following
 from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource
+
+if TYPE_CHECKING:
+    from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,6 +62,13 @@ class AsyncClient(Configured):
         self._authorize = AsyncAuthorizeClient(self._transport)
         self.iam = AsyncIamClient(self._transport)
         self.sts = AsyncStsClient(self._transport)
+
+    @cached_property
+    def organizations(self) -> "AsyncOrganizationsClient":
+        """The rpcs of organizations; loaded when they are first asked for, since most programs have no use for them."""
+        from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
+
+        return AsyncOrganizationsClient(self._transport)
 
     @property
     def audience(self) -> str:
@@ -107,6 +119,7 @@ async def pages(call: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwar
     while True:
         page: Any = await call(*args, **kwargs)
         yield page
-        if not page.is_truncated:
+        further = following(page)
+        if further is None:
             return
-        kwargs["marker"] = page.marker
+        kwargs.update(further)

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.api.authorize.v1.changes_pb2 import WatchChangesResponse
@@ -15,8 +16,12 @@ from sekisho.api.sts.v1.client import StsClient
 from sekisho.client import bearer, credentials, decisions
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
+from sekisho.client.following import following
 from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport, tls_from_env
+
+if TYPE_CHECKING:
+    from sekisho.api.organizations.v1.client import OrganizationsClient
 
 AUDIENCE = "sekisho"
 TIMEOUT = 10.0
@@ -86,6 +91,13 @@ class Client(Configured):
         self.iam = IamClient(self._transport)
         self.sts = StsClient(self._transport)
 
+    @cached_property
+    def organizations(self) -> "OrganizationsClient":
+        """The rpcs of organizations; loaded when they are first asked for, since most programs have no use for them."""
+        from sekisho.api.organizations.v1.client import OrganizationsClient
+
+        return OrganizationsClient(self._transport)
+
     @property
     def audience(self) -> str:
         """The name that the server goes by."""
@@ -149,9 +161,10 @@ def pages(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Iterator[R
     while True:
         page: Any = call(*args, **kwargs)
         yield page
-        if not page.is_truncated:
+        further = following(page)
+        if further is None:
             return
-        kwargs["marker"] = page.marker
+        kwargs.update(further)
 
 
 def _endpoint(env: Mapping[str, str]) -> str:

@@ -321,8 +321,8 @@ class World(Contents):
         if cached is not None or self._names.is_absent(key):
             vitals.NAME_HITS.inc()
             return cached
-        vitals.NAME_MISSES.inc()
         with self.snapshot(wanted=f"{named.account}:{named.kind}/{named.key}") as session:
+            vitals.NAME_MISSES.inc()
             found = loaders.load_name(session, named)
             self._keep_name(key, found, changes.begun_at(session))
             return found

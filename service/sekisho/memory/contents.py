@@ -62,8 +62,6 @@ class Contents:
 
     def get_finding(self, key: Hashable) -> Any:
         """What was found under a key, if all that it was made of is still in memory, the very same; else None."""
-        if self.confirmed.most is not None:
-            self.confirmed.refuse_stale()  # what was found out is no younger than what it was made of
         found = self.findings.get(key)
         if found is None or (found.turn != self._turn and not self._holds(found)):
             self.findings.misses += 1

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, func, inspect, select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
+from sekisho.memory import organizations
 from sekisho.memory.names import Name
 from sekisho.store.tables import (
     AccessKey,
@@ -26,7 +27,7 @@ from sekisho.store.tables import (
     Tag,
     User,
 )
-from sekisho.world import AccountRecord, EntityRecord, GroupRecord, KeyRecord, PolicyRecord, PrincipalRecord, Record
+from sekisho.world import EntityRecord, GroupRecord, KeyRecord, PolicyRecord, PrincipalRecord, Record
 
 Unseal = Callable[[AccessKey], str]
 
@@ -85,8 +86,8 @@ _TAGS = select(Tag.key, Tag.value).where(Tag.owner_id == bindparam("owner_id")).
 def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | None = None) -> Record | None:
     """The record of an id, or None when there is no such thing; then the secret of `decoy` is opened in the place of a key's own."""
     if arn.is_account_id(id_):
-        return _account(session, id_)
-    loader = _LOADERS.get(id_[:4])
+        return organizations.load_account(session, id_)
+    loader = _LOADERS.get(id_[:4]) or _OF_ORGANIZATIONS.get(id_.partition("-")[0])
     if loader is not None:
         return loader(session, id_)
     key: Any = session.execute(_KEY, {"id": id_}).one_or_none()
@@ -149,11 +150,6 @@ def load_id(session: Session, named: arn.Entity) -> str | None:
         return named.account if session.get(Account, named.account) is not None else None
     found = load_name(session, named)
     return found.id if found is not None and (found.name, found.path) == (named.name, named.path) else None
-
-
-def _account(session: Session, id_: str) -> Record | None:
-    row = session.get(Account, id_, populate_existing=True)
-    return AccountRecord(row.id, row.status) if row is not None else None
 
 
 def _user(session: Session, id_: str) -> Record | None:
@@ -226,6 +222,12 @@ def _policies(session: Session, ids: Sequence[str]) -> dict[str, PolicyRecord]:
 
 
 _LOADERS: dict[str, Callable[[Session, str], Record | None]] = {"AIDA": _user, "AROA": _role, "AGPA": _group, "ANPA": _policy}
+_OF_ORGANIZATIONS: dict[str, Callable[[Session, str], Record | None]] = {
+    "r": organizations.load_unit,
+    "ou": organizations.load_unit,
+    "p": organizations.load_policy,
+}
+"""By what stands before the dash of an id."""
 
 
 def _tags(session: Session, owner_id: str) -> dict[str, str]:

@@ -56,11 +56,11 @@ class Reader:
         if cached is not None or self._world.is_absent(id_):
             self._hits += 1
             return cached
-        vitals.RECORD_MISSES.inc()
         if self._session is None:
             opened = self._world.snapshot(wanted=id_)
             self._session = opened.__enter__()
             self._opened = opened
+        vitals.RECORD_MISSES.inc()
         return self._world.load_record(id_, self._session)
 
     def acting(self, subject: Subject, now: datetime) -> Acting:

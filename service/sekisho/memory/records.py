@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sekisho.world import KeyRecord, PolicyRecord, Record
+from sekisho.world import ControlPolicyRecord, KeyRecord, PolicyRecord, Record
 
 BUDGET = 256 * 1024 * 1024
 """Bytes of records."""
@@ -122,7 +122,7 @@ def entity_key(id_: str) -> str:
 
 def _cost(record: Record) -> int:
     programs = []
-    if isinstance(record, PolicyRecord):
+    if isinstance(record, PolicyRecord | ControlPolicyRecord):
         programs.append(record.attached)
     elif not isinstance(record, KeyRecord) and hasattr(record, "inline"):
         programs.extend(record.inline)

@@ -12,6 +12,7 @@ from sekisho.node import listeners, logs
 from sekisho.node.roles import ROLES
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accept, in the length that AWS's have
+LANE = ("auto", "off")
 _SECRET = re.compile(r"[\x21-\x7e]{40}")
 
 
@@ -46,6 +47,7 @@ class Options:
     spiffe_map: Path | None = None  # which of them are which principals
     insecure: bool = False
     pin: bool = True  # each worker to a core
+    lane: str = "auto"  # auto or off: whether one thread polls for Authorize and answers it
     log_format: str = "json"
     log_level: str = "info"
     decision_log: str = ""  # a file, `-` for standard output, `otlp` for where telemetry goes; none: decisions are not logged
@@ -90,6 +92,7 @@ def check(options: Options) -> None:
         (options.snapshot_interval < 1, "--snapshot-interval must be at least 1 second"),
         (0 < options.worker_memory < LEAST_MEMORY, f"--worker-memory must be 0, or at least {LEAST_MEMORY} MiB"),
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
+        (options.lane not in LANE, f"--lane is one of {', '.join(LANE)}"),
         (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
         (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
     ):

@@ -57,7 +57,7 @@ ROLES: Mapping[str, Role] = {
     "control": Role(
         services=None,
         without=("authorize",),
-        edges={GRPC: Threads(decide=4, control=12), HTTP: Threads(decide=4, control=2)},
+        edges={GRPC: Threads(decide=6, control=12), HTTP: Threads(decide=4, control=2)},
         writes=True,
     ),
     "data": Role(

@@ -79,6 +79,7 @@ def worker(
                 interceptors=traced.interceptors,
                 grace=grace,
                 age=options.connection_age,
+                polling=options.lane == "auto",
             )
             stack.enter_context(server)
         if HTTP in role.edges:

@@ -4,6 +4,7 @@ from sekisho.operations.registry import (
     OPERATIONS,
     PREPARATIONS,
     RESOURCES,
+    VIOLATIONS,
     Check,
     Operation,
     Resource,
@@ -16,12 +17,14 @@ from sekisho.operations.registry import (
     rpcs,
     service,
     unanswered,
+    violations,
 )
 
 __all__ = [
     "OPERATIONS",
     "PREPARATIONS",
     "RESOURCES",
+    "VIOLATIONS",
     "Check",
     "Operation",
     "Resource",
@@ -34,4 +37,5 @@ __all__ = [
     "rpcs",
     "service",
     "unanswered",
+    "violations",
 ]

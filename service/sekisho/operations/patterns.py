@@ -16,6 +16,17 @@ def _tag(text: str) -> bool:
     return all(c in "_.:/=+-@" or unicodedata.category(c)[0] in "LZN" for c in text)
 
 
+_LOCAL, _HOST, _TOP = _regex(r"[A-Za-z0-9_+=.#|!&-]+"), _regex(r"[A-Za-z0-9_.-]+"), _regex(r"[A-Za-z0-9_]+")
+
+
+def _contact_email(text: str) -> bool:
+    local, _, domain = text.strip().partition("@")
+    host, dot, top = domain.rpartition(".")
+    return dot != "" and _LOCAL(local) and _HOST(host) and _TOP(top)
+
+
+_ROOT, _UNIT, _ACCOUNT = r"r-[0-9a-z]{4,32}", r"ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}", r"[0-9]{12}"
+
 PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
     Rules.NAME: (_regex(r"[A-Za-z0-9_+=,.@-]+"), r"[\w+=,.@-]+"),
     Rules.PATH: (_regex(r"/|/[\x21-\x7e]+/"), r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"),
@@ -42,4 +53,26 @@ PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
     Rules.SERVICE_NAMESPACE: (_regex(r"[A-Za-z0-9_-]*"), r"[\w-]*"),
     Rules.PRIVATE_KEY_ID: (_regex(r"[A-Z0-9]+"), r"[A-Z0-9]+"),
     Rules.ACCOUNT_ALIAS: (_regex(r"[a-z0-9](?:[a-z0-9]|-(?!-)){1,61}[a-z0-9]"), r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"),
+    Rules.HANDSHAKE_ID: (_regex(r"h-[0-9a-z]{8,32}"), r"^h-[0-9a-z]{8,32}$"),
+    Rules.ORGANIZATION_POLICY_ID: (_regex(r"p-[0-9a-zA-Z_]{8,128}"), r"^p-[0-9a-zA-Z_]{8,128}$"),
+    Rules.EMAIL: (_regex(r"[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+"), r"[^\s@]+@[^\s@]+\.[^\s@]+"),
+    Rules.ASCII: (_regex(r"[\x20-\x7e]+"), r"[\u0020-\u007E]+"),
+    Rules.ROLE_NAME: (_regex(r"[A-Za-z0-9_+=,.@-]{1,64}"), r"[\w+=,.@-]{1,64}"),
+    Rules.UNIT_ID: (_regex(_UNIT), r"^ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}$"),
+    Rules.ROOT_ID: (_regex(_ROOT), r"^r-[0-9a-z]{4,32}$"),
+    Rules.ACCOUNT_REQUEST_ID: (_regex(r"car-[a-z0-9]{8,32}"), r"^car-[a-z0-9]{8,32}$"),
+    Rules.PARENT_ID: (_regex(f"{_ROOT}|{_UNIT}"), r"^(r-[0-9a-z]{4,32})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$"),
+    Rules.POLICY_TARGET_ID: (
+        _regex(f"{_ROOT}|{_ACCOUNT}|{_UNIT}"),
+        r"^(r-[0-9a-z]{4,32})|(\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$",
+    ),
+    Rules.CHILD_ID: (_regex(f"{_ACCOUNT}|{_UNIT}"), r"^(\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$"),
+    Rules.TAGGABLE_ID: (
+        _regex(f"{_ROOT}|{_ACCOUNT}|{_UNIT}|p-[0-9a-zA-Z_]{{8,128}}|rp-[0-9a-zA-Z_]{{4,128}}|rt-[0-9a-zA-Z_]{{8,32}}"),
+        r"^(r-[0-9a-z]{4,32})|(\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})|(^p-[0-9a-zA-Z_]{8,128})|(^rp-[0-9a-zA-Z_]{4,128})|(^rt-[0-9a-zA-Z_]{8,32})$",
+    ),
+    Rules.ACCOUNT_NAME: (_regex(r"[ -;=?-~]+"), r"[ -;=?-~]+"),
+    Rules.INTERNATIONAL_NUMBER: (_regex(r"[+][\s0-9()-]+"), r"[+][\s0-9()-]+"),
+    Rules.PHONE_NUMBER: (_regex(r"[\s0-9()+-]+"), r"[\s0-9()+-]+"),
+    Rules.CONTACT_EMAIL: (_contact_email, r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
 }

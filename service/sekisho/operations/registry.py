@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from google.protobuf import descriptor, message_factory
 from google.protobuf.message import Message
 
+from sekisho.errors import SekishoError, ValidationError
 from sekisho.naming import snake
 from sekisho.operations import annotations
 from sekisho.operations.annotations import Access, Identity
@@ -87,13 +88,15 @@ class Resource:
 
     For an unknown name the ARN has no path, so that a caller without permission is denied before it learns of NoSuchEntity.
     `named` is the resource in the caller's own words, where these are not the ARN: a denial says it so, and tells neither the path nor the
-    spelling of what the caller may not be permitted to see.
+    spelling of what the caller may not be permitted to see. `owner` is the account that the resource counts as, where that is not the one
+    in the ARN.
     """
 
     arn: str
     tags: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     named: str = ""
+    owner: str = ""
 
 
 Key = tuple[str, str]
@@ -108,8 +111,12 @@ RESOURCES: dict[Key, Callable[[Any, Any, str], Resource]] = {}
 PREPARATIONS: dict[Callable[[Any, Any], Any], Callable[[Any, Any], Callable[[], Any]]] = {}
 """By the function of an operation: what is to be done before its transaction."""
 
+VIOLATIONS: dict[str, Callable[[ValidationError], SekishoError]] = {}
+"""By service: how it says that a member of a request breaks its rules, where that is not a ValidationError."""
+
 F = TypeVar("F", bound=Callable[[Any, Any], Any])
 R = TypeVar("R", bound=Callable[[Any, Any, str], Resource])
+V = TypeVar("V", bound=Callable[[ValidationError], SekishoError])
 P = TypeVar("P", bound=Callable[[Any, Any], Callable[[], Any]])
 
 
@@ -202,6 +209,18 @@ def resource(kind: str) -> Callable[[R], R]:
         if key in RESOURCES:
             raise TypeError(f"two resolvers of {key[0]} for the resource kind `{kind}`")
         RESOURCES[key] = function
+        return function
+
+    return register
+
+
+def violations(package: str) -> Callable[[V], V]:
+    """Register how a service says that a member of a request breaks its rules."""
+
+    def register(function: V) -> V:
+        if package in VIOLATIONS:
+            raise TypeError(f"{package} says twice how rules are broken")
+        VIOLATIONS[package] = function
         return function
 
     return register

@@ -8,6 +8,7 @@ from sekisho.policy.explain import sentence, short, trace, what_would_allow
 from sekisho.policy.keys import Context, context
 from sekisho.policy.layers import Attached, Decision, Layer, Layers, Match, Outcome, Request
 from sekisho.policy.principals import Principal
+from sekisho.policy.prompt import is_prompt
 from sekisho.policy.standing import Standing, asked_keys, lacked, standing
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Layer",
     "decide",
     "depends_on_request",
+    "is_prompt",
     "Decision",
     "Outcome",
     "Match",

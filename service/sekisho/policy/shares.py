@@ -14,12 +14,18 @@ ENTRY = 512
 
 class Shares(Generic[T]):
     """Values by owner and text. When they become more than `most` characters, the owner that has most of them loses its oldest: whoever has
-    less than an equal share loses nothing, whatever the others bring.
+    less than an equal share loses nothing, whatever the others bring. `before` is called before a value is made or waited for.
     """
 
-    def __init__(self, most: int, making: Callable[[str], AbstractContextManager[object]] | None = None) -> None:
+    def __init__(
+        self,
+        most: int,
+        making: Callable[[str], AbstractContextManager[object]] | None = None,
+        *,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
         """`making` is what is held while a value of an owner is made; by default a lock, so that one at a time is."""
-        self._most = most
+        self._most, self._before = most, before
         self._lock = threading.Lock()
         # One value at a time is made: making is processor time, which the threads of an interpreter can only take from each other.
         one = threading.Lock()
@@ -35,6 +41,7 @@ class Shares(Generic[T]):
             if texts is not None and text in texts:
                 texts.move_to_end(text)
                 return texts[text]
+        self._before()
         with self._making(owner):
             with self._lock:
                 texts = self._owners.get(owner)

@@ -196,6 +196,15 @@ def remaining(deadline: float) -> float:
     return left
 
 
+def lock(session: Session, name: str) -> None:
+    """Hold a further lock until the transaction ends, in which other accounts write, too: always after those of accounts, before that of
+    the revision. What was read before may be old; on SQLite a writer is alone anyway.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        last_row(connection.connection.driver_connection, _taking(name))
+
+
 def last_row(driver: Any, *statements: str) -> Row | None:
     """Run statements without parameters, on PostgreSQL in one round trip; the first row of the last one, if it has any, on PostgreSQL as
     texts. SQLAlchemy is passed by, and psycopg but for its errors: what they do costs many times what the database takes for these.

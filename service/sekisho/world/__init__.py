@@ -1,18 +1,22 @@
 """The world, pure: records by immutable id, and how they compose into what `policy.decide` is asked."""
 
-from sekisho.world.acting import Acting, InactiveAccount, Lookup, UnknownPrincipal, acting
+from sekisho.world.acting import Acting, InactiveAccount, UnknownPrincipal, acting
+from sekisho.world.placement import RCP, SCP, Placement, placement
 from sekisho.world.question import NO_KEYS, OF_SERVICE, Asked, Keys, Question, is_reserved, question
 from sekisho.world.records import (
     AWS,
     AccountRecord,
+    ControlPolicyRecord,
     EntityRecord,
     GroupRecord,
     KeyRecord,
+    Lookup,
     PolicyRecord,
     PrincipalRecord,
     Record,
     SessionFacts,
     Subject,
+    UnitRecord,
 )
 
 __all__ = [
@@ -20,6 +24,7 @@ __all__ = [
     "AccountRecord",
     "Acting",
     "Asked",
+    "ControlPolicyRecord",
     "EntityRecord",
     "GroupRecord",
     "InactiveAccount",
@@ -28,14 +33,19 @@ __all__ = [
     "Lookup",
     "NO_KEYS",
     "OF_SERVICE",
+    "Placement",
     "PolicyRecord",
     "PrincipalRecord",
     "Question",
+    "RCP",
     "Record",
+    "SCP",
     "SessionFacts",
     "Subject",
+    "UnitRecord",
     "UnknownPrincipal",
     "acting",
     "is_reserved",
+    "placement",
     "question",
 ]

@@ -1,12 +1,13 @@
 """A subject with its records: the principal as policies see it, the condition keys that it owns, the layers that its account puts on it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sekisho import arn, policy
 from sekisho.errors import NotFound, Unavailable
-from sekisho.world.records import AccountRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, SessionFacts, Subject
+from sekisho.world.placement import Placement, placement
+from sekisho.world.records import AccountRecord, GroupRecord, Lookup, PolicyRecord, PrincipalRecord, SessionFacts, Subject
 
 ALLOW_ALL = policy.Attached(
     program=policy.compiled('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'), name="root"
@@ -25,7 +26,9 @@ class Acting:
     boundary: tuple[policy.Attached, ...] | None = None
     session: tuple[policy.Attached, ...] | None = None
     scps: tuple[tuple[policy.Attached, ...], ...] | None = None
-    """By level, the root of the organization first; None outside any organization."""
+    """By level, the root of the organization first; None where no organization restricts."""
+    placement: Placement | None = None
+    """Where the account stands in its organization; None outside of any."""
 
     @property
     def arn(self) -> str:
@@ -51,9 +54,6 @@ class InactiveAccount(UnknownPrincipal):
         return UnknownPrincipal.__name__
 
 
-Lookup = Callable[[str], Record | None]
-
-
 def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
     """Compose a subject's records; UnknownPrincipal when the principal no longer exists, Unavailable when a record is missing."""
     account = lookup(subject.account_id)
@@ -65,13 +65,20 @@ def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
     record = account if subject.id == subject.account_id else lookup(subject.id)
     if not isinstance(record, PrincipalRecord | AccountRecord) or (isinstance(record, PrincipalRecord) and record.account_id != account.id):
         raise UnknownPrincipal("The principal of the credentials does not exist.")
+    place = placement(account, lookup)
+    keys = _keys(subject, record, now)
+    if place is not None:
+        keys["aws:principalorgid"] = place.organization_id
+        keys["aws:principalorgpaths"] = (place.path,)
     return Acting(
         subject=subject,
         principal=_principal(subject, record),
-        keys=_keys(subject, record, now),
+        keys=keys,
         identity=_identity(record, session, lookup),
         boundary=_boundary(record, lookup),
         session=_session_policies(session, lookup),
+        scps=place.scps if place is not None else None,
+        placement=place,
     )
 
 
@@ -96,7 +103,7 @@ def record_account(record: PrincipalRecord | AccountRecord) -> str:
     return record.id if isinstance(record, AccountRecord) else record.account_id
 
 
-def _keys(subject: Subject, record: PrincipalRecord | AccountRecord, now: datetime) -> Mapping[str, str | tuple[str, ...]]:
+def _keys(subject: Subject, record: PrincipalRecord | AccountRecord, now: datetime) -> dict[str, str | tuple[str, ...]]:
     """The condition keys that the principal owns, lower-cased; callers of Authorize cannot give them."""
     session = subject.session
     keys: dict[str, str | tuple[str, ...]] = {"aws:principalaccount": record_account(record)}

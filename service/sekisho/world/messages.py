@@ -1,4 +1,8 @@
-"""Records as messages of `authorize.v1`, and back: how they leave a process. Keys have none, since they are secret."""
+"""Records as messages of `authorize.v1`, and back: how they leave a process. Keys have none, since they are secret.
+
+Neither have units and policies of organizations, which are not the account's own. An account that hangs in one is said to be in it, by a
+status with which nothing of it is decided: whoever has only messages would decide without what restricts it.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -18,7 +22,7 @@ def message(id_: str, record: Record | None) -> pb.Record | None:
     if record is None:
         return pb.Record(id=id_)
     if isinstance(record, AccountRecord):
-        return pb.Record(id=id_, account=pb.AccountRecord(id=record.id, status=record.status))
+        return pb.Record(id=id_, account=pb.AccountRecord(id=record.id, status=_status(record)))
     if isinstance(record, PrincipalRecord):
         return pb.Record(id=id_, principal=_principal(record))
     if isinstance(record, GroupRecord):
@@ -28,6 +32,14 @@ def message(id_: str, record: Record | None) -> pb.Record | None:
         said = pb.PolicyRecord(id=record.id, arn=record.arn, version=attached.version, document=attached.program.text)
         return pb.Record(id=id_, policy=said)
     return None
+
+
+IN_ORGANIZATION = "IN_ORGANIZATION"
+"""The status of an account of which only a server decides."""
+
+
+def _status(record: AccountRecord) -> str:
+    return record.status if record.unit_id is None else IN_ORGANIZATION
 
 
 def record(said: pb.Record) -> Said | None:

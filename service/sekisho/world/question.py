@@ -7,13 +7,16 @@ A condition key has one value, that of the last of these that has the key:
     given         the keys of the request itself
     tags          aws:ResourceTag/KEY, and the same key of the service
     principal     the keys that the subject's records and its session own
-    owner         aws:ResourceAccount
+    owner         aws:ResourceAccount, aws:ResourceOrgID and aws:ResourceOrgPaths
     override      what Sekisho itself vouches for, or only supposes: a proof that counts once, a simulation's keys
 
 Those who ask may say no key that is reserved (`is_reserved`): it comes from the clock, the principal or the owner, and would be replaced.
 
 The owner of a resource is the account that was given, else the account that its ARN names, else the account in which the question is
-asked. What belongs to AWS (`arn:aws:iam::aws:policy/…`) is everybody's to read, and counts as the asking account's own.
+asked. What belongs to AWS (`arn:aws:iam::aws:policy/…`) is everybody's to read, and counts as the asking account's own. An owner that is
+no account here has no organization, and nothing of one restricts who comes to its resources.
+
+Those who say `aws:SourceAccount` need not say its organization: `aws:SourceOrgID` and `aws:SourceOrgPaths` are then those of its records.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,8 +27,9 @@ from typing import NamedTuple
 
 from sekisho import arn, policy
 from sekisho.policy import keys
-from sekisho.world.acting import Acting, Lookup, acting
-from sekisho.world.records import AWS, Subject
+from sekisho.world.acting import Acting, acting
+from sekisho.world.placement import Placement, placement
+from sekisho.world.records import AWS, AccountRecord, Lookup, Subject
 
 Keys = Mapping[str, str | tuple[str, ...]]
 """Values by the names of condition keys, in lower case; a key with a tuple has several values, also where it has one or none."""
@@ -70,19 +74,22 @@ def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datet
     owner = asked.resource_account or arn.account_of(asked.resource)
     if not owner or owner == AWS:
         owner = asked.account or who.principal.account
+    place = who.placement if owner == who.principal.account else _placement(owner, lookup)
     values = {
         **_clock(now),
         **asked.environment,
-        **_as_lists(asked.given),
+        **(_as_lists(_with_source(asked.given, lookup)) if asked.given else NO_KEYS),
         **_tags(asked.tags, asked.tag_prefixes),
         **who.keys,
         "aws:resourceaccount": owner,
     }
+    if place is not None:
+        values["aws:resourceorgid"], values["aws:resourceorgpaths"] = place.organization_id, (place.path,)
     if asked.override:
         values.update(_as_lists(asked.override))
     context = policy.Context(values)
     keys.size(context)  # which refuses what is too large
-    return policy.Request(who.principal, asked.action, asked.resource, owner, context), _layers(who, asked)
+    return policy.Request(who.principal, asked.action, asked.resource, owner, context), _layers(who, asked, place)
 
 
 @lru_cache(maxsize=4096)  # services send the same few keys with each question
@@ -114,7 +121,22 @@ def _tags(tags: Mapping[str, str], prefixes: Iterable[str]) -> Keys:
     return {f"{prefix}:resourcetag/{key.lower()}": value for prefix in prefixes for key, value in tags.items()} if tags else NO_KEYS
 
 
-def _layers(who: Acting, asked: Asked) -> policy.Layers:
+def _placement(account: str, lookup: Lookup) -> Placement | None:
+    """Where the owner of a resource stands in its organization."""
+    record = lookup(account) if arn.is_account_id(account) else None
+    return placement(record, lookup) if isinstance(record, AccountRecord) else None
+
+
+def _with_source(given: Keys, lookup: Lookup) -> Keys:
+    """The keys of a request with those of the organization of the account that it comes from, unless it says them itself."""
+    account = given.get("aws:sourceaccount")
+    if not isinstance(account, str) or "aws:sourceorgid" in given or "aws:sourceorgpaths" in given:
+        return given
+    place = _placement(account, lookup)
+    return {**given, "aws:sourceorgid": place.organization_id, "aws:sourceorgpaths": (place.path,)} if place is not None else given
+
+
+def _layers(who: Acting, asked: Asked, place: Placement | None) -> policy.Layers:
     """The layers as the subject's account has them on it, and the owner of the resource on the resource."""
     identity = (*who.identity, *asked.beside) if asked.beside else who.identity
-    return policy.Layers(identity, asked.resource_policy, who.boundary, who.session, who.scps)
+    return policy.Layers(identity, asked.resource_policy, who.boundary, who.session, who.scps, place.rcps if place is not None else None)

@@ -1,6 +1,6 @@
 """Pure records of the world, by immutable id, which the caches hold, and the subjects that credentials name. Nothing here loads one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -48,10 +48,40 @@ class PolicyRecord:
 
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
-    """An account; its root user has the same id."""
+    """An account; its root user has the same id. `unit_id` is where it hangs in an organization, None outside of any.
+
+    `scp_ids` and `rcp_ids` are the control policies that are attached to the account itself, in whatever state their type is.
+    """
 
     id: str
     status: str
+    unit_id: str | None = None
+    scp_ids: tuple[str, ...] = ()
+    rcp_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRecord:
+    """The root of an organization or an organizational unit, with the control policies attached to it; the root has no parent.
+
+    The root says what holds for all of the organization: who manages it, and of which types policies are in force.
+    """
+
+    id: str
+    organization_id: str
+    parent_id: str | None = None
+    scp_ids: tuple[str, ...] = ()
+    rcp_ids: tuple[str, ...] = ()
+    management_id: str = ""
+    types: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPolicyRecord:
+    """A service control policy or resource control policy of an organization."""
+
+    id: str
+    attached: policy.Attached
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +114,10 @@ class EntityRecord:
     password_last_used_at: datetime | None = None
 
 
-Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecord | EntityRecord
+Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecord | EntityRecord | UnitRecord | ControlPolicyRecord
+
+Lookup = Callable[[str], Record | None]
+"""Finds the record of an id, None when there is no such thing; all that it finds is of one world."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A server for each module, on each kind of database."""
+"""A server for each module: on each kind of database, and on both ways that a call takes through it."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -8,11 +8,14 @@ import pytest
 from tests import postgres
 from tests.served import Served, serving
 
+WAYS = {"sqlite": ("sqlite", "auto"), "postgresql": ("postgresql", "auto"), "stock": ("sqlite", "off")}
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+
+@pytest.fixture(scope="module", params=WAYS)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_server: postgres.Server) -> Iterator[Served]:
     """A running server with its first account."""
     folder = tmp_path_factory.mktemp("served")
     with ExitStack() as stack:
-        url = stack.enter_context(postgres_server.migrated()) if request.param == "postgresql" else f"sqlite:///{folder / 'sekisho.db'}"
-        yield stack.enter_context(serving(url, folder))
+        database, lane = WAYS[request.param]
+        url = stack.enter_context(postgres_server.migrated()) if database == "postgresql" else f"sqlite:///{folder / 'sekisho.db'}"
+        yield stack.enter_context(serving(url, folder, lane=lane))

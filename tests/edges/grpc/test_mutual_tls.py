@@ -45,8 +45,8 @@ class Served:
         return Client(self.endpoint, credentials, tls=self.authority.tls(self.folder, spiffe_id), timeout=20.0)
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+@pytest.fixture(scope="module", params=["stock", "lane"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder, authority = tmp_path_factory.mktemp("served"), Authority()
     (folder / "clients").mkdir()
     with house(f"sqlite:///{folder / 'sekisho.db'}", folder) as made:
@@ -63,7 +63,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         (folder / "ca.pem").write_bytes(authority.certificate)
         credentials = Certificates(*authority.server().write(folder, "own"), folder / "ca.pem").over_grpc()
         lanes, known = ROLES["all"].lanes(GRPC), workloads.parse(text)
-        with Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0) as server:
+        polling = request.param == "lane"
+        server = Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0, polling=polling)
+        with server:
             yield Served(made, authority, folder / "clients", f"127.0.0.1:{server.port}", alice)
 
 

@@ -60,7 +60,9 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         certificates = Certificates(*authority.server().write(folder, "own"), folder / "ca.pem")
         known = workloads.parse(f"{ALICE}: arn:aws:iam::{made.account_id}:user/alice")
         lanes, credentials = ROLES["all"].lanes(GRPC), certificates.over_grpc()
-        server = stack.enter_context(Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0))
+        server = stack.enter_context(
+            Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0, polling=True)
+        )
         bound = listeners.shared("127.0.0.1:0")
         http = Listener(listener.application(listener.health(made.node)), bound, tls=certificates.over_http())
         http.start()

@@ -128,8 +128,10 @@ class LocalAuthorizer:
             if len(names) != len(resource_tags) or names & given.keys():
                 raise _Elsewhere("a tag of the resource is given twice")
         owner = resource_account or arn.account_of(resource)
-        if owner and not arn.is_account_id(owner):
-            raise _Elsewhere("the owner of the resource is no account")
+        if owner and owner not in (replica.caller.account_id, world.AWS):
+            raise _Elsewhere("what the organization of the resource's owner says is not here")
+        if "aws:sourceaccount" in given:
+            raise _Elsewhere("the organization of the source account is not here")
         try:
             _refuse_expired(replica, moment)
             caller = replica.acting_of("", lambda: world.acting(replica.caller, replica.get_record, now))

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -49,6 +49,8 @@ class Fault:
     code: str
     status: int
     message: str
+    members: Mapping[str, str] = field(default_factory=dict)  # that the error's shape has beside the message
+    said_as: str = "message"  # the member that the message is
 
 
 class Faults:
@@ -58,9 +60,11 @@ class Faults:
         self._common = common
         self._client_status = client_status  # what all errors of callers have that the model gives no status for
         self._modelled: dict[str, tuple[str, int | None]] = {}
+        self._said_as: dict[str, str] = {}
         for shape in model.error_shapes if model is not None else ():
             traits = shape.metadata.get("error", {})
             found = (traits.get("code", shape.name), traits.get("httpStatusCode"))
+            self._said_as[found[0]] = next((name for name in shape.members if name.lower() == "message"), "message")
             for name in (shape.name.removesuffix("Exception"), shape.name, found[0]):
                 self._modelled.setdefault(name, found)
 
@@ -70,7 +74,7 @@ class Faults:
         if status is None:
             ours = error.http
             status = self._client_status if self._client_status is not None and ours < 500 and ours != 413 else ours
-        return Fault(code, status, error.message)
+        return Fault(code, status, error.message, error.members, self._said_as.get(code, "message"))
 
     def _named(self, error: SekishoError) -> tuple[str, int | None]:
         modelled = {} if isinstance(error, Unauthenticated) else self._modelled

@@ -57,7 +57,7 @@ def failing(known: faults.Faults, kind: bytes) -> Fail:
 
     def fail(error: SekishoError, _: str) -> Answer:
         fault = known.of(error)
-        body = encoded({"__type": fault.code, "message": fault.message})
+        body = encoded({"__type": fault.code, fault.said_as: fault.message, **fault.members})
         return Answer(fault.status, kind, body, ((b"x-amzn-errortype", fault.code.encode()),))
 
     return fail

@@ -36,20 +36,33 @@ class Arrivals(ThreadPoolExecutor):
         """Called by grpcio's polling thread with (run, in_pool, event, state, behaviour, wait for the message, …)."""
         if not SUPPORTED or len(args) != 7 or kwargs:
             return self._lane.submit(fn, *args, **kwargs)
-        in_pool, event, state, behaviour, _wait, *rest = args
+        event, state = args[1], args[2]
         try:
             sizes.check_metadata(event.invocation_metadata)
         except sizes.MetadataTooLarge as error:
             refuse(event, state, error)
             return _nothing()
-
-        def arrived() -> "Future[Any]":
-            account = self._claimed(event.invocation_metadata)
-            return self._lane.submit_for(account, fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
-
-        receive = Receive(budgets.holder(host(event.call.peer().decode())), event, state, arrived, rest[0])
+        receive = self._receive(budgets.holder(host(event.call.peer().decode())), fn, *args)
         self._receives.ask(receive)
         return receive.ended
+
+    def adopt(self, address: str, began: float, fn: Callable[..., Any], *args: Any) -> Callable[[Any], Any]:
+        """Wait for the message of a call that was asked for already, with bytes taken for its address; the tag that it will come with."""
+        receive = self._receive(address, fn, *args)
+        receive.began = began
+        return self._receives.adopt(receive)
+
+    def submit_arrived(self, event: Any, fn: Callable[..., Any], *args: Any) -> "Future[Any]":
+        """Queue a call whose message is there; RuntimeError once the lane is closed."""
+        return self._lane.submit_for(self._claimed(event.invocation_metadata), fn, *args)
+
+    def _receive(self, address: str, fn: Callable[..., Any], in_pool: Any, event: Any, state: Any, *args: Any) -> Receive:
+        behaviour, _wait, *rest = args
+
+        def arrived() -> "Future[Any]":
+            return self.submit_arrived(event, fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
+
+        return Receive(address, event, state, arrived, rest[0])
 
 
 def _nothing() -> "Future[Any]":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NoReturn, TypeVar
 
@@ -20,11 +21,16 @@ from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.streams import Places, Stream
 from sekisho.edges.lanes import Lane, Lanes
 from sekisho.errors import SekishoError, Unimplemented
+from sekisho.journal.postponed import Postponed
+from sekisho.memory.cold import Cold
 from sekisho.operations import Operation
 
 REVISION = "sekisho-revision"
 OURS = "/sekisho.api."
 """What the paths of all our services begin with."""
+
+INLINE = ("/sekisho.api.authorize.v1.AuthorizeService/Authorize",)
+"""What the polling lane answers: one question. A batch takes as long as a hundred, and would stand before them all."""
 
 EDGE = "grpc"
 """The edge in metrics."""
@@ -69,6 +75,27 @@ class Elsewhere(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in
 def _refuse(_body: bytes, context: grpc.ServicerContext) -> bytes:
     error = NotServed("This node does not have the operation: nodes of role `data` decide and issue, those of role `control` do the rest.")
     _abort(context, error, request_ids.new())
+
+
+def inline(node: Node, lanes: Lanes, workloads: Workloads) -> "dict[str, Callable[[bytes, Any], bytes]]":
+    """By path, the answers of the operations that a thread gives that must not wait; one that is Cold has left no note of its call."""
+    postponed = Postponed(node.accesses, node.last_use)
+    here = replace(node, accesses=postponed.accesses, last_use=postponed.last_use)
+    operations = [operation for operation in node.operations if operation.path in INLINE]
+    return {operation.path: _noted(postponed, _answering(here, operation, lanes.of(operation), workloads)) for operation in operations}
+
+
+def _noted(postponed: Postponed, answer: Callable[[bytes, Any], bytes]) -> Callable[[bytes, Any], bytes]:
+    def noted(body: bytes, context: Any) -> bytes:
+        try:
+            return answer(body, context)
+        except Cold:
+            postponed.forget()
+            raise
+        finally:
+            postponed.settle()
+
+    return noted
 
 
 def _in_pool(behaviour: B, pool: Arrivals) -> B:

@@ -16,7 +16,8 @@ _ROOM = 6_500  # bytes of a status in HTTP/2 trailers; clients of grpcio drop tr
 
 def of(error: SekishoError, request_id: str) -> grpc.Status:
     """The status of an error, for `abort_with_status`."""
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"code": error.code, "request_id": request_id})
+    known = {"code": error.code, "request_id": request_id, **error.members}
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=known)
     detail = any_pb2.Any()
     detail.Pack(info)
     message = _fitting(error.message or error.code)

@@ -1,6 +1,7 @@
 """Authorize, AuthorizeBatch and Explain."""
 
 import json
+from dataclasses import replace
 
 from sekisho import arn, meters, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
@@ -8,11 +9,12 @@ from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.calls.turns import Turn, Turns
 from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, SekishoError
+from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
-from sekisho.services.authorize import log_entries, subjects
+from sekisho.services.authorize import log_entries, organizations, subjects
 from sekisho.store.changes import Point
 from sekisho.store.db import remaining
 from sekisho.world import Asked, Question, Subject
@@ -99,6 +101,9 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     made, layers = question
     decision = policy.decide(made, layers)
     remaining(call.deadline)
+    if layers.rcps is not None and organizations.is_foreign(call, made, policy.Layer.RCP):
+        layers = replace(layers, rcps=None)
+    decision = organizations.shown(call, made, decision)
     text = policy.short(made, layers, decision)
     return pb.ExplainResponse(
         decision=_answer(call, question, decision, call.point, call.request_id),
@@ -169,7 +174,7 @@ def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader) ->
 _turns = Turns()
 """Policies are compiled and batches decided by turns. Nobody waits for the database with one."""
 
-_inline: Shares[policy.Attached] = Shares(_MOST_INLINE, lambda account: _turns.turn(account))
+_inline: Shares[policy.Attached] = Shares(_MOST_INLINE, lambda account: _turns.turn(account), before=cold.may_wait)
 """The services that ask keep one policy for many requests. Never among the programs of identities, which must not make room for these."""
 
 
@@ -215,6 +220,7 @@ def _item(
 def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision:
     """The decision, of which it is noted that it was asked for; Explain only thinks, and notes nothing."""
     asked, layers = question
+    cold.may_take_long(asked, layers)
     region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
     call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
     decision = policy.decide(asked, layers)
@@ -226,6 +232,7 @@ def _answer(call: Call, question: Question, decision: policy.Decision, point: Po
     """What is shown of a decision. Of a principal of another account, which has a token and no say in who sees it, it is what was decided
     in which layer, and nothing of that account's policies: neither which statements matched nor which keys they read.
     """
+    decision = organizations.shown(call, question[0], decision)
     principal = question[0].principal
     own = principal.account == call.account_id
     matched = decision.matched if own else [match for match in decision.matched if match.layer is policy.Layer.RESOURCE]

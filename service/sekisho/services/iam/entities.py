@@ -1,9 +1,7 @@
 """Names, paths, unique ids, pages and dependents, which users, groups, roles and policies have in common."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -11,9 +9,9 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from sekisho import arn
+from sekisho.calls import pages
 from sekisho.calls.call import Call
 from sekisho.credentials import key_ids
-from sekisho.credentials.key_ring import PAGING
 from sekisho.operations import Resource
 from sekisho.services.iam import quotas
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity, UnmodifiableEntity
@@ -169,15 +167,8 @@ def page(call: Call, request: Paged, query: Select[T], *, key: Sequence[Any], of
 
 
 def cursor(call: Call, request: Paged) -> paging.Cursor:
-    """Makes and opens the markers of a request: they are bound to the list, the account, and the request but for its place and size."""
-    same = type(request)()
-    same.CopyFrom(request)
-    same.ClearField("marker")
-    same.ClearField("max_items")
-    filters = hashlib.sha256(same.SerializeToString(deterministic=True)).hexdigest()
-    scope = f"{call.operation.path} {call.account_id} {filters}"
-    ring = call.node.ring
-    return paging.Cursor(partial(ring.mac, PAGING), partial(ring.is_mac, PAGING), scope)
+    """Makes and opens the markers of a request."""
+    return pages.cursor(call, request, place="marker", size="max_items")
 
 
 def resource(call: Call, table: type[E], request: Message, name: str) -> Resource:

@@ -82,6 +82,7 @@ def _principal(call: Call, request: pb.SimulatePrincipalPolicyRequest) -> pb.Sim
         identity=(*identity, *policy_sources.inputs(call, "PolicyInputList", request.policy_input_list)),
         boundary=_boundary_inputs(call, request) or _boundary(call, source, excluded),
         resource_policy=_resource_policy(call, request),
+        scps=_organization(call),
         trusts=_trusts(call, request),
         owner=_owner(request.resource_owner),
     )
@@ -226,6 +227,13 @@ def _scps(call: Call, levels: Sequence[pb.OrderedOrganizationPolicyType]) -> tup
         for number, level in enumerate(levels, 1)
     ]
     return tuple(found) or None
+
+
+def _organization(call: Call) -> tuple[tuple[SourcePolicy, ...], ...] | None:
+    """The SCPs on the caller's account, level by level; None where no organization restricts it. Their statements are not shown."""
+    if call.caller.scps is None:
+        return None
+    return tuple(tuple(SourcePolicy(one, one.program.text, "input", one.name, one.arn) for one in level) for level in call.caller.scps)
 
 
 def _trusts(call: Call, request: Any) -> dict[str, SourcePolicy]:

@@ -98,6 +98,8 @@ class Simulation:
             boundary=_attached(self.boundary) if self.boundary is not None else None,
             session=None,
             scps=tuple(map(_attached, self.scps)) if self.scps is not None else None,
+            # AWS's simulator leaves resource control policies out.
+            placement=who.placement._replace(rcps=None) if who.placement is not None else None,
         )
         return world.question(supposed, asked, lookup, now)
 

@@ -3,12 +3,27 @@
 from sekisho.store.db import Base
 from sekisho.store.tables.access_keys import AccessKey
 from sekisho.store.tables.accesses import Access, AccessReport
-from sekisho.store.tables.accounts import Account, AccountAlias, EntityCount, QuotaOverride
+from sekisho.store.tables.accounts import Account, AccountAlias, AccountContact, AccountRegion, EntityCount, QuotaOverride
 from sekisho.store.tables.certificates import ServerCertificate, SigningCertificate
 from sekisho.store.tables.changes import Change, Revision
 from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
 from sekisho.store.tables.instance_profiles import InstanceProfile
 from sekisho.store.tables.mfa_devices import MfaDevice
+from sekisho.store.tables.organizations import (
+    AccountEmail,
+    AccountRequest,
+    Administrator,
+    Handshake,
+    Member,
+    Organization,
+    OrganizationPolicy,
+    OrganizationResourcePolicy,
+    OrganizationTag,
+    PolicyType,
+    Target,
+    TrustedService,
+    Unit,
+)
 from sekisho.store.tables.passwords import LoginProfile, PasswordHistory, PasswordPolicy
 from sekisho.store.tables.policies import Attachment, InlinePolicy, Policy, PolicyOrigin, PolicyVersion
 from sekisho.store.tables.providers import OpenIdConnectProvider, SamlPrivateKey, SamlProvider
@@ -24,6 +39,11 @@ __all__ = [
     "AccessReport",
     "Account",
     "AccountAlias",
+    "AccountContact",
+    "AccountEmail",
+    "AccountRegion",
+    "AccountRequest",
+    "Administrator",
     "Attachment",
     "AuditRecord",
     "Base",
@@ -33,16 +53,23 @@ __all__ = [
     "Entity",
     "EntityCount",
     "Group",
+    "Handshake",
     "InlinePolicy",
     "InstanceProfile",
     "LoginProfile",
+    "Member",
     "Membership",
     "MfaDevice",
     "OpenIdConnectProvider",
+    "Organization",
+    "OrganizationPolicy",
+    "OrganizationResourcePolicy",
+    "OrganizationTag",
     "PasswordHistory",
     "PasswordPolicy",
     "Policy",
     "PolicyOrigin",
+    "PolicyType",
     "PolicyVersion",
     "QuotaOverride",
     "Revision",
@@ -55,6 +82,9 @@ __all__ = [
     "SigningCertificate",
     "SshPublicKey",
     "Tag",
+    "Target",
+    "TrustedService",
+    "Unit",
     "UsedSignature",
     "User",
 ]

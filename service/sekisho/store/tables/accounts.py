@@ -31,6 +31,28 @@ class AccountAlias(Base):
     created_at: Mapped[datetime]
 
 
+class AccountContact(Base):
+    """Whom to reach about an account: one contact of each kind, as JSON of its message."""
+
+    __tablename__ = "account_contacts"
+    touches = ()
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[str]
+
+
+class AccountRegion(Base):
+    """A region that an account has enabled, beside those that every account uses."""
+
+    __tablename__ = "account_regions"
+    touches = ()
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    region: Mapped[str] = mapped_column(primary_key=True)
+    enabled_at: Mapped[datetime]
+
+
 class QuotaOverride(Base):
     """A quota of an account that an operator has set to another value than the usual one."""
 

@@ -1,0 +1,66 @@
+"""Loads the records of organizations: where accounts hang, units, and the policies that decide."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sekisho import arn, policy
+from sekisho.store.tables import Account, Member, Organization, OrganizationPolicy, PolicyType, Target, Unit
+from sekisho.world import RCP, SCP, AccountRecord, ControlPolicyRecord, Record, UnitRecord
+from sekisho.world.control_policies import FULL_ACCESS, FULL_ACCESS_RECORD, RCP_FULL_ACCESS
+
+
+def load_account(session: Session, id_: str) -> Record | None:
+    """An account, with its place in its organization."""
+    row = session.execute(
+        select(Account.id, Account.status, Member.unit_id).outerjoin(Member, Member.account_id == Account.id).where(Account.id == id_)
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.unit_id is None:
+        return AccountRecord(row.id, row.status)
+    return AccountRecord(row.id, row.status, row.unit_id, *_attached(session, id_))
+
+
+def load_unit(session: Session, id_: str) -> Record | None:
+    """A root or an organizational unit."""
+    row = session.execute(
+        select(Unit.organization_id, Unit.parent_id, Organization.management_account_id)
+        .join(Organization, Organization.id == Unit.organization_id)
+        .where(Unit.id == id_)
+    ).one_or_none()
+    if row is None:
+        return None
+    scps, rcps = _attached(session, id_)
+    if row.parent_id is not None:
+        return UnitRecord(id_, row.organization_id, row.parent_id, scps, rcps)
+    types = frozenset(session.scalars(select(PolicyType.type).where(PolicyType.root_id == id_)))
+    return UnitRecord(id_, row.organization_id, None, scps, rcps, row.management_account_id, types)
+
+
+def load_policy(session: Session, id_: str) -> Record | None:
+    """A service control policy or a resource control policy; those of other types decide nothing."""
+    if id_ == FULL_ACCESS:
+        return FULL_ACCESS_RECORD
+    row = session.execute(
+        select(
+            OrganizationPolicy.type,
+            OrganizationPolicy.name,
+            OrganizationPolicy.content,
+            OrganizationPolicy.organization_id,
+            Organization.management_account_id,
+        )
+        .join(Organization, Organization.id == OrganizationPolicy.organization_id)
+        .where(OrganizationPolicy.id == id_, OrganizationPolicy.type.in_((SCP, RCP)))
+    ).one_or_none()
+    if row is None:
+        return None
+    named = arn.organizations(row.management_account_id, "policy", row.organization_id, row.type.lower(), id_)
+    return ControlPolicyRecord(id_, policy.Attached(policy.compiled(row.content), arn=named, name=row.name))
+
+
+def _attached(session: Session, target_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ids of the SCPs and of the RCPs on a target, but for the RCP that is everywhere."""
+    query = select(Target.policy_id, Target.type).where(Target.target_id == target_id, Target.type.in_((SCP, RCP)))
+    rows = session.execute(query.order_by(Target.created_at, Target.policy_id)).all()
+    scps = tuple(row.policy_id for row in rows if row.type == SCP)
+    return scps, tuple(row.policy_id for row in rows if row.type == RCP and row.policy_id != RCP_FULL_ACCESS)

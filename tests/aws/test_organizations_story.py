@@ -1,0 +1,57 @@
+"""The page about organizations does what it says: its commands are run as they stand there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.aws.conftest import Served, serving
+
+PAGE = (Path(__file__).parents[2] / "docs" / "organizations.md").read_text()
+
+
+def blocks(kind: str) -> list[str]:
+    """The blocks of a kind, as they stand on the page."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which all commands of the page were run."""
+    folder = tmp_path_factory.mktemp("story")
+    with serving(folder, f"sqlite:///{folder / 'sekisho.db'}") as served:
+        script = "set -euo pipefail\n" + "\n".join(blocks("sh"))
+        env = _environment(served, folder)
+        done = subprocess.run(["bash", "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return folder
+
+
+def _environment(served: Served, folder: Path) -> dict[str, str]:
+    grpc = re.search(r'"grpc": "([^"]+)"', (folder / "data" / "endpoints.json").read_text())
+    assert grpc is not None
+    programs = str(Path(sys.executable).parent)
+    return served.environment(
+        HOME=str(folder), PATH=f"{programs}:/usr/bin:/bin", SEKISHO_ENDPOINT=grpc[1], AWS_EC2_METADATA_DISABLED="true", LC_ALL="C.UTF-8"
+    )
+
+
+@pytest.mark.parametrize(("file", "sid"), [("printing.txt", "NoPrinting"), ("america.txt", "OnlyIreland")])
+def test_a_denial_names_the_scp_and_the_statement(told: Path, file: str, sid: str) -> None:
+    said = (told / file).read_text()
+    assert "with an explicit deny in a service control policy" in said
+    assert re.search(r"/service_control_policy/p-[a-z0-9]{10}", said)
+    assert sid in said
+
+
+@pytest.mark.parametrize("file", ["ireland.txt", "sandbox.txt", "moved.txt"])
+def test_what_no_level_denies_is_allowed(told: Path, file: str) -> None:
+    assert "explicit deny" not in (told / file).read_text()
+    assert (told / file).read_text().startswith("✔ allowed ")
+
+
+def test_the_tree_is_the_one_on_the_page(told: Path) -> None:
+    drawn = re.sub(r"\b(o|r|ou)-[a-z0-9-]+", r"\1-…", (told / "tree.txt").read_text())
+    assert re.sub(r"\b\d{12}\b", "…", drawn) == blocks("text")[0]
