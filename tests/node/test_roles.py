@@ -150,7 +150,7 @@ def test_the_threads_of_roles() -> None:
     found = {name: {edge: (threads.decide, threads.control) for edge, threads in role.edges.items()} for name, role in roles.ROLES.items()}
     assert found == {
         "all": {"grpc": (6, 12), "http": (4, 2)},
-        "control": {"grpc": (4, 12), "http": (4, 2)},
+        "control": {"grpc": (6, 12), "http": (4, 2)},
         "data": {"grpc": (6, 6), "http": (4, 2)},
     }
     loads = places.MOST + feed.WAITERS
