@@ -25,14 +25,14 @@ from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.streams import Places
 from sekisho.edges.lanes import Lanes
 from sekisho.errors import InvalidArgument, SekishoError
-from sekisho.memory import feed, places
+from sekisho.memory import feed, loaders, organizations, places
 from sekisho.node import assembly, roles
 from sekisho.node.databases import DatabaseUnusable
 from sekisho.node.options import Options, check
 from sekisho.node.prepare import prepare
 from sekisho.node.reading import KeyRingTooWide
-from sekisho.store import db, grants
-from sekisho.store.tables import Base
+from sekisho.store import changes, db, grants
+from sekisho.store.tables import AuditRecord, Base
 from tests import harness
 from tests.harness import House
 from tests.services.iam.documents import allow, trust
@@ -222,6 +222,17 @@ def test_every_table_is_read_by_data_nodes_or_none_of_their_business() -> None:
     for table in grants.READ:
         columns = Base.metadata.tables[table].columns.keys() if table != "alembic_version" else []
         assert not {"seed", "hash", "private_key"} & set(columns), table
+
+
+def test_a_data_node_may_read_whatever_memory_loads() -> None:
+    read = {
+        made.__tablename__
+        for module in (loaders, organizations, changes)
+        for made in vars(module).values()
+        if isinstance(made, type) and issubclass(made, Base) and made not in (Base, AuditRecord)
+    }
+    assert len(read) > 15
+    assert read <= set(grants.READ)
 
 
 def test_an_edge_answers_what_the_node_has_although_more_is_loaded(house: House) -> None:

@@ -25,6 +25,12 @@ _DECIDING = (
     tables.InlinePolicy,
     tables.Attachment,
     tables.Tag,
+    tables.Organization,
+    tables.Unit,
+    tables.Member,
+    tables.OrganizationPolicy,
+    tables.PolicyType,
+    tables.Target,
     tables.Revision,
     tables.Change,
 )
