@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import select
 
 from sekisho.errors import SekishoError, ServiceUnavailable
-from sekisho.journal import folds, room
+from sekisho.journal import folds, room, spool_file
 from sekisho.journal.spool import FOLDED, Entry, Spool
 from sekisho.node import drain
 from sekisho.store.tables import AuditRecord
@@ -271,7 +271,8 @@ def test_folded_denials_are_one_record_with_their_number(database_url: str, tmp_
 
 
 @pytest.mark.parametrize("damage", ["no database", "a page"])
-def test_a_damaged_spool_is_set_aside_and_another_made(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_spool_is_set_aside_and_another_made(tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_file, "log", structlog.get_logger())  # one that no test has used: its processors are those of now
     path = tmp_path / "s.db"
     spool = Spool(path)
     for number in range(200):

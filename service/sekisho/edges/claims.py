@@ -30,7 +30,7 @@ def of_text(node: Node, text: str) -> str:
         if begins >= 0:
             begins += len(mark)
             account = key_ids.account_of_key_id(text[begins : begins + _ID])
-            return account if account is not None and node.world.cached_record(account) is not None else ""
+            return account if account is not None and node.world.has_record(account) else ""
     return ""
 
 

@@ -303,7 +303,7 @@ class World(Contents):
 
     def _is_known(self, id_: str) -> bool:
         """Whether memory has a record, or knows that there is none."""
-        return self._records.get_record(id_) is not None or self._folded.get_line(id_) is not None or self.is_absent(id_)
+        return self.has_record(id_) or self.is_absent(id_)
 
     def get_id(self, named: arn.Entity) -> str | None:
         """The unique id of what an ARN names, whose path and spelling must be its own; of a role session, the id of its role."""

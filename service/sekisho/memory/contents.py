@@ -121,6 +121,10 @@ class Contents:
             self._history, self.point = History(snapshot.points), snapshot.point
             self._log = Log(self.point.number, self.point.number)
 
+    def has_record(self, id_: str) -> bool:
+        """Whether the record of an id is in memory, be it folded still: to know that takes no compiler, and no wait."""
+        return self._records.get_record(id_) is not None or self._folded.get_line(id_) is not None
+
     def _unfolded(self, id_: str) -> Record | None:
         """The record that the snapshot has of an id, compiled and opened now; None when it has none."""
         folded = self._folded
