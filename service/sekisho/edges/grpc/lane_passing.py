@@ -22,6 +22,7 @@ def whole(server: Any, call: Polled) -> None:
 
 def with_message(budget: Budget, call: Polled, body: bytes) -> None:
     """Have the pool answer a call whose message has come, which takes bytes of the budget until then."""
+    call.done = True
     state, method = _state(call), call.method
     work = (_server._unary_response_in_pool, call.event, state, method.behaviour, lambda: body, None, None)
     try:
@@ -30,7 +31,6 @@ def with_message(budget: Budget, call: Polled, body: bytes) -> None:
         budget.give(call.address, len(body))
     else:
         future.add_done_callback(lambda _: budget.give(call.address, len(body)))
-    call.done = True
 
 
 def without_message(call: Polled) -> None:
