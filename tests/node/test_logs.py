@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,23 @@ def test_libraries_are_heard_from_warnings_on_only(level: str, ours: int, theirs
     lines = said("json", level)
     assert sum(".of_ours" in line for line in lines) == ours
     assert sum(" of theirs" in line for line in lines) == theirs
+
+
+def test_a_line_that_cannot_be_written_ends_nothing() -> None:
+    """Neither the thread that keeps memory new nor the one that empties the spool may end for a log whose disk is full."""
+    with Path("/dev/full").open("w") as full:
+        for form in ("json", "text"):
+            program = f"{PROGRAM}\nprint('went on')"
+            done = subprocess.run([sys.executable, "-c", program, form], stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+            assert done.stdout == "went on\n"
+
+
+def test_a_line_that_nobody_reads_ends_nothing() -> None:
+    program = f"import sys\nsys.stdin.read()\n{PROGRAM}\nprint('went on')"
+    running = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    running.stderr.close()
+    running.stderr = None
+    assert running.communicate("", timeout=60)[0] == "went on\n"

@@ -3,8 +3,21 @@
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import structlog
+
+
+class _Lossy(structlog.WriteLogger):
+    """Writes lines to a file. One that it does not take, because its disk is full or its reader has gone, is lost: the threads that keep
+    memory new and empty the spool log what goes wrong, and would end of it, and so would the supervisor of all workers.
+    """
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: of a file that is closed
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
 
 
 def _text() -> structlog.typing.Processor:
@@ -26,7 +39,7 @@ def configure(form: str = "json", level: str = "info") -> None:
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lossy(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
