@@ -138,6 +138,32 @@ def test_slices_take_turns_by_account(place: Inside, monkeypatch: pytest.MonkeyP
     assert went[-2:] == ["ended", "ended"]
 
 
+def test_streams_whose_turn_has_not_come_are_told_that_the_server_stops(place: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change concerns many of them, and the server stops before the last slice: none is left for the end of the grace to cut off."""
+    monkeypatch.setattr(lots, "SLICE", 1)
+    monkeypatch.setattr(lots, "PAUSE", 3600)
+    said: list[str] = []
+
+    class Parked:
+        account = "one"
+
+        def resume(self) -> None:
+            said.append("goes on")
+
+        def end(self) -> None:
+            said.append("ended")
+
+    lot = lots.Lot(place.house.node.world)
+    due = threading.Event()
+    for _ in range(5):
+        lot.park(Parked(), Wait(time.monotonic() + 7200, due.is_set))
+    due.set()
+    lot._hear(None)
+    _until(lambda: said == ["goes on"])
+    lot.close()
+    assert said == ["goes on"] + 4 * ["ended"]
+
+
 def _until(condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + 120
     while not condition():

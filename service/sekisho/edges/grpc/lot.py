@@ -74,10 +74,10 @@ class Lot:
             self._drop(stream)
 
     def close(self) -> None:
-        """End every stream that waits, and those that are about to."""
+        """End every stream that waits, those whose turn to go on has not come, and those that are about to wait."""
         with self._lock:
             self._closed = True
-            left = list(self._waits)
+            left = [*self._waits, *itertools.chain.from_iterable(self._ready.values())]
             self._waits.clear()
             self._by_account.clear()
             self._ready.clear()
