@@ -68,6 +68,32 @@ def test_a_reader_sees_one_moment_and_cannot_write(database: db.Database) -> Non
             reader.execute(text("DELETE FROM accounts"))
 
 
+def test_what_a_role_lacks_is_said(postgres_url: str) -> None:
+    """Of a statement of the session's and of one that goes past it, with the table and without a row."""
+    with db.Database(postgres_url) as owner:
+        schema.upgrade(owner)
+        role = f"lacking_{make_url(postgres_url).database}"
+        with owner.write(()) as session:
+            session.execute(text(f"CREATE ROLE {role}"))
+            session.execute(text(f"GRANT {role} TO CURRENT_USER"))
+        lacking = make_url(postgres_url).update_query_dict({"options": f"-c role={role}"})
+        said = (
+            "The database lets this node do less than it needs: permission denied for table accounts; see `sekisho db grants`. "
+            "Nothing was written."
+        )
+        try:
+            with db.Database(lacking) as database:
+                with pytest.raises(ServiceUnavailable) as denied:
+                    ids(database)
+                assert denied.value.message == said
+                with pytest.raises(ServiceUnavailable) as denied:
+                    database.glance("SELECT id FROM accounts")
+                assert denied.value.message == said
+        finally:
+            with owner.write(()) as session:
+                session.execute(text(f"DROP ROLE {role}"))
+
+
 def test_the_same_name_twice_is_a_conflict(database: db.Database) -> None:
     with database.write(()) as session:
         session.add(account("1"))

@@ -46,6 +46,7 @@ _MOVED = "The file of the database was removed or replaced while the server runs
 _LOCK_CLASS = 0x5EC1  # the first key of our two-key advisory locks, so that they are told from those of other programs
 _DONE = (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK)
 _CANCELLED = "57014"  # by the statement's time limit
+_DENIED = "42501"  # insufficient privilege
 _TRANSIENT = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 
 
@@ -336,6 +337,9 @@ def _said(error: BaseException | None) -> ServiceUnavailable | RequestTimeout:
         return ServiceUnavailable("The database is locked by another program. Nothing was written.")
     if "readonly database" in words or state == "25006":
         return ServiceUnavailable("The database is read-only. Nothing was written.")
+    if state == _DENIED:  # its words name a table or the like, and never a row
+        lacking = f"{words.splitlines()[0]}; see `sekisho db grants`"
+        return ServiceUnavailable(f"The database lets this node do less than it needs: {lacking}. Nothing was written.")
     return ServiceUnavailable("The database cannot be reached or did not answer. Nothing was written.")
 
 
