@@ -9,7 +9,9 @@ from typing import cast
 import pytest
 
 from sekisho.node import footprints, seats
+from sekisho.node.options import Options
 from sekisho.node.seats import Running, Seat
+from sekisho.node.workers import Workers
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,22 @@ def test_the_successor_of_a_worker_that_dies_takes_its_seat() -> None:
     assert (seat.worker, seat.successor, seat.stale) == (after, None, "")
     assert cast("Pipe", before.pipe).closed
     assert not cast("Pipe", after.pipe).closed
+
+
+def test_where_each_worker_is_too_large_one_leaves_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit below what a worker needs does not make more and more of them, each of which leaves for a minute."""
+    monkeypatch.setattr(footprints, "resident", lambda _: 300 * footprints.MIB)
+    made = Workers(Options(data_dir=tmp_path, workers=2, worker_memory=256), edges=(), grace=0.0)
+    for seat in made._seats:
+        seat.worker = running(serving=0.0)
+    before = running(serving=0.0)
+    before.place = 3
+    made._leaving = [(before, 1e9)]
+    made._weigh()
+    assert [seat.stale for seat in made._seats] == ["too large", ""]
+    made._leaving, made._weigh_at = [], 0.0
+    made._weigh()
+    assert [seat.stale for seat in made._seats] == ["too large", "too large"]
 
 
 def test_what_a_process_holds(tmp_path: Path) -> None:

@@ -148,14 +148,19 @@ class Workers:
                 other.fail_successor(now)
 
     def _weigh(self) -> None:
-        """Have workers replaced that hold more memory than they may."""
+        """Have workers replaced that hold more memory than they may. While the one before it still leaves, a worker stays: where each needs
+        more than it may have, there would be more and more that leave, each as large.
+        """
         most, now = self._options.worker_memory * footprints.MIB, time.monotonic()
         if not most or now < self._weigh_at:
             return
         self._weigh_at = now + WEIGH
+        leaving = {one.place % len(self._seats) for one, _ in self._leaving}  # the places of a seat (`free_place`)
         for seat in self._seats:
             held = seat.worker
             if held is None or held.serving is None or seat.stale or now - held.serving < STEADY or now < seat.renewable:
+                continue
+            if seat.index in leaving:
                 continue
             size = footprints.resident(held.process.pid) if held.process.pid is not None else None
             if size is not None and size > most:
