@@ -196,11 +196,12 @@ FAULTS = ("_came", "_ask", "_arrived", "_answer", "_finish", "_look_around")
 
 
 @pytest.mark.parametrize("where", FAULTS)
+@pytest.mark.parametrize("at", [20, 40])
 def test_a_fault_retires_the_lane_and_loses_no_call(
-    ways: Ways, channel: grpc.Channel, crowd: Crowd, monkeypatch: pytest.MonkeyPatch, where: str
+    ways: Ways, channel: grpc.Channel, crowd: Crowd, monkeypatch: pytest.MonkeyPatch, where: str, at: int
 ) -> None:
-    """Wherever it strikes, once, while a hundred calls are under way."""
-    real, left = getattr(PollingLane, where), [20]
+    """Wherever it strikes, once, while a hundred calls are under way; and all room is given back."""
+    real, left = getattr(PollingLane, where), [at]
 
     def failing(self: PollingLane, *arguments: Any) -> Any:
         left[0] -= 1
@@ -219,6 +220,7 @@ def test_a_fault_retires_the_lane_and_loses_no_call(
     for _ in range(20):
         assert said(channel, b"hello") == ["OK", "hello", {}]
     assert set(ways.answered_by) == {"ways"}
+    until(lambda: ways.budget.taken == 0)
 
 
 def test_a_thread_that_hangs_is_replaced(ways: Ways, channel: grpc.Channel, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:

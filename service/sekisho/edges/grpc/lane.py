@@ -27,7 +27,6 @@ from sekisho.edges.grpc.lane_calls import Method, Polled
 from sekisho.edges.grpc.lane_state import Counts, Shown
 from sekisho.edges.grpc.line import ANY, MOST, Line
 from sekisho.edges.grpc.receives import Receives
-from sekisho.edges.grpc.sizes import MAX_MESSAGE
 from sekisho.memory import cold
 
 AHEAD = 8
@@ -232,8 +231,7 @@ class PollingLane:
                 self._pass_new(Polled(tag, event))
             elif call is not None and not call.done:
                 if call.body is None and call is tag:
-                    call.body = event.batch_operations[0].message()
-                    self._budget.give(call.address, MAX_MESSAGE - len(call.body or b""))
+                    call.keep(event.batch_operations[0].message(), self._budget)
                 if call in self._silent:
                     self._forget(call)
                 if call.body is not None:
@@ -244,7 +242,7 @@ class PollingLane:
                     call.core.cancel()
         except BaseException:
             log.critical("lane.lost", exc_info=True)
-            event.call.cancel()
+            (event.call if call is None else call.core).cancel()
 
     def _request(self, method: Method) -> None:
         with self._lock:
@@ -275,7 +273,7 @@ class PollingLane:
             return
         call = self._current = Polled(method, event)
         call.account, call.address, call.entered = account, address, True
-        if self._budget.take(call.address, MAX_MESSAGE):
+        if call.take_room(self._budget):
             self._ask(call)
         elif self._of_address[call.address]:
             self._roomless.put(account, call, ANY)  # those will have come in a moment, and leave their room
@@ -293,16 +291,20 @@ class PollingLane:
         for _ in range(min(len(self._roomless), lane_calls.TRIES)):
             if (taken := self._roomless.take()) is not None:
                 account, call, _ = taken
-                if self._budget.take(call.address, MAX_MESSAGE):
-                    self._ask(call)
-                    return
+                try:
+                    if call.take_room(self._budget):
+                        self._ask(call)
+                        return
+                except BaseException:
+                    call.give_back(self._budget)
+                    self._roomless.put(account, call, ANY)  # whence it is passed on
+                    raise
                 self._roomless.put(account, call, ANY)
 
     def _arrived(self, call: Polled, body: bytes | None) -> None:
         self._forget(call)
         self._seen = max(self._seen, call.asked)
-        call.body = body
-        self._budget.give(call.address, MAX_MESSAGE - len(body or b""))
+        call.keep(body, self._budget)
         self._fill()
         if body is None:  # the caller is gone, has sent too much, which core has answered, or has sent none
             self.counts.ends["empty"] += 1
@@ -358,8 +360,7 @@ class PollingLane:
         """Send all of an answer in one batch, whose end is the call's."""
         call.done = True
         self._leave(call)
-        if call.body:
-            self._budget.give(call.address, len(call.body))
+        call.give_back(self._budget)
         try:
             lane_calls.finish(call, message)
         except Exception:
@@ -369,6 +370,7 @@ class PollingLane:
     def _pass_new(self, call: Polled) -> None:
         """Give a call whose message was not asked for to the stock path."""
         self._leave(call)
+        call.give_back(self._budget)
         self.counts.ends["passed"] += 1
         lane_passing.whole(self._state, call)
 

@@ -10,8 +10,10 @@ import structlog
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
 from sekisho.edges import budgets, request_ids
+from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.arrivals import Arrivals, host
+from sekisho.edges.grpc.sizes import MAX_MESSAGE
 from sekisho.errors import Throttling
 
 SOON = 0.25
@@ -43,8 +45,8 @@ class Polled:
     """One call: the tag of its batches, and the context of its handler, with as much of grpcio's as handlers here use."""
 
     __slots__ = (
-        "account", "address", "adopted", "asked", "body", "came", "core", "details", "done", "entered", "event", "method", "status",
-        "trailing",
+        "account", "address", "adopted", "asked", "body", "came", "core", "details", "done", "entered", "event", "method", "room",
+        "status", "trailing",
     )  # fmt: skip
 
     def __init__(self, method: Method, event: Any) -> None:
@@ -52,11 +54,29 @@ class Polled:
         self.came = self.asked = time.monotonic()
         self.account = self.address = ""
         self.body: bytes | None = None  # the message, once it has come
+        self.room = 0  # bytes of the budget that are taken for it
         self.adopted: Callable[[Any], Any] | None = None  # takes the message, where that is waited for elsewhere
         self.entered = False  # stands in the line
         self.done = False  # was answered, or is grpcio's own by now
         self.status, self.details = 0, b""
         self.trailing: Any = ()
+
+    def take_room(self, budget: Budget) -> bool:
+        """Take room for the largest message that there can be; False, and none is taken, where there is not as much."""
+        if budget.take(self.address, MAX_MESSAGE):
+            self.room = MAX_MESSAGE
+        return self.room > 0
+
+    def keep(self, body: bytes | None, budget: Budget) -> None:
+        """Keep the message that has come, and the room that it takes."""
+        self.body = body
+        self.give_back(budget, left=len(body or b""))
+
+    def give_back(self, budget: Budget, *, left: int = 0) -> None:
+        """Give back the room but for so many bytes; once, however often it is called."""
+        if self.room > left:
+            budget.give(self.address, self.room - left)
+            self.room = left
 
     def invocation_metadata(self) -> Any:
         return self.event.invocation_metadata
