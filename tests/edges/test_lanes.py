@@ -54,6 +54,21 @@ def test_as_many_threads_as_there_are_serve_what_waits() -> None:
     lane.shutdown()
 
 
+def test_a_lane_that_got_no_thread_gets_one_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has as many threads as it may have answers again when it may have more, what has waited first."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lane = Lane("test", threads=2, waiting=10)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        waiting = [lane.submit(str, number) for number in range(3)]
+    later = lane.submit(str, 3)
+    assert [future.result(timeout=60) for future in (*waiting, later)] == ["0", "1", "2", "3"]
+    lane.shutdown()
+
+
 def test_reserved_threads_are_for_other_accounts() -> None:
     """However many calls an account sends: whoever comes next does not wait for the end of one of them."""
     lane, gate, running = Lane("test", threads=3, waiting=100, reserved=1), threading.Event(), threading.Semaphore(0)

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from sekisho.edges.answers import SHEDS
 from sekisho.edges.fair import FairQueue
 from sekisho.errors import Throttling
@@ -25,6 +27,8 @@ STREAMS = 6
 """Threads in which streams make their messages (`grpc.streams`)."""
 REFUSING = 2
 """Threads beside those, which tell further callers that there is no place, where each stream takes a thread."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -73,9 +77,18 @@ class Lane(Executor):
             if lacking:
                 self._started += 1
         if lacking:
-            threading.Thread(target=self._serve, name=f"{self.name}_{self._started}", daemon=True).start()
+            self._grow()
         self._calls.put(True)
         return work.future
+
+    def _grow(self) -> None:
+        """Start one more thread, which was counted already. Where the system gives none, the next call tries again."""
+        try:
+            threading.Thread(target=self._serve, name=f"{self.name}_{self._started}", daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self._started -= 1
+            log.error("lane.no_thread", lane=self.name)
 
     def _serve(self) -> None:
         while (taken := self._taken()) is not None:
