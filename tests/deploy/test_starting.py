@@ -184,6 +184,16 @@ def test_a_data_node_has_what_reads_and_its_drain_what_writes() -> None:
 
 
 @helm
+def test_what_drains_has_no_key_and_probes_have_time() -> None:
+    """The master key opens what the ring beside the drain has; a probe that starts a program takes longer than Kubernetes' one second."""
+    seen = {(tuple(one.get("args", ())), one["name"]): one for one in containers(rendered(FULL))}
+    named = {name for (args, name), one in seen.items() if any(entry["name"] == "SEKISHO_MASTER_KEY" for entry in one.get("env", ()))}
+    assert named == {"sekisho"}
+    probes = [probe for one in seen.values() for kind, probe in one.items() if kind.endswith("Probe")]
+    assert [probe["timeoutSeconds"] for probe in probes] == [5] * 6
+
+
+@helm
 def test_the_chart_refuses_to_listen_in_the_clear_unless_it_is_told() -> None:
     import helm_python
 

@@ -20,15 +20,15 @@ capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{/* Environment of a server. Given: root, url (the key in the Secret of URLs), node (its values). */}}
+{{/* Environment of a server. Given: root, url (the key in the Secret of URLs), node (its values; none: it serves nothing). */}}
 {{- define "sekisho.environment" -}}
 - name: SEKISHO_DATABASE
   valueFrom: {secretKeyRef: {name: {{ include "sekisho.database" .root }}, key: {{ .url }}}}
+{{- if .node }}
 {{- if .root.Values.masterKey.secret }}
 - name: SEKISHO_MASTER_KEY
   valueFrom: {secretKeyRef: {name: {{ .root.Values.masterKey.secret }}, key: key}}
 {{- end }}
-{{- if .node }}
 - {name: SEKISHO_WORKERS, value: {{ .node.workers | quote }}}
 {{- if .root.Values.tls.secret }}
 - {name: SEKISHO_TLS_CERT, value: /tls/tls.crt}
@@ -52,7 +52,7 @@ seccompProfile: {type: RuntimeDefault}
 ports:
   - {name: grpc, containerPort: 50051}
   - {name: http, containerPort: 8080}
-startupProbe: {exec: {command: [sekisho, health]}, periodSeconds: 2, failureThreshold: 90}
+startupProbe: {exec: {command: [sekisho, health]}, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 90}
 livenessProbe: {httpGet: {path: /healthz, port: http, scheme: {{ include "sekisho.scheme" . }}}, periodSeconds: 10, timeoutSeconds: 5}
 readinessProbe: {httpGet: {path: /readyz, port: http, scheme: {{ include "sekisho.scheme" . }}}, periodSeconds: 5, timeoutSeconds: 5}
 {{- end }}
