@@ -18,6 +18,11 @@ def test_current_writes_nothing(tmp_path: Path) -> None:
     assert {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()} == before
 
 
+def test_a_database_that_is_made_is_its_users_alone(tmp_path: Path) -> None:
+    sekisho("db", "upgrade", "--database", f"sqlite:///{tmp_path}/some.db")
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {"some.db": 0o600, "some.db.lock": 0o600}
+
+
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("no database at all, and long enough to be read as one" * 20)
     said = one_line(sekisho("db", "current", "--database", f"sqlite:///{tmp_path}/x.db"))

@@ -1,5 +1,6 @@
 """`sekisho db`: the schema of a database."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def upgrade(database: Database = "", data_dir: DataDir = connection.DATA_DIR) ->
     from sekisho.node.options import Options
     from sekisho.store import schema
 
+    os.umask(0o077)  # a file of SQLite is for this user alone
     if not database:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with named(Options(data_dir=data_dir, database=database)) as opened:
