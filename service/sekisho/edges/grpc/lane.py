@@ -296,7 +296,6 @@ class PollingLane:
                         self._ask(call)
                         return
                 except BaseException:
-                    call.give_back(self._budget)
                     self._roomless.put(account, call, ANY)  # whence it is passed on
                     raise
                 self._roomless.put(account, call, ANY)
@@ -391,8 +390,7 @@ class PollingLane:
 
     def _forget(self, call: Polled) -> None:
         del self._silent[call]
-        if call.entered:
-            self._of_address[call.address] -= 1
+        self._of_address[call.address] -= call.entered
         if self._of_address[call.address] <= 0:
             del self._of_address[call.address]
 

@@ -62,8 +62,8 @@ class Polled:
         self.trailing: Any = ()
 
     def take_room(self, budget: Budget) -> bool:
-        """Take room for the largest message that there can be; False, and none is taken, where there is not as much."""
-        if budget.take(self.address, MAX_MESSAGE):
+        """Take room for the largest message that there can be, or have it already; False where there is not as much."""
+        if not self.room and budget.take(self.address, MAX_MESSAGE):
             self.room = MAX_MESSAGE
         return self.room > 0
 
