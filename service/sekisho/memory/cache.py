@@ -355,7 +355,3 @@ class World(Contents):
             if record is not None and loaded_at.number >= self.point.number:
                 self._records.keep(entity_key(record.id), record)
         return record
-
-
-def _key_of(record: EntityRecord) -> names.Key:
-    return names.key(arn.Entity(record.account_id, record.kind, record.path, record.name))
