@@ -65,8 +65,8 @@ class Feed:
         while not self._stop.wait(INTERVAL):
             try:
                 if time.monotonic() >= lag_due:
+                    lag_due = time.monotonic() + LAG_INTERVAL  # also when it fails: the world is kept new all the same
                     self._world.look_at_lag()
-                    lag_due = time.monotonic() + LAG_INTERVAL
                 self._world.renewed()
                 self._looked.set()
                 self._tell()
