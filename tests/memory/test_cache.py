@@ -1,5 +1,6 @@
 """The world in memory: bounded, never older than it says, never of another history."""
 
+import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from sekisho.memory import loaders
 from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
 from sekisho.memory.reader import Reader
-from sekisho.store import changes
+from sekisho.store import changes, db, standby
 from sekisho.world import PrincipalRecord, Subject
 from tests.harness import House
 from tests.nodes import two
@@ -65,6 +66,28 @@ def test_a_record_of_an_older_snapshot_is_not_kept(nodes: tuple[House, House]) -
         assert isinstance(stale, PrincipalRecord)
         assert len(stale.inline) == 1
         assert inline(world, id_) == -1
+    world.get_record(id_)
+    assert inline(world, id_) == 0
+
+
+def test_what_was_loaded_before_a_write_of_ones_own_is_not_kept_though_the_point_is_behind_both(nodes: tuple[House, House]) -> None:
+    """Another node's revision came before the write, so the point stays where it is until the log is looked at."""
+    house, other = nodes
+    house.user("ann", SHIP)
+    id_ = house.call("GetUser", user_name="ann").user.user_id
+    world = world_of(house)
+    before = world.point
+    with house.node.database.read() as old:
+        changes.latest(old)  # the snapshot begins with its first statement
+        other.call("CreateUser", user_name="bob")
+        house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
+        written = changes.parse(house.revision)
+        assert written.number == before.number + 2
+        world.committed(written, [id_], house.account_id)
+        world.load_record(id_, old)
+        assert world.point == before
+        assert inline(world, id_) == -1
+    world.poll()
     world.get_record(id_)
     assert inline(world, id_) == 0
 
@@ -261,6 +284,34 @@ def test_the_feed_goes_on_after_whatever_went_wrong(nodes: tuple[House, House], 
             time.sleep(0.01)
         assert world.point == house.node.world.point
         assert len(looks) >= 3
+    finally:
+        feed.stop()
+
+
+def test_the_feed_goes_on_where_the_database_cannot_say_how_far_it_is_behind(
+    nodes: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every server that speaks PostgreSQL's protocol has its functions of standbys; and what is not said, is not known."""
+    house, _ = nodes
+    world = world_of(house)
+    looks: list[int] = []
+
+    def failing(_database: db.Database) -> float:
+        looks.append(1)
+        raise SekishoError("there is no such function")
+
+    monkeypatch.setattr(standby, "lag", failing)
+    monkeypatch.setattr(world, "_version", None)  # as on PostgreSQL
+    feed = Feed(world)
+    feed.start()
+    try:
+        house.call("CreateUser", user_name="ann")
+        limit = time.monotonic() + 60
+        while world.point != house.node.world.point and time.monotonic() < limit:
+            time.sleep(0.01)
+        assert world.point == house.node.world.point
+        assert looks
+        assert world.confirmed.lag == math.inf
     finally:
         feed.stop()
 

@@ -83,7 +83,8 @@ def standing(call: Call, action: str, resource: Resource, keys: Keys) -> policy.
     cold.may_take_long(asked, layers)
     decision = policy.decide(asked, layers)
     outcome = None if decision.error or policy.depends_on_request(action, layers) else decision.outcome
-    memory.keep_finding(key, (weakref.ref(who), outcome), call.account_id, origins, len(action) + len(resource.arn))
+    cost = len(action) + 4 * len(resource.arn)  # bytes that its characters take at most
+    memory.keep_finding(key, (weakref.ref(who), outcome), call.account_id, origins, cost)
     return outcome if memory.point is call.point else None
 
 

@@ -104,8 +104,9 @@ def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Messa
     try:
         subject, request = _begun(call, arrival)
         freshness.wait(call, request)
+        seen = node.world.point  # before the caller is authorized: what comes meanwhile may take that back
         _authorized(call, request, subject, newest=False)
-        seen, call.deadline = node.world.point, ends
+        call.deadline = ends
         call.secret = answers.secret(call, arrival.proof)
         for message in operation.function(call, request):
             if isinstance(message, Wait):

@@ -15,10 +15,11 @@ from typing import NamedTuple, Protocol
 from sekisho import arn, policy, sigv4
 from sekisho.calls.call import Call
 from sekisho.calls.workloads import Workload
+from sekisho.credentials import session_tokens
 from sekisho.credentials.session_tokens import Opened
 from sekisho.credentials.sessions import Session
 from sekisho.journal.last_use import Use
-from sekisho.memory import cold
+from sekisho.memory import cold, records
 from sekisho.operations.annotations import Access
 from sekisho.policy.shares import Shares
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
@@ -96,7 +97,7 @@ class Bearer:
         if holder.opened is not None:
             ends = min(ends, holder.opened.session.expires_at - timedelta.resolution)
         verified = _Verified(holder, signed.scope.region, signed.timestamp - sigv4.SKEW, ends)
-        call.node.world.keep_finding(key, verified, holder.subject.account_id, holder.origins, 2 * len(self.token))
+        call.node.world.keep_finding(key, verified, holder.subject.account_id, holder.origins, 2 * len(self.token) + _cost(holder))
         return verified
 
 
@@ -245,7 +246,7 @@ def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> _Holde
             account = memory.get_record(subject.account_id)
             _refuse_inactive(account)
             found = _Holder(subject, opened, ((subject.account_id, account),))
-            memory.keep_finding(key, found, subject.account_id, found.origins, opened.size)
+            memory.keep_finding(key, found, subject.account_id, found.origins, _cost(found))
         return found
     key = ("key", signed.access_key_id)
     known: tuple[str, _Holder] | None = memory.get_finding(key)
@@ -264,6 +265,14 @@ def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> _Holde
     found = _Holder(Subject(record.owner_id, record.account_id, record.id), None, origins)
     memory.keep_finding(key, (record.secret, found), record.account_id, origins, 0)
     return found
+
+
+def _cost(holder: _Holder) -> int:
+    """Bytes of a holder, about: of a session, which whoever issues it makes as large as a token may be, its token and its policies."""
+    session = holder.subject.session
+    if holder.opened is None or session is None:
+        return 0
+    return session_tokens.weight(holder.opened) + records.cost_of(session.policies)
 
 
 def _refuse_inactive(account: Record | None) -> None:

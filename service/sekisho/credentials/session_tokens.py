@@ -118,10 +118,10 @@ class OpenedTokens:
         with self._lock:
             if digest not in self._opened:
                 self._opened[digest] = opened
-                self._bytes += _weight(opened)
+                self._bytes += weight(opened)
             while self._bytes > self._max_bytes:
                 _, dropped = self._opened.popitem(last=False)
-                self._bytes -= _weight(dropped)
+                self._bytes -= weight(dropped)
 
 
 def _open(token: str, ring: KeyRing) -> Opened:
@@ -161,7 +161,7 @@ def _key(ring: KeyRing, key_id: str) -> Key:
         raise InvalidClientTokenId from None
 
 
-def _weight(opened: Opened) -> int:
+def weight(opened: Opened) -> int:
     """Bytes that an entry takes, roughly: strings of one byte a character, objects around them."""
     return 2 * opened.size + len(opened.credentials.session_token or "") + 1024
 

@@ -5,6 +5,7 @@ within one world: a record loaded from a snapshot of the database that is older 
 cache moved is made again, and nothing is loaded from a database that is behind the cache.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -59,6 +60,8 @@ class World(Contents):
         self.loads = loads or database
         self._unseal = unseal
         self._decoy = decoy
+        self._written = 0
+        """Number of the newest write of this worker's own, which may be ahead of the point: what was loaded before it is not kept."""
         self._hearers: list[Moved] = []
         self.places = Places()
         self._version = DataVersion(database) if database.sqlite else None
@@ -142,6 +145,7 @@ class World(Contents):
     def look_at_lag(self) -> None:
         """Learn how far the database is behind the one that is written to; of SQLite there is no other."""
         if self._version is None:
+            self.confirmed.lag = math.inf  # until the database has said it: one that cannot confirms nothing
             self.confirmed.lag = standby.lag(self._database)
 
     def poll(self, deadline: float | None = None) -> Point:
@@ -163,6 +167,7 @@ class World(Contents):
             for id_ in ids:
                 self._evict(id_)
             self._turn += 1
+            self._written = max(self._written, point.number)
             if point.number == self.point.number + 1:
                 self._move(point, (point,), [Entry(point.number, account, tuple(ids))])
 
@@ -224,6 +229,7 @@ class World(Contents):
         self._names.clear()
         self._folded.clear()
         self._turn += 1
+        self._written = 0
         self._history, self.point = History(points), newest
         self._log = Log(begins, newest.number, entries) if entries is not None else Log(newest.number, newest.number)
         self._tell(None)
@@ -292,7 +298,7 @@ class World(Contents):
         record = loaders.load_record(session, id_, self._unseal, self._decoy)
         followed = loaders.load_followed(session, record, self._records.get_record, self._is_known) if record is not None else {}
         with self._lock:
-            if loaded_at.number >= self.point.number:
+            if self._is_new(loaded_at):
                 for other, found in followed.items():
                     self._records.keep(other, found)
                 if record is not None:
@@ -300,6 +306,10 @@ class World(Contents):
                 else:
                     self._records.keep_absent(id_)
         return record
+
+    def _is_new(self, loaded_at: Point) -> bool:
+        """Whether nothing that memory has applied, or this worker has written, came after a snapshot."""
+        return loaded_at.number >= max(self.point.number, self._written)
 
     def _is_known(self, id_: str) -> bool:
         """Whether memory has a record, or knows that there is none."""
@@ -329,7 +339,7 @@ class World(Contents):
 
     def _keep_name(self, key: names.Key, found: Name | None, loaded_at: Point) -> None:
         with self._lock:
-            if loaded_at.number >= self.point.number:
+            if self._is_new(loaded_at):
                 self._names.keep(key, found)
 
     def get_entity(self, named: arn.Entity, session: Session | None, snapshot: Callable[[], Session]) -> EntityRecord | None:
@@ -352,10 +362,6 @@ class World(Contents):
         record = loaders.load_entity(opened, named)
         with self._lock:
             self._keep_name(key, Name(record.id, record.path, record.name) if record is not None else None, loaded_at)
-            if record is not None and loaded_at.number >= self.point.number:
+            if record is not None and self._is_new(loaded_at):
                 self._records.keep(entity_key(record.id), record)
         return record
-
-
-def _key_of(record: EntityRecord) -> names.Key:
-    return names.key(arn.Entity(record.account_id, record.kind, record.path, record.name))

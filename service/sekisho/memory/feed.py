@@ -5,7 +5,7 @@ import time
 
 import structlog
 
-from sekisho.errors import SekishoError, Unavailable
+from sekisho.errors import RequestTimeout, SekishoError, Unavailable
 from sekisho.memory import cold, vitals
 from sekisho.memory.cache import World
 from sekisho.memory.history import Behind
@@ -24,6 +24,9 @@ WAITERS = 2
 """Calls that may wait for a revision at once: with those that load (`places.MOST`) fewer than the threads that decide, so that a revision
 from afar stops nobody else.
 """
+
+
+_NOT_YET = "This worker has not reached the revision in `at_least` yet."
 
 
 class NotYet(Unavailable):
@@ -65,8 +68,8 @@ class Feed:
         while not self._stop.wait(INTERVAL):
             try:
                 if time.monotonic() >= lag_due:
+                    lag_due = time.monotonic() + LAG_INTERVAL  # also when it fails: the world is kept new all the same
                     self._world.look_at_lag()
-                    lag_due = time.monotonic() + LAG_INTERVAL
                 self._world.renewed()
                 self._looked.set()
                 self._tell()
@@ -96,7 +99,7 @@ class Feed:
             return
         cold.may_wait()
         with self._world.places.place():
-            self._world.poll(deadline)
+            self._poll(deadline)
         if self._world.point.number < wanted.number:
             vitals.BEHIND.set(wanted.number - self._world.point.number)
             self._wait(wanted, deadline)
@@ -104,6 +107,12 @@ class Feed:
             with self._world.places.place(), self._world.snapshot(deadline) as session:
                 if changes.at(session, wanted.number) != wanted:
                     raise AnotherHistory("The revision in `at_least` is not in the history of this database.")
+
+    def _poll(self, deadline: float) -> None:
+        try:
+            self._world.poll(deadline)
+        except RequestTimeout as error:  # it came during a look, and not between two
+            raise NotYet(_NOT_YET) from error
 
     def _wait(self, wanted: changes.Point, deadline: float) -> None:
         if not self._places.acquire(blocking=False):
@@ -113,8 +122,8 @@ class Feed:
             while self._world.point.number < wanted.number:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise NotYet("This worker has not reached the revision in `at_least` yet.")
-                self._world.poll(deadline)
+                    raise NotYet(_NOT_YET)
+                self._poll(deadline)
                 if self._world.point.number < wanted.number:
                     time.sleep(min(pause, left))
                     pause = min(pause * 2, INTERVAL)

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 
 from sqlalchemy.orm import Session
 
-from sekisho.memory import vitals
+from sekisho.memory import records, vitals
 from sekisho.world import Acting, Record, Subject, acting
 
 _ACTING = 1_024
@@ -97,6 +97,8 @@ class Reader:
 
 
 def _cost(made: Acting) -> int:
-    """Bytes of a composed subject, about; its policies are those of the records."""
+    """Bytes of a composed subject, about; its policies are those of the records, but for those of its session's own."""
     groups = (made.identity, made.boundary or (), made.session or ())
-    return _ACTING + _POLICY * sum(map(len, groups)) + sum(len(key) + len(value) for key, value in made.keys.items())
+    session = made.subject.session
+    own = records.cost_of(session.policies) if session is not None else 0
+    return _ACTING + _POLICY * sum(map(len, groups)) + sum(len(key) + len(value) for key, value in made.keys.items()) + own

@@ -1,8 +1,9 @@
 """Records in memory by immutable id, bounded in bytes; and ids of which it is known that there is no such thing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sekisho.world import ControlPolicyRecord, KeyRecord, PolicyRecord, Record
+from sekisho.policy import Attached, Program
+from sekisho.world import ControlPolicyRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record
 
 BUDGET = 256 * 1024 * 1024
 """Bytes of records."""
@@ -14,17 +15,22 @@ LONGEST = 128
 """Characters of an id that is remembered as nobody's: ids of keys come from callers."""
 
 _FIXED_COST = 2_048  # bytes of a record without documents, measured with tracemalloc, rounded up
-_PER_STATEMENT = 4_096  # bytes of a compiled statement, measured and rounded up as well
+_PER_STATEMENT = 4_096  # bytes of a compiled statement with `_COMMON` patterns, measured and rounded up as well
+_COMMON = 3
+_PER_PATTERN = 1_536  # bytes of an action, a resource or a condition beyond these: one statement of 6,144 characters may have hundreds
+_PER_VALUE = 512  # bytes of a condition's value: addresses take 420
 _PER_ACTION = 512  # bytes of an action that a program remembers, of the longest name: its text and its place in a dictionary
 
 
 class _Slot:
-    """A record with its cost, and whether it was asked for since the last sweep."""
+    """A record with its cost, `kept` that which does not grow, and whether it was asked for since the last sweep."""
 
-    __slots__ = ("cost", "record", "used")
+    __slots__ = ("cost", "kept", "record", "used")
 
-    def __init__(self, record: Record, cost: int) -> None:
-        self.record, self.cost, self.used = record, cost, True
+    def __init__(self, record: Record) -> None:
+        self.record, self.used = record, True
+        self.kept = _FIXED_COST + sum(_made(one.program) for one in _policies(record))
+        self.cost = self.kept + _grown(record)
 
 
 class Records:
@@ -51,12 +57,12 @@ class Records:
 
     def keep(self, key: str, record: Record) -> None:
         """Keep a record, unless it is larger than all that may be kept."""
-        cost = _cost(record)
-        if cost <= self._budget:
+        slot = _Slot(record)
+        if slot.cost <= self._budget:
             self._drop(key)
             self._absent.pop(key, None)
-            self._slots[key] = _Slot(record, cost)
-            self._size += cost
+            self._slots[key] = slot
+            self._size += slot.cost
             self._shrink()
 
     def keep_absent(self, id_: str) -> None:
@@ -89,7 +95,7 @@ class Records:
         for _ in range(min(count, len(self._unweighed))):
             slot = self._slots.get(self._unweighed.pop())  # stays in its place: others read without a lock
             if slot is not None:
-                cost = _cost(slot.record)
+                cost = slot.kept + _grown(slot.record)
                 self._size += cost - slot.cost
                 slot.cost = cost
         self._shrink()
@@ -120,14 +126,27 @@ def entity_key(id_: str) -> str:
     return f"{id_}/entity"
 
 
-def _cost(record: Record) -> int:
-    programs = []
+def cost_of(attached: Iterable[Attached]) -> int:
+    """Bytes of compiled policies, about, with what they remember now."""
+    return sum(_made(one.program) + _PER_ACTION * one.program.remembered for one in attached)
+
+
+def _made(program: Program) -> int:
+    statements = program.policy.statements
+    patterns = sum(len(one.actions) + len(one.resources or ()) + len(one.conditions) for one in statements)
+    values = sum(len(condition.values) for one in statements for condition in one.conditions)
+    return _PER_STATEMENT * len(statements) + _PER_PATTERN * max(0, patterns - _COMMON * len(statements)) + _PER_VALUE * values
+
+
+def _grown(record: Record) -> int:
+    return _PER_ACTION * sum(one.program.remembered for one in _policies(record))
+
+
+def _policies(record: Record) -> Sequence[Attached]:
     if isinstance(record, PolicyRecord | ControlPolicyRecord):
-        programs.append(record.attached)
-    elif not isinstance(record, KeyRecord) and hasattr(record, "inline"):
-        programs.extend(record.inline)
-        trust = getattr(record, "trust", None)
-        if trust is not None:
-            programs.append(trust)
-    costs = (_PER_STATEMENT * len(one.program.policy.statements) + _PER_ACTION * one.program.remembered for one in programs)
-    return _FIXED_COST + sum(costs)
+        return (record.attached,)
+    if isinstance(record, GroupRecord):
+        return record.inline
+    if isinstance(record, PrincipalRecord):
+        return record.inline if record.trust is None else (*record.inline, record.trust)
+    return ()

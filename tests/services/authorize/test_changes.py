@@ -15,6 +15,7 @@ from sekisho import client, sigv4
 from sekisho.api.authorize.v1 import changes_pb2 as pb
 from sekisho.api.authorize.v1 import records_pb2
 from sekisho.calls import pipeline
+from sekisho.calls.call import Call
 from sekisho.client import Client
 from sekisho.services.authorize import changes as operation
 from sekisho.store import changes
@@ -194,6 +195,21 @@ def test_a_stream_ends_when_its_permission_is_taken_back(place: Inside) -> None:
         place.house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
         with pytest.raises(client.Denied, match="authorize:WatchChanges"):
             next(stream)
+
+
+def test_a_permission_that_is_taken_back_right_after_it_was_found_ends_the_stream(place: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = place.house.user("ann", WATCH)
+    authorized, revoked = pipeline._authorized, threading.Event()
+
+    def overtaken(call: Call, *arguments: Any, **options: Any) -> None:
+        authorized(call, *arguments, **options)
+        if call.operation.name == "WatchChanges" and not revoked.is_set():
+            revoked.set()
+            place.house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
+
+    monkeypatch.setattr(pipeline, "_authorized", overtaken)
+    with place.client(ann) as made, pytest.raises(client.Denied, match="authorize:WatchChanges"):
+        next(made.changes(heartbeat=1))
 
 
 @pytest.mark.parametrize("how", ["deactivated", "deleted"])
