@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from sekisho.edges.grpc import lane, lane_attach, lane_passing, lane_selftest, line, sizes
+from sekisho.edges.grpc import lane_attach, lane_passing, lane_selftest, lane_watch, line, sizes
 from sekisho.edges.grpc.lane import PollingLane
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import CLIENT, PATIENCE, POLLED, Ways, heard, opening, said, serving, told, whole
@@ -223,7 +224,7 @@ def test_a_fault_retires_the_lane_and_loses_no_call(
 
 def test_a_thread_that_hangs_is_replaced(ways: Ways, channel: grpc.Channel, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     """By one that passes on whatever comes, so that one call alone is lost, and that is answered once its thread goes on."""
-    monkeypatch.setattr(lane, "TICK", 0.02)
+    monkeypatch.setattr(lane_watch, "TICK", 0.02)
     hold(ways, crowd)
     crowd.send("waiting", 30)
     assert crowd.ends("waiting") == {"0": 30}
@@ -236,7 +237,7 @@ def test_a_thread_that_hangs_is_replaced(ways: Ways, channel: grpc.Channel, crow
 
 
 def test_a_busy_thread_is_not_taken_for_one_that_hangs(ways: Ways, channel: grpc.Channel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane, "TICK", 0.001)
+    monkeypatch.setattr(lane_watch, "TICK", 0.001)
     for _ in range(200):
         assert said(channel, b"hello") == ["OK", "hello", {}]
     time.sleep(0.1)  # idle, it is in the same step for long
@@ -303,3 +304,20 @@ def test_threads_end() -> None:
     with serving(polling=True) as ways, grpc.insecure_channel(ways.endpoint, CLIENT) as channel:
         assert said(channel, b"hello") == ["OK", "hello", {}]
     until(lambda: threading.active_count() <= before)
+
+
+def test_core_is_asked_for_no_call_in_place_of_one_that_is_refused(ways: Ways, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal takes a good part of an answer's time: whoever refused all that come would answer nobody. Answers make up for it."""
+    hold(ways, crowd)  # so that the lane's own thread changes nothing meanwhile
+    polled, asked = ways.polled, list[Any]()
+    assert polled is not None
+    event = SimpleNamespace(tag=polled._methods[0], success=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(polled, "_request", asked.append)
+        for admitted in (True, False, False):
+            patched.setattr(polled, "_came", lambda *_, admitted=admitted: admitted)
+            polled._take(event)
+        polled._asked, polled._open = polled._asked + 3, polled._open - 3
+        assert (len(asked), len(polled._owed)) == (1, 2)
+    ways.gate.set()
+    until(lambda: not polled._owed)

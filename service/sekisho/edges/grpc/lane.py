@@ -13,7 +13,7 @@ docs/decisions/0020-a-polling-lane.md
 import contextvars
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +22,7 @@ from grpc import _server as _untyped
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
 from sekisho.edges.fair import FairQueue
-from sekisho.edges.grpc import lane_calls, lane_passing, sizes
+from sekisho.edges.grpc import lane_calls, lane_passing, lane_watch, sizes
 from sekisho.edges.grpc.lane_calls import Method, Polled
 from sekisho.edges.grpc.lane_state import Counts, Shown
 from sekisho.edges.grpc.line import ANY, MOST, Line
@@ -30,18 +30,16 @@ from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
 from sekisho.memory import cold
 
-AHEAD = 8
-"""Calls that core is asked for, for each that may wait: those that stay in core's own line could not be refused."""
+AHEAD = 4
+"""Calls that core is asked for, for each that may wait: those that stay in core's own line are refused by core, whosever they are."""
+REFUSED = 8
+"""Calls that are answered for each that is refused, while more come than can be: beyond that core refuses, which costs less."""
 INLINE = 16 * 1024
 """Bytes of a message that the polling thread answers: a larger one takes long for its size alone."""
 EVENTS = 16
 """Events that are taken before calls are answered, while there are more: so a call is seen, and refused, soon."""
 SHARE = 1.0
 """How many times as long as events took calls are answered then: when more come than there is time to refuse, half of it is for answers."""
-TICK = 0.25
-"""Seconds between two looks at whether the thread still moves."""
-STUCK = 12
-"""Looks, one after the other, that find the thread in the same step: then it hangs."""
 
 _server: Any = _untyped
 log = structlog.get_logger(__name__)
@@ -60,6 +58,7 @@ class PollingLane:
         self._lock = threading.Lock()
         self._stopping = self._retired = False
         self._asked = 0  # calls that core was asked for
+        self._owed: deque[Method] = deque()  # to ask core for, once there is time: those that were refused
         self._open = 0  # calls that are not over
         self._line: Line[Polled] = Line()
         self._silent: dict[Polled, None] = {}  # whose message was asked for, the oldest first
@@ -85,7 +84,8 @@ class PollingLane:
         if shown:
             self._shown.show("polling")
         self._begin()
-        threading.Thread(target=self._watch, name="grpc-lane-watch", daemon=True).start()
+        looked_after = (self._over, lambda: self._steps if self._busy else None, self._hangs)
+        threading.Thread(target=lane_watch.watch, args=looked_after, name="grpc-lane-watch", daemon=True).start()
 
     def stop(self, grace: float) -> threading.Event:
         """Stop the server, whose own event this is: no call is asked for while core shuts down."""
@@ -120,15 +120,9 @@ class PollingLane:
         self._thread += 1
         threading.Thread(target=self._run, args=(self._thread,), name="grpc-lane", daemon=True).start()
 
-    def _watch(self) -> None:
-        """Replace a thread that hangs or is gone by one that passes everything on."""
-        last, same = -1, 0
-        while not self._over.wait(TICK):
-            same = same + 1 if self._busy and self._steps == last else 0
-            last = self._steps
-            if same == STUCK:
-                self.retire("the thread hangs")
-                self._begin()
+    def _hangs(self) -> None:  # the one that replaces it passes everything on
+        self.retire("the thread hangs")
+        self._begin()
 
     def _run(self, mine: int) -> None:
         with cold.unwaiting():
@@ -154,6 +148,8 @@ class PollingLane:
             else:
                 self._seen = time.monotonic()
             if event.tag is None:
+                while self._owed and not self._line.ready:
+                    self._request(self._owed.popleft())
                 self._answer_some(0.0)
             elif self._steps % EVENTS == 0:
                 self._answer_some(SHARE * (time.perf_counter() - self._answered))
@@ -180,8 +176,10 @@ class PollingLane:
             self._asked -= 1
             if event.success:
                 self._open += 1
-                self._request(tag)
-                self._came(tag, event)
+                if self._came(tag, event):
+                    self._request(tag)
+                else:
+                    self._owed.append(tag)
             else:  # core gives it back, for somebody has stopped the server
                 self._stopping = True
         else:
@@ -256,15 +254,16 @@ class PollingLane:
             except ValueError:  # the server was stopped past us
                 self._stopping = True
 
-    def _came(self, method: Method, event: Any) -> None:
-        if self._retired:
-            self._pass_new(Polled(method, event))
-            return
+    def _came(self, method: Method, event: Any) -> bool:
+        """Take in a call; False when it was refused, for which there is no end of time while more come than can be answered."""
+        stock = self._retired
         try:
             sizes.check_metadata(event.invocation_metadata)
         except sizes.MetadataTooLarge:
+            stock = True
+        if stock:
             self._pass_new(Polled(method, event))
-            return
+            return True
         address = lane_calls.holder(event.call.peer().decode())
         # Who claims no account has the share of an address. Who comes alone waits for nobody, whoever it is.
         account = (self._claimed(event.invocation_metadata) or address) if self._line.waiting else address
@@ -272,7 +271,7 @@ class PollingLane:
             self._set_apart()
         if not self._line.enter(account):
             self._refuse(event)
-            return
+            return False
         call = self._current = Polled(method, event)
         call.account, call.address, call.entered = account, address, True
         if self._budget.take(call.address, MAX_MESSAGE):
@@ -281,6 +280,7 @@ class PollingLane:
             self._roomless.put(account, call, ANY)  # those will have come in a moment, and leave their room
         else:
             self._pass_new(call)
+        return True
 
     def _ask(self, call: Polled) -> None:
         lane_calls.start(call.core, (cygrpc.ReceiveMessageOperation(0),), call)
@@ -348,6 +348,8 @@ class PollingLane:
             call.status, call.details, call.trailing = lane_calls.UNKNOWN, f"Exception calling application: {error}".encode(), ()
         self._line.settle(call.account, expected=expected, spent=time.thread_time() - began)
         self.counts.ends["inline"] += 1
+        if self._owed and not self.counts.ends["inline"] % REFUSED:
+            self._request(self._owed.popleft())
         self._finish(call, message)
 
     def _refuse(self, event: Any) -> None:

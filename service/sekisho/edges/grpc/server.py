@@ -39,6 +39,12 @@ AGE = 60.0
 for ever, and one that is replaced has none left after a while.
 """
 
+PENDING = 500
+"""Calls that wait in core until they are asked for, of a method of the polling lane, and of all others together: the more of them, the
+likelier is a further one cancelled; at twice as many it always is. By core's own 1,000 each call waited for a second when more came than
+could be answered, which is as long as callers wait.
+"""
+
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
@@ -46,6 +52,8 @@ OPTIONS = (
     ("grpc.absolute_max_metadata_size", METADATA),
     ("grpc.http2.settings_timeout", SETTLED),
     ("grpc.max_allowed_incoming_connections", CONNECTIONS),
+    ("grpc.server.max_pending_requests", PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING),
     ("grpc.max_concurrent_streams", 100),  # of one connection; without a limit, four that reset their calls at once ended everybody's
     ("grpc.http2.lookahead_bytes", LOOKAHEAD),
     ("grpc.http2.bdp_probe", 0),  # it would let the windows grow with whatever a caller manages to send
