@@ -1,6 +1,7 @@
-"""What tests of organizations ask for: an organization, and calls that must fail."""
+"""What tests of organizations ask for: an organization, two nodes, and calls that must fail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sekisho import sigv4
 from sekisho.errors import SekishoError
 from sekisho.store.tables import QuotaOverride
 from tests.harness import House
+from tests.nodes import two
 from tests.services.organizations.tree import Organization
 
 Failing = Callable[..., tuple[str, str]]
@@ -20,6 +22,13 @@ def org(house: House) -> Organization:
     with house.node.database.write((house.account_id,)) as session:
         session.add(QuotaOverride(account_id=house.account_id, quota="OrganizationAccountsQuota", value=1000))
     return Organization(house)
+
+
+@pytest.fixture
+def nodes(database_url: str, tmp_path: Path) -> Iterator[tuple[House, House]]:
+    """Two nodes on one database, without an organization."""
+    with two(database_url, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

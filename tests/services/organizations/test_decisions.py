@@ -1,10 +1,8 @@
 """SCPs and RCPs in real decisions: at once, on every worker, and with as little forgotten as possible."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,19 +14,12 @@ from sekisho.store import changes
 from sekisho.store.tables import Account, Member
 from sekisho.world import AccountRecord, Subject
 from tests.harness import House
-from tests.nodes import two
 from tests.services.iam.documents import allow
 from tests.services.organizations.tree import RCP, SCP, Organization, deny
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHIP: dict[str, Any] = {"action": "orders:Ship", "resource": "*"}
 ANYBODY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
-
-
-@pytest.fixture
-def nodes(database_url: str, tmp_path: Path) -> Iterator[tuple[House, House]]:
-    with two(database_url, tmp_path) as made:
-        yield made
 
 
 def test_a_policy_takes_effect_on_every_node_with_the_revision_of_its_write(nodes: tuple[House, House]) -> None:

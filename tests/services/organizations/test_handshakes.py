@@ -74,6 +74,7 @@ def test_an_account_is_invited_by_its_address(org: Organization, failing: Failin
     nobody = org("InviteAccountToOrganization", target={"id": "nobody@example.com", "type": "EMAIL"}).handshake
     assert nobody.state == "OPEN"
     wrong = {("o-1234567890", "ORGANIZATION"): "INVALID_PARTY_TYPE_TARGET", ("12", "ACCOUNT"): "INVALID_PATTERN_TARGET_ID"}
+    wrong[("１２３４５６７８９０１２", "ACCOUNT")] = "INVALID_PATTERN_TARGET_ID"
     wrong[("nobody", "EMAIL")] = "INVALID_EMAIL_ADDRESS_TARGET"
     for (id_, type_), reason in wrong.items():
         assert failing("InviteAccountToOrganization", target={"id": id_, "type": type_}) == ("InvalidInput", reason)
@@ -163,3 +164,19 @@ def test_all_features_that_are_taken_back_ask_nobody(house: House, failing: Fail
     org("CancelHandshake", handshake_id=asked.id)
     assert failing("AcceptHandshake", keys, handshake_id=child.id)[0] == "InvalidHandshakeTransition"
     assert org("EnableAllFeatures").handshake.state == "REQUESTED"
+
+
+def test_an_invitation_is_to_the_features_that_it_shows(house: House, failing: Failing) -> None:
+    """Who was asked to share bills alone is not restricted by policies for having agreed to that."""
+    org = Organization(house, feature_set="CONSOLIDATED_BILLING")
+    account_id, keys = stranger(org)
+    early = invite(org, account_id).id
+    asked = org("EnableAllFeatures").handshake.id
+    under_way = ("HandshakeConstraintViolation", "INVITE_DISABLED_DURING_ENABLE_ALL_FEATURES")
+    assert failing("AcceptHandshake", keys, handshake_id=early) == under_way
+    org("CancelHandshake", handshake_id=asked)
+    org("AcceptHandshake", handshake_id=org("EnableAllFeatures").handshake.id)
+    already = ("HandshakeConstraintViolation", "ORGANIZATION_ALREADY_HAS_ALL_FEATURES")
+    assert failing("AcceptHandshake", keys, handshake_id=early) == already
+    org("CancelHandshake", handshake_id=early)
+    assert org("AcceptHandshake", keys, handshake_id=invite(org, account_id).id).handshake.state == "ACCEPTED"

@@ -1,6 +1,7 @@
 """No account sees another organization, by whatever id or token it asks."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sekisho.errors import SekishoError
 from sekisho.operations.annotations import Access
 from sekisho.store.tables import QuotaOverride
 from tests.harness import BY_NAME, House
+from tests.services.organizations.test_delegation import delegate
 from tests.services.organizations.tree import RCP, SCP, Organization, deny
 
 RPCS = {method.name: method for method in operations.rpcs("organizations").values()}
@@ -25,7 +27,13 @@ PAGED: dict[str, dict[str, Any]] = {
     "ListPolicies": {"filter": SCP},
     "ListAccountsWithInvalidEffectivePolicy": {"policy_type": "TAG_POLICY"},
 }
+DELEGABLE = tuple(
+    f"organizations:{name}"
+    for name in RPCS
+    if re.fullmatch("(Attach|Create|Delete|Detach|Update)Policy|(En|Dis)ablePolicyType|(Unt|T)agResource", name)
+)
 CALLS = sorted(RPCS.keys() - {"DeleteOrganization", "LeaveOrganization"})  # which name nothing, and would end our own
+NAMING = [name for name in CALLS if any(field.name.endswith("_id") or field.name == "target" for field in RPCS[name].input_type.fields)]
 
 
 class Pair:
@@ -48,6 +56,16 @@ class Pair:
         self.handshake = org("InviteAccountToOrganization", target={"id": "123456789012", "type": "ACCOUNT"}).handshake.id
         self.request = org("ListCreateAccountStatus").create_account_statuses[0].id
         org("TagResource", resource_id=self.unit, tags=[{"key": "secret-key", "value": "secret-value"}])
+        self.ids = (self.unit, self.account, self.policy, self.handshake, self.request, org.root_id)
+        self.callers = {
+            "member": self.ours.inside(self.ours.account()),
+            "administrator": self.ours.inside(administrator := self.ours.account()),
+            "delegate": self.ours.inside(delegated := self.ours.account()),
+            "mole": org.inside(org.account()),
+        }
+        self.ours("EnableAWSServiceAccess", service_principal="port.example.com")
+        self.ours("RegisterDelegatedAdministrator", account_id=administrator, service_principal="port.example.com")
+        self.ours("PutResourcePolicy", content=delegate(delegated, "organizations:Describe*", "organizations:List*", *DELEGABLE))
         for number in range(3):
             org.unit(f"secret-{number}")
             org("InviteAccountToOrganization", target={"id": f"12345678901{number + 3}", "type": "ACCOUNT"})
@@ -108,6 +126,33 @@ def test_the_ids_of_another_organization_lead_nowhere(pair: Pair, name: str) -> 
     outside = told(pair, lambda: pair.ours(name, stranger, **pair.fields(name)))
     assert "secret-" not in outside
     assert pair.theirs.id not in outside
+
+
+@pytest.mark.parametrize("who", ["member", "administrator", "delegate", "mole"])
+@pytest.mark.parametrize("name", NAMING)
+def test_an_id_that_is_not_ones_own_is_as_one_that_nobody_has(pair: Pair, name: str, who: str) -> None:
+    """To those who read another organization, and to a member of this one who reads nothing of it."""
+    fields = pair.fields(name)
+    made_up = {real: _other(real) for real in pair.ids if real in json.dumps(fields)}
+    assert made_up
+    said = []
+    for asked in (fields, json.loads(_replaced(json.dumps(fields), made_up))):
+        answer = told(pair, lambda asked=asked: pair.ours(name, pair.callers[who], **asked))
+        said.append(re.sub("h-[a-z0-9]{32}|(seconds|nanos): [0-9]+", "", answer))
+    assert "secret-" not in said[0]
+    assert _replaced(said[0], made_up) == said[1]
+
+
+def _other(id_: str) -> str:
+    """An id of the same shape that nobody has."""
+    prefix, dash, rest = id_.rpartition("-")
+    return prefix + dash + "".join("1" if character.isdigit() else "z" for character in rest)
+
+
+def _replaced(text: str, by: dict[str, str]) -> str:
+    for old, new in by.items():
+        text = text.replace(old, new)
+    return text
 
 
 @pytest.mark.parametrize("name", PAGED)

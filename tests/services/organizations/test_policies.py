@@ -49,6 +49,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "an_rcp_without_a_principal": (RCP, deny("a:b")),
     "a_tag_policy_of_another_type": ("TAG_POLICY", OPT_OUT),
     "an_unknown_operator": ("TAG_POLICY", '{"tags":{"a":{"tag_key":{"@@set":"A"}}}}'),
+    "a_control_that_is_no_text": ("TAG_POLICY", '{"tags":{"a":{"tag_key":{"@@operators_allowed_for_child_policies":[[]]}}}}'),
+    "a_number_beyond_all": ("BACKUP_POLICY", '{"plans":{"a":{"b":{"@@assign":1e999}}}}'),
     "operators_beside_elements": ("BACKUP_POLICY", '{"plans":{"a":{"@@assign":"x","b":{"@@assign":"y"}}}}'),
     "a_value_appended_that_is_no_list": ("BACKUP_POLICY", '{"plans":{"a":{"@@append":"x"}}}'),
     "an_unknown_control": ("BACKUP_POLICY", '{"plans":{"a":{"@@operators_allowed_for_child_policies":["@@some"]}}}'),

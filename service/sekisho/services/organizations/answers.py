@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from sekisho.api.organizations.v1.tags_pb2 import Tag
 from sekisho.calls.call import Call
-from sekisho.services.organizations import accounts, membership, quotas
+from sekisho.services.organizations import accounts, invitations, membership, quotas
 from sekisho.services.organizations.errors import (
     HandshakeAlreadyInState,
     HandshakeConstraintViolation,
@@ -33,10 +33,18 @@ def end(call: Call, row: Handshake, became: str) -> None:
 
 
 def _join(call: Call, row: Handshake) -> None:
-    """The caller's account joins the organization that invited it, if it is still there and has room."""
+    """The caller's account joins the organization that invited it, if it is still there and has room, and the features that it had."""
     organization = _organization(call, row)
     if membership.get_own(call) is not None:
         raise HandshakeConstraintViolation("ALREADY_IN_AN_ORGANIZATION", "The account is already a member of an organization.")
+    if row.feature_set != organization.feature_set:  # which restrict accounts that did not agree to that
+        raise HandshakeConstraintViolation(
+            "ORGANIZATION_ALREADY_HAS_ALL_FEATURES", "The organization has enabled all features since it sent the invitation."
+        )
+    if invitations.is_asked(call, organization, Handshake.action == "ENABLE_ALL_FEATURES"):  # without this account
+        raise HandshakeConstraintViolation(
+            "INVITE_DISABLED_DURING_ENABLE_ALL_FEATURES", "You can't join while all features are being enabled."
+        )
     if quotas.is_full(call, organization, besides=1):
         raise HandshakeConstraintViolation("ACCOUNT_NUMBER_LIMIT_EXCEEDED", "The organization has as many accounts as it may have.")
     accounts.join(call, organization, call.account_id, "INVITED", [Tag(**tag) for tag in json.loads(row.tags)])

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,4 +88,9 @@ def _plain(value: Any) -> Any:
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    return json.loads(value) if isinstance(value, strict_json.Number) else value
+    if not isinstance(value, strict_json.Number):
+        return value
+    number: int | float = json.loads(value)
+    if math.isinf(number):  # which JSON cannot say
+        raise strict_json.JsonError(f"the number {value} is too large")
+    return number

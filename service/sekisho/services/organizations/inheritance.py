@@ -75,7 +75,7 @@ def _faults(value: Any, path: str) -> Iterator[str]:
         if not isinstance(value[key], list):
             yield f"{path}/{key}"
     control = value.get(CONTROL, [])
-    if not isinstance(control, list) or any(item not in _CONTROLS for item in control):
+    if not isinstance(control, list) or any(not isinstance(item, str) or item not in _CONTROLS for item in control):
         yield f"{path}/{CONTROL}"
     for key in set(value) - named:
         yield from _faults(value[key], f"{path}/{key}")

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import exists, select
 
+from sekisho import arn
 from sekisho.api.organizations.v1 import handshakes_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.operations import operation
@@ -21,11 +22,11 @@ def invite_account_to_organization(call: Call, request: pb.InviteAccountToOrgani
     account_id = _account(call, request.target)
     if account_id and tree.get_member(call, organization, account_id) is not None:
         raise HandshakeConstraintViolation("ALREADY_IN_AN_ORGANIZATION", "The account is already a member of your organization.")
-    if _is_asked(call, organization, Handshake.action == "ENABLE_ALL_FEATURES"):
+    if is_asked(call, organization, Handshake.action == "ENABLE_ALL_FEATURES"):
         raise HandshakeConstraintViolation(
             "INVITE_DISABLED_DURING_ENABLE_ALL_FEATURES", "You can't invite accounts while all features are being enabled."
         )
-    if _is_asked(call, organization, Handshake.action == "INVITE", Handshake.party == request.target.id):
+    if is_asked(call, organization, Handshake.action == "INVITE", Handshake.party == request.target.id):
         raise DuplicateHandshake("A handshake with the same action and target already exists.")
     if quotas.is_full(call, organization):
         raise HandshakeConstraintViolation("ACCOUNT_NUMBER_LIMIT_EXCEEDED", "You have exceeded the allowed number of AWS accounts.")
@@ -54,7 +55,7 @@ def enable_all_features(call: Call, request: pb.EnableAllFeaturesRequest) -> pb.
     organization = membership.find_managed(call)
     if organization.feature_set == "ALL":
         raise HandshakeConstraintViolation("ORGANIZATION_ALREADY_HAS_ALL_FEATURES", "The organization already has all features enabled.")
-    if _is_asked(call, organization, Handshake.action == "ENABLE_ALL_FEATURES"):
+    if is_asked(call, organization, Handshake.action == "ENABLE_ALL_FEATURES"):
         raise HandshakeConstraintViolation(
             "ORGANIZATION_IS_ALREADY_PENDING_ALL_FEATURES_MIGRATION", "The process to enable all features is already under way."
         )
@@ -63,6 +64,12 @@ def enable_all_features(call: Call, request: pb.EnableAllFeaturesRequest) -> pb.
     for account_id in call.session.scalars(query.where(Member.account_id != organization.management_account_id)).all():
         _features(call, organization, "APPROVE_ALL_FEATURES", account_id, row.id)
     return pb.EnableAllFeaturesResponse(handshake=message(call, row))
+
+
+def is_asked(call: Call, organization: Organization, *conditions: Any) -> bool:
+    """True when the organization has such a handshake that waits for its answer."""
+    query = select(Handshake.id).where(Handshake.organization_id == organization.id, quotas.is_open(call), *conditions)
+    return bool(call.session.scalar(select(exists(query))))
 
 
 def _features(call: Call, organization: Organization, action: str, account_id: str, parent_id: str | None) -> Handshake:
@@ -95,7 +102,7 @@ def _asked_by(organization: Organization) -> dict[str, Any]:
 def _account(call: Call, party: pb.HandshakeParty) -> str:
     """The account that is asked; empty when nobody has the address."""
     if party.type == "ACCOUNT":
-        if not party.id.isdecimal() or len(party.id) != 12:
+        if not arn.is_account_id(party.id):
             raise InvalidInput("INVALID_PATTERN_TARGET_ID", "You specified a policy target ID that doesn't match the required pattern.")
         return party.id
     if party.type != "EMAIL":
@@ -103,9 +110,3 @@ def _account(call: Call, party: pb.HandshakeParty) -> str:
     if "@" not in party.id:
         raise InvalidInput("INVALID_EMAIL_ADDRESS_TARGET", "You specified an invalid email address for the invited account owner.")
     return call.session.scalar(select(AccountEmail.account_id).where(AccountEmail.email_key == party.id.lower())) or ""
-
-
-def _is_asked(call: Call, organization: Organization, *conditions: Any) -> bool:
-    """True when the organization has such a handshake that waits for its answer."""
-    query = select(Handshake.id).where(Handshake.organization_id == organization.id, quotas.is_open(call), *conditions)
-    return bool(call.session.scalar(select(exists(query))))
