@@ -20,7 +20,7 @@ from sekisho.memory import cold, loaders, names, vitals
 from sekisho.memory.contents import Contents
 from sekisho.memory.data_version import DataVersion
 from sekisho.memory.history import MOST, Behind, History
-from sekisho.memory.log import ANYBODY, MOST_IDS, Log, Since
+from sekisho.memory.log import ANYBODY, MOST_IDS, Log, Since, accounts_of
 from sekisho.memory.names import Name
 from sekisho.memory.places import Busy, Places
 from sekisho.memory.reader import Reader
@@ -243,7 +243,7 @@ class World(Contents):
         self._turn += 1
         self.point = newest
         self._history.extend(points)
-        self._tell(None if entries is None else frozenset(entry.account or ANYBODY for entry in entries))
+        self._tell(None if entries is None else frozenset().union(*map(accounts_of, entries)))
 
     def _tell(self, accounts: frozenset[str] | None) -> None:
         for hearer in self._hearers:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from sekisho import arn
 from sekisho.memory.history import MOST
 from sekisho.store.changes import Entry, Point
 
@@ -20,6 +21,11 @@ class Since(NamedTuple):
     point: Point
     entries: list[Entry]
     points: list[Point]
+
+
+def accounts_of(entry: Entry) -> frozenset[str]:
+    """Whose a revision is: of who wrote it, and of the accounts that it touched, which an organization's management may change."""
+    return frozenset((entry.account or ANYBODY, *filter(arn.is_account_id, entry.ids)))
 
 
 class Log:
@@ -40,13 +46,14 @@ class Log:
         for entry in entries:
             self._entries.append(entry)
             self._ids += len(entry.ids)
-            self._newest[entry.account or ANYBODY] = entry.number
+            self._newest.update(dict.fromkeys(accounts_of(entry), entry.number))
         while self._entries and (self._ids > MOST_IDS or self._entries[0].number <= newest - MOST):
             oldest = self._entries.popleft()
             self._ids -= len(oldest.ids)
             self.begins = oldest.number
-            if self._newest.get(oldest.account or ANYBODY) == oldest.number:
-                del self._newest[oldest.account or ANYBODY]
+            for account in accounts_of(oldest):
+                if self._newest.get(account) == oldest.number:
+                    del self._newest[account]
         self.begins = max(self.begins, newest - MOST)
 
     def get_after(self, number: int) -> list[Entry] | None:

@@ -41,6 +41,8 @@ def test_an_account_that_joins_is_decided_by_the_server_from_then_on(place: Insi
     with place.client(keys) as made, LocalAuthorizer(made) as authorizer:
         assert authorizer.wait_until_ready(60)
         assert ask(authorizer) == (False, False)
+        org("RemoveAccountFromOrganization", account_id=account_id)  # by another account, of which this one is told all the same
+        assert ask(authorizer, at_least=house.revision) == (True, True)
 
 
 def test_what_an_rcp_may_deny_is_asked_of_the_server(place: Inside) -> None:

@@ -90,8 +90,8 @@ def _reload(call: Call, cursor: Point, since: Since | None) -> pb.Reload:
 
 
 def _ids(since: Since, accounts: frozenset[str]) -> list[str]:
-    """The ids that are the accounts' own, each once, the first that was touched first."""
-    return list(dict.fromkeys(id_ for entry in since.entries if entry.account in accounts for id_ in entry.ids))
+    """The ids that are the accounts' own, each once, the first that was touched first; among them an account that another one changed."""
+    return list(dict.fromkeys(id_ for entry in since.entries for id_ in entry.ids if entry.account in accounts or id_ in accounts))
 
 
 def _records(ids: list[str], accounts: frozenset[str], reader: Reader) -> list[records_pb2.Record]:
