@@ -350,3 +350,34 @@ def test_credentials_that_change_are_whose_copy_it_is(place: Inside) -> None:
 
             until(lambda: caller() == "other")
     gc.collect()
+
+
+def test_an_empty_principal_is_not_the_caller(place: Inside) -> None:
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        assert authorizer.authorize(action="orders:Ship", resource="*").allowed  # who is now composed, and permitted to assert everybody
+        with pytest.raises(ValueError, match="not empty"):
+            authorizer.authorize(principal="", action="orders:Ship", resource="*")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [{"resource": "arn:aws:iam::aws:policy/ReadOnlyAccess"}, {"resource": "*", "resource_account": "aws"}, {"resource_policy": {}}],
+)
+def test_a_question_that_the_server_refuses_is_not_answered_here(place: Inside, refused: dict[str, Any]) -> None:
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        with pytest.raises(client.InvalidArgument):
+            authorizer.authorize(**(question(place) | refused))
+
+
+def test_values_that_can_be_read_once_reach_the_server_too(place: Inside) -> None:
+    """ForAllValues is true of no values: a context that was used up here would be allowed there."""
+    place.house.user("eve", allow("orders:Ship", when={"ForAllValues:StringEquals": {"orders:Kinds": ["books"]}}))
+    elsewhere = {"aws:SourceAccount": "111122223333"}  # of whose organization the server alone knows
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        for kinds, allowed in ((["books"], True), (["arms"], False)):
+            for more in ({}, elsewhere):
+                found = authorizer.authorize(**question(place, "eve"), context={"orders:Kinds": iter(kinds), **more})
+                assert (found.allowed, local(found)) == (allowed, more == {})
