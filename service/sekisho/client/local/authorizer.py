@@ -18,7 +18,7 @@ from sekisho.errors import SekishoError
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
 from sekisho.world import NO_KEYS, OF_SERVICE, Acting, Asked, SessionFacts, Subject
-from sekisho.world.revisions import parse
+from sekisho.world.revisions import Point, parse
 
 MAX_BYTES = 256 * 1024 * 1024
 """Bytes of the messages of a replica, at most; an account that has more is not followed."""
@@ -159,28 +159,27 @@ class LocalAuthorizer:
     def _replica(self, at_least: str | None) -> Replica:
         """The replica to decide by: not silent for too long, and not older than the question allows."""
         follower = self._follower
-        replica = follower.replica
+        wanted = self._awaited(at_least) if at_least else None
+        fresh_at, replica = follower.fresh_at, follower.replica  # in this order, so that none is taken for fresher than it is
         if replica is None:
             raise _Elsewhere(f"the account is not here: {follower.error or 'it is still loaded'}")
-        if at_least:
-            replica = self._not_older(replica, at_least)
-        silent = self._clock() - follower.fresh_at
+        if wanted is not None and (replica.point.number < wanted.number or not replica.history.has(wanted)):
+            raise _Elsewhere("the revision in `at_least` is not here")
+        silent = self._clock() - fresh_at
         if silent > self._max_silence:
             raise _Elsewhere(f"the server has said nothing for {silent:.1f} seconds")
         return replica
 
-    def _not_older(self, replica: Replica, at_least: str) -> Replica:
-        follower = self._follower
+    def _awaited(self, at_least: str) -> Point:
+        """The point of a revision, after a replica has reached it, or the patience has ended."""
         try:
             wanted = parse(at_least)
         except SekishoError as error:
             raise _Elsewhere(error.message) from None
-        if replica.point.number < wanted.number:
-            follower.wait(self._patience, wanted.number)
-        found, history = follower.replica, follower.history
-        if found is None or history is None or found.point.number < wanted.number or not history.has(wanted):
-            raise _Elsewhere("the revision in `at_least` is not here")
-        return found
+        replica = self._follower.replica
+        if replica is not None and replica.point.number < wanted.number:
+            self._follower.wait(self._patience, wanted.number)
+        return wanted
 
     def _resource_policy(self, replica: Replica, given: str | Mapping[str, Any] | None) -> policy.Attached | None:
         text = decisions.document(given) if isinstance(given, Mapping) else given
