@@ -99,3 +99,48 @@ def test_whatever_comes_back_is_a_sign_of_life(asked: Asked) -> None:
     assert not is_shut(theirs)
     assert asked.times == 0
     watch.close()
+
+
+def test_a_server_is_asked_again_whatever_came_of_the_last_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else would ever learn that it answers."""
+    monkeypatch.setattr(pulse, "TICK", 600.0)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    came: list[Exception | None] = [UnicodeError("a name that is none"), None]
+
+    def ask() -> None:
+        if (error := came.pop(0)) is not None:
+            raise error
+
+    watch = Pulse(ask)
+    watch.silent = True
+    for left in (1, 0):
+        watch.look()
+        limit = time.monotonic() + 60
+        while (watch._asking or len(came) > left) and time.monotonic() < limit:
+            time.sleep(0.001)
+    assert not watch.silent
+
+
+def test_no_thread_to_ask_with_is_no_reason_to_ask_no_more(monkeypatch: pytest.MonkeyPatch, asked: Asked) -> None:
+    watch = Pulse(asked)
+    watch.silent = True
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        with pytest.raises(RuntimeError):
+            watch.look()
+    watch.look()
+    answer(watch, asked, alive=True)
+    assert not watch.silent
+
+
+def test_an_engine_that_was_disposed_of_while_its_server_was_silent_can_be_used_again(asked: Asked) -> None:
+    watch = Pulse(asked)
+    ours, _ = socket.socketpair()
+    watch.lent(object(), ours)
+    watch.silent = True
+    watch.close()
+    assert not watch.silent

@@ -49,14 +49,16 @@ class Pulse:
                 self._heard = self._look
 
     def close(self) -> None:
-        """Look no more, until something is lent again."""
+        """Look no more, until something is lent again; till then nobody would learn that the server answers."""
         with self._lock:
             self._stop.set()
-            self._thread = None
+            self._thread, self.silent = None, False
+            self._lent.clear()
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.wait(TICK):
-            self.look()
+            with suppress(RuntimeError):  # a process that has no thread left to ask with, just now
+                self.look()
 
     def look(self) -> None:
         """Ask a server that is silent to whoever waits for it; give it up after a while, until it answers."""
@@ -65,9 +67,6 @@ class Pulse:
             since = [max(self._heard, lent) for _, lent in self._lent.values()]
             quiet = self._look - min(since) if since else 0
             ask = not self._asking and (quiet >= _ASKED or self.silent)
-            if ask:
-                self._asking = True
-                threading.Thread(target=self._answered, name="pulse-ask", daemon=True).start()
             if quiet >= _SILENT:
                 self.silent = True
                 for id_, (wire, lent) in list(self._lent.items()):
@@ -75,15 +74,18 @@ class Pulse:
                         del self._lent[id_]  # so that its return is not taken for an answer
                         with suppress(OSError):
                             wire.shutdown(socket.SHUT_RDWR)
+            if ask:
+                threading.Thread(target=self._answered, name="pulse-ask", daemon=True).start()
+                self._asking = True  # in its thread: what follows waits for the lock
 
     def _answered(self) -> None:
+        answered = False
         try:
-            self._ask()
-        except TimeoutError:
-            answered = False
-        else:
-            answered = True
-        with self._lock:
-            self._asking = False
-            if answered:
-                self._heard, self.silent = self._look, False
+            with suppress(TimeoutError):
+                self._ask()
+                answered = True
+        finally:  # whatever it raises: a server that is never asked again would be given up for ever
+            with self._lock:
+                self._asking = False
+                if answered:
+                    self._heard, self.silent = self._look, False

@@ -15,7 +15,7 @@ from sekisho.api.authorize.v1 import changes_pb2 as pb
 from sekisho.api.authorize.v1 import records_pb2
 from sekisho.client import Unavailable
 from sekisho.client.local import LocalAuthorizer
-from sekisho.client.local.follower import SNAPSHOT, WATCH
+from sekisho.client.local.follower import SNAPSHOT, WATCH, _Anew
 from sekisho.memory import pages
 from sekisho.store import changes
 from sekisho.world import PrincipalRecord, Record, Subject, messages
@@ -350,3 +350,95 @@ def test_credentials_that_change_are_whose_copy_it_is(place: Inside) -> None:
 
             until(lambda: caller() == "other")
     gc.collect()
+
+
+def test_an_empty_principal_is_not_the_caller(place: Inside) -> None:
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        assert authorizer.authorize(action="orders:Ship", resource="*").allowed  # who is now composed, and permitted to assert everybody
+        with pytest.raises(ValueError, match="not empty"):
+            authorizer.authorize(principal="", action="orders:Ship", resource="*")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [{"resource": "arn:aws:iam::aws:policy/ReadOnlyAccess"}, {"resource": "*", "resource_account": "aws"}, {"resource_policy": {}}],
+)
+def test_a_question_that_the_server_refuses_is_not_answered_here(place: Inside, refused: dict[str, Any]) -> None:
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        with pytest.raises(client.InvalidArgument):
+            authorizer.authorize(**(question(place) | refused))
+
+
+def test_values_that_can_be_read_once_reach_the_server_too(place: Inside) -> None:
+    """ForAllValues is true of no values: a context that was used up here would be allowed there."""
+    place.house.user("eve", allow("orders:Ship", when={"ForAllValues:StringEquals": {"orders:Kinds": ["books"]}}))
+    elsewhere = {"aws:SourceAccount": "111122223333"}  # of whose organization the server alone knows
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        for kinds, allowed in ((["books"], True), (["arms"], False)):
+            for more in ({}, elsewhere):
+                found = authorizer.authorize(**question(place, "eve"), context={"orders:Kinds": iter(kinds), **more})
+                assert (found.allowed, local(found)) == (allowed, more == {})
+
+
+def test_a_copy_is_not_followed_as_somebody_else(place: Inside) -> None:
+    """The credentials change, and the copy of the new caller does not come: the one of the old caller grows old, for its changes may not
+    be told to the new one.
+    """
+    one, other = (place.house.user(name, allow("authorize:*")) for name in ("one", "other"))
+    current: list[sigv4.Credentials] = [one]
+    broken: list[int] = []
+
+    def breaking(index: int, answer: bytes) -> bytes:
+        if current[0] is other:
+            broken.append(index)
+            return b""
+        return answer
+
+    with place.client() as made:
+        made._transport._credentials = lambda: current[0]
+        made._transport = Meddler(made._transport, {SNAPSHOT: breaking})  # type: ignore[assignment]  # the part of it that is used
+        with LocalAuthorizer(made, max_silence=3.0) as authorizer:
+            assert authorizer.wait_until_ready(60)
+            follower = authorizer._follower
+            current[0] = other
+            follower._call.cancel()
+            until(lambda: broken)
+            before = follower.fresh_at
+            until(lambda: len(broken) > 3)
+            assert follower.fresh_at == before
+
+
+def test_pages_of_two_histories_are_no_copy(place: Inside) -> None:
+    """The database was another between the first page and the last, which a worker that lags does not know yet."""
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        follower, replica = authorizer._follower, authorizer._follower.replica
+        assert replica is not None
+        authorizer.close()
+        follower._stop.clear()
+        other = changes.Point(replica.point.number, "ab" * 8)
+        batch = pb.Batch(after=replica.token, revision=replica.token)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(follower, "_contents", lambda *_: iter([batch.SerializeToString()]))
+            for read in ((other,), (replica.point, other)):
+                with pytest.raises(_Anew):
+                    follower._follow(replica, read, None)
+
+
+def test_a_process_that_stood_still_does_not_take_messages_for_newer_than_they_are(place: Inside) -> None:
+    """The server's clock has gone on by an hour since the stream began, ours has not: the stream is opened anew."""
+    with place.client() as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        follower, replica = authorizer._follower, authorizer._follower.replica
+        assert replica is not None
+        authorizer.close()
+        follower._stop.clear()
+        before = follower.fresh_at
+        batch = pb.Batch(after=replica.token, revision=replica.token, elapsed_ms=3_600_000)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(follower, "_contents", lambda *_: iter([batch.SerializeToString()] * 3))
+            follower._follow(replica, (), None)
+        assert follower.fresh_at == before

@@ -3,7 +3,7 @@
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack
@@ -18,7 +18,7 @@ from sekisho.errors import SekishoError
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
 from sekisho.world import NO_KEYS, OF_SERVICE, Acting, Asked, SessionFacts, Subject
-from sekisho.world.revisions import parse
+from sekisho.world.revisions import Point, parse
 
 MAX_BYTES = 256 * 1024 * 1024
 """Bytes of the messages of a replica, at most; an account that has more is not followed."""
@@ -63,7 +63,9 @@ class LocalAuthorizer:
         self._follower.start()
 
     def authorize(self, *, timeout: float | None = None, **question: Unpack[Question]) -> Decision:
-        """Whether a principal may do an action on a resource; raises Error when that could not be decided, which is not an allow."""
+        """Decides if a principal may do an action on a resource; raises Error when that could not be decided, which is not an allow."""
+        if context := question.get("context"):
+            question["context"] = _repeatable(context)
         try:
             return self._decided(**question)
         except _Elsewhere as why:
@@ -118,6 +120,8 @@ class LocalAuthorizer:
     ) -> Decision:
         if bearer_token is not None or signed_request is not None or audience is not None:
             raise _Elsewhere("whose proof it is, only the server can tell")
+        if principal == "":  # who sends one has lost a name: it must not become the caller itself
+            raise _Elsewhere("the principal is empty")
         replica, moment = self._replica(at_least), self._now()
         now = moment.replace(microsecond=0)  # of which the clock's keys see nothing, and are made once a second
         _within("action", len(action), _ACTION)
@@ -128,7 +132,7 @@ class LocalAuthorizer:
             if len(names) != len(resource_tags) or names & given.keys():
                 raise _Elsewhere("a tag of the resource is given twice")
         owner = resource_account or arn.account_of(resource)
-        if owner and owner not in (replica.caller.account_id, world.AWS):
+        if owner and owner != replica.caller.account_id:
             raise _Elsewhere("what the organization of the resource's owner says is not here")
         if "aws:sourceaccount" in given:
             raise _Elsewhere("the organization of the source account is not here")
@@ -142,7 +146,7 @@ class LocalAuthorizer:
                 resource=resource,
                 account=replica.caller.account_id,
                 resource_account=owner,
-                resource_policy=self._resource_policy(replica, resource_policy) if resource_policy else None,
+                resource_policy=self._resource_policy(replica, resource_policy),
                 tags=resource_tags or {},
                 environment=OF_SERVICE,
                 given=given,
@@ -155,31 +159,32 @@ class LocalAuthorizer:
     def _replica(self, at_least: str | None) -> Replica:
         """The replica to decide by: not silent for too long, and not older than the question allows."""
         follower = self._follower
-        replica = follower.replica
+        wanted = self._awaited(at_least) if at_least else None
+        fresh_at, replica = follower.fresh_at, follower.replica  # in this order, so that none is taken for fresher than it is
         if replica is None:
             raise _Elsewhere(f"the account is not here: {follower.error or 'it is still loaded'}")
-        if at_least:
-            replica = self._not_older(replica, at_least)
-        silent = self._clock() - follower.fresh_at
+        if wanted is not None and (replica.point.number < wanted.number or not replica.history.has(wanted)):
+            raise _Elsewhere("the revision in `at_least` is not here")
+        silent = self._clock() - fresh_at
         if silent > self._max_silence:
             raise _Elsewhere(f"the server has said nothing for {silent:.1f} seconds")
         return replica
 
-    def _not_older(self, replica: Replica, at_least: str) -> Replica:
-        follower = self._follower
+    def _awaited(self, at_least: str) -> Point:
+        """The point of a revision, after a replica has reached it, or the patience has ended."""
         try:
             wanted = parse(at_least)
         except SekishoError as error:
             raise _Elsewhere(error.message) from None
-        if replica.point.number < wanted.number:
-            follower.wait(self._patience, wanted.number)
-        found, history = follower.replica, follower.history
-        if found is None or history is None or found.point.number < wanted.number or not history.has(wanted):
-            raise _Elsewhere("the revision in `at_least` is not here")
-        return found
+        replica = self._follower.replica
+        if replica is not None and replica.point.number < wanted.number:
+            self._follower.wait(self._patience, wanted.number)
+        return wanted
 
-    def _resource_policy(self, replica: Replica, given: str | Mapping[str, Any]) -> policy.Attached:
-        text = given if isinstance(given, str) else decisions.document(given)
+    def _resource_policy(self, replica: Replica, given: str | Mapping[str, Any] | None) -> policy.Attached | None:
+        text = decisions.document(given) if isinstance(given, Mapping) else given
+        if not text:
+            return None
         if len(text) > _POLICY:
             raise _Elsewhere("the resource's policy is too long")
         return self._policies.get(replica.caller.account_id, text, _compiled)
@@ -194,6 +199,13 @@ class LocalAuthorizer:
             revision=replica.token,
             principal_arn=request.principal.arn,
         )
+
+
+def _repeatable(context: Mapping[str, decisions.Value]) -> Mapping[str, decisions.Value]:
+    """A context that can be read twice, here and for the server: of a generator nothing would be left, which a condition may well allow."""
+    if not any(isinstance(value, Iterator) for value in context.values()):
+        return context
+    return {name: tuple(value) if isinstance(value, Iterator) else value for name, value in context.items()}
 
 
 def _within(what: str, size: int, limits: tuple[int, int]) -> None:

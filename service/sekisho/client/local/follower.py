@@ -3,7 +3,7 @@
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from sekisho.api.authorize.v1 import changes_pb2 as pb
 from sekisho.api.authorize.v1 import records_pb2
 from sekisho.client import errors
-from sekisho.client.local.replica import History, Replica
+from sekisho.client.local.replica import Replica
 from sekisho.client.retries import Retries
 from sekisho.client.transport import Transport
 from sekisho.sigv4 import Credentials, verify_answer
@@ -25,6 +25,9 @@ LOAD = 300.0
 """Seconds in which a snapshot has to come."""
 RENEWAL = 900.0
 """Seconds after which a stream is opened anew, so that the clocks of both sides do not drift apart, and new credentials are used."""
+DRIFT = 0.5
+"""Seconds by which the server's clock may have gone faster since a stream began; what is more says that this process, or its machine, stood
+still, and then the stream no longer tells how old its messages are."""
 
 
 class Unproven(errors.Error):
@@ -46,7 +49,6 @@ class Follower:
         self._loaded_as: Credentials | None = None
         self._retries = Retries()
         self.replica: Replica | None = None
-        self.history: History | None = None
         self.fresh_at = 0.0
         """When (monotonic) the server still said that there was nothing newer, at the earliest."""
         self.error: errors.Error | None = None
@@ -75,10 +77,11 @@ class Follower:
         while not self._stop.is_set():
             before = self.fresh_at
             try:
-                if self.replica is None or self._loaded_as != self._credentials():
-                    self._load()
+                credentials = self._credentials()
+                if self.replica is None or self._loaded_as != credentials:
+                    self._load(credentials)
                 else:
-                    self._follow(self.replica, self.replica.point)
+                    self._follow(self.replica, (), credentials)
                 failures = 0
                 continue
             except _Anew:
@@ -93,33 +96,37 @@ class Follower:
             failures = 1 if self.fresh_at != before else failures + 1
             self._stop.wait(self._retries.wait(min(failures, 8), lambda: 0.5 + secrets.randbelow(500) / 1000))
 
-    def _set(self, replica: Replica | None) -> None:
+    def _set(self, replica: Replica | None, fresh_at: float | None = None) -> None:
         with self._changed:
             self.replica = replica
+            if fresh_at is not None:
+                self.fresh_at = fresh_at  # after the replica: whoever reads them the other way round takes none for fresher than it is
             self._changed.notify_all()
 
-    def _load(self) -> None:
+    def _load(self, credentials: Credentials | None) -> None:
         """Load a snapshot, and follow from where its first page was read; it is one world when that has come to where the last was."""
-        self._loaded_as = self._credentials()
         said: dict[str, records_pb2.Record] = {}
+        points: list[Point] = []
         first = last = None
         size = 0
-        for content in self._contents(SNAPSHOT, lambda nonce: pb.GetSnapshotRequest(nonce=nonce), LOAD):
+        for content in self._contents(SNAPSHOT, lambda nonce: pb.GetSnapshotRequest(nonce=nonce), LOAD, credentials):
             last = pb.SnapshotPage.FromString(content)
             first = last if first is None else first
             size += len(content)
             if size > self._max_bytes:
                 raise errors.ResourceExhausted(f"the snapshot has more than {self._max_bytes} bytes")
+            points.append(parse(last.revision))
             said.update((record.id, record) for record in last.records)
         if first is None or last is None or not last.last or not first.HasField("caller"):
             raise Unproven("the snapshot is not whole")
-        begins, whole = parse(first.revision), parse(last.revision)
         connection = {key.key: key.value for key in first.connection}
-        self.history = History(begins)
-        self._follow(Replica(begins, messages.subject_of(first.caller), connection, said, size), whole)
+        self._follow(Replica(points[0], messages.subject_of(first.caller), connection, said, size), points, credentials)
 
-    def _follow(self, replica: Replica, whole: Point) -> None:
-        """Apply what comes after a replica; it is shown from the point on where it is whole."""
+    def _follow(self, replica: Replica, read: Sequence[Point], credentials: Credentials | None) -> None:
+        """Apply what comes after a replica of these credentials' caller; it is shown once it has come by the points at which its parts were
+        read.
+        """
+        whole = max((point.number for point in read), default=0)
         began = time.monotonic()
 
         def watch(nonce: bytes) -> Message:
@@ -127,16 +134,21 @@ class Follower:
                 cursor=replica.point.token, heartbeat_seconds=self._heartbeat, records=pb.WatchRecords(nonce=nonce)
             )
 
-        for content in self._contents(WATCH, watch, RENEWAL):
+        for content in self._contents(WATCH, watch, RENEWAL, credentials):
             batch = pb.Batch.FromString(content)
             replica = self._applied(replica, batch)
             if replica.size > self._max_bytes:
                 raise _Anew
-            # The stream did not begin before it was asked for; so what the message says is not newer than this.
-            self.fresh_at = began + (batch.elapsed_ms - batch.age_ms) / 1000
+            sent = began + batch.elapsed_ms / 1000
+            if sent > time.monotonic() + DRIFT:
+                return
             self.error = None
-            if replica.point.number >= whole.number:
-                self._set(replica)
+            if replica.point.number >= whole:
+                if not all(map(replica.history.has, read)):  # parts of two histories are no world
+                    raise _Anew
+                read, self._loaded_as = (), credentials
+                # The stream did not begin before it was asked for; so what the message says is not newer than this.
+                self._set(replica, min(sent, time.monotonic()) - batch.age_ms / 1000)
 
     def _applied(self, replica: Replica, batch: pb.Batch) -> Replica:
         after, point = parse(batch.after), parse(batch.revision)
@@ -144,14 +156,12 @@ class Follower:
         points = [Point(after.number + count, nonce) for count, nonce in enumerate(nonces, 1)]
         if after != replica.point or (points[-1] if points else after) != point:
             raise Unproven("a change does not go on where the one before has ended")
-        assert self.history is not None
-        self.history.extend(points)
+        replica.history.extend(points)
         return replica.after(point, batch.records) if batch.records else replica.at(point)
 
-    def _contents(self, path: str, request: Any, seconds: float) -> Iterator[bytes]:
-        """What the messages of a stream hold, proved. Its end after so many seconds is no error, but for a snapshot."""
+    def _contents(self, path: str, request: Any, seconds: float, credentials: Credentials | None) -> Iterator[bytes]:
+        """The content of a stream's messages, proved by credentials. Its end after so many seconds is no error, but for a snapshot."""
         nonce = secrets.token_bytes(32)
-        credentials = self._credentials()
         secret = credentials.secret_access_key if credentials is not None else None
         call = self._call = self._transport.begin(path, request(nonce), timeout=seconds)
         try:

@@ -38,6 +38,7 @@ class Replica:
     def __init__(self, point: Point, caller: Subject, connection: Mapping[str, str], said: Said, size: int) -> None:
         self.point, self.caller, self.connection, self.size = point, caller, connection, size
         self.token = point.token
+        self.history = History(point)
         self._said = said
         self._records: dict[str, Record | None] = {}
         self._names: dict[tuple[str, str], str] = {}
@@ -80,7 +81,7 @@ class Replica:
             else:
                 said[record.id] = record
         made = Replica(point, self.caller, self.connection, said, size)
-        made._records = compiled
+        made.history, made._records = self.history, compiled
         return made
 
     def at(self, point: Point) -> "Replica":
