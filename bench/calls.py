@@ -24,7 +24,7 @@ _LAST_STREAM = 2_000_000
 
 @dataclass(slots=True)
 class Seen:
-    """What became of the calls: by gRPC status as a text, `reset` and `lost` beside; seconds that those took that ended with 0, or else."""
+    """The ends of calls: by gRPC status as a text, `reset` and `lost` beside; seconds that those took that ended with 0, or else."""
 
     ends: Counter[str] = field(default_factory=Counter)
     good: list[float] = field(default_factory=list)
