@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,6 @@ from tests.aws.forked import Program
 
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
 TAGS = [{"Key": "Department", "Value": "Engineering"}, {"Key": "Name", "Value": "my-user"}]
-
-
-@pytest.fixture(scope="module")
-def program() -> Iterator[Program]:
-    """The program, loaded once."""
-    with forked.loaded() as made:
-        yield made
 
 
 @pytest.fixture(params=["served", "served_postgresql"], ids=["sqlite", "postgresql"])
