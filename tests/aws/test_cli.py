@@ -43,6 +43,7 @@ def names(found: Any, list_name: str, name: str) -> list[str]:
     return [entry[name] for entry in found[list_name]]
 
 
+@pytest.mark.parametrize("aws", ["served"], indirect=True, ids=["sqlite"])  # how it starts does not depend on the database
 def test_the_installed_program(aws: Aws) -> None:
     """The one command that is run from the file that pip has written; all others fork from it."""
     file = Path(sys.executable).parent / "aws"
@@ -229,6 +230,7 @@ def test_instance_profiles(aws: Aws) -> None:
     aws("iam delete-role --role-name my-role")
 
 
+@pytest.mark.parametrize("aws", ["served"], indirect=True, ids=["sqlite"])  # as above
 def test_version_2_of_the_program(aws: Aws) -> None:
     """A few commands, since each start of it takes a second or two; the protocol is the same."""
     found = forked.version_2()
