@@ -124,7 +124,7 @@ def _turns(running: Sequence[Arm]) -> Iterator[tuple[Profile, Arm]]:
 
 
 def _size(profile: Profile, arm: Arm, seconds: float, core: int | None) -> int:
-    """How many calls take about so long; asking them warms the server."""
+    """The number of calls that take about so long; asking them warms the server."""
     count = arms.ITEMS if profile is BATCHES else 1
     few = max(2 * profile.connections * profile.streams, 2000 // count)
     rate = h2load.run(arm.target(count), profile, few, core=core).rate
@@ -180,7 +180,7 @@ def _rows(found: Figures) -> list[Row]:
 
 
 def _ratios(found: Figures) -> Iterator[str]:
-    """What the targets are about: each of ours by the peer, by the echo, and signing callers by bearers."""
+    """The ratios that have targets: each of ours by the peer, by the echo, and signing callers by bearers."""
     yield ""
     for profile in (*PROFILES, BATCHES):
         of = {name: runs for (load, name), runs in found.items() if load == profile.name}

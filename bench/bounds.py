@@ -1,4 +1,4 @@
-"""What decisions are made of, each against its target: the layers of one decision, compilation, patterns and questions made to hurt."""
+"""The parts of decisions, each against its target: the layers of one decision, compilation, patterns and questions made to hurt."""
 
 import json
 import time

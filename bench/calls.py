@@ -24,7 +24,7 @@ _LAST_STREAM = 2_000_000
 
 @dataclass(slots=True)
 class Seen:
-    """What became of the calls: by gRPC status as a text, `reset` and `lost` beside; seconds that those took that ended with 0, or else."""
+    """The ends of calls: by gRPC status as a text, `reset` and `lost` beside; seconds that those took that ended with 0, or else."""
 
     ends: Counter[str] = field(default_factory=Counter)
     good: list[float] = field(default_factory=list)
@@ -81,14 +81,14 @@ class Load:
         for one in self._connections:
             self._selector.register(one.socket, selectors.EVENT_READ, one)
 
-    def closed(self, *, streams: int, seconds: float) -> Seen:
-        """Keep `streams` calls of each connection under way for so long."""
-        seen, began = Seen(), time.perf_counter()
+    def closed(self, *, streams: int, seconds: float, seen: Seen | None = None) -> Seen:
+        """Keep `streams` calls of each connection under way for so long, or until all connections are closed; `seen` grows meanwhile."""
+        seen, began = seen or Seen(), time.perf_counter()
         for one in self._connections:
             for _ in range(streams):
                 self._send(one)
             one.flush()
-        while (now := time.perf_counter()) - began < seconds:
+        while (now := time.perf_counter()) - began < seconds and any(one.open for one in self._connections):
             for key, _ in self._selector.select(0.05):
                 ended = self._receive(key.data, seen)
                 for _ in range(ended):

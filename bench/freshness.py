@@ -1,4 +1,4 @@
-"""How soon a change holds on every worker, and what a thousand watchers cost those who decide.
+"""Milliseconds until a change holds on every worker, and the cost of a thousand watchers to those who decide.
 
     python -m bench.freshness [--changes 2000] [--watchers 1000]
 

@@ -65,7 +65,7 @@ class Server:
         return b"".join((b"POST / HTTP/1.1\r\n", *(f"{name}: {value}\r\n".encode() for name, value in signed.headers), b"\r\n", body))
 
     def requests(self, action: str) -> Sequence[bytes]:
-        """What one round sends."""
+        """The requests that one round sends."""
         service, members, count = CALLS[action]
         if action == "CreateUser":
             return [self.request(action, service, {"UserName": f"made-{next(_names)}"}) for _ in range(count)]

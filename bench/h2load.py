@@ -57,7 +57,7 @@ class Run:
 
 
 def missing() -> str:
-    """Why there can be no load; nothing when there can."""
+    """The reason for which there can be no load; nothing when there can."""
     return "" if shutil.which(PROGRAM) else f"{PROGRAM} is not installed: it is in Debian's nghttp2-client"
 
 

@@ -1,4 +1,4 @@
-"""What a decision in the caller's own process costs, beside the same question asked of the server.
+"""The cost of a decision in the caller's own process, beside the same question asked of the server.
 
 One account with a role of ten statements, a client that may do everything, both ways interleaved in one run; the median of rounds.
 """

@@ -1,4 +1,4 @@
-"""How the benchmarks measure: the CPU time of other processes, medians over interleaved rounds, ratios within one run."""
+"""Measures of the benchmarks: the CPU time of other processes, medians over interleaved rounds, ratios within one run."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What exists and what does not, asked by who may not know: the difference of the medians, beside what chance alone makes of it.
+"""Times of answers about what exists and what does not: the difference of the medians, beside what chance alone makes of it.
 
 A node in this process on SQLite, called through the whole pipeline; processor time of the thread that answers, so that neighbours count for
 little. Of a pair, one call asks for what is there and one for what is not, in turns. `chance` is the difference of medians between the

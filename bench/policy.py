@@ -33,7 +33,7 @@ _CHECKED_AT_LEAST, _TIMED_AT_LEAST = 5, 3  # requests, however slow
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What one evaluator took for one workload, in µs of CPU a decision."""
+    """The cost of one workload to one evaluator, in µs of CPU a decision."""
 
     shape: str
     size: int

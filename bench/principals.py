@@ -50,7 +50,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "tags": ("owner_id", "key", "key_key", "value"),
     "access_keys": ("id", "account_id", "owner_id", "secret", "status", "created_at"),
 }
-"""What is written, in the order in which rows refer to each other."""
+"""The tables that are written, in the order in which rows refer to each other."""
 
 Rows = dict[str, list[tuple[Any, ...]]]
 

@@ -22,7 +22,7 @@ class Row:
 
 @dataclass(slots=True)
 class Summary:
-    """What a benchmark has to say for the table; `absent` are peers with the reason."""
+    """The rows that a benchmark has for the table; `absent` are peers with the reason."""
 
     rows: list[Row] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)

@@ -52,7 +52,7 @@ _NAMES = ("hr", "web", "logs", "media", "orders", "billing", "invoices", "wareho
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Whether statements stand in one service, and what tells them apart."""
+    """Variety of statements: do they stand in one service, and what tells them apart."""
 
     services: str  # spread, one
     told_by: str  # resource, star, pattern

@@ -17,6 +17,7 @@ import pytest
 from sekisho.store.db import Database
 from sekisho.store.tables import Account, Policy, PolicyVersion
 from tests import postgres
+from tests.aws import forked
 
 REGION = "eu-west-1"
 S3_READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
@@ -40,6 +41,13 @@ class Served:
             "AWS_DEFAULT_REGION": REGION,
             **more,
         }
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[forked.Program]:
+    """The `aws` program, loaded once by each process of this test run."""
+    with forked.loaded() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

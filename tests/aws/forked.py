@@ -30,6 +30,16 @@ class Done:
     stderr: str
 
 
+STAND_IN = """#!{0} -IS
+import json, os, sys
+os.write({1}, json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode() + b"\\n")
+code, out, err = json.loads(open({2}, closefd=False).readline())
+sys.stdout.write(out)
+sys.stderr.write(err)
+sys.exit(code)
+"""
+
+
 class Program:
     """The loaded program."""
 
@@ -43,6 +53,15 @@ class Program:
         self._process.stdin.write(json.dumps([list(arguments), dict(environment), str(folder)]) + "\n")
         self._process.stdin.flush()
         return Done(*json.loads(self._process.stdout.readline()))
+
+    def stand_in(self, folder: Path) -> tuple[int, int]:
+        """Put an `aws` for scripts into a folder, which has its commands run here, one after the other; the open files that it needs."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        files = self._process.stdin.fileno(), self._process.stdout.fileno()
+        (folder / "aws").write_text(STAND_IN.format(sys.executable, *files))
+        (folder / "aws").chmod(0o700)
+        return files
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +96,7 @@ def loaded() -> Iterator[Program]:
         process.stdin.close()
 
 
-WARM = ("iam get-user", "sts get-caller-identity")
+WARM = ("iam get-user", "sts get-caller-identity", "organizations list-roots")
 NOWHERE = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "AWS_ACCESS_KEY_ID": "nobody",

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,6 @@ from tests.aws.forked import Program
 
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
 TAGS = [{"Key": "Department", "Value": "Engineering"}, {"Key": "Name", "Value": "my-user"}]
-
-
-@pytest.fixture(scope="module")
-def program() -> Iterator[Program]:
-    """The program, loaded once."""
-    with forked.loaded() as made:
-        yield made
 
 
 @pytest.fixture(params=["served", "served_postgresql"], ids=["sqlite", "postgresql"])
@@ -51,6 +43,7 @@ def names(found: Any, list_name: str, name: str) -> list[str]:
     return [entry[name] for entry in found[list_name]]
 
 
+@pytest.mark.parametrize("aws", ["served"], indirect=True, ids=["sqlite"])  # how it starts does not depend on the database
 def test_the_installed_program(aws: Aws) -> None:
     """The one command that is run from the file that pip has written; all others fork from it."""
     file = Path(sys.executable).parent / "aws"
@@ -237,6 +230,7 @@ def test_instance_profiles(aws: Aws) -> None:
     aws("iam delete-role --role-name my-role")
 
 
+@pytest.mark.parametrize("aws", ["served"], indirect=True, ids=["sqlite"])  # as above
 def test_version_2_of_the_program(aws: Aws) -> None:
     """A few commands, since each start of it takes a second or two; the protocol is the same."""
     found = forked.version_2()

@@ -10,7 +10,6 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.aws import forked
 from tests.aws.cli import Aws
 from tests.aws.conftest import REGION, Served
 from tests.aws.forked import Program
@@ -24,13 +23,6 @@ def server(request: pytest.FixtureRequest) -> Served:
     """The running server."""
     made: Served = request.getfixturevalue("served" if request.param == "sqlite" else "served_postgresql")
     return made
-
-
-@pytest.fixture(scope="module")
-def program() -> Iterator[Program]:
-    """The program, loaded once."""
-    with forked.loaded() as made:
-        yield made
 
 
 def client(server: Served, service: str, *keys: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.conftest import Served, serving
+from tests.aws.forked import Program
 
 PAGE = (Path(__file__).parents[2] / "docs" / "organizations.md").read_text()
 
@@ -18,13 +19,14 @@ def blocks(kind: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def told(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Path:
     """The folder in which all commands of the page were run."""
     folder = tmp_path_factory.mktemp("story")
+    files = program.stand_in(folder)
     with serving(folder, f"sqlite:///{folder / 'sekisho.db'}") as served:
         script = "set -euo pipefail\n" + "\n".join(blocks("sh"))
         env = _environment(served, folder)
-        done = subprocess.run(["bash", "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(["bash", "-c", script], cwd=folder, env=env, pass_fds=files, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return folder
 
@@ -34,7 +36,11 @@ def _environment(served: Served, folder: Path) -> dict[str, str]:
     assert grpc is not None
     programs = str(Path(sys.executable).parent)
     return served.environment(
-        HOME=str(folder), PATH=f"{programs}:/usr/bin:/bin", SEKISHO_ENDPOINT=grpc[1], AWS_EC2_METADATA_DISABLED="true", LC_ALL="C.UTF-8"
+        HOME=str(folder),
+        PATH=f"{folder}:{programs}:/usr/bin:/bin",
+        SEKISHO_ENDPOINT=grpc[1],
+        AWS_EC2_METADATA_DISABLED="true",
+        LC_ALL="C.UTF-8",
     )
 
 

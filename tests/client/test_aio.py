@@ -13,6 +13,7 @@ from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.api.iam.v1 import aio as iam_aio
 from sekisho.api.iam.v1 import client as iam_client
 from sekisho.api.iam.v1 import users_pb2
+from sekisho.api.organizations.v1 import units_pb2
 from sekisho.api.sts.v1 import aio as sts_aio
 from sekisho.api.sts.v1 import client as sts_client
 from sekisho.api.sts.v1 import identities_pb2
@@ -45,6 +46,12 @@ def test_a_decision(fake: Fake) -> None:
     assert arrived.path == "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
     assert arrived.metadata["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIAALICE/")
     assert 0 < arrived.seconds <= 21
+
+
+def test_organizations_are_reached_too(fake: Fake) -> None:
+    fake.replies = [units_pb2.ListRootsResponse(roots=[units_pb2.Root(id="r-abcd")]).SerializeToString()]
+    assert [root.id for root in run(fake, lambda client: client.organizations.list_roots()).roots] == ["r-abcd"]
+    assert [arrived.path for arrived in fake.arrived] == ["/sekisho.api.organizations.v1.OrganizationsService/ListRoots"]
 
 
 def test_many_questions_at_once(fake: Fake) -> None:

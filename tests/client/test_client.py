@@ -13,6 +13,9 @@ from sekisho.api.authorize.v1.client import AuthorizeClient
 from sekisho.api.iam.v1 import service_pb2 as iam_pb2
 from sekisho.api.iam.v1 import users_pb2
 from sekisho.api.iam.v1.client import IamClient
+from sekisho.api.organizations.v1 import service_pb2 as organizations_pb2
+from sekisho.api.organizations.v1 import units_pb2
+from sekisho.api.organizations.v1.client import OrganizationsClient
 from sekisho.api.sts.v1 import service_pb2 as sts_pb2
 from sekisho.api.sts.v1.client import StsClient
 from sekisho.client import TLS, Client, NoCredentialsError, pages
@@ -23,6 +26,7 @@ from tests.client.fake import Fake
 SERVICES = {
     "iam": (IamClient, iam_pb2.DESCRIPTOR.services_by_name["IamService"]),
     "sts": (StsClient, sts_pb2.DESCRIPTOR.services_by_name["StsService"]),
+    "organizations": (OrganizationsClient, organizations_pb2.DESCRIPTOR.services_by_name["OrganizationsService"]),
     "authorize": (AuthorizeClient, authorize_pb2.DESCRIPTOR.services_by_name["AuthorizeService"]),
 }
 
@@ -54,6 +58,12 @@ def _required(service: ServiceDescriptor, method: str) -> dict[str, Any]:
         for field in fields
         if field.name not in parameters
     }
+
+
+def test_organizations_are_reached_too(client: Client, fake: Fake) -> None:
+    fake.replies = [units_pb2.ListRootsResponse(roots=[units_pb2.Root(id="r-abcd")]).SerializeToString()]
+    assert [root.id for root in client.organizations.list_roots().roots] == ["r-abcd"]
+    assert [arrived.path for arrived in fake.arrived] == ["/sekisho.api.organizations.v1.OrganizationsService/ListRoots"]
 
 
 def test_arguments_become_fields(client: Client, fake: Fake) -> None:

@@ -38,9 +38,6 @@ def options() -> tuple[set[str], set[str]]:
 FLAGS, VARIABLES = options()
 
 
-roles = pytest.mark.skipif("--role" not in FLAGS, reason="this server has one role alone")
-
-
 def understood(words: list[str]) -> bool:
     """Whether there is such a command."""
     command: Any = typer.main.get_command(cli.app)
@@ -53,7 +50,6 @@ def understood(words: list[str]) -> bool:
     return all(word in FLAGS for word in words if word.startswith("--")) if words[0] == "serve" else True
 
 
-@roles
 def test_the_services_of_compose_start_what_there_is() -> None:
     ours = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "sekisho"}
     assert {"control", "data"} <= set(ours)
@@ -126,7 +122,6 @@ def test_helm_finds_nothing_wrong(values: dict[str, Any]) -> None:
 
 
 @helm
-@roles
 @pytest.mark.parametrize("values", [FULL, SECURED, LEAST], ids=["full", "secured", "least"])
 def test_the_chart_starts_what_there_is(values: dict[str, Any]) -> None:
     seen = list(containers(rendered(values)))

@@ -89,6 +89,26 @@ def test_reserved_threads_are_for_other_accounts() -> None:
     lane.shutdown()
 
 
+@pytest.mark.parametrize(("name", "most"), [("Authorize", 4), ("CreateUser", 8)])
+def test_an_account_has_two_thirds_of_the_threads_of_its_class(name: str, most: int) -> None:
+    lanes, gate, running = Lanes("test", decide=6, control=12), threading.Event(), threading.Semaphore(0)
+    lane = lanes.of(harness.BY_NAME[name])
+
+    def hold() -> None:
+        running.release()
+        gate.wait(60)
+
+    floods = [lane.submit_for("flood", hold) for _ in range(20)]
+    for _ in range(most):
+        assert running.acquire(timeout=60)
+    assert lane.submit_for("quiet", lambda: "answered").result(timeout=60) == "answered"
+    assert not running.acquire(blocking=False)
+    gate.set()
+    for future in floods:
+        future.result(timeout=60)
+    lanes.close()
+
+
 def test_batches_of_any_accounts_leave_single_questions_their_threads() -> None:
     lanes, gate = Lanes("test", decide=2, control=2), threading.Event()
     batches = [lanes.of(harness.BY_NAME["AuthorizeBatch"]).submit_for(f"account {n}", gate.wait, 60) for n in range(20)]

@@ -11,6 +11,8 @@ from tests.harness import House
 from tests.services.conftest import Refused, house, refused, shared  # noqa: F401  # fixtures, found by their names here
 from tests.services.iam.documents import allow
 
+pytestmark = pytest.mark.parametrize("shared", ["sqlite"], indirect=True)  # who is refused does not depend on the database
+
 NAMES = sorted(paths.operations("111122223333"))
 OF_STS = ("AssumeRole",)
 """The others are of IAM."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.calls import Load
+from bench.calls import Load, Seen
 from sekisho.edges.grpc.handlers import INLINE
 from sekisho.sigv4 import bearer
 from tests.harness import BY_NAME
@@ -56,16 +56,17 @@ def resident(served: Served) -> int:
 def test_it_stops_when_told_to_under_load(tmp_path: Path, number: int) -> None:
     with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, lane="auto") as served:
         calls = load(served)
-        calls.closed(streams=10, seconds=0.2)
-        ends: Counter[str] = Counter()
-        thread = threading.Thread(target=lambda: ends.update(calls.closed(streams=10, seconds=1.0).ends))
+        seen = Seen()
+        thread = threading.Thread(target=lambda: calls.closed(streams=10, seconds=60, seen=seen))
         thread.start()
-        time.sleep(0.2 + 0.05 * number)
+        limit = time.monotonic() + 60
+        while seen.ends["0"] < 100 + 50 * number:
+            assert time.monotonic() < limit
+            time.sleep(0.001)
         served.process.send_signal(signal.SIGTERM)
         assert served.process.wait(timeout=60) == 0
         thread.join()
-        assert ends["0"] > 0
-        assert set(+ends) <= ANSWERED | STOPPED
+        assert set(+seen.ends) <= ANSWERED | STOPPED
         assert "lane.fault" not in served.log.read_text()
         assert "server.cut" not in served.log.read_text()
 

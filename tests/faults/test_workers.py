@@ -21,7 +21,7 @@ from tests.served import OPTIONS, Served, serving, signed
 
 pytestmark = pytest.mark.faults
 
-KILLS = int(os.environ.get("KILLS", "12"))
+KILLS = int(os.environ.get("KILLS", "6"))
 """`make campaign` takes more."""
 ANYWHERE = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
 PATIENCE = 120.0

@@ -10,7 +10,7 @@ from tests.fuzz.messages import Hammer
 COUNT = 2000
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("database_url", "seed"), [("sqlite", 1), ("postgresql", 2)], indirect=["database_url"])
 def test_no_message_breaks_anything(database_url: str, tmp_path: Path, seed: int) -> None:
     with harness.house(database_url, tmp_path) as house:
         outcome = Hammer(house, seed).strike(COUNT)

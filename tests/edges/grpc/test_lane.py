@@ -15,7 +15,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from sekisho.edges.grpc import lane_attach, lane_passing, lane_selftest, lane_watch, line, sizes
+from sekisho.edges.grpc import lane_attach, lane_calls, lane_passing, lane_selftest, lane_watch, line, sizes
 from sekisho.edges.grpc.lane import PollingLane
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import CLIENT, PATIENCE, POLLED, Ways, heard, opening, said, serving, told, whole
@@ -239,10 +239,10 @@ def test_a_thread_that_hangs_is_replaced(ways: Ways, channel: grpc.Channel, crow
 
 
 def test_a_busy_thread_is_not_taken_for_one_that_hangs(ways: Ways, channel: grpc.Channel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_watch, "TICK", 0.001)
+    monkeypatch.setattr(lane_watch, "TICK", 0.015)  # twelve looks end before an idle thread's step, and not before a busy one has its turn
     for _ in range(200):
         assert said(channel, b"hello") == ["OK", "hello", {}]
-    time.sleep(0.1)  # idle, it is in the same step for long
+    time.sleep(lane_calls.SOON)  # idle, it is in the same step for so long
     assert ways.polled is not None
     assert not ways.polled.retired
 
