@@ -1,7 +1,8 @@
 # Everything that a developer does here, on a machine with Python >= 3.11 and make. Nothing is written outside this folder and temporary ones.
 PYTHON ?=
 ARGS ?=
-JOBS ?= logical
+# One process more than cores: a test waits for a disk or another process a sixth of its time.
+JOBS ?= $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 DATA_DIR ?= .data
 
 BIN := .venv/bin

@@ -31,7 +31,7 @@ from tests.services.iam.documents import allow, trust
 
 pytestmark = pytest.mark.faults
 
-KILLS = int(os.environ.get("KILLS", "6"))
+KILLS = int(os.environ.get("KILLS", "3"))
 """`make campaign` takes more."""
 WRITERS = 8
 _CHANNEL = (
@@ -170,7 +170,7 @@ def test_callers_who_try_again_notice_nothing(tmp_path: Path) -> None:
 
         def asks(stop: threading.Event) -> None:
             with Client(served.endpoints["grpc"], served.root, timeout=60.0) as client:
-                while not stop.is_set():
+                while not stop.wait(0.01):  # faster, they would take the processor from who comes in the place of a worker
                     try:
                         answers.append(bool(client.authorize(principal=ann, action="orders:Ship", resource="*")))
                     except Error as error:

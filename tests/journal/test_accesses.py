@@ -51,6 +51,15 @@ def test_what_no_database_can_keep_is_left_out(spool: Spool) -> None:
     spool.close()
 
 
+def test_a_region_that_nobody_has_takes_no_room(spool: Spool) -> None:
+    """It comes from the context of a question, which has room for much more."""
+    noted = Accesses(spool)
+    noted.note("AIDA1", "s3:GetObject", (NOW, "r" * 65, ACCOUNT))
+    noted.note("AIDA2", "s3:GetObject", (NOW, "r" * 64, ACCOUNT))
+    assert {row[0]: row[4] for row in waiting(spool, noted)} == {"AIDA1": "", "AIDA2": "r" * 64}
+    spool.close()
+
+
 @pytest.mark.parametrize(
     ("bound", "kept"),
     [

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -213,3 +214,19 @@ def test_a_level_that_says_nothing_is_refused(level: str) -> None:
 @pytest.mark.parametrize(("level", "expected"), [("all", (False, 1)), ("denies", (True, 1)), ("1/100", (False, 100)), ("1/1", (False, 1))])
 def test_levels(level: str, expected: Any) -> None:
     assert decision_log.parsed(level) == expected
+
+
+def test_standard_output_takes_whole_lines_as_many_as_a_pipe_takes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers share a pipe, which takes no more than 4,096 bytes without those of another in between."""
+    written: list[bytes] = []
+
+    def write(_: int, data: bytes) -> int:
+        written.append(data)
+        return len(data)
+
+    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr("sys.stdout", sys.__stdout__)  # which has a file, as pytest's has not
+    sizes = [1000, 1000, 1000, 1000, 1000, 5000, 96, 4000]
+    decision_log.Lines(decision_log.STDOUT)([{"x": "y" * (size - len('{"x":""}\n'))} for size in sizes])
+    assert [len(data) for data in written] == [4000, 1000, 5000, 4096]
+    assert all(data.endswith(b"\n") for data in written)

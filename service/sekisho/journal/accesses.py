@@ -16,6 +16,7 @@ KIND = "accesses"
 _OF_PRINCIPAL = 100
 _OF_ACCOUNT = 2_000
 _MOST = 20_000
+_REGION = 64  # characters; a longer one, which callers can make up as well, is none
 
 Seen = tuple[datetime, str, str]
 """When, in which region (or none), of which account the principal is."""
@@ -34,6 +35,8 @@ class Accesses:
     def note(self, principal_id: str, action: str, seen: Seen) -> None:
         """Remember that a principal asked for an action, whatever was decided."""
         key, account_id = (principal_id, action), seen[2]
+        if len(seen[1]) > _REGION:
+            seen = (seen[0], "", account_id)
         with self._lock:
             if key not in self._fresh:
                 if (

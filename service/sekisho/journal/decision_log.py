@@ -7,10 +7,11 @@ import json
 import os
 import queue
 import re
+import select
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +107,14 @@ class Lines:
 
     def __call__(self, entries: Sequence[Entry]) -> None:
         """Append entries, whole lines at once, so that those of several workers stand one behind the other."""
-        data = "".join(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n" for entry in entries).encode("utf-8", "replace")
+        made = [(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "replace") for entry in entries]
         with self._lock:
             if self._cut:
-                data = b"\n" + data  # after what was cut off, a line of its own
+                made[0] = b"\n" + made[0]  # after what was cut off, a line of its own
             self._cut = True
-            while data:
-                data = data[os.write(self._file, data) :]
+            for data in [b"".join(made)] if self._path is not None else _pieces(made):
+                while data:
+                    data = data[os.write(self._file, data) :]
             self._cut = False
 
     def reopen(self) -> None:
@@ -136,6 +138,17 @@ class Lines:
             return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise FailedPrecondition(f"the decision log {self._path} cannot be opened: {error.strerror}") from error
+
+
+def _pieces(made: Sequence[bytes]) -> Iterator[bytes]:
+    """Whole lines, as many at once as a pipe takes without those of another worker in between; a longer line is a piece of its own."""
+    begin = size = 0
+    for at, line in enumerate(made):
+        if at > begin and size + len(line) > select.PIPE_BUF:
+            yield b"".join(made[begin:at])
+            begin, size = at, 0
+        size += len(line)
+    yield b"".join(made[begin:])
 
 
 def lines(path: str, level: str) -> DecisionLog:

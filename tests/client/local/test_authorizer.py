@@ -1,37 +1,24 @@
-"""The local authorizer when something is wrong: silence, revocation, forgery, other histories; and what it never holds."""
+"""The local authorizer when something is wrong: silence, revocation, other callers, other histories."""
 
 import gc
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sekisho import client, sigv4
 from sekisho.api.authorize.v1 import changes_pb2 as pb
-from sekisho.api.authorize.v1 import records_pb2
 from sekisho.client import Unavailable
 from sekisho.client.local import LocalAuthorizer
-from sekisho.client.local.follower import SNAPSHOT, WATCH, _Anew
-from sekisho.memory import pages
+from sekisho.client.local.follower import SNAPSHOT, _Anew
 from sekisho.store import changes
-from sekisho.world import PrincipalRecord, Record, Subject, messages
-from tests.client.local.account import Account
-from tests.inside import Inside, inside
+from sekisho.world import PrincipalRecord, Subject
+from tests.client.local.asking import SHIP, local, question, until
+from tests.client.local.meddler import Meddler
+from tests.inside import Inside
 from tests.services.iam.documents import allow, trust
-
-SHIP = allow("orders:Ship")
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Inside]:
-    """A server, with a user who ships."""
-    with inside(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as made:
-        made.house.user("ann", SHIP)
-        yield made
 
 
 @dataclass
@@ -42,46 +29,6 @@ class Clock:
 
     def __call__(self) -> float:
         return time.monotonic() + self.ahead
-
-
-@dataclass
-class Meddler:
-    """A transport on whose way messages are changed: of each path, what to do with a message and its place in the stream."""
-
-    inner: Any
-    meddling: dict[str, Callable[[int, bytes], bytes]] = field(default_factory=dict)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def begin(self, path: str, request: Any, *, timeout: float | None) -> Any:
-        """The stream, with what was meddled with."""
-        call, meddle = self.inner.begin(path, request, timeout=timeout), self.meddling.get(path)
-
-        class Call:
-            def __iter__(self) -> Iterator[bytes]:
-                for index, answer in enumerate(call):
-                    yield meddle(index, answer) if meddle is not None else answer
-
-            def cancel(self) -> None:
-                call.cancel()
-
-        return Call()
-
-
-def question(place: Inside, user: str = "ann") -> dict[str, Any]:
-    return {"principal": f"arn:aws:iam::{place.house.account_id}:user/{user}", "action": "orders:Ship", "resource": "*"}
-
-
-def local(found: client.Decision) -> bool:
-    return found.decision_id.startswith("local-")
-
-
-def until(condition: Callable[[], object]) -> None:
-    limit = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
 
 
 def test_a_decision_names_what_the_servers_does(place: Inside) -> None:
@@ -203,107 +150,6 @@ def test_a_session_is_its_caller_until_it_ends(place: Inside) -> None:
             assert found.layer == asked.layer
         later = timedelta(seconds=901)
         assert not local(authorizer.authorize(action="orders:Ship", resource="*"))
-
-
-def test_what_is_not_signed_with_the_callers_secret_is_not_believed(place: Inside) -> None:
-    def forged(_: int, answer: bytes) -> bytes:
-        made = pb.GetSnapshotResponse.FromString(answer)
-        page = pb.SnapshotPage.FromString(made.page.content)
-        for record in page.records:
-            if record.WhichOneof("record") == "principal":
-                record.principal.inline.add(name="more", document=allow("*"))
-        made.page.content = page.SerializeToString()
-        return made.SerializeToString()
-
-    _unbelieved(place, {SNAPSHOT: forged})
-
-
-def test_pages_that_are_left_out_or_swapped_are_not_believed(place: Inside) -> None:
-    kept: list[bytes] = []
-
-    def swapped(index: int, answer: bytes) -> bytes:
-        kept.append(answer)
-        return kept[0] if index == 1 else answer
-
-    _unbelieved(place, {SNAPSHOT: swapped})
-
-
-def test_changes_of_another_stream_are_not_believed(place: Inside) -> None:
-    with place.client() as other:
-        stolen = next(other._authorize.watch_changes(records={"nonce": b"n" * 16})).SerializeToString()
-    _unbelieved(place, {WATCH: lambda _, answer: stolen})
-
-
-def _unbelieved(place: Inside, meddling: dict[str, Callable[[int, bytes], bytes]]) -> None:
-    with place.client() as made:
-        made._transport = Meddler(made._transport, meddling)  # type: ignore[assignment]  # the part of it that is used
-        with LocalAuthorizer(made, otherwise="refuse") as authorizer:
-            until(lambda: authorizer.error is not None)
-            assert authorizer.error is not None
-            assert authorizer.error.code == "Unproven"
-            assert not authorizer.wait_until_ready(0.2)
-            with pytest.raises(Unavailable, match="not decided in this process"):
-                authorizer.authorize(**question(place))
-
-
-def test_a_change_that_was_left_out_on_the_way_is_noticed(place: Inside) -> None:
-    """Each step names the revision that it leads from; the copy that was not brought there is not moved."""
-    with place.client() as made, LocalAuthorizer(made) as authorizer:
-        assert authorizer.wait_until_ready(60)
-        replica = authorizer._follower.replica
-        assert replica is not None
-        far = changes.Point(replica.point.number + 5, "ab" * 8)
-        for after, nonces in ((far, b"\1" * 8), (replica.point, b"")):
-            batch = pb.Batch(after=after.token, revision=changes.Point(far.number + 1, "01" * 8).token, nonces=nonces)
-            with pytest.raises(client.Error, match="does not go on"):
-                authorizer._follower._applied(replica, batch)
-
-
-def test_it_holds_no_secret(place: Inside) -> None:
-    """Neither the keys of others nor anything of another account is in what the server sends."""
-    house = place.house
-    bob = house.user("bob", SHIP)
-    other = house.account()
-    house.call("CreateUser", _as=other, user_name="stranger")
-    content = b"".join(answer.page.content for answer in _snapshot(place))
-    assert b":user/bob" in content
-    for hidden in (bob.secret_access_key, house.root.secret_access_key, bob.access_key_id, "stranger", other.secret_access_key):
-        assert hidden.encode() not in content
-
-
-def _snapshot(place: Inside) -> list[pb.GetSnapshotResponse]:
-    with place.client() as made:
-        return list(made._authorize.get_snapshot(nonce=b"n" * 16))
-
-
-def test_a_snapshot_is_what_memory_loads_record_by_record(place: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In pages of three, of a random account: each record as `loaders` have it, and its message back again."""
-    monkeypatch.setattr(pages.load_page, "__defaults__", (3,))
-    Account(place.house, seed=5)
-    world, said = place.house.node.world, dict[str, records_pb2.Record]()
-    for answer in _snapshot(place):
-        page = pb.SnapshotPage.FromString(answer.page.content)
-        assert len(page.records) <= 4
-        said.update((record.id, record) for record in page.records)
-    assert len([one for one in said.values() if one.WhichOneof("record") == "principal"]) == 10
-    for id_, one in said.items():
-        record = world.get_record(id_)
-        if isinstance(record, PrincipalRecord) and record.kind == "role":
-            assert messages.record(one) != record
-            one.principal.trust_policy = record.trust.program.text if record.trust is not None else ""
-        assert _same(messages.record(one), record), id_
-        assert messages.message(id_, record) == one
-
-
-def _same(one: Record | None, other: Record | None) -> bool:
-    return repr(one) == repr(other) or one == other
-
-
-def test_an_account_that_is_too_large_is_not_followed(place: Inside) -> None:
-    with place.client() as made, LocalAuthorizer(made, max_bytes=100) as authorizer:
-        until(lambda: authorizer.error is not None)
-        assert isinstance(authorizer.error, client.ResourceExhausted)
-        assert not local(authorizer.authorize(**question(place)))
 
 
 def test_proofs_of_others_are_the_servers_to_verify(place: Inside) -> None:
