@@ -10,14 +10,13 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from sekisho.calls.call import Call
 from sekisho.errors import SekishoError
 from sekisho.journal.spool import Entry
 from sekisho.operations.annotations import Access
-from sekisho.store.tables import AuditRecord
+from sekisho.store import changes
 
 KIND = "audit"
 LIMIT = 102_400
@@ -25,8 +24,6 @@ LIMIT = 102_400
 REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 Event = dict[str, Any]
-
-_INSERT = insert(AuditRecord)
 
 
 def event(call: Call, request: Message | None, response: Message | None, error: SekishoError | None = None) -> Event:
@@ -58,15 +55,15 @@ def _shown(message: Message | None) -> str:
 
 
 def columns(record: Event) -> dict[str, Any]:
-    """The record as a row's columns, but for the revision."""
+    """The record as a row's columns, but for its place."""
     return {**record, "at": datetime.fromisoformat(record["at"])}
 
 
 def deliver(session: Session, records: Iterable[Event]) -> None:
     """Write records that came by the spool: those have no revision, and some stand for several denials."""
-    rows = [{"count": 1, **columns(record), "last_at": _moment(record.get("last_at")), "revision": None} for record in records]
+    rows = [{"count": 1, **columns(record), "last_at": _moment(record.get("last_at"))} for record in records]
     if rows:
-        session.connection().execute(_INSERT, rows)
+        changes.spooled(session, rows)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from sekisho.store import db, prepared
 from sekisho.store.prepared import Prepared
 from sekisho.store.tables import AuditRecord, Change, Revision
+from sekisho.store.tables.trail import UNSAID
 from sekisho.world.revisions import ORIGIN as ORIGIN
 from sekisho.world.revisions import InvalidRevision as InvalidRevision
 from sekisho.world.revisions import Point as Point
@@ -31,11 +32,17 @@ is the id of nothing, so a release that does not know it forgets nothing for it.
 """
 
 _TOUCHED = "touched"
-_AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name not in ("revision", "count", "last_at"))
+_AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name not in ("revision", "spooled", "count", "last_at"))
 _NEWEST = select(func.max(Revision.number)).scalar_subquery()
 _REVISION = Prepared(into(Revision).inline().values(number=func.coalesce(_NEWEST, 0) + 1), "nonce", "committed_at")
 _CHANGES = Prepared(into(Change).inline().values(number=_NEWEST), "id")
 _AUDIT = Prepared(into(AuditRecord).inline().values(revision=_NEWEST), *_AUDITED)
+_SPOOLED = Prepared(
+    into(AuditRecord).inline().values(spooled=func.coalesce(select(func.max(AuditRecord.spooled)).scalar_subquery(), 0) + 1),
+    *_AUDITED,
+    "count",
+    "last_at",
+)
 
 
 class Touched:
@@ -115,7 +122,7 @@ class Recorded:
         script.lock("revision")
         _REVISION.run(script, [{"nonce": self._nonce, "committed_at": self._now}])
         _CHANGES.run(script, [{"id": id_} for id_ in (*sorted(self._touched.ids), _OWNER + self.account)])
-        _AUDIT.run(script, [self._audited])
+        _AUDIT.run(script, [{**UNSAID, **self._audited}])
         script.execute(LATEST)
         self._script = script
 
@@ -125,6 +132,16 @@ def record(session: Session, touched: Touched, now: datetime, nonce: Callable[[]
     recorded = Recorded(touched, now, nonce(), audited)
     db.at_commit(session, recorded.write)
     return recorded
+
+
+def spooled(session: Session, records: Sequence[Mapping[str, Any]]) -> None:
+    """Have records that came by the spool written with the commit, numbered in the order of the commits; they are of no revision."""
+
+    def write(script: db.Script) -> None:
+        script.lock("spooled")
+        _SPOOLED.run(script, [{**UNSAID, **record} for record in records])
+
+    db.at_commit(session, write)
 
 
 def latest(session: Session) -> Point:
