@@ -39,7 +39,7 @@ def upgrade() -> None:
     op.create_index("ix_audit_records_revision", "audit_records", ["revision"])
     op.create_index("ix_audit_records_spooled", "audit_records", ["spooled"], unique=True)
     placeless = sa.text("revision IS NULL AND spooled IS NULL")
-    op.create_index("ix_audit_records_placeless", "audit_records", ["id"], sqlite_where=placeless, postgresql_where=placeless)
+    op.create_index("ix_audit_records_placeless", "audit_records", ["at", "id"], sqlite_where=placeless, postgresql_where=placeless)
     op.create_table(
         "trail_links",
         sa.Column("ordinal", sa.BigInteger(), autoincrement=False, nullable=False),

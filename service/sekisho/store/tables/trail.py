@@ -50,7 +50,7 @@ class AuditRecord(Base):
         Index("ix_audit_records_revision", "revision"),
         Index("ix_audit_records_spooled", "spooled", unique=True),
         # Few, or none: records that a release before the trail has spooled, until they are given a number.
-        Index("ix_audit_records_placeless", "id", sqlite_where=_PLACELESS, postgresql_where=_PLACELESS),
+        Index("ix_audit_records_placeless", "at", "id", sqlite_where=_PLACELESS, postgresql_where=_PLACELESS),
     )
     touches = ()
 
