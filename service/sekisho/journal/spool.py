@@ -32,7 +32,7 @@ FOLDED = "folded"
 
 DROPPED = meters.Counter(
     "sekisho_spool_dropped",
-    "Entries that the spool did not take, by kind and reason: the spool is full, the account has its share, the disk failed.",
+    "Entries that are lost, by kind and reason: the spool is full, the account has its share, the disk failed, the database refuses it.",
     ["kind", "reason"],
 )
 IN_FLIGHT = meters.Gauge("sekisho_spool_unwritten", "Entries that are on their way to the disk, and lost if the process is killed.")
@@ -155,6 +155,15 @@ class Spool:
                 accounts = spool_file.counted(connection, last)
                 connection.execute("DELETE FROM entries WHERE number <= ?", (last,))
             self._room.free(accounts)
+        finally:
+            connection.close()
+
+    def refuse(self, entry: Entry) -> None:
+        """Keep an entry aside that the database will never take."""
+        connection = spool_file.opened(self.path)
+        try:
+            with connection:
+                spool_file.refuse(connection, entry.kind, entry.body, entry.account)
         finally:
             connection.close()
 

@@ -93,6 +93,7 @@ def check(options: Options) -> None:
         (0 < options.worker_memory < LEAST_MEMORY, f"--worker-memory must be 0, or at least {LEAST_MEMORY} MiB"),
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
         (options.lane not in LANE, f"--lane is one of {', '.join(LANE)}"),
+        (options.decision_log_level != ALL and not options.decision_log, "--decision-log-level is about a log; give --decision-log"),
         (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
         (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
     ):
