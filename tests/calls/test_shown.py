@@ -1,11 +1,11 @@
 """The members of requests and responses are spelled as CloudTrail spells them: as in botocore's models, with a small first letter."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from botocore import xform_name
 from botocore.model import Shape
 from botocore.session import get_session
-from google.protobuf.descriptor import Descriptor
 
 from sekisho.api.iam.v1 import users_pb2 as iam
 from sekisho.calls import shown
@@ -13,7 +13,7 @@ from sekisho.operations import OPERATIONS
 from tests import harness  # noqa: F401  # fills the registry
 
 
-def members(shape: Shape | None, message: Descriptor, known: set[str]) -> Iterator[tuple[str, str]]:
+def members(shape: Shape | None, message: Any, known: set[str]) -> Iterator[tuple[str, str]]:
     """Our spelling and botocore's of each member, at any depth."""
     if shape is None or message.full_name in known:
         return
@@ -30,7 +30,7 @@ def members(shape: Shape | None, message: Descriptor, known: set[str]) -> Iterat
 
 def test_every_member_is_spelled_as_cloudtrail_spells_it() -> None:
     session, known = get_session(), set[str]()
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for (_, name), operation in OPERATIONS.items():
         if operation.service.model:
             model = session.get_service_model(operation.service.model).operation_model(name)
