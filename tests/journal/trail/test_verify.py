@@ -162,6 +162,16 @@ def test_a_revision_with_two_records(trail: Trail) -> None:
     trail.old(made("b") | {"revision": 1})
     report = evidence.of_database(trail.database, Witness(trail.ring), Wanted())
     assert [fault.wrong for fault in report.faults] == ["revision 1 has more than one record"]
+    trail.seal()
+    report = evidence.of_database(trail.database, Witness(trail.ring), Wanted())
+    assert [fault.wrong for fault in report.faults] == ["its revision is 1, and 1 is before it"]
+
+
+def test_a_revision_that_two_accounts_have_a_record_of(trail: Trail) -> None:
+    trail.write(made("a", shared_id="a"), made("b", TWO, shared_id="a"))
+    assert evidence.of_database(trail.database, Witness(trail.ring), Wanted()).faults == []
+    trail.seal()
+    assert evidence.of_database(trail.database, Witness(trail.ring), Wanted()).faults == []
 
 
 @pytest.mark.parametrize(

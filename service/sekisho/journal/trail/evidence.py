@@ -254,13 +254,17 @@ def _look_beside(session: Session, walker: Walker, report: Report, wanted: Wante
 
 
 def _look_at_log(session: Session, walker: Walker) -> None:
-    """Each revision of the log has one record: those that are linked were counted on the way, those that are not yet are counted here."""
+    """Each revision of the log has a record: those that are linked were counted on the way, those that are not yet are counted here."""
     later = select(Revision.number).where(Revision.number > walker.revision)
-    recorded = select(AuditRecord.revision, func.count().label("records")).where(AuditRecord.revision > walker.revision)
+    counted = func.count(), func.count(AuditRecord.shared_id), func.count(AuditRecord.account_id.distinct())
+    names = "records", "shared", "accounts"
+    labelled = (count.label(name) for count, name in zip(counted, names, strict=True))
+    recorded = select(AuditRecord.revision, *labelled).where(AuditRecord.revision > walker.revision)
     each = recorded.group_by(AuditRecord.revision).subquery()
+    unlike = (each.c.shared != each.c.records) | (each.c.accounts != each.c.records)  # those of a call that several accounts have are alike
     for number in session.scalars(later.outerjoin(each, each.c.revision == Revision.number).where(each.c.revision.is_(None)).limit(10)):
         walker.faults.append(Fault(f"revision {number} has no record"))
-    for number in session.scalars(select(each.c.revision).where(each.c.records > 1).limit(10)):
+    for number in session.scalars(select(each.c.revision).where(each.c.records > 1, unlike).limit(10)):
         walker.faults.append(Fault(f"revision {number} has more than one record"))
     newest = session.scalar(select(func.max(Revision.number))) or 0
     highest = max(walker.revision, session.scalar(select(func.max(AuditRecord.revision))) or 0)

@@ -48,6 +48,7 @@ class Walker:
         self._expected = heads
         self._heads: dict[str, Head] = {}
         self._anchors = {anchor.account_id: anchor for anchor in anchors}
+        self._shared: str | None = None  # of the newest revision, where several accounts have a record of it
         self._open = {"revision": 0, "spooled": 0}
         for anchor in self._anchors.values():
             self._anchor(anchor)
@@ -148,11 +149,12 @@ class Walker:
             number = record[name]
             if not isinstance(number, int):
                 continue
-            if not last < number <= last + 1 + self._open[name]:
+            again = name == "revision" and number == last and record["shared_id"] is not None and record["shared_id"] == self._shared
+            if not again and not last < number <= last + 1 + self._open[name]:
                 self._fault(f"its {name} is {number}, and {last} is before it", link)
             self._open[name] = 0
             if name == "revision":
-                self.revision = max(last, number)
+                self.revision, self._shared = max(last, number), record["shared_id"]
             else:
                 self.spooled = max(last, number)
         if (record["revision"] is None) == (record["spooled"] is None):
