@@ -222,9 +222,13 @@ def last_row(driver: Any, *statements: str) -> Row | None:
     return tuple(result.get_value(0, column).decode() for column in range(result.nfields)) if result.ntuples else None
 
 
+def lock_key(name: str) -> str:
+    """The two keys of an advisory lock of PostgreSQL, as its functions take them."""
+    return f"{_LOCK_CLASS}, {int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], 'big', signed=True)}"
+
+
 def _taking(name: str) -> str:
-    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
-    return f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {key})"
+    return f"SELECT pg_advisory_xact_lock({lock_key(name)})"
 
 
 class Script:
