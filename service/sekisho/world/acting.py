@@ -32,7 +32,7 @@ class Acting:
     """Where the account stands in its organization; None outside of any."""
     issuer: str = ""
     """The ARN of the user, role or root user whose the credentials are."""
-    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What follows from the caller alone, and somebody has found out: it is as old as the composition, and ends with it."""
 
     @property
