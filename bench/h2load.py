@@ -82,7 +82,7 @@ def run(target: Target, profile: Profile, calls: int, *, core: int | None) -> Ru
             text=True,
             timeout=LIMIT,
             check=False,
-            preexec_fn=measure.on_core(core),  # no thread runs
+            preexec_fn=measure.on_core(core) if core is not None else None,  # which forks: then no thread of gRPC may run
         )
         ended, mine_after, machine_after = measure.tree_cpu_seconds(target.pid), os.times(), measure.busy_seconds()
         if done.returncode:

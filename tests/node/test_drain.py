@@ -208,3 +208,22 @@ def test_what_a_signed_request_holds_is_not_recorded(house: House) -> None:
     assert json.loads(request)["signedRequest"] == {
         "path": "/p", "body": "HIDDEN_DUE_TO_SECURITY_REASONS", "audience": "a", "headers": "HIDDEN_DUE_TO_SECURITY_REASONS",
     }  # fmt: skip
+
+
+def test_what_no_database_takes_is_kept_aside_and_keeps_nothing_from_it(house: House, spool: Spool) -> None:
+    unfit = [
+        Entry("audit", "no JSON"),
+        Entry("audit", json.dumps({"id": "half"})),
+        Entry("accesses", json.dumps([["AIDA1", "111122223333", "iam:GetUser", "never", "us-east-1"]])),
+    ]
+    if not house.node.database.sqlite:  # which takes any text for a boolean
+        unfit.append(entry("3", read_only="perhaps"))
+    for one in (entry("1"), *unfit, entry("2")):
+        spool.append(one, timeout=60)
+    drain = Drain(spool, (), house.node.primary)
+    assert drain.once()
+    assert not drain.once()
+    assert recorded(house, "1", "2", "3", "half") == 2
+    with sqlite3.connect(spool.path) as connection:
+        assert [row[0] for row in connection.execute("SELECT body FROM refused ORDER BY rowid")] == [one.body for one in unfit]
+    connection.close()

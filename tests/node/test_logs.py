@@ -18,7 +18,7 @@ for level in ("debug", "info", "warning", "error"):
 def fail(hidden):
     raise ValueError("no")
 try:
-    fail("hunter2")
+    fail("hunter" + str(2))
 except ValueError:
     log.exception("failed.here")
 """

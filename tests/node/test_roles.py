@@ -164,6 +164,7 @@ def test_the_threads_of_roles() -> None:
         ({"role": "data"}, "--role data reads what another node writes; name its database with --database"),
         ({"max_staleness": -1}, "--max-staleness must be 0, for no limit, or a number of seconds"),
         ({"snapshot_interval": 0}, "--snapshot-interval must be at least 1 second"),
+        ({"decision_log_level": "denies"}, "--decision-log-level is about a log; give --decision-log"),
     ],
 )
 def test_what_cannot_be_meant(given: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
+from sekisho.journal import spool_file
 from sekisho.journal.spool import Entry
 
 
@@ -25,6 +26,10 @@ class Outlet:
         """Forget the entries up to this number: the database has them."""
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("DELETE FROM entries WHERE number <= ?", (last,))
+
+    def refuse(self, entry: Entry) -> None:
+        """Keep an entry aside that the database will never take."""
+        spool_file.refuse(self._connection, entry.kind, entry.body, entry.account)
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ denials beyond their account's share are folded: one record of those that are al
 import queue
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -32,7 +33,7 @@ FOLDED = "folded"
 
 DROPPED = meters.Counter(
     "sekisho_spool_dropped",
-    "Entries that the spool did not take, by kind and reason: the spool is full, the account has its share, the disk failed.",
+    "Entries that are lost, by kind and reason: the spool is full, the account has its share, the disk failed, the database refuses it.",
     ["kind", "reason"],
 )
 IN_FLIGHT = meters.Gauge("sekisho_spool_unwritten", "Entries that are on their way to the disk, and lost if the process is killed.")
@@ -88,10 +89,12 @@ class Spool:
         self._thread = threading.Thread(target=self._write, name="spool", daemon=True)
         self._thread.start()
 
-    def append(self, entry: Entry, *, timeout: float) -> None:
-        """Return when the entry is on the disk; raise ServiceUnavailable when it is not there within `timeout` seconds."""
+    def append(self, *entries: Entry, timeout: float) -> None:
+        """Return when the entries are on the disk; raise ServiceUnavailable when one is not there within `timeout` seconds."""
+        ends = time.monotonic() + timeout
         try:
-            self._hand(entry, must=True).result(timeout=timeout)
+            for written in [self._hand(entry, must=True) for entry in entries]:
+                written.result(timeout=max(0.0, ends - time.monotonic()))
         except FutureTimeout:
             raise ServiceUnavailable(_UNWRITTEN) from None
 
@@ -155,6 +158,15 @@ class Spool:
                 accounts = spool_file.counted(connection, last)
                 connection.execute("DELETE FROM entries WHERE number <= ?", (last,))
             self._room.free(accounts)
+        finally:
+            connection.close()
+
+    def refuse(self, entry: Entry) -> None:
+        """Keep an entry aside that the database will never take."""
+        connection = spool_file.opened(self.path)
+        try:
+            with connection:
+                spool_file.refuse(connection, entry.kind, entry.body, entry.account)
         finally:
             connection.close()
 

@@ -10,6 +10,7 @@ import structlog
 
 _TABLE = "CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL)"
 _ACCOUNT = "ALTER TABLE entries ADD COLUMN account TEXT NOT NULL DEFAULT ''"  # which the release before neither has nor writes
+_REFUSED = "CREATE TABLE IF NOT EXISTS refused (kind TEXT NOT NULL, body TEXT NOT NULL, account TEXT NOT NULL)"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FILES = ("", "-wal", "-shm")
 
@@ -66,6 +67,12 @@ def is_damage(error: Exception) -> bool:
     """Whether an error of SQLite says that the file is not what it was."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _DAMAGE
+
+
+def refuse(connection: sqlite3.Connection, kind: str, body: str, account: str) -> None:
+    """Keep an entry that no database takes, in a table of its own in the file, for an operator to look at."""
+    connection.execute(_REFUSED)
+    connection.execute("INSERT INTO refused (kind, body, account) VALUES (?, ?, ?)", (kind, body, account))
 
 
 def counted(connection: sqlite3.Connection, last: int | None = None) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from sekisho.calls import audit
@@ -21,7 +22,7 @@ from sekisho.journal.accesses import KIND as ACCESSES
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.last_use import KIND as LAST_USE
 from sekisho.journal.last_use import LastUse
-from sekisho.journal.spool import FOLDED, Entry, Spool
+from sekisho.journal.spool import DROPPED, FOLDED, Entry, Spool
 from sekisho.store import db, used
 from sekisho.store.tables import Access, AccessKey, AuditRecord, Role
 
@@ -30,6 +31,9 @@ PURGE = 60.0
 """Seconds between two looks for signatures that have ended."""
 MOST_ACTIONS = 1000
 """Different actions that are kept of one principal: a service that makes names up fills no disk."""
+
+_UNFIT = ("22", "23502", "23514")
+"""SQLSTATEs that say that a value fits no column: data exceptions, a null, a check."""
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 log = structlog.get_logger(__name__)
@@ -43,6 +47,9 @@ class Source(Protocol):
 
     def delivered(self, last: int) -> None:
         """Forget the entries up to this number."""
+
+    def refuse(self, entry: Entry) -> None:
+        """Keep an entry aside that the database will never take."""
 
 
 class Drain:
@@ -101,13 +108,43 @@ class Drain:
 
 
 def carry(source: Source, database: db.Database) -> bool:
-    """Deliver one batch of a spool; whether there may be more."""
+    """Deliver one batch of a spool; whether there may be more. One that the database will never take keeps no other from it."""
     if not (entries := source.waiting()):
         return False
-    with database.write(()) as session:
-        deliver(session, entries)
+    try:
+        _delivered(database, entries)
+    except Exception as error:
+        if not _is_of_entries(error):
+            raise
+        for entry in entries:
+            _deliver_or_refuse(source, database, entry)
     source.delivered(entries[-1].number)
     return True
+
+
+def _delivered(database: db.Database, entries: Sequence[Entry]) -> None:
+    with database.write(()) as session:
+        deliver(session, entries)
+
+
+def _deliver_or_refuse(source: Source, database: db.Database, entry: Entry) -> None:
+    try:
+        _delivered(database, [entry])
+    except Exception as error:
+        if not _is_of_entries(error):
+            raise
+        source.refuse(entry)
+        DROPPED.labels(entry.kind, "refused").inc()
+        log.error("drain.refused", kind=entry.kind, account=entry.account, error=type(error.__cause__ or error).__name__)
+
+
+def _is_of_entries(error: Exception) -> bool:
+    """True when what was delivered is at fault, not whoever should take it: it is no JSON, lacks something, or fits no column."""
+    if not isinstance(error, SekishoError):
+        return isinstance(error, ValueError | LookupError | TypeError | AttributeError)
+    cause = error.__cause__
+    state = getattr(cause.orig if isinstance(cause, DBAPIError) else cause, "sqlstate", None)
+    return state is not None and state.startswith(_UNFIT)
 
 
 def deliver(session: Session, entries: Iterable[Entry]) -> None:

@@ -2,8 +2,7 @@
 
 import queue
 import signal
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import structlog
@@ -37,10 +36,10 @@ def spools(data_dir: Path) -> Iterable[Path]:
     return sorted((data_dir / "spool").glob("[0-9]*.db"))
 
 
-def empty(path: Path, database: db.Database) -> None:
-    """Carry all that is in one spool into the database."""
+def empty(path: Path, database: db.Database, stop: Callable[[], bool] = lambda: False) -> None:
+    """Carry all that is in one spool into the database, or as much as there was time for until `stop`."""
     with Outlet(path) as outlet:
-        while drain.carry(outlet, database):
+        while drain.carry(outlet, database) and not stop():
             pass
 
 
@@ -58,9 +57,9 @@ def _stay(data_dir: Path, database: db.Database) -> None:
             pass
         for path in spools(data_dir):
             try:
-                empty(path, database)
+                empty(path, database, lambda: not told.empty())
                 failing.discard(path)
-            except (SekishoError, sqlite3.Error, OSError) as error:
+            except Exception as error:  # whatever it is, the others are drained, and this one is tried again
                 if path not in failing:  # once for each outage
                     log.warning("spool.waiting", path=str(path), error=error.message if isinstance(error, SekishoError) else str(error))
                 failing.add(path)

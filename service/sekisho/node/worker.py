@@ -48,6 +48,7 @@ def worker(
     ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key, purposes=role.purposes)
     certificates = Certificates.of(options)
     clients = workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads()
+    order = STOP  # until there is one: who fails before is not waited for
     with ExitStack() as stack:
         meters.SHEET.keep(options.data_dir / "meters", place)
         stack.callback(meters.SHEET.leave)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from sekisho.store import db, prepared
 from sekisho.store.prepared import Prepared
 from sekisho.store.tables import AuditRecord, Change, Revision
+from sekisho.store.tables.trail import UNSAID
 from sekisho.world.revisions import ORIGIN as ORIGIN
 from sekisho.world.revisions import InvalidRevision as InvalidRevision
 from sekisho.world.revisions import Point as Point
@@ -31,11 +32,17 @@ is the id of nothing, so a release that does not know it forgets nothing for it.
 """
 
 _TOUCHED = "touched"
-_AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name not in ("revision", "count", "last_at"))
+_AUDITED = tuple(column.name for column in inspect(AuditRecord).columns if column.name not in ("revision", "spooled", "count", "last_at"))
 _NEWEST = select(func.max(Revision.number)).scalar_subquery()
 _REVISION = Prepared(into(Revision).inline().values(number=func.coalesce(_NEWEST, 0) + 1), "nonce", "committed_at")
 _CHANGES = Prepared(into(Change).inline().values(number=_NEWEST), "id")
 _AUDIT = Prepared(into(AuditRecord).inline().values(revision=_NEWEST), *_AUDITED)
+_SPOOLED = Prepared(
+    into(AuditRecord).inline().values(spooled=func.coalesce(select(func.max(AuditRecord.spooled)).scalar_subquery(), 0) + 1),
+    *_AUDITED,
+    "count",
+    "last_at",
+)
 
 
 class Touched:
@@ -94,14 +101,14 @@ def _refuse_bulk(state: ORMExecuteState) -> None:
 class Recorded:
     """The revision of a write: it has its `point` when the write is committed."""
 
-    def __init__(self, touched: Touched, now: datetime, nonce: str, audited: Mapping[str, Any]) -> None:
+    def __init__(self, touched: Touched, now: datetime, nonce: str, audited: Sequence[Mapping[str, Any]]) -> None:
         self._touched, self._now, self._nonce, self._audited = touched, now, nonce, audited
         self._script: db.Script | None = None
 
     @property
     def account(self) -> str:
         """The account that the write is of."""
-        return str(self._audited["account_id"])
+        return str(self._audited[0]["account_id"])
 
     @property
     def point(self) -> Point:
@@ -115,16 +122,30 @@ class Recorded:
         script.lock("revision")
         _REVISION.run(script, [{"nonce": self._nonce, "committed_at": self._now}])
         _CHANGES.run(script, [{"id": id_} for id_ in (*sorted(self._touched.ids), _OWNER + self.account)])
-        _AUDIT.run(script, [self._audited])
+        _AUDIT.run(script, [{**UNSAID, **one} for one in self._audited])
         script.execute(LATEST)
         self._script = script
 
 
-def record(session: Session, touched: Touched, now: datetime, nonce: Callable[[], str], audited: Mapping[str, Any]) -> Recorded:
-    """Have the transaction's revision written with its commit, what it touched, and its audit record (columns but for the revision)."""
-    recorded = Recorded(touched, now, nonce(), audited)
+def record(
+    session: Session, touched: Touched, now: datetime, nonce: Callable[[], str], audited: Mapping[str, Any], *beside: Mapping[str, Any]
+) -> Recorded:
+    """Have the transaction's revision written with its commit, what it touched, and its audit record (columns but for the revision), with
+    those `beside` it, of other accounts that hear of the write.
+    """
+    recorded = Recorded(touched, now, nonce(), (audited, *beside))
     db.at_commit(session, recorded.write)
     return recorded
+
+
+def spooled(session: Session, records: Sequence[Mapping[str, Any]]) -> None:
+    """Have records that came by the spool written with the commit, numbered in the order of the commits; they are of no revision."""
+
+    def write(script: db.Script) -> None:
+        script.lock("spooled")
+        _SPOOLED.run(script, [{**UNSAID, **record} for record in records])
+
+    db.at_commit(session, write)
 
 
 def latest(session: Session) -> Point:

@@ -164,6 +164,47 @@ def test_streams_whose_turn_has_not_come_are_told_that_the_server_stops(place: I
     assert said == ["goes on"] + 4 * ["ended"]
 
 
+def test_a_wait_that_fails_is_over_and_no_other_is(place: Inside) -> None:
+    went: list[str] = []
+
+    class Parked:
+        account = "one"
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def resume(self) -> None:
+            went.append(self.name)
+
+        def end(self) -> None:
+            went.append("ended")
+
+    def broken() -> bool:
+        raise ValueError("broken")
+
+    lot = lots.Lot(place.house.node.world)
+    due = threading.Event()
+    lot.park(Parked("sound"), Wait(time.monotonic() + 7200, due.is_set))
+    lot.park(Parked("broken at once"), Wait(time.monotonic() + 7200, broken))
+    _until(lambda: went == ["broken at once"])
+    asked: list[bool] = []
+
+    def broken_later() -> bool:
+        if asked:
+            raise ValueError("broken")
+        asked.append(True)
+        return False
+
+    lot.park(Parked("broken later"), Wait(time.monotonic() + 7200, broken_later))
+    lot._hear(None)
+    _until(lambda: len(went) == 2)
+    due.set()
+    lot._hear(None)
+    _until(lambda: len(went) == 3)
+    lot.close()
+    assert went == ["broken at once", "broken later", "sound"]
+
+
 def _until(condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + 120
     while not condition():

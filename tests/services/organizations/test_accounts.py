@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+
+from sekisho.errors import SekishoError
 from sekisho.store.tables import QuotaOverride
 from tests.services.organizations.conftest import Failing
 from tests.services.organizations.tree import Organization
@@ -90,6 +93,18 @@ def test_a_closed_account_stays_and_is_closed_once(org: Organization, failing: F
     assert failing("RemoveAccountFromOrganization", account_id=member) == ("ConstraintViolation", "ACCOUNT_CANNOT_LEAVE_ORGANIZATION")
     assert failing("CloseAccount", account_id=org.management) == ("ConstraintViolation", "CANNOT_CLOSE_MANAGEMENT_ACCOUNT")
     assert failing("CloseAccount", account_id="123456789012")[0] == "AccountNotFound"
+
+
+def test_roles_of_a_closed_account_are_as_if_there_were_none(org: Organization) -> None:
+    member, other = org.account(), org.account()
+    org.inside(member)
+    org("CloseAccount", account_id=member)
+    with pytest.raises(SekishoError) as closed:
+        org.inside(member)
+    with pytest.raises(SekishoError) as missing:
+        org.inside(other, "Nobody")
+    assert (closed.value.code, missing.value.code) == ("AccessDenied", "AccessDenied")
+    assert closed.value.message == missing.value.message.replace(other, member).replace("Nobody", "OrganizationAccountAccessRole")
 
 
 def test_another_partition_is_refused(org: Organization, failing: Failing) -> None:

@@ -61,7 +61,7 @@ class Lot:
                 sooner = self._timers[0][2] is stream
         if closed:
             stream.end()
-        elif wait.due():
+        elif _is_due(wait):
             with self._lock:
                 self._let_go(stream)
             self._wake.set()
@@ -118,7 +118,7 @@ class Lot:
         with self._lock:
             names = self._by_account if accounts is None else [name for name in (*accounts, "") if name in self._by_account]
             asked = {stream: self._waits[stream] for name in names for stream in self._by_account[name] if stream in self._waits}
-        due = [stream for stream, wait in asked.items() if wait.due()]
+        due = [stream for stream, wait in asked.items() if _is_due(wait)]
         with self._lock:
             for stream in due:
                 self._let_go(stream)
@@ -164,4 +164,12 @@ class Lot:
                 streams.pop(stream, None)
                 if not streams:
                     del self._by_account[account]
+        return True
+
+
+def _is_due(wait: Wait) -> bool:
+    """True when the wait is over, or cannot say so: its stream, which goes on then, ends by what is wrong and takes no other with it."""
+    try:
+        return wait.due()
+    except Exception:
         return True

@@ -19,7 +19,7 @@ from sekisho.operations import Resource, operation
 from sekisho.services.sts import session_policies
 from sekisho.services.sts import session_tokens as session_tokens_of_users
 from sekisho.services.sts.errors import InvalidParameterValue
-from sekisho.world import NO_KEYS, Keys, PrincipalRecord, SessionFacts
+from sekisho.world import NO_KEYS, AccountRecord, Keys, PrincipalRecord, SessionFacts
 
 DEFAULT_SECONDS = 3600
 CHAINED_SECONDS = 3600
@@ -42,6 +42,7 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
     proved = _MFA_JUST_NOW if session_tokens_of_users.mfa(call, request) else NO_KEYS
     tags, transitive = _tags(request, before)
     role = _role(call, request.role_arn)
+    call.resources = (Resource(request.role_arn),)  # in the caller's words, whether there is such a role or not
     _permitted(call, request, role, before, proved)
     if role.trust is _TRUSTS_NOBODY:  # which its trust policy has said already
         raise _denied(call, "sts:AssumeRole", request.role_arn)
@@ -98,12 +99,16 @@ def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
 
 
 def _role(call: Call, text: str) -> PrincipalRecord:
-    """The role of an ARN, else one in its place that trusts an id that nobody has. Either takes the same steps, here and afterwards."""
+    """The role of an ARN in an active account, else one in its place that trusts an id that nobody has. Either takes the same steps, here
+    and afterwards.
+    """
     missing = _missing(text)
     named = arn.entity(text)
     id_ = call.node.world.get_id(named) if named is not None and named.kind == "role" else None
     record = call.node.world.get_record(id_ or missing.id)
-    return record if isinstance(record, PrincipalRecord) and record.trust is not None else missing
+    account = call.node.world.get_record(missing.account_id)
+    usable = isinstance(account, AccountRecord) and account.status == "ACTIVE"
+    return record if usable and isinstance(record, PrincipalRecord) and record.trust is not None else missing
 
 
 def _missing(text: str) -> PrincipalRecord:

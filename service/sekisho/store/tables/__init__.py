@@ -29,7 +29,16 @@ from sekisho.store.tables.policies import Attachment, InlinePolicy, Policy, Poli
 from sekisho.store.tables.providers import OpenIdConnectProvider, SamlPrivateKey, SamlProvider
 from sekisho.store.tables.reports import CredentialReport, DeletionTask
 from sekisho.store.tables.tags import Tag
-from sekisho.store.tables.trail import AuditRecord
+from sekisho.store.tables.trail import (
+    AuditRecord,
+    TrailAnchor,
+    TrailCheckpoint,
+    TrailCursor,
+    TrailKey,
+    TrailLink,
+    TrailResource,
+    TrailRetention,
+)
 from sekisho.store.tables.used_signatures import UsedSignature
 from sekisho.store.tables.user_credentials import ServiceCredential, SshPublicKey
 
@@ -83,6 +92,13 @@ __all__ = [
     "SshPublicKey",
     "Tag",
     "Target",
+    "TrailAnchor",
+    "TrailCheckpoint",
+    "TrailCursor",
+    "TrailKey",
+    "TrailLink",
+    "TrailResource",
+    "TrailRetention",
     "TrustedService",
     "Unit",
     "UsedSignature",

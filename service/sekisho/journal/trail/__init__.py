@@ -1,0 +1,1 @@
+"""The trail: events, the chain that shows what became of them, and how they leave the database."""
