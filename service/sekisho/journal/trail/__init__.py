@@ -1,0 +1,1 @@
+"""The trail: its records as events, their chains, and what is made of them."""
