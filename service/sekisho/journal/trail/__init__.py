@@ -1,1 +1,1 @@
-"""The trail: its records as events, their chains, and what is made of them."""
+"""The trail: events, the chain that shows what became of them, and how they leave the database."""
