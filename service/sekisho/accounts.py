@@ -185,6 +185,9 @@ def by_operator(account_id: str, now: datetime, service: str, event: str, reques
         "user_agent": "",
         "request": json.dumps(request),
         "response": "{}",
+        "event_type": "AwsServiceEvent",
+        "region": "us-east-1",
+        "identity": json.dumps({"type": "AWSService", "invokedBy": OPERATOR}),
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sekisho.api.authorize.v1 import decisions_pb2 as authorize
 from sekisho.api.iam.v1 import service_specific_credentials_pb2 as iam
-from sekisho.calls import audit
+from sekisho.calls import shown
 from sekisho.errors import SekishoError
 from sekisho.journal.spool import Entry
 from tests.harness import House, house
@@ -39,7 +39,7 @@ def test_every_item_of_a_list_is_redacted() -> None:
             {"bearer_token": "last secret"},
         ]
     )
-    assert audit.plain(message) == {
+    assert shown.plain(message) == {
         "requests": [
             {"bearerToken": HIDDEN, "action": "a:b", "resource": "*"},
             {"signedRequest": {"path": "/p", "body": HIDDEN, "audience": "a", "headers": HIDDEN}},
@@ -53,7 +53,7 @@ def test_what_is_hidden_in_one_message_is_shown_beside_it() -> None:
     message = iam.CreateServiceSpecificCredentialResponse(
         service_specific_credential={"service_user_name": "ann-at-1", "service_password": "secret", "user_name": "ann"}
     )
-    assert audit.plain(message) == {
+    assert shown.plain(message) == {
         "serviceSpecificCredential": {"serviceUserName": "ann-at-1", "servicePassword": HIDDEN, "userName": "ann"}
     }
 

@@ -181,7 +181,8 @@ def test_a_conflict_leaves_nothing_whatever_way_it_takes(database: db.Database) 
 
 def _value(column: Any, number: int) -> Any:
     """Something that fits a column."""
-    if column.primary_key or column.unique:
+    alone = any(index.unique and [*index.columns] == [column] for index in column.table.indexes)
+    if column.primary_key or column.unique or alone:
         return number if isinstance(column.type, Integer) else f"id-{number}"
     kinds: list[tuple[type, Any]] = [(Boolean, True), (Integer, 7), (DateTime, NOW), (db.Moment, NOW), (LargeBinary, b"\x00\xff")]
     return next((value for kind, value in kinds if isinstance(column.type, kind)), f"å-{column.name}-{number}")

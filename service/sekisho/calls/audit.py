@@ -1,57 +1,107 @@
 """Audit records: what was called, by whom, with what and with what result, in the terms of a CloudTrail record.
 
-Fields marked `debug_redact` never reach a record. Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 """
 
 import json
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from sqlalchemy.orm import Session
 
+from sekisho import arn
+from sekisho.calls import identities, shown
 from sekisho.calls.call import Call
 from sekisho.errors import SekishoError
 from sekisho.journal.spool import Entry
+from sekisho.journal.trail import resources
 from sekisho.operations.annotations import Access
 from sekisho.store import changes
+from sekisho.store.tables.trail import UNSAID
 
 KIND = "audit"
-LIMIT = 102_400
-"""Bytes of a request or response that a record shows; CloudTrail leaves out what is over 100 KB, too."""
-REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
+REGION = "us-east-1"
+"""Where everything happens, as AWS says of its global services."""
+
+_SHARED = frozenset((Access.WRITE, Access.ISSUE))
+"""The levels of operations that another account hears of, whose resource was used."""
 
 Event = dict[str, Any]
+
+_dumps = json.JSONEncoder(check_circular=False).encode
 
 
 def event(call: Call, request: Message | None, response: Message | None, error: SekishoError | None = None) -> Event:
     """The record of a call as a flat dictionary of JSON values; the keys are the columns of AuditRecord."""
     acting = call.acting
+    who = identities.of(acting) if acting is not None else identities.NOBODY
     return {
         "id": call.request_id,
         "account_id": acting.subject.account_id if acting is not None else call.recipient,
         "at": call.now.isoformat(),
         "event_source": call.operation.service.event_source,
         "event_name": call.operation.name,
-        "read_only": call.operation.access.level in (Access.READ, Access.DECIDE),
+        "read_only": call.operation.level != Access.WRITE,
         "principal_id": acting.user_id if acting is not None else "",
         "principal_arn": acting.arn if acting is not None else "",
         "access_key_id": acting.subject.access_key_id if acting is not None else "",
         "source_ip": call.peer.source_ip,
         "user_agent": call.peer.user_agent[:256],
-        "request": _shown(request),
-        "response": _shown(response),
+        "request": shown.text(request),
+        "response": shown.text(response),
         "error_code": error.code if error is not None else None,
         "error_message": error.message[:2048].replace("\0", "\ufffd") if error is not None else None,
+        "category": UNSAID["category"],
+        "event_type": UNSAID["event_type"],
+        "region": REGION,
+        "username": who.username,
+        "identity": who.text,
+        "resources": _resources(call),
+        "tls": call.peer.tls if call.peer.secure else "{}",
+        "shared_id": None,
     }
 
 
-def _shown(message: Message | None) -> str:
-    if message is None:
-        return "{}"
-    return json.dumps(plain(message)) if message.ByteSize() <= LIMIT else '{"omitted": "over 100 KB"}'
+def events(call: Call, request: Message | None, response: Message | None) -> list[Event]:
+    """The records of a call that succeeded: the caller's account's first, then those of other accounts whose resources it used.
+
+    They see the caller as CloudTrail shows a stranger, and of the resources their own. What was refused is the caller's account's alone:
+    nobody fills the records of others with what they are not permitted to do.
+    """
+    first = event(call, request, response)
+    acting = call.acting
+    if acting is None or not call.resources or call.operation.level not in _SHARED:
+        return [first]
+    about = json.loads(first["resources"])
+    others = sorted({one["accountId"] for one in about if arn.is_account_id(one["accountId"])} - {first["account_id"]})
+    if not others:
+        return [first]
+    first["shared_id"] = call.request_id
+    stranger = identities.elsewhere(acting)._asdict()
+    return [first, *(_elsewhere(first, other, about, stranger["text"]) for other in others)]
+
+
+def _elsewhere(first: Event, account: str, about: list[dict[str, str]], identity: str) -> Event:
+    return first | {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{first['id']} {account}")),
+        "account_id": account,
+        "principal_arn": "",
+        "access_key_id": "",
+        "username": "",
+        "identity": identity,
+        "resources": _dumps([one for one in about if one["accountId"] == account]),
+    }
+
+
+def _resources(call: Call) -> str:
+    """The resources that the caller was authorized for, each once; a pattern is not one."""
+    if not call.resources:
+        return "[]"
+    arns = dict.fromkeys(one.arn for one in call.resources if "*" not in one.arn)
+    return _dumps([resources.shown(text) for text in arns]) if arns else "[]"
 
 
 def columns(record: Event) -> dict[str, Any]:
@@ -74,25 +124,3 @@ def entry(record: Event) -> Entry:
     """The record as an entry of the spool; denials are alike that refuse the same principal the same operation for the same reason."""
     alike = (record["principal_id"], record["event_source"], record["event_name"], record["error_code"] or "")
     return Entry(KIND, json.dumps(record), account=record["account_id"], alike=alike)
-
-
-def plain(message: Message) -> dict[str, Any]:
-    """A message as JSON with AWS's member names, secrets replaced."""
-    return _redacted(MessageToDict(message), message.DESCRIPTOR)
-
-
-def _redacted(value: dict[str, Any], descriptor: Any) -> dict[str, Any]:
-    for field in descriptor.fields:
-        if field.json_name not in value:
-            continue
-        if field.GetOptions().debug_redact:
-            value[field.json_name] = REDACTED
-        elif (
-            field.message_type is not None
-            and not field.message_type.GetOptions().map_entry
-            and field.message_type.file.package.startswith("sekisho")
-        ):
-            inner = value[field.json_name]
-            for item in inner if field.is_repeated else [inner]:
-                _redacted(item, field.message_type)
-    return value

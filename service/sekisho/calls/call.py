@@ -21,7 +21,7 @@ from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
 from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
-from sekisho.operations import OPERATIONS, Operation
+from sekisho.operations import OPERATIONS, Operation, Resource
 from sekisho.operations.annotations import Access
 from sekisho.store import changes, db
 from sekisho.store.changes import Point
@@ -80,11 +80,15 @@ class Node:
 
 
 class Peer(NamedTuple):
-    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it.
+
+    `tls` is what CloudTrail's `tlsDetails` says of it, as JSON, as far as the edge knows.
+    """
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
+    tls: str = "{}"
 
 
 _NOWHERE = Peer()
@@ -113,6 +117,8 @@ class Call:
     database_session: Session | None = None
     snapshot: Callable[[], Session] | None = None
     """Opens the snapshot of a READ, when the first is asked for it."""
+    resources: tuple[Resource, ...] = ()
+    """What the caller was authorized for, in the order of the checks: the audit record names it."""
     recipient: str = ""
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
     use: Use | None = None

@@ -27,10 +27,12 @@ ALLOWED = policy.Outcome.ALLOWED  # to look a member of an Enum up costs 0.1 µs
 
 def permission(call: Call, request: Message) -> None:
     """Raise AccessDenied, in AWS's sentence, unless the caller may do all that the operation's `(access)` names."""
+    call.resources = ()
     refuse_restricted_session(call, call.operation.service.prefix)
     if call.operation.permitted_to_all:
         return
     for action, resource, keys in demands(call, request):
+        call.resources += (resource,)
         demand(call, action, resource, keys)
 
 

@@ -185,8 +185,8 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         call.node.world.sync(session, since=since)
         _authorized(call, request, subject, newest=True)
         message = call.operation.function(call, request)
-        audited = audit.columns(audit.event(call, request, message))
-        recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), audited)
+        audited = [audit.columns(one) for one in audit.events(call, request, message)]
+        recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), *audited)
     call.node.world.committed(recorded.point, touched.ids, recorded.account)
     return Reply(message, recorded.point.token)
 
@@ -288,7 +288,8 @@ def _issue(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Nothing leaves before its record is on the disk."""
     cold.may_wait()
     reply = _decide(call, request, subject)
-    call.node.spool.append(audit.entry(audit.event(call, request, reply.message)), timeout=call.seconds_left)
+    entries = [audit.entry(one) for one in audit.events(call, request, reply.message)]
+    call.node.spool.append(*entries, timeout=call.seconds_left)
     return reply
 
 

@@ -10,6 +10,7 @@ denials beyond their account's share are folded: one record of those that are al
 import queue
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -88,10 +89,12 @@ class Spool:
         self._thread = threading.Thread(target=self._write, name="spool", daemon=True)
         self._thread.start()
 
-    def append(self, entry: Entry, *, timeout: float) -> None:
-        """Return when the entry is on the disk; raise ServiceUnavailable when it is not there within `timeout` seconds."""
+    def append(self, *entries: Entry, timeout: float) -> None:
+        """Return when the entries are on the disk; raise ServiceUnavailable when one is not there within `timeout` seconds."""
+        ends = time.monotonic() + timeout
         try:
-            self._hand(entry, must=True).result(timeout=timeout)
+            for written in [self._hand(entry, must=True) for entry in entries]:
+                written.result(timeout=max(0.0, ends - time.monotonic()))
         except FutureTimeout:
             raise ServiceUnavailable(_UNWRITTEN) from None
 

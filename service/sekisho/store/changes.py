@@ -101,14 +101,14 @@ def _refuse_bulk(state: ORMExecuteState) -> None:
 class Recorded:
     """The revision of a write: it has its `point` when the write is committed."""
 
-    def __init__(self, touched: Touched, now: datetime, nonce: str, audited: Mapping[str, Any]) -> None:
+    def __init__(self, touched: Touched, now: datetime, nonce: str, audited: Sequence[Mapping[str, Any]]) -> None:
         self._touched, self._now, self._nonce, self._audited = touched, now, nonce, audited
         self._script: db.Script | None = None
 
     @property
     def account(self) -> str:
         """The account that the write is of."""
-        return str(self._audited["account_id"])
+        return str(self._audited[0]["account_id"])
 
     @property
     def point(self) -> Point:
@@ -122,14 +122,18 @@ class Recorded:
         script.lock("revision")
         _REVISION.run(script, [{"nonce": self._nonce, "committed_at": self._now}])
         _CHANGES.run(script, [{"id": id_} for id_ in (*sorted(self._touched.ids), _OWNER + self.account)])
-        _AUDIT.run(script, [{**UNSAID, **self._audited}])
+        _AUDIT.run(script, [{**UNSAID, **one} for one in self._audited])
         script.execute(LATEST)
         self._script = script
 
 
-def record(session: Session, touched: Touched, now: datetime, nonce: Callable[[], str], audited: Mapping[str, Any]) -> Recorded:
-    """Have the transaction's revision written with its commit, what it touched, and its audit record (columns but for the revision)."""
-    recorded = Recorded(touched, now, nonce(), audited)
+def record(
+    session: Session, touched: Touched, now: datetime, nonce: Callable[[], str], audited: Mapping[str, Any], *beside: Mapping[str, Any]
+) -> Recorded:
+    """Have the transaction's revision written with its commit, what it touched, and its audit record (columns but for the revision), with
+    those `beside` it, of other accounts that hear of the write.
+    """
+    recorded = Recorded(touched, now, nonce(), (audited, *beside))
     db.at_commit(session, recorded.write)
     return recorded
 

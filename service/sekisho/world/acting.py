@@ -1,8 +1,9 @@
 """A subject with its records: the principal as policies see it, the condition keys that it owns, the layers that its account puts on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sekisho import arn, policy
 from sekisho.errors import NotFound, Unavailable
@@ -29,6 +30,10 @@ class Acting:
     """By level, the root of the organization first; None where no organization restricts."""
     placement: Placement | None = None
     """Where the account stands in its organization; None outside of any."""
+    issuer: str = ""
+    """The ARN of the user, role or root user whose the credentials are."""
+    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What follows from the caller alone, and somebody has found out: it is as old as the composition, and ends with it."""
 
     @property
     def arn(self) -> str:
@@ -79,6 +84,7 @@ def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
         session=_session_policies(session, lookup),
         scps=place.scps if place is not None else None,
         placement=place,
+        issuer=arn.root(record.id) if isinstance(record, AccountRecord) else record.arn,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sekisho.calls.audit import REDACTED
+from sekisho.calls.shown import REDACTED
 from sekisho.journal.last_use import Use
 from sekisho.sigv4 import Credentials
 from sekisho.store.tables import AccessKey, AuditRecord

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sekisho.calls.audit import REDACTED
+from sekisho.calls.shown import REDACTED
 from sekisho.credentials import key_ring
 from sekisho.store.tables import AuditRecord, SamlPrivateKey
 from tests.harness import House

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from sekisho.calls.audit import REDACTED
+from sekisho.calls.shown import REDACTED
 from sekisho.credentials import key_ring
 from sekisho.store.tables import AuditRecord, ServerCertificate
 from tests.harness import House

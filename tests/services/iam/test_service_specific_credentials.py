@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sekisho.calls.audit import REDACTED
+from sekisho.calls.shown import REDACTED
 from sekisho.store.tables import AuditRecord, ServiceCredential
 from tests.harness import House
 from tests.services.conftest import Refused

@@ -42,6 +42,7 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
     proved = _MFA_JUST_NOW if session_tokens_of_users.mfa(call, request) else NO_KEYS
     tags, transitive = _tags(request, before)
     role = _role(call, request.role_arn)
+    call.resources = (Resource(request.role_arn),)  # in the caller's words, whether there is such a role or not
     _permitted(call, request, role, before, proved)
     if role.trust is _TRUSTS_NOBODY:  # which its trust policy has said already
         raise _denied(call, "sts:AssumeRole", request.role_arn)

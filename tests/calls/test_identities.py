@@ -1,0 +1,194 @@
+"""The caller is shown as CloudTrail shows it, for each way to call."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sekisho import sigv4
+from sekisho.calls import audit
+from tests.harness import House, house
+
+ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[House]:
+    with house(f"sqlite:///{tmp_path / 'house.db'}", tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[audit.Event]:
+    """The records that calls make, in their order."""
+    found: list[audit.Event] = []
+    make = audit.events
+
+    def kept(*given: Any) -> list[audit.Event]:
+        records = make(*given)
+        found.extend(records)
+        return records
+
+    monkeypatch.setattr(audit, "events", kept)
+    return found
+
+
+def trust(*arns: str) -> str:
+    """A trust policy for these principals."""
+    actions = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Principal": {"AWS": list(arns)}}]})
+
+
+def identity(event: audit.Event) -> dict[str, Any]:
+    """The event's `userIdentity`, without the moment at which its session began, which is a time as events have it."""
+    shown: dict[str, Any] = json.loads(event["identity"])
+    created = shown.get("sessionContext", {}).get("attributes", {}).pop("creationDate", "2026-01-01T00:00:00Z")
+    assert len(created) == 20
+    assert created[10] == "T"
+    assert created.endswith("Z")
+    return shown
+
+
+def test_a_root_user(made: House, events: list[audit.Event]) -> None:
+    made.call("CreateUser", user_name="bob")
+    assert identity(events[-1]) == {
+        "type": "Root",
+        "principalId": made.account_id,
+        "arn": f"arn:aws:iam::{made.account_id}:root",
+        "accountId": made.account_id,
+        "accessKeyId": made.root.access_key_id,
+    }
+    assert events[-1]["username"] == "root"
+
+
+def test_a_user_with_its_key_and_with_a_session_of_its_own(made: House, events: list[audit.Event]) -> None:
+    ann = made.user("ann", ALL, path="/division/")
+    user_id = made.call("GetUser", user_name="ann").user.user_id
+    issued = made.call("GetSessionToken", _as=ann).credentials
+    session = sigv4.Credentials(issued.access_key_id, issued.secret_access_key, issued.session_token)
+    role = made.call("CreateRole", role_name="r", assume_role_policy_document=trust(f"arn:aws:iam::{made.account_id}:user/division/ann"))
+    made.assume(role.role.arn, _as=session)
+    (alone, within) = (identity(event) for event in events if event["event_name"] in ("GetSessionToken", "AssumeRole"))
+    expected = {
+        "type": "IAMUser",
+        "principalId": user_id,
+        "arn": f"arn:aws:iam::{made.account_id}:user/division/ann",
+        "accountId": made.account_id,
+        "userName": "ann",
+    }
+    assert alone == expected | {"accessKeyId": ann.access_key_id}
+    assert within == expected | {
+        "accessKeyId": session.access_key_id,
+        "sessionContext": {"attributes": {"mfaAuthenticated": "false"}},
+    }
+    assert events[-1]["username"] == "ann"
+
+
+def test_a_role_session_names_its_role_and_its_source(made: House, events: list[audit.Event]) -> None:
+    ann = made.user("ann", ALL)
+    fields: dict[str, Any] = {
+        "role_name": "deploy",
+        "path": "/ci/",
+        "assume_role_policy_document": trust(f"arn:aws:iam::{made.account_id}:user/ann"),
+    }
+    role = made.call("CreateRole", **fields).role
+    made.call("PutRolePolicy", role_name="deploy", policy_name="all", policy_document=ALL)
+    session = made.assume(role.arn, "build-7", _as=ann, source_identity="ann")
+    made.call("CreateUser", _as=session, user_name="bob")
+    assert identity(events[-1]) == {
+        "type": "AssumedRole",
+        "principalId": f"{role.role_id}:build-7",
+        "arn": f"arn:aws:sts::{made.account_id}:assumed-role/deploy/build-7",
+        "accountId": made.account_id,
+        "accessKeyId": session.access_key_id,
+        "sessionContext": {
+            "sessionIssuer": {
+                "type": "Role",
+                "principalId": role.role_id,
+                "arn": f"arn:aws:iam::{made.account_id}:role/ci/deploy",
+                "accountId": made.account_id,
+                "userName": "deploy",
+            },
+            "attributes": {"mfaAuthenticated": "false"},
+            "sourceIdentity": "ann",
+        },
+    }
+    assert events[-1]["username"] == "build-7"
+
+
+def test_a_federated_user_names_who_vouched_for_it(made: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = made.user("ann", ALL)
+    user_id = made.call("GetUser", user_name="ann").user.user_id
+    issued = made.call("GetFederationToken", _as=ann, name="visitor", policy=ALL).credentials
+    session = sigv4.Credentials(issued.access_key_id, issued.secret_access_key, issued.session_token)
+    entries: list[Any] = []
+    monkeypatch.setattr(made.node.spool, "add", entries.append)
+    with pytest.raises(Exception, match="Cannot call CreateUser with session credentials"):
+        made.call("CreateUser", _as=session, user_name="bob")
+    event = json.loads(entries[-1].body)
+    assert identity(event) == {
+        "type": "FederatedUser",
+        "principalId": f"{made.account_id}:visitor",
+        "arn": f"arn:aws:sts::{made.account_id}:federated-user/visitor",
+        "accountId": made.account_id,
+        "accessKeyId": session.access_key_id,
+        "sessionContext": {
+            "sessionIssuer": {
+                "type": "IAMUser",
+                "principalId": user_id,
+                "arn": f"arn:aws:iam::{made.account_id}:user/ann",
+                "accountId": made.account_id,
+                "userName": "ann",
+            },
+            "attributes": {"mfaAuthenticated": "false"},
+        },
+    }
+    assert event["username"] == "visitor"
+
+
+def test_another_account_sees_that_its_role_was_assumed(made: House, events: list[audit.Event]) -> None:
+    """Both have the id; the owner of the role learns the caller's id and account alone."""
+    other = made.account()
+    account = made.call("GetCallerIdentity", _as=other).account
+    ann = made.user("ann", ALL)
+    user_id = made.call("GetUser", user_name="ann").user.user_id
+    fields: dict[str, Any] = {"role_name": "guest", "assume_role_policy_document": trust(f"arn:aws:iam::{made.account_id}:user/ann")}
+    role = made.call("CreateRole", _as=other, **fields).role
+    events.clear()
+    made.assume(role.arn, _as=ann)
+    caller, owner = events
+    assert caller["shared_id"] == owner["shared_id"] == caller["id"] != owner["id"]
+    assert (caller["account_id"], owner["account_id"]) == (made.account_id, account)
+    guest = {"ARN": f"arn:aws:iam::{account}:role/guest", "accountId": account, "type": "AWS::IAM::Role"}
+    assert json.loads(caller["resources"]) == json.loads(owner["resources"]) == [guest]
+    assert json.loads(owner["identity"]) == {"type": "AWSAccount", "principalId": user_id, "accountId": made.account_id}
+    assert (owner["principal_arn"], owner["access_key_id"], owner["username"]) == ("", "", "")
+    assert json.loads(caller["identity"])["arn"] == f"arn:aws:iam::{made.account_id}:user/ann"
+    assert (caller["request"], caller["response"]) == (owner["request"], owner["response"])
+
+
+def test_no_account_hears_of_a_role_that_was_not_assumed(made: House, events: list[audit.Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    other = made.account()
+    account = made.call("GetCallerIdentity", _as=other).account
+    ann = made.user("ann", ALL)
+    entries: list[Any] = []
+    monkeypatch.setattr(made.node.spool, "add", entries.append)
+    events.clear()
+    with pytest.raises(Exception, match="is not authorized to perform: sts:AssumeRole"):
+        made.assume(f"arn:aws:iam::{account}:role/none", _as=ann)
+    assert events == []
+    (entry,) = [one for one in entries if one.kind == audit.KIND]
+    event = json.loads(entry.body)
+    assert (event["account_id"], event["shared_id"], event["error_code"]) == (made.account_id, None, "AccessDenied")
+    named = {"ARN": f"arn:aws:iam::{account}:role/none", "accountId": account, "type": "AWS::IAM::Role"}
+    assert json.loads(event["resources"]) == [named]
+
+
+def test_each_resource_is_named_once_and_no_pattern(made: House, events: list[audit.Event]) -> None:
+    made.call("CreateUser", user_name="ann", path="/a/", tags=[{"key": "k", "value": "v"}])
+    ann = {"ARN": f"arn:aws:iam::{made.account_id}:user/a/ann", "accountId": made.account_id, "type": "AWS::IAM::User"}
+    assert json.loads(events[-1]["resources"]) == [ann]
+    made.call("CreateAccountAlias", account_alias="shop")
+    assert events[-1]["resources"] == "[]"
