@@ -38,6 +38,8 @@ def upgrade() -> None:
         op.create_index(f"ix_audit_records_account_id_{name}_at", "audit_records", ["account_id", name, "at"])
     op.create_index("ix_audit_records_revision", "audit_records", ["revision"])
     op.create_index("ix_audit_records_spooled", "audit_records", ["spooled"], unique=True)
+    placeless = sa.text("revision IS NULL AND spooled IS NULL")
+    op.create_index("ix_audit_records_placeless", "audit_records", ["at", "id"], sqlite_where=placeless, postgresql_where=placeless)
     op.create_table(
         "trail_links",
         sa.Column("ordinal", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -49,6 +51,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "sequence", name=op.f("uq_trail_links_account_id_sequence")),
         sa.UniqueConstraint("record_id", name=op.f("uq_trail_links_record_id")),
     )
+    op.create_index("ix_trail_links_account_id_ordinal", "trail_links", ["account_id", "ordinal"])
     op.create_table(
         "trail_resources",
         sa.Column("account_id", KEY, nullable=False),
@@ -65,6 +68,7 @@ def upgrade() -> None:
         sa.Column("ordinal", sa.BigInteger(), nullable=False),
         sa.Column("hash", KEY, nullable=False),
         sa.Column("at", MOMENT, nullable=False),
+        sa.Column("seal", KEY, nullable=False),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_trail_anchors")),
     )
     op.create_table(
@@ -104,6 +108,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("retentions", "keys", "checkpoints", "cursors", "anchors", "resources", "links"):
         op.drop_table(f"trail_{table}")
+    op.drop_index("ix_audit_records_placeless", "audit_records")
     op.drop_index("ix_audit_records_spooled", "audit_records")
     op.drop_index("ix_audit_records_revision", "audit_records")
     for name in LOOKED_UP:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.calls.near_collisions import compare
 
-PAIRS = 8_000
+PAIRS = 3_000
 
 
 def test_what_is_remembered_changes_no_answer(tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ def test_the_file_of_a_node_forgets_too(tmp_path: Path) -> None:
     file.close()
 
 
-@pytest.mark.parametrize("how", ["deleted", "damaged"])
+@pytest.mark.parametrize("how", ["deleted", "damaged", "damaged underneath"])
 def test_a_file_that_goes_or_is_damaged_is_made_anew(tmp_path: Path, how: str) -> None:
     path = tmp_path / "issued.db"
     file = Issued(path)
@@ -345,6 +345,10 @@ def test_a_file_that_goes_or_is_damaged_is_made_anew(tmp_path: Path, how: str) -
     assert file.use(one)
     if how == "deleted":
         path.unlink()
+    elif how == "damaged underneath":
+        for name in (Path(f"{path}-wal"), path):
+            with name.open("r+b") as opened:  # the same file, other bytes
+                opened.write(b"\xff" * name.stat().st_size)
     else:
         file.close()
         path.write_bytes(b"\xff" * path.stat().st_size)

@@ -84,3 +84,25 @@ def test_who_waits_no_longer_leaves_the_turn_to_others() -> None:
     with shared.turn("c", time.monotonic() + 60):
         assert shared.taken
     assert not shared.taken
+
+
+def test_a_turn_that_comes_in_the_very_moment_of_giving_up_goes_on_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = Turns()
+    shared.take("holder", time.monotonic() + 60)
+
+    class Late:
+        """A lock that is let go just when nobody waits for it any more."""
+
+        def acquire(self, timeout: float = -1) -> bool:
+            if timeout >= 0:
+                shared.give()
+            return timeout < 0
+
+        def release(self) -> None:
+            pass
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "Lock", Late)
+        with pytest.raises(RequestTimeout):
+            shared.take("late", time.monotonic())
+    assert (shared.waiting, shared.taken) == (0, False)

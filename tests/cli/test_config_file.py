@@ -33,12 +33,14 @@ def test_every_kind_of_option_comes_from_the_file(told: list[Options], file: Pat
     file.write_text(
         "# ours\ngrpc: 0.0.0.0:1\nhttp: '[::]:2'\nworkers: 3\ndata-dir: there\npin: false\ninsecure: true\nclock-skew: 7\n"
         "tls-cert: a.pem\naccount-id: '011122223333'\nlog-format: text\nlog-level: error\n"
+        "trail-bucket: ['logs=file:///var/trail', 'far=s3://there']\ntrail-delivery-seconds: 60\n"
     )
     assert sekisho("serve", "--config", file).returncode == 0
     (options,) = told
     expected = Options(
         data_dir=Path("there"), grpc="0.0.0.0:1", http="[::]:2", workers=3, pin=False, insecure=True, clock_skew=7,
         tls_cert=Path("a.pem"), account_id="011122223333", log_format="text", log_level="error",
+        trail_buckets=("logs=file:///var/trail", "far=s3://there"), trail_delivery=60,
     )  # fmt: skip
     assert {field.name: getattr(options, field.name) for field in fields(Options)} == {
         field.name: getattr(expected, field.name) for field in fields(Options)
@@ -72,6 +74,7 @@ def test_an_empty_file_says_nothing(told: list[Options], file: Path) -> None:
         ("account-id: 011111111111\n", "1:13: `account-id` is text; quote it"),
         ("grpc:\n  host: a\n", "2:3: `grpc` is text; quote it"),
         ("grpc:\n", "1:6: `grpc` is text; quote it"),
+        ("trail-bucket: logs=file:///x\n", "1:15: `trail-bucket` is a list of texts"),
         ("- grpc\n", "1:1: options are lines of `name: value`"),
         ("grpc: [\n", "2:1: expected the node content, but found '<stream end>'"),
     ],

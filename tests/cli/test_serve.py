@@ -134,6 +134,7 @@ def test_a_worker_stays_on_one_core(tmp_path: Path, options: tuple[str, ...], co
         (["--account-id", "12"], "`12` is not an account id of twelve digits"),
         (["--log-format", "xml"], "--log-format is one of json, text"),
         (["--log-level", "loud"], "--log-level is one of debug, info, warning, error"),
+        (["--trail-bucket", "logs=/var/trail"], "--trail-bucket: `logs` is neither file:///absolute/folder nor s3://bucket/prefix"),
         (["--master-key-file", "/nowhere/key"], "--master-key-file: /nowhere/key cannot be read: No such file or directory"),
         (["--tls-cert", "/nowhere/cert", "--tls-key", "/nowhere/key"], "/nowhere/cert cannot be read: No such file or directory"),
         (

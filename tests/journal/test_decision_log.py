@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.client import bearer
@@ -161,6 +162,25 @@ def test_a_sink_that_fails_is_counted_and_asked_again(monkeypatch: pytest.Monkey
     assert scraped.value("sekisho_decision_log_dropped_total", reason="sink") == dropped + 2 - len(kept.entries)
 
 
+def test_a_sink_that_fails_again_and_again_is_told_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_log, "log", structlog.get_logger())  # one that no test has used: its processors are those of now
+    asked = threading.Semaphore(0)
+
+    def sink(entries: Sequence[Entry]) -> None:
+        asked.release()
+        if entries[0]["number"] != 2:
+            raise OSError(28, "No space left on device")
+
+    with structlog.testing.capture_logs() as logs:
+        log = DecisionLog(sink)
+        for number in range(5):  # each when the one before was taken, so that no two go together
+            log.add(entry, number)
+            assert asked.acquire(timeout=60)
+        log.close()
+    said = {"event": "decision_log.failing", "error": "No space left on device", "log_level": "error"}
+    assert logs == [said, said]  # for the first two, and for those after the third
+
+
 def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = decision_log.Lines(str(tmp_path / "decisions"))
     real = os.write
@@ -174,8 +194,8 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path, monkeyp
     with pytest.raises(OSError, match="No space left"):
         sink([{"n": 1}])
     monkeypatch.setattr(os, "write", real)
-    sink([{"number": 2}])
-    assert (tmp_path / "decisions").read_text() == '{"n":\n{"number":2}\n'
+    sink([{"number": 2}, {"number": 3}])
+    assert (tmp_path / "decisions").read_text() == '{"n":\n{"number":2}\n{"number":3}\n'
 
 
 def test_a_file_that_was_moved_away_is_left_alone_after_it_is_reopened(tmp_path: Path) -> None:
@@ -190,12 +210,24 @@ def test_a_file_that_was_moved_away_is_left_alone_after_it_is_reopened(tmp_path:
     assert (tmp_path / "decisions").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_file_that_cannot_be_reopened_leaves_the_old_one(tmp_path: Path) -> None:
+def test_reopening_leaves_no_file_open(tmp_path: Path) -> None:
+    path, own = tmp_path / "decisions", Path("/proc/self/fd")
+    sink = decision_log.Lines(str(path))
+    for _ in range(5):
+        sink.reopen()
+    held = [descriptor for descriptor in own.iterdir() if os.path.lexists(descriptor) and os.path.realpath(descriptor) == str(path)]
+    assert len(held) == 1
+
+
+def test_a_file_that_cannot_be_reopened_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_log, "log", structlog.get_logger())
     folder = tmp_path / "logs"
     folder.mkdir()
     sink = decision_log.Lines(str(folder / "decisions"))
     folder.rename(tmp_path / "moved")
-    sink.reopen()
+    with structlog.testing.capture_logs() as logs:
+        sink.reopen()
+    assert [said["event"] for said in logs] == ["decision_log.not_reopened"]
     sink([{"number": 1}])
     assert read(tmp_path / "moved" / "decisions") == [{"number": 1}]
 

@@ -126,6 +126,19 @@ def test_a_spool_whose_thread_has_ended_says_so(tmp_path: Path) -> None:
     spool.close()
     with pytest.raises(ServiceUnavailable):
         spool.append(Entry("audit", "body"), timeout=60)
+    before = dropped("disk")
+    assert error_of(spool, denial(1, "ListUsers")) != ""
+    assert dropped("disk") == before + 1  # nobody would write what is folded now
+
+
+def test_what_a_broken_disk_does_not_take_is_counted(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s.db")
+    spool.path = tmp_path / "nowhere" / "s.db"
+    before = dropped("disk")
+    assert [error_of(spool, denial(number, "ListUsers")) != "" for number in range(3)] == [True] * 3
+    assert dropped("disk") == before + 3
+    spool.path = tmp_path / "s.db"
+    spool.close()
 
 
 def error_of(spool: Spool, entry: Entry) -> str:

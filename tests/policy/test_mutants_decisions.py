@@ -168,3 +168,14 @@ def test_every_key_that_a_statement_lacks_is_named() -> None:
     alice = policy.Principal("user", f"arn:aws:iam::{HOME}:user/alice", HOME)
     asked = policy.Request(alice, "s3:GetObject", "arn:aws:s3:::b", HOME, keys.context({"k:b": "true"}))
     assert policy.decide(asked, policy.Layers((policy.Attached(made),))).missing_keys == ("k:a", "k:c")
+
+
+@pytest.mark.parametrize("element", ["AWS", "Service", "Federated", "CanonicalUser"])
+@pytest.mark.parametrize("kind", ["user", "assumed-role", "anonymous", "federated"])
+def test_an_empty_name_means_nobody(element: str, kind: str) -> None:
+    """Least of all those whose provider, canonical id or ARN is empty."""
+    arn = KINDS[kind][0]
+    asked = policy.Request(policy.Principal(kind, arn, HOME if arn else ""), "s3:GetObject", "arn:aws:s3:::b/k", HOME, keys.context({}))
+    made = program([{"Effect": "Allow", "Principal": {element: ""}, "Action": "*", "Resource": "*"}])
+    decision = policy.decide(asked, policy.Layers(resource=policy.Attached(made)))
+    assert decision.outcome is policy.Outcome.IMPLICITLY_DENIED

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", str: "text; quote it"}
+_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", str: "text; quote it", list: "a list of texts"}
 
 
 def defaults(context: typer.Context, path: Path | None) -> Path | None:
@@ -26,7 +26,7 @@ def defaults(context: typer.Context, path: Path | None) -> Path | None:
         if name not in options:
             raise found.wrong(f"`{context.info_name}` has no option `{name}`", str(name), key=True)
         option = options[name]
-        kind = type(option.default) if type(option.default) in _KINDS else str
+        kind = list if option.multiple else type(option.default) if type(option.default) in _KINDS else str
         if type(value) is not kind:
             raise found.wrong(f"`{name}` is {_KINDS[kind]}", name)
         try:

@@ -127,6 +127,20 @@ def serve(
             help="http(s)://HOST:PORT of an OpenTelemetry collector (OTLP over gRPC); OTEL_… variables count.",
         ),
     ] = "",
+    trail_bucket: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SEKISHO_TRAIL_BUCKET",
+            metavar="NAME=URL",
+            help="A bucket for trails: file:///absolute/folder or s3://bucket/prefix?endpoint_url=…; once for each.",
+        ),
+    ] = None,
+    trail_delivery_seconds: Annotated[
+        int, typer.Option(envvar="SEKISHO_TRAIL_DELIVERY_SECONDS", min=1, help="Seconds between two files of a trail.")
+    ] = 300,
+    trail_digest_seconds: Annotated[
+        int, typer.Option(envvar="SEKISHO_TRAIL_DIGEST_SECONDS", min=1, help="Seconds that a digest file is about.")
+    ] = 3600,
 ) -> None:
     """Serve, and stay until it is told to stop.
 
@@ -162,6 +176,9 @@ def serve(
         decision_log=decision_log,
         decision_log_level=decision_log_level,
         otel_endpoint=otel_endpoint,
+        trail_buckets=tuple(trail_bucket or ()),
+        trail_delivery=trail_delivery_seconds,
+        trail_digests=trail_digest_seconds,
         account_id=account_id,
         master_key=master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command),
         # from the environment alone: arguments are seen by every user of the machine

@@ -59,9 +59,13 @@ class Key:
         except InvalidTag:
             raise SealBroken(f"the sealed value at {place[1:]} was changed or belongs elsewhere") from None
 
+    def digest(self, data: bytes) -> bytes:
+        """32 bytes that only who has the key can make of the data."""
+        return hmac.digest(self.mac, data, "sha256")
+
     def tag(self, data: bytes) -> bytes:
         """A tag of 20 bytes, which begins with the key's id."""
-        return bytes.fromhex(self.id) + hmac.digest(self.mac, data, "sha256")[:_MAC]
+        return bytes.fromhex(self.id) + self.digest(data)[:_MAC]
 
 
 def key_id(sealed: bytes) -> str:

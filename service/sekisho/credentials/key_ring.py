@@ -25,9 +25,10 @@ PAGING = "paging"
 SNAPSHOT = "snapshot"
 SIGNING = "signing"
 CERTIFICATES = "certificates"
-PURPOSES = (ACCESS_KEYS, SESSIONS, MFA, PAGING, SNAPSHOT, SIGNING, CERTIFICATES)
+TRAIL = "trail"
+PURPOSES = (ACCESS_KEYS, SESSIONS, MFA, PAGING, SNAPSHOT, SIGNING, CERTIFICATES, TRAIL)
 """Access-key secrets; session tokens; seeds of one-time passwords; markers of lists; the cache on disk; private keys of JWKS; private
-keys that users bring."""
+keys that users bring; the chains of the trail, and the private keys that sign its checkpoints."""
 
 
 class UnknownKey(Unavailable):

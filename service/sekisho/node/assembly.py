@@ -16,16 +16,20 @@ from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
+from sekisho.journal.trail.sealer import Sealer
 from sekisho.memory import keeper, places
 from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Check
 from sekisho.memory.feed import Feed
 from sekisho.memory.keeper import Keeper
 from sekisho.node.drain import Drain
+from sekisho.node.rounds import Rounds
 from sekisho.sigv4 import Credentials
 from sekisho.store import db
 from sekisho.store.tables import AccessKey
 
+SEALING = 1.0
+"""Seconds between two rounds of the sealer: for so long a record may be unlinked."""
 FIRST_LOOK = 0.5
 """Seconds that a node which begins from a snapshot waits for its database: one that is there says at once what has changed since."""
 
@@ -86,6 +90,7 @@ def opened(
         decision_log=decision_log,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
+    sealing = Rounds("sealer", SEALING, {"seal": Sealer(database, ring).once}) if writes else None
     keeping = Keeper(world, ring, kept.path, every=kept.every) if kept is not None else None
     if kept is not None and keeper.restore(world, ring, kept.files(), datetime.now(UTC), oldest=kept.oldest, check=kept.check):
         node.feed.start()
@@ -95,6 +100,8 @@ def opened(
         world.poll()
         node.feed.start()
     drain.start()
+    if sealing is not None:
+        sealing.start()
     if keeping is not None:
         keeping.start()
     try:
@@ -104,6 +111,8 @@ def opened(
         if keeping is not None:
             keeping.stop()
         drain.stop()
+        if sealing is not None:
+            sealing.stop()  # after the drain, whose records it links
         spool.close()
         node.issued.close()
         world.close()

@@ -8,6 +8,7 @@ from sekisho.credentials import key_ids
 from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
 from sekisho.journal.decision_log import ALL, parsed
+from sekisho.journal.trail import destinations
 from sekisho.node import listeners, logs
 from sekisho.node.roles import ROLES
 
@@ -53,6 +54,9 @@ class Options:
     decision_log: str = ""  # a file, `-` for standard output, `otlp` for where telemetry goes; none: decisions are not logged
     decision_log_level: str = ALL
     otel_endpoint: str = ""  # http://HOST:PORT or https://HOST:PORT of a collector; OTEL_… variables may say it as well
+    trail_buckets: tuple[str, ...] = ()  # NAME=URL each: `journal.trail.destinations`
+    trail_delivery: int = 300  # seconds between two files of a trail
+    trail_digests: int = 3600  # seconds that a digest file is about
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -94,6 +98,8 @@ def check(options: Options) -> None:
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
         (options.lane not in LANE, f"--lane is one of {', '.join(LANE)}"),
         (options.decision_log_level != ALL and not options.decision_log, "--decision-log-level is about a log; give --decision-log"),
+        (options.trail_delivery < 1, "--trail-delivery-seconds must be at least 1"),
+        (options.trail_digests < 1, "--trail-digest-seconds must be at least 1"),
         (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
         (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
     ):
@@ -104,6 +110,7 @@ def check(options: Options) -> None:
     for name, listener in (("--grpc", options.grpc), ("--http", options.http)):
         _refuse_plaintext(name, listener, options)
     parsed(options.decision_log_level)
+    destinations.parsed(options.trail_buckets)
     if options.metrics:
         listeners.split(options.metrics)
     _check_root_key(options.root_access_key_id, options.root_secret_access_key)

@@ -74,5 +74,13 @@ PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
     Rules.ACCOUNT_NAME: (_regex(r"[ -;=?-~]+"), r"[ -;=?-~]+"),
     Rules.INTERNATIONAL_NUMBER: (_regex(r"[+][\s0-9()-]+"), r"[+][\s0-9()-]+"),
     Rules.PHONE_NUMBER: (_regex(r"[\s0-9()+-]+"), r"[\s0-9()+-]+"),
+    Rules.EVENT_DATA_STORE: (_regex(r"[a-zA-Z0-9._/:-]+"), r"^[a-zA-Z0-9._/\-:]+$"),
+    Rules.EVENT_DATA_STORE_NAME: (_regex(r"[a-zA-Z0-9._-]+"), r"^[a-zA-Z0-9._\-]+$"),
+    Rules.LINE: (_regex(r".*"), r".*"),
+    Rules.SELECTOR_FIELD: (_regex(r"[A-Za-z0-9_|.]+"), r"[\w|\d|\.|_]+"),
+    Rules.DIGITS: (_regex(r"[0-9]+"), r"\d+"),
+    Rules.UUID: (_regex(r"[a-f0-9-]+"), r"^[a-f0-9\-]+$"),
+    Rules.QUERY_ALIAS: (_regex(r"[a-zA-Z][a-zA-Z0-9._-]*"), r"^[a-zA-Z][a-zA-Z0-9._\-]*$"),
+    Rules.S3_URI: (_regex(r"s3://[a-z0-9][.a-z0-9-]{1,61}[a-z0-9](?:/.*)?"), r"s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9](/.*)?"),
     Rules.CONTACT_EMAIL: (_contact_email, r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
 }

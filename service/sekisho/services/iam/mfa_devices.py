@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import segno
 from google.protobuf.message import Message
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal, select
 from sqlalchemy.orm import aliased
 
 from sekisho import arn
@@ -21,11 +21,14 @@ from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, Inv
 from sekisho.store.tables import AccountAlias, MfaDevice, Root, User
 
 _SERIAL_LENGTH = 256
-_OWNERS = aliased(User, flat=True)
+_DEVICES, _OWNERS = aliased(MfaDevice, flat=True), aliased(User, flat=True)
+_SOMETHING = select(literal(1).label("row")).subquery()
 _OWNER = (
-    select(MfaDevice.name, MfaDevice.path, _OWNERS.name.label("owner"))
-    .outerjoin(_OWNERS, _OWNERS.id == MfaDevice.user_id)
-    .where(MfaDevice.account_id == bindparam("account_id"), MfaDevice.name_key == bindparam("name_key"))
+    # One row, also for a device that is not there: to read one more would take time that tells.
+    select(_DEVICES.name, _DEVICES.path, _OWNERS.name.label("owner"))
+    .select_from(_SOMETHING)
+    .outerjoin(_DEVICES, (_DEVICES.account_id == bindparam("account_id")) & (_DEVICES.name_key == bindparam("name_key")))
+    .outerjoin(_OWNERS, _OWNERS.id == _DEVICES.user_id)
 )
 _PIXELS = 5  # of the picture, a module of the code
 
@@ -50,8 +53,8 @@ def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resour
     serial_number = getattr(request, field)
     named = arn.entity(serial_number)
     key = named.key if named is not None and (named.account, named.kind) == (call.account_id, "mfa") else ""
-    row = call.session.execute(_OWNER, {"account_id": call.account_id, "name_key": key}).one_or_none()
-    owner = row.owner if row is not None and named is not None and (row.name, row.path) == (named.name, named.path) else None
+    row = call.session.execute(_OWNER, {"account_id": call.account_id, "name_key": key}).one()
+    owner = row.owner if named is not None and (row.name, row.path) == (named.name, named.path) else None
     return replace(entities.resource(call, User, request, owner or ""), named=serial_number)
 
 

@@ -39,6 +39,7 @@ from sekisho.store.tables.trail import (
     TrailResource,
     TrailRetention,
 )
+from sekisho.store.tables.trails import EventDataStore, EventQuery, EventQueryPage, Trail, TrailTag
 from sekisho.store.tables.used_signatures import UsedSignature
 from sekisho.store.tables.user_credentials import ServiceCredential, SshPublicKey
 
@@ -61,6 +62,9 @@ __all__ = [
     "DeletionTask",
     "Entity",
     "EntityCount",
+    "EventDataStore",
+    "EventQuery",
+    "EventQueryPage",
     "Group",
     "Handshake",
     "InlinePolicy",
@@ -92,6 +96,7 @@ __all__ = [
     "SshPublicKey",
     "Tag",
     "Target",
+    "Trail",
     "TrailAnchor",
     "TrailCheckpoint",
     "TrailCursor",
@@ -99,6 +104,7 @@ __all__ = [
     "TrailLink",
     "TrailResource",
     "TrailRetention",
+    "TrailTag",
     "TrustedService",
     "Unit",
     "UsedSignature",

@@ -8,13 +8,15 @@ the commits and leave nothing out. The sealer walks along both, and links the re
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekisho.store.db import Base
 
 MANAGEMENT = "Management"
 DATA = "Data"
+
+_PLACELESS = text("revision IS NULL AND spooled IS NULL")
 
 UNSAID: dict[str, Any] = {
     "category": MANAGEMENT,
@@ -47,6 +49,8 @@ class AuditRecord(Base):
         Index("ix_audit_records_account_id_access_key_id_at", "account_id", "access_key_id", "at"),
         Index("ix_audit_records_revision", "revision"),
         Index("ix_audit_records_spooled", "spooled", unique=True),
+        # Few, or none: records that a release before the trail has spooled, until they are given a number.
+        Index("ix_audit_records_placeless", "at", "id", sqlite_where=_PLACELESS, postgresql_where=_PLACELESS),
     )
     touches = ()
 
@@ -84,7 +88,7 @@ class TrailLink(Base):
     """A record's place in its account's chain: `hash` is keyed, and of the link before, the record and its place."""
 
     __tablename__ = "trail_links"
-    __table_args__ = (UniqueConstraint("account_id", "sequence"),)
+    __table_args__ = (UniqueConstraint("account_id", "sequence"), Index("ix_trail_links_account_id_ordinal", "account_id", "ordinal"))
     touches = ()
 
     ordinal: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -108,7 +112,10 @@ class TrailResource(Base):
 
 
 class TrailAnchor(Base):
-    """Where what is left of an account's chain begins: the last link that retention took away."""
+    """Where what is left of an account's chain begins: the last link that retention took away, at `at`.
+
+    `seal` is a keyed hash of all of it, which nobody can make who can only write rows.
+    """
 
     __tablename__ = "trail_anchors"
     touches = ()
@@ -118,6 +125,7 @@ class TrailAnchor(Base):
     ordinal: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[str]
     at: Mapped[datetime]
+    seal: Mapped[str]
 
 
 class TrailCursor(Base):
