@@ -203,7 +203,7 @@ def test_the_entry_of_a_read_is_that_of_its_record(made: House, monkeypatch: pyt
     made.call("GetUser", _as=ann, user_name="ann")
     made.call("GetUser", _as=ann)
     made.call("GetUser", _as=ann, _peer=Peer("2001:db8::1", 'an "odd" \\ agent é', secure=True, tls='{"tlsVersion": "TLSv1.3"}'))
-    made.call("ListUsers", _as=ann, path_prefix='/"é\\/')
+    made.call("ListUsers", _as=ann, path_prefix='/"\\/')
     assert len(calls) == 4
     for call, request in calls:
         read, whole = audit.entry_of_read(call, request), audit.entry(audit.event(call, request, None))
