@@ -36,6 +36,8 @@ LINGER = 0.05
 """Seconds that an entry which was noted waits for others, so that reads cost few commits."""
 BATCH = 1000
 """Entries of one commit."""
+DELIVERY = 500
+"""Entries that the database is given at once."""
 
 DROPPED = meters.Counter(
     "sekisho_spool_dropped",
@@ -159,7 +161,7 @@ class Spool:
         """Entries that the database does not have yet."""
         return self._room.total
 
-    def waiting(self, limit: int = 500) -> Sequence[Entry]:
+    def waiting(self, limit: int = DELIVERY) -> Sequence[Entry]:
         """The oldest entries that the database does not have yet."""
         connection: sqlite3.Connection | None = None
         try:
