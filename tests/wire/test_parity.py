@@ -43,6 +43,7 @@ REASONS: dict[Difference, str] = {
     ),
     ("GetFederationToken.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
     ("GetFederationToken.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
+    ("AssumeRoot.TaskPolicyArn.arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
     ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as PolicyArns",
 }
 

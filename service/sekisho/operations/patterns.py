@@ -75,4 +75,5 @@ PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
     Rules.INTERNATIONAL_NUMBER: (_regex(r"[+][\s0-9()-]+"), r"[+][\s0-9()-]+"),
     Rules.PHONE_NUMBER: (_regex(r"[\s0-9()+-]+"), r"[\s0-9()+-]+"),
     Rules.CONTACT_EMAIL: (_contact_email, r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
+    Rules.ENTITY_PATH: (_regex(r"o-[0-9a-z]{10,32}/r-[0-9a-z]{4,32}[0-9a-z/-]*"), r"^o-[0-9a-z]{10,32}\/r-[0-9a-z]{4,32}[0-9a-z-\/]*"),
 }
