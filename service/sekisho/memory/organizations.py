@@ -4,7 +4,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
-from sekisho.store.tables import Account, Member, Organization, OrganizationPolicy, PolicyType, Target, Unit
+from sekisho.store.tables import (
+    Account,
+    Administrator,
+    Member,
+    Organization,
+    OrganizationFeature,
+    OrganizationPolicy,
+    PolicyType,
+    Target,
+    Unit,
+)
 from sekisho.world import RCP, SCP, AccountRecord, ControlPolicyRecord, Record, UnitRecord
 from sekisho.world.control_policies import FULL_ACCESS, FULL_ACCESS_RECORD, RCP_FULL_ACCESS
 
@@ -18,7 +28,8 @@ def load_account(session: Session, id_: str) -> Record | None:
         return None
     if row.unit_id is None:
         return AccountRecord(row.id, row.status)
-    return AccountRecord(row.id, row.status, row.unit_id, *_attached(session, id_))
+    administers = frozenset(session.scalars(select(Administrator.service_principal).where(Administrator.account_id == id_)))
+    return AccountRecord(row.id, row.status, row.unit_id, *_attached(session, id_), administers)
 
 
 def load_unit(session: Session, id_: str) -> Record | None:
@@ -34,7 +45,8 @@ def load_unit(session: Session, id_: str) -> Record | None:
     if row.parent_id is not None:
         return UnitRecord(id_, row.organization_id, row.parent_id, scps, rcps)
     types = frozenset(session.scalars(select(PolicyType.type).where(PolicyType.root_id == id_)))
-    return UnitRecord(id_, row.organization_id, None, scps, rcps, row.management_account_id, types)
+    features = frozenset(session.scalars(select(OrganizationFeature.feature).where(OrganizationFeature.root_id == id_)))
+    return UnitRecord(id_, row.organization_id, None, scps, rcps, row.management_account_id, types, features)
 
 
 def load_policy(session: Session, id_: str) -> Record | None:

@@ -50,6 +50,11 @@ def placement(account: AccountRecord, lookup: Lookup) -> Placement | None:
     return Placement(root.organization_id, path, scps, rcps)
 
 
+def root_of(unit_id: str, lookup: Lookup) -> UnitRecord:
+    """The root above a unit; Unavailable when a record on the way to it is missing."""
+    return _units(unit_id, lookup)[-1]
+
+
 def _units(unit_id: str, lookup: Lookup) -> list[UnitRecord]:
     """The unit and all above it, the root last."""
     found: list[UnitRecord] = []

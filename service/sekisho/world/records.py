@@ -50,7 +50,8 @@ class PolicyRecord:
 class AccountRecord:
     """An account; its root user has the same id. `unit_id` is where it hangs in an organization, None outside of any.
 
-    `scp_ids` and `rcp_ids` are the control policies that are attached to the account itself, in whatever state their type is.
+    `scp_ids` and `rcp_ids` are the control policies that are attached to the account itself, in whatever state their type is;
+    `administers` are the services that its organization has delegated to it.
     """
 
     id: str
@@ -58,13 +59,15 @@ class AccountRecord:
     unit_id: str | None = None
     scp_ids: tuple[str, ...] = ()
     rcp_ids: tuple[str, ...] = ()
+    administers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class UnitRecord:
     """The root of an organization or an organizational unit, with the control policies attached to it; the root has no parent.
 
-    The root says what holds for all of the organization: who manages it, and of which types policies are in force.
+    The root says what holds for all of the organization: who manages it, of which types policies are in force, and which features of
+    central root access are enabled.
     """
 
     id: str
@@ -74,6 +77,7 @@ class UnitRecord:
     rcp_ids: tuple[str, ...] = ()
     management_id: str = ""
     types: frozenset[str] = frozenset()
+    features: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ Lookup = Callable[[str], Record | None]
 class SessionFacts:
     """The session of a temporary credential, as that says it; `policies` and `policy_ids` are its session policies."""
 
-    kind: str  # "assumed-role", "session-token" or "federation"
+    kind: str  # "assumed-role", "session-token", "federation" or "assumed-root"
     name: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive: frozenset[str] = frozenset()

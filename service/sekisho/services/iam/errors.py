@@ -77,6 +77,36 @@ class InvalidAuthenticationCode(PermissionDenied):
     """The codes are not those that the device shows."""
 
 
+class OrganizationNotFound(NotFound):
+    """The caller's account is in no organization."""
+
+    http = 400
+
+
+class AccountNotManagementOrDelegatedAdministrator(PermissionDenied):
+    """The caller's account has no part in the root access of its organization."""
+
+    http = 400
+
+
+class CallerIsNotManagementAccount(PermissionDenied):
+    """Only the management account does this."""
+
+    http = 400
+
+
+class OrganizationNotInAllFeaturesMode(FailedPrecondition):
+    """The organization has no features but its bills."""
+
+    http = 400
+
+
+class ServiceAccessNotEnabled(FailedPrecondition):
+    """IAM has no access to the organization."""
+
+    http = 400
+
+
 class ReportNotPresent(FailedPrecondition):
     """No credential report was generated yet."""
 

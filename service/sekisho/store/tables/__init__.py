@@ -2,7 +2,7 @@
 
 from sekisho.store.db import Base
 from sekisho.store.tables.access_keys import AccessKey
-from sekisho.store.tables.accesses import Access, AccessReport
+from sekisho.store.tables.accesses import Access, AccessReport, OrganizationAccessReport
 from sekisho.store.tables.accounts import Account, AccountAlias, AccountContact, AccountRegion, EntityCount, QuotaOverride
 from sekisho.store.tables.certificates import ServerCertificate, SigningCertificate
 from sekisho.store.tables.changes import Change, Revision
@@ -16,6 +16,7 @@ from sekisho.store.tables.organizations import (
     Handshake,
     Member,
     Organization,
+    OrganizationFeature,
     OrganizationPolicy,
     OrganizationResourcePolicy,
     OrganizationTag,
@@ -75,6 +76,8 @@ __all__ = [
     "MfaDevice",
     "OpenIdConnectProvider",
     "Organization",
+    "OrganizationAccessReport",
+    "OrganizationFeature",
     "OrganizationPolicy",
     "OrganizationResourcePolicy",
     "OrganizationTag",
