@@ -66,26 +66,26 @@ def test_features_are_enabled_one_by_one(org: Organization) -> None:
 
 def test_without_an_organization_or_access_there_are_none(house: House, refused: Refused) -> None:
     for name in ("ListOrganizationsFeatures", "EnableOrganizationsRootSessions", "DisableOrganizationsRootSessions"):
-        assert refused(name)[0] == "OrganizationNotFound"
+        assert refused(name)[0] == "OrganizationNotFoundException"
     made = Organization(house)
     for name in ("ListOrganizationsFeatures", "EnableOrganizationsRootSessions", "DisableOrganizationsRootCredentialsManagement"):
-        assert refused(name)[0] == "ServiceAccessNotEnabled"
+        assert refused(name)[0] == "ServiceAccessNotEnabledException"
     made("DeleteOrganization")
     house.call("CreateOrganization", feature_set="CONSOLIDATED_BILLING")
-    assert refused("EnableOrganizationsRootCredentialsManagement")[0] == "OrganizationNotInAllFeaturesMode"
+    assert refused("EnableOrganizationsRootCredentialsManagement")[0] == "OrganizationNotInAllFeaturesModeException"
 
 
 def test_members_have_no_part_and_a_delegated_administrator_enables_nothing(trusting: Organization, refused: Refused) -> None:
     member, other = trusting.account(), trusting.account()
     keys = trusting.inside(member)
     for name in ("ListOrganizationsFeatures", "EnableOrganizationsRootSessions", "DisableOrganizationsRootSessions"):
-        assert refused(name, keys)[0] == "AccountNotManagementOrDelegatedAdministrator"
+        assert refused(name, keys)[0] == "AccountNotManagementOrDelegatedAdministratorException"
     trusting("EnableAWSServiceAccess", service_principal="config.amazonaws.com")
     trusting("RegisterDelegatedAdministrator", account_id=other, service_principal="config.amazonaws.com")
-    assert refused("ListOrganizationsFeatures", trusting.inside(other))[0] == "AccountNotManagementOrDelegatedAdministrator"
+    assert refused("ListOrganizationsFeatures", trusting.inside(other))[0] == "AccountNotManagementOrDelegatedAdministratorException"
     trusting("RegisterDelegatedAdministrator", account_id=member, service_principal=IAM)
     assert features(trusting, keys) == ["RootCredentialsManagement", "RootSessions"]
-    assert refused("EnableOrganizationsRootSessions", keys)[0] == "CallerIsNotManagementAccount"
+    assert refused("EnableOrganizationsRootSessions", keys)[0] == "CallerIsNotManagementAccountException"
 
 
 def test_without_access_of_iam_the_features_are_gone(trusting: Organization) -> None:

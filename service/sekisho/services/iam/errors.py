@@ -77,31 +77,31 @@ class InvalidAuthenticationCode(PermissionDenied):
     """The codes are not those that the device shows."""
 
 
-class OrganizationNotFound(NotFound):
+class OrganizationNotFoundException(NotFound):
     """The caller's account is in no organization."""
 
     http = 400
 
 
-class AccountNotManagementOrDelegatedAdministrator(PermissionDenied):
+class AccountNotManagementOrDelegatedAdministratorException(PermissionDenied):
     """The caller's account has no part in the root access of its organization."""
 
     http = 400
 
 
-class CallerIsNotManagementAccount(PermissionDenied):
+class CallerIsNotManagementAccountException(PermissionDenied):
     """Only the management account does this."""
 
     http = 400
 
 
-class OrganizationNotInAllFeaturesMode(FailedPrecondition):
+class OrganizationNotInAllFeaturesModeException(FailedPrecondition):
     """The organization has no features but its bills."""
 
     http = 400
 
 
-class ServiceAccessNotEnabled(FailedPrecondition):
+class ServiceAccessNotEnabledException(FailedPrecondition):
     """IAM has no access to the organization."""
 
     http = 400

@@ -12,11 +12,11 @@ from sekisho.calls import affiliation
 from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.iam.errors import (
-    AccountNotManagementOrDelegatedAdministrator,
-    CallerIsNotManagementAccount,
-    OrganizationNotFound,
-    OrganizationNotInAllFeaturesMode,
-    ServiceAccessNotEnabled,
+    AccountNotManagementOrDelegatedAdministratorException,
+    CallerIsNotManagementAccountException,
+    OrganizationNotFoundException,
+    OrganizationNotInAllFeaturesModeException,
+    ServiceAccessNotEnabledException,
 )
 from sekisho.store.tables import Administrator, Organization, OrganizationFeature, TrustedService
 from sekisho.world.root_access import CREDENTIALS, SERVICE, SESSIONS
@@ -64,20 +64,20 @@ def _find(call: Call, *, managed: bool = False) -> Organization:
     """The organization for those who have a part in its root access, with `managed` for its management account alone."""
     found = affiliation.get_alone(call)
     if found is None:
-        raise OrganizationNotFound("Your account is not associated with an organization.")
+        raise OrganizationNotFoundException("Your account is not associated with an organization.")
     if call.account_id != found.management_account_id:
         wanted = Administrator.organization_id == found.id, Administrator.account_id == call.account_id
         delegated = exists(select(Administrator.account_id).where(*wanted, Administrator.service_principal == SERVICE))
         if not call.session.scalar(select(delegated)):
-            raise AccountNotManagementOrDelegatedAdministrator(
+            raise AccountNotManagementOrDelegatedAdministratorException(
                 "Your account is not the management account or the delegated administrator of the organization."
             )
         if managed:
-            raise CallerIsNotManagementAccount("Your account is not the management account of the organization.")
+            raise CallerIsNotManagementAccountException("Your account is not the management account of the organization.")
     if found.feature_set != "ALL":
-        raise OrganizationNotInAllFeaturesMode("Your organization does not have all features enabled.")
+        raise OrganizationNotInAllFeaturesModeException("Your organization does not have all features enabled.")
     if call.session.get(TrustedService, (found.id, SERVICE)) is None:
-        raise ServiceAccessNotEnabled("Trusted access is not enabled for IAM in Organizations.")
+        raise ServiceAccessNotEnabledException("Trusted access is not enabled for IAM in Organizations.")
     return found
 
 
