@@ -51,7 +51,7 @@ class AccountRecord:
     """An account; its root user has the same id. `unit_id` is where it hangs in an organization, None outside of any.
 
     `scp_ids` and `rcp_ids` are the control policies that are attached to the account itself, in whatever state their type is;
-    `administers` are the services that its organization has delegated to it.
+    `tag_policy_ids` likewise its tag policies; `administers` are the services that its organization has delegated to it.
     """
 
     id: str
@@ -60,6 +60,7 @@ class AccountRecord:
     scp_ids: tuple[str, ...] = ()
     rcp_ids: tuple[str, ...] = ()
     administers: frozenset[str] = frozenset()
+    tag_policy_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class UnitRecord:
     management_id: str = ""
     types: frozenset[str] = frozenset()
     features: frozenset[str] = frozenset()
+    tag_policy_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,14 @@ class ControlPolicyRecord:
 
     id: str
     attached: policy.Attached
+
+
+@dataclass(frozen=True, slots=True)
+class TagPolicyRecord:
+    """A tag policy of an organization, as its text."""
+
+    id: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,17 @@ class EntityRecord:
     password_last_used_at: datetime | None = None
 
 
-Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecord | EntityRecord | UnitRecord | ControlPolicyRecord
+Record = (
+    PrincipalRecord
+    | GroupRecord
+    | PolicyRecord
+    | AccountRecord
+    | KeyRecord
+    | EntityRecord
+    | UnitRecord
+    | ControlPolicyRecord
+    | TagPolicyRecord
+)
 
 Lookup = Callable[[str], Record | None]
 """Finds the record of an id, None when there is no such thing; all that it finds is of one world."""

@@ -1,6 +1,7 @@
 """The error codes of IAM. Source: https://docs.aws.amazon.com/IAM/latest/APIReference/ (Errors of each action)."""
 
 from sekisho.errors import AlreadyExists, FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
+from sekisho.operations import tag_violations
 
 
 class NoSuchEntity(NotFound):
@@ -117,3 +118,6 @@ class ReportExpired(FailedPrecondition):
     """The newest credential report is too old to be handed out."""
 
     http = 410
+
+
+tag_violations("iam")(InvalidInput)
