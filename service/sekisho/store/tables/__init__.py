@@ -40,6 +40,7 @@ from sekisho.store.tables.trail import (
     TrailResource,
     TrailRetention,
 )
+from sekisho.store.tables.trail_files import TrailDigest, TrailFile, TrailSpan
 from sekisho.store.tables.trails import EventDataStore, EventQuery, EventQueryPage, Trail, TrailTag
 from sekisho.store.tables.used_signatures import UsedSignature
 from sekisho.store.tables.user_credentials import ServiceCredential, SshPublicKey
@@ -103,10 +104,13 @@ __all__ = [
     "TrailAnchor",
     "TrailCheckpoint",
     "TrailCursor",
+    "TrailDigest",
+    "TrailFile",
     "TrailKey",
     "TrailLink",
     "TrailResource",
     "TrailRetention",
+    "TrailSpan",
     "TrailTag",
     "TrustedService",
     "Unit",
