@@ -3,6 +3,8 @@
 import json
 import sqlite3
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,14 @@ from sekisho.node import drain
 from sekisho.store.tables import AuditRecord
 from tests import harness, scraped
 from tests.services.iam.documents import trust
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the writer's thread does."""
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.005)
 
 
 def test_entries_come_back_in_their_order_and_go_when_they_are_delivered(tmp_path: Path) -> None:
@@ -221,7 +231,7 @@ def test_denials_beyond_the_share_are_folded(tmp_path: Path, monkeypatch: pytest
     spool.flush()  # they are written once
     spool.append(Entry("mark", "{}"), timeout=60)
     assert folded(spool) == [("one", "call 10", 10), ("one", "call 11", 10)]
-    assert json.loads(spool.waiting()[0].body)["request"] == '{"omitted": "one of several denials"}'
+    assert json.loads(spool.waiting()[0].body)["request"] == '{"omitted": "one of several calls"}'
     assert dropped("share") == before
     spool.close()
 
@@ -376,3 +386,53 @@ def test_what_a_kill_would_lose_is_counted(tmp_path: Path) -> None:
     assert [future.exception(60) for future in written] == [None] * 3
     spool.close()
     assert scraped.value("sekisho_spool_unwritten") == before
+
+
+def test_what_was_noted_is_on_the_disk_soon_and_with_whatever_is_appended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path / "s.db")
+    for number in range(3):
+        spool.note(Entry("audit", f"read {number}"))
+    until(lambda: len(spool.waiting()) == 3)
+    monkeypatch.setattr("sekisho.journal.spool.LINGER", 3600)  # nothing but an entry that somebody waits for ends this
+    spool.note(Entry("audit", "read 3"))
+    spool.append(Entry("audit", "issued"), timeout=60)
+    assert sorted(entry.body for entry in spool.waiting()) == ["issued", "read 0", "read 1", "read 2", "read 3"]
+    spool.note(Entry("audit", "read 4"))
+    spool.close()
+    assert spool.waiting()[-1].body == "read 4"
+
+
+def test_many_threads_note_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sekisho.journal.spool.LINGER", 0.001)
+    monkeypatch.setattr("sekisho.journal.spool.BATCH", 7)
+    spool = Spool(tmp_path / "s.db")
+
+    def note(thread: int) -> None:
+        for number in range(200):
+            spool.note(Entry("audit", f"{thread}-{number}"))
+
+    threads = [threading.Thread(target=note, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spool.close()
+    assert sorted(entry.body for entry in spool.waiting(2000)) == sorted(
+        f"{thread}-{number}" for thread in range(8) for number in range(200)
+    )
+
+
+def test_reads_leave_room_for_denials_and_are_folded_beyond_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LIMIT", 200)  # ten denials an account, of which eight may be reads
+    spool = Spool(tmp_path / "s.db")
+    body = json.dumps({"id": "r", "request": "{}"})
+    for _ in range(11):
+        spool.note(Entry("audit", body, account="a", alike=("ann", "iam", "GetUser", "")))
+    for _ in range(2):
+        spool.add(Entry("audit", "denial", account="a")).result(timeout=60)
+    spool.delivered(1_000)
+    spool.flush()
+    until(lambda: len(spool.waiting()) == 1)
+    (folded,) = spool.waiting()
+    assert (folded.kind, json.loads(folded.body)["count"]) == (FOLDED, 3)
+    spool.close()

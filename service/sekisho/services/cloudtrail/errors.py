@@ -99,6 +99,10 @@ class InvalidTimeRange(InvalidArgument):
     """The end lies before the beginning."""
 
 
+class InvalidLookupAttributes(InvalidArgument):
+    """Events are looked up by one attribute."""
+
+
 class UnsupportedOperation(Unimplemented):
     """This server does not do what is asked."""
 
