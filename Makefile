@@ -1,9 +1,10 @@
 # Everything that a developer does here, on a machine with Python >= 3.11 and make. Nothing is written outside this folder and temporary ones.
 PYTHON ?=
 ARGS ?=
-# One process more than cores: a test waits for a disk or another process a sixth of its time.
+# One process more than cores: a test waits for another process a sixth of its time.
 JOBS ?= $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 DATA_DIR ?= .data
+unexport PYTHONDONTWRITEBYTECODE# else each of hundreds of processes would compile all that it imports
 
 BIN := .venv/bin
 PROTOS := $(shell find proto)# folders too: their time changes when a file goes
@@ -24,8 +25,8 @@ run: gen ## Serve on loopback from an embedded database in .data, and stay
 	@exec $(BIN)/sekisho serve --data-dir $(DATA_DIR) $(ARGS)
 
 test: gen .venv/.dev ## Run every test, on SQLite and on a real PostgreSQL; ARGS="-k name" picks
-	@$(BIN)/python -m compileall -q service tests # once, not in each of the hundreds of processes that tests start
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m compileall -q service migrations tests # once, not in each of the hundreds of processes that tests start
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) # in the order of tests/order.py
 
 clients: gen .venv/.clients ## Install the large clients, Ansible, so that `make test` speaks with them too
 
@@ -57,6 +58,8 @@ bench-authorize: gen .venv/.dev .venv/.node ## Measure Authorize under load besi
 
 campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, a million messages, mutants, kills, ten thousand races, two hours of load, Envoy, Ansible, Cloud Custodian, Prowler
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
+	@WORLDS=20000 LAWS=1000 $(BIN)/python -m pytest -q -n $(JOBS) tests/policy/test_agreement.py tests/policy/test_algebra.py
+	@PROBES=20 TURNS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/wire/test_probes.py tests/memory/test_consistency.py
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.fuzz.messages --count 1000000
 	@$(BIN)/python -m tests.policy.mutation

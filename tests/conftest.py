@@ -6,10 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres, sqlite
+from tests import postgres, scratch, sqlite
 from tests.costs import pytest_addoption, pytest_runtest_makereport, pytest_runtest_protocol, pytest_terminal_summary
+from tests.order import pytest_collection_modifyitems
 
-__all__ = ["pytest_addoption", "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_terminal_summary"]
+__all__ = [
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
+    "pytest_terminal_summary",
+]
+
+scratch.use()
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,9 @@ if __name__ == "__main__":
 
 
 def control_node(url: str, folder: Path) -> AbstractContextManager[Served]:
-    """A control node."""
+    """A control node; a node of a role is started anew, since it imports its own services alone."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    return serving(url, folder, program=PROGRAM.replace("OPTIONS", repr({"role": "control"})))
+    return serving(url, folder, program=PROGRAM.replace("OPTIONS", repr({"role": "control"})), anew=True)
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def data_node(control: Served, url: str, folder: Path, **options: int) -> Iterat
     assert purposes is not None
     KeyRing.open(control.folder / "data" / "keyring.json").export(folder / "data" / "keyring.json", purposes)
     program = PROGRAM.replace("OPTIONS", repr({"role": "data", "snapshot_interval": 1, **options}))
-    with serving(url, folder, program=program, root=control.root) as served:
+    with serving(url, folder, program=program, root=control.root, anew=True) as served:
         yield served
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from sekisho import sigv4
 from tests.harness import BY_NAME
+from tests.started import Process, forked
 
 AUDIENCE = "sekisho"
 PROGRAM = """
@@ -73,7 +74,7 @@ class Served:
     url: str
     endpoints: dict[str, str]
     root: sigv4.Credentials
-    process: "subprocess.Popen[bytes]"
+    process: Process
     log: Path
     channel: grpc.Channel
     nonces: bool = True
@@ -168,19 +169,21 @@ def serving(
     environment: Mapping[str, str] | None = None,
     program: str = PROGRAM,
     root: sigv4.Credentials | None = None,
+    anew: bool = False,
 ) -> Iterator[Served]:
     """A server on this database, with this `--lane` or the usual one; stopped by force when the block ends, if it still runs. `program`
-    starts it; `root` are the root credentials where it writes none.
+    starts it; `root` are the root credentials where it writes none. What it imports matters where it is started `anew`.
     """
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     data = folder / "data"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, data, url, str(workers), lane],
-            stdout=errors,
-            stderr=errors,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry), **(environment or {})},
-        )
+    arguments = (str(data), url, str(workers), lane)
+    settings = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry), **(environment or {})}
+    process: Process
+    if anew:
+        with log.open("wb") as errors:
+            process = subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=errors, stderr=errors, env=settings)
+    else:
+        process = forked(program, arguments, settings, log)
     try:
         where = endpoints(process, data, log)
         with grpc.insecure_channel(where["grpc"], OPTIONS) as channel:
@@ -201,7 +204,7 @@ def credentials(data: Path) -> sigv4.Credentials:
     return sigv4.Credentials(parser["root"]["aws_access_key_id"], parser["root"]["aws_secret_access_key"])
 
 
-def endpoints(process: "subprocess.Popen[bytes]", data: Path, log: Path) -> dict[str, str]:
+def endpoints(process: Process, data: Path, log: Path) -> dict[str, str]:
     """Wait until a server answers; where it listens."""
     limit = time.monotonic() + 60
     while time.monotonic() < limit and process.poll() is None:

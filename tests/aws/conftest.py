@@ -3,7 +3,7 @@
 import configparser
 import json
 import os
-import subprocess
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ import pytest
 
 from sekisho.store.db import Database
 from sekisho.store.tables import Account, Policy, PolicyVersion
-from tests import postgres
+from tests import postgres, started
 from tests.aws import forked
 
 REGION = "eu-west-1"
@@ -89,11 +89,11 @@ class serving:  # noqa: N801  # reads as the function that it stands for
 
     def __enter__(self) -> Served:
         data = self._folder / "data"
-        command = [sys.executable, "-m", "sekisho.cli", "serve", "--data-dir", str(data), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        command = ["serve", "--data-dir", str(data), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--database", self._url]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SEKISHO_"))}
         environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
-        self._log = (self._folder / "log").open("wb")
-        self._process = subprocess.Popen([*command, "--database", self._url], stdout=self._log, stderr=self._log, env=environment)
+        (self._folder / "log").touch()
+        self._process = started.forked("from sekisho.cli import main; main()", command, environment, self._folder / "log")
         limit = time.monotonic() + 120
         while not (data / "endpoints.json").exists():
             if self._process.poll() is not None or time.monotonic() > limit:
@@ -107,9 +107,8 @@ class serving:  # noqa: N801  # reads as the function that it stands for
         return Served(f"http://{http}", keys["root"]["aws_access_key_id"], keys["root"]["aws_secret_access_key"])
 
     def __exit__(self, *exc: object) -> None:
-        self._process.terminate()
+        self._process.send_signal(signal.SIGTERM)
         self._process.wait(30)
-        self._log.close()
 
 
 def aws_policies(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Organizations by AWS's own tools: boto3 and the `aws` command, on both kinds of database."""
+"""Organizations by AWS's own tools: boto3 and the `aws` command. On SQLite: the operations have tests of their own on both databases."""
 
 import json
 import uuid
@@ -18,11 +18,10 @@ SCP = "SERVICE_CONTROL_POLICY"
 DENY_USERS = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "iam:CreateUser", "Resource": "*"}]})
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest) -> Served:
+@pytest.fixture(scope="module")
+def server(served: Served) -> Served:
     """The running server."""
-    made: Served = request.getfixturevalue("served" if request.param == "sqlite" else "served_postgresql")
-    return made
+    return served
 
 
 def client(server: Served, service: str, *keys: str) -> Any:

@@ -31,7 +31,7 @@ from tests.services.iam.documents import allow, trust
 
 pytestmark = pytest.mark.faults
 
-KILLS = int(os.environ.get("KILLS", "3"))
+KILLS = int(os.environ.get("KILLS", "2"))
 """`make campaign` takes more."""
 WRITERS = 8
 _CHANNEL = (

@@ -1,5 +1,6 @@
 """What one worker writes, another answers by: at once when the caller insists, within a look at the log otherwise, and never by halves."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from tests.harness import House
 from tests.nodes import two
 from tests.services.iam.documents import allow
 
+TURNS = int(os.environ.get("TURNS", "60"))
+"""`make campaign` has more."""
 SHIP = allow("orders:Ship")
 ALLOWED, DENIED = pb.OUTCOME_ALLOWED, pb.OUTCOME_IMPLICITLY_DENIED
 
@@ -46,7 +49,7 @@ def test_at_least_is_never_answered_from_an_older_world(nodes: tuple[House, Hous
     writer.user("ann")
     arn = writer.call("CreatePolicy", policy_name="ship", policy_document=SHIP).policy.arn
     wrong = []
-    for turn in range(500):
+    for turn in range(TURNS):
         writer.call("AttachUserPolicy", user_name="ann", policy_arn=arn)
         if ship(reader, "ann", at_least=writer.revision) != ALLOWED:
             wrong.append((turn, "attached"))
@@ -196,7 +199,7 @@ def test_two_policies_that_are_swapped_in_one_transaction_never_both_hold_nor_ne
     threads = [threading.Thread(target=target, daemon=True) for target in (decide, decide, decide, look)]
     for thread in threads:
         thread.start()
-    for _ in range(150):
+    for _ in range(TURNS):
         _swap(writer, [made.policy_id for made in policies])
     ended.set()
     for thread in threads:

@@ -1,13 +1,15 @@
-"""The evaluator and the oracle agree, over 100,000 cases from seeds: on the outcome and on the statements that matched.
+"""The evaluator and the oracle agree, over 25,000 cases from seeds: on the outcome and on the statements that matched.
 
-`make campaign` asks ten million.
+`make campaign` asks ten million, and takes 20,000 worlds here.
 """
+
+import os
 
 import pytest
 
 from tests.policy import bridge, campaign, gen_isolate, generator, oracle
 
-WORLDS = 2000  # of 50 cases each
+WORLDS = int(os.environ.get("WORLDS", "500"))  # of 50 cases each
 CHUNK = 125
 
 
@@ -18,9 +20,9 @@ def test_agreement(first: int) -> None:
     assert not reports, "\n\n".join(reports)
 
 
-@pytest.mark.parametrize("first", range(0, 400, 50))
+@pytest.mark.parametrize("first", range(0, WORLDS // 5, 50))
 def test_every_match_agrees(first: int) -> None:
-    """The evaluator, asked about each statement alone, matches those that the oracle matches: 20,000 cases, deciding or not."""
+    """The evaluator, asked about each statement alone, matches those that the oracle matches, deciding or not."""
     for seed in range(first, first + 50):
         programs = bridge.Programs()
         for index, case in enumerate(generator.world(seed).cases):

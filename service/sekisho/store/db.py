@@ -222,13 +222,17 @@ def last_row(driver: Any, *statements: str) -> Row | None:
     return tuple(result.get_value(0, column).decode() for column in range(result.nfields)) if result.ntuples else None
 
 
-def lock_key(name: str) -> str:
-    """The two keys of an advisory lock of PostgreSQL, as its functions take them."""
-    return f"{_LOCK_CLASS}, {int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], 'big', signed=True)}"
+def trying(name: str) -> str:
+    """The statement of PostgreSQL that has its connection hold a lock, if nobody else does; whether that is so (`t`)."""
+    return f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, {_key(name)})"
 
 
 def _taking(name: str) -> str:
-    return f"SELECT pg_advisory_xact_lock({lock_key(name)})"
+    return f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_key(name)})"
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
 
 
 class Script:

@@ -11,7 +11,7 @@ from tests.services.iam.documents import allow
 from tests.services.organizations.test_delegation import delegate
 from tests.services.organizations.tree import SCP, Organization
 
-RACES = int(os.environ.get("RACES", "0")) or 34
+RACES = int(os.environ.get("RACES", "0")) or 12
 """Of each kind, on each database; `make campaign` has more."""
 
 FULL = "p-FullAWSAccess"

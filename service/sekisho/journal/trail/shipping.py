@@ -10,7 +10,7 @@ from typing import Any
 from sekisho import meters
 from sekisho.journal.trail import cursors, events, walk
 from sekisho.store import db
-from sekisho.store.lease import Lease
+from sekisho.store.alone import Alone
 
 CURSOR = "sink"
 BATCH = 500
@@ -28,11 +28,11 @@ class Shipping:
 
     def __init__(self, database: db.Database, sink: Sink) -> None:
         self._database, self._sink = database, sink
-        self._lease = Lease(database, "audit-sink")
+        self._alone = Alone(database, "audit-sink")
 
     def once(self) -> bool:
         """Ship one batch; whether there may be more."""
-        if not self._lease.take():
+        if not self._alone.take():
             return False
         with self._database.read() as session:
             at = cursors.position(session, CURSOR)
@@ -50,7 +50,7 @@ class Shipping:
 
     def close(self) -> None:
         """Leave shipping to another process."""
-        self._lease.release()
+        self._alone.release()
 
 
 def said(value: Any) -> Any:

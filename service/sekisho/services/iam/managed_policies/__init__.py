@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import resources
+from itertools import chain
 from typing import Any
 
 import yaml
@@ -96,8 +97,12 @@ def put(database: db.Database, policies: Sequence[ManagedPolicy], *, imported: b
         if session.get(Account, AWS) is None:
             changes.add(session, Account(id=AWS, name=AWS, created_at=now))
             session.flush()
+        new = [_made(policy, now, imported=imported) for policy, row in changed if row is None]
+        for row in chain.from_iterable(zip(*new, strict=True)):  # kind by kind, so that a few statements write all of them
+            changes.add(session, row)
         for policy, row in changed:
-            _write(session, policy, row, now, imported=imported)
+            if row is not None:
+                _renew(session, policy, row, now, imported=imported)
         if changed:
             arns = [policy.arn for policy, _ in changed]
             audited = by_operator(AWS, now, "iam", "ImportManagedPolicies", {"policyArns": arns})
@@ -148,14 +153,18 @@ def _undated(row: Policy, policy: ManagedPolicy) -> bool:
     return row.last_version < policy.version or (policy.created_at is not None and row.created_at != policy.created_at)
 
 
-def _write(session: Session, policy: ManagedPolicy, row: Policy | None, now: datetime, *, imported: bool) -> None:
-    if row is None:
-        # The same id in every database, so that copies of one can be told to be of the same policy.
-        id_ = key_ids.unique_id("policy", lambda size: sha256(policy.arn.encode()).digest()[:size])
-        columns = {"account_id": AWS, "name": policy.name, "name_key": policy.name.lower(), "path": policy.path, "created_at": now}
-        row = Policy(id=id_, **columns, description=policy.description, default_version=0, last_version=0, updated_at=now)
-        changes.add(session, row)
-        session.flush()
+def _made(policy: ManagedPolicy, now: datetime, *, imported: bool) -> tuple[Policy, PolicyVersion, PolicyOrigin]:
+    """The rows of a policy that the database has not."""
+    # The same id in every database, so that copies of one can be told to be of the same policy.
+    id_ = key_ids.unique_id("policy", lambda size: sha256(policy.arn.encode()).digest()[:size])
+    created, updated, number = policy.created_at or now, policy.updated_at or now, policy.version
+    columns = {"account_id": AWS, "name": policy.name, "name_key": policy.name.lower(), "path": policy.path, "created_at": created}
+    row = Policy(id=id_, **columns, description=policy.description, default_version=number, last_version=number, updated_at=updated)
+    version = PolicyVersion(policy_id=id_, number=number, document=policy.document, created_at=updated)
+    return row, version, PolicyOrigin(policy_id=id_, imported=imported)
+
+
+def _renew(session: Session, policy: ManagedPolicy, row: Policy, now: datetime, *, imported: bool) -> None:
     row.name, row.path, row.description = policy.name, policy.path, policy.description
     versions = session.scalars(select(PolicyVersion).where(PolicyVersion.policy_id == row.id).order_by(PolicyVersion.number)).all()
     row.created_at = policy.created_at or row.created_at

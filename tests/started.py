@@ -1,0 +1,90 @@
+"""Programs that start a server, run in a fork of a process that has imported the house already, which is most of what a start costs.
+
+The process that is forked is that of `tests.processes`; it has no threads, and gRPC has not begun in it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from sekisho.edges import aws
+from sekisho.node import run
+
+LOADED = (aws, run)
+"""What servers import: it is here so that the process that forks has it."""
+
+
+class Process(Protocol):
+    """A server's process, whoever started it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, once it has ended; subprocess.TimeoutExpired when it does not."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class Forked:
+    """A process that runs a program, as `subprocess.Popen` has it."""
+
+    def __init__(self, program: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        from tests.processes import CONTEXT  # which has this module loaded
+
+        self._process = CONTEXT.Process(target=_run, args=(program, tuple(arguments), dict(environment), str(log), str(Path.cwd())))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, once it has ended."""
+        self._process.join(timeout)
+        if (code := self.poll()) is None:
+            raise subprocess.TimeoutExpired("a server", timeout or 0.0)
+        return code
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+
+def forked(program: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+    """Run a program as `python -c` does, with these arguments, its output in a file."""
+    return Forked(program, arguments, environment, log)
+
+
+def _run(program: str, arguments: tuple[str, ...], environment: dict[str, str], log: str, folder: str) -> None:
+    output = os.open(log, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    os.close(output)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["-c", *arguments]
+    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102  # a program of the tests
