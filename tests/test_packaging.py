@@ -158,7 +158,10 @@ def test_requirement_files_are_hashed_and_name_no_place(name: str) -> None:
 def test_requirement_files_agree_with_each_other() -> None:
     dev = pins("dev")
     assert {
-        package: version for name in ("build", "runtime", "otel", "parquet") for package, version in pins(name).items() if dev.get(package) != version
+        package: version
+        for name in ("build", "runtime", "otel", "parquet")
+        for package, version in pins(name).items()
+        if dev.get(package) != version
     } == {}
 
 
