@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from sekisho.errors import InvalidArn
 
 PARTITION = "aws"
+REGION = "us-east-1"
+"""The region of what has one and says none: there are no regions here."""
+
 MAX_LENGTH = 2048
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 
@@ -135,3 +138,8 @@ def federated_user(account: str, name: str) -> str:
 def organizations(management_account: str, kind: str, *parts: str) -> str:
     """The ARN of a thing of an organization, which is its management account's: `arn:aws:organizations::1…:ou/o-…/ou-…`."""
     return f"arn:aws:organizations::{management_account}:{'/'.join((kind, *parts))}"
+
+
+def cloudtrail(account: str, kind: str, name: str) -> str:
+    """The ARN of a trail or an event data store: `arn:aws:cloudtrail:us-east-1:1…:trail/name`."""
+    return f"arn:{PARTITION}:cloudtrail:{REGION}:{account}:{kind}/{name}"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sekisho import sigv4
-from sekisho.calls import audit
+from sekisho.calls import audit, pipeline
+from sekisho.calls.call import Peer
 from tests.harness import House, house
 
 ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
@@ -192,3 +193,42 @@ def test_each_resource_is_named_once_and_no_pattern(made: House, events: list[au
     assert json.loads(events[-1]["resources"]) == [ann]
     made.call("CreateAccountAlias", account_alias="shop")
     assert events[-1]["resources"] == "[]"
+
+
+def test_the_entry_of_a_read_is_that_of_its_record(made: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time, though most of it is remembered; and of another peer another."""
+    ann = made.user("ann", ALL)
+    calls: list[tuple[Any, Any]] = []
+    monkeypatch.setattr(pipeline, "_note", lambda *given: calls.append(given))
+    made.call("GetUser", _as=ann, user_name="ann")
+    made.call("GetUser", _as=ann)
+    made.call("GetUser", _as=ann, _peer=Peer("2001:db8::1", 'an "odd" \\ agent é', secure=True, tls='{"tlsVersion": "TLSv1.3"}'))
+    made.call("ListUsers", _as=ann, path_prefix='/"\\/')
+    assert len(calls) == 4
+    for call, request in calls:
+        read, whole = audit.entry_of_read(call, request), audit.entry(audit.event(call, request, None))
+        assert json.loads(read.body) == json.loads(whole.body)
+        assert read._replace(body="") == whole._replace(body="")
+
+
+def test_reads_and_who_calls_are_recorded_and_decisions_are_not(made: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = made.user("ann", ALL)
+    entries: list[Any] = []
+    monkeypatch.setattr(made.node.spool, "note", entries.append)
+    made.call("GetUser", _as=ann)
+    made.call("GetCallerIdentity", _as=ann)
+    made.call("Authorize", _as=ann, principal_arn=f"arn:aws:iam::{made.account_id}:user/ann", action="a:B", resource="*")
+    records = [json.loads(entry.body) for entry in entries]
+    assert [(one["event_name"], one["read_only"], one["response"], one["error_code"]) for one in records] == [
+        ("GetUser", True, "{}", None),
+        ("GetCallerIdentity", True, "{}", None),
+    ]
+
+
+def test_a_read_is_answered_though_it_cannot_be_recorded(made: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_entry: Any) -> None:
+        raise OSError
+
+    made.user("ann")
+    monkeypatch.setattr(made.node.spool, "note", broken)
+    assert made.call("GetUser", user_name="ann").user.user_name == "ann"

@@ -1,22 +1,18 @@
 """The spool: on the disk before it is acknowledged, bounded, and nothing is issued without it."""
 
-import json
 import sqlite3
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import select
 
 from sekisho.errors import SekishoError, ServiceUnavailable
-from sekisho.journal import folds, room, spool_file
-from sekisho.journal.spool import FOLDED, Entry, Spool
-from sekisho.node import drain
-from sekisho.store.tables import AuditRecord
+from sekisho.journal import room, spool_file
+from sekisho.journal.spool import Entry, Spool
 from tests import harness, scraped
+from tests.journal.conditions import denial, dropped, until
 from tests.services.iam.documents import trust
 
 
@@ -137,11 +133,6 @@ def error_of(spool: Spool, entry: Entry) -> str:
     return str(error) if error is not None else ""
 
 
-def dropped(reason: str) -> float:
-    """How many denials the metric counts so far."""
-    return scraped.value("sekisho_spool_dropped_total", kind="audit", reason=reason)
-
-
 FULL = "The spool is full, because the database has not taken its entries for long."
 SHARE = "The account has its share of the spool, because the database has not taken its entries for long."
 
@@ -192,95 +183,6 @@ def test_the_record_of_a_call_is_its_accounts(tmp_path: Path, monkeypatch: pytes
         assert house.assume(role, _as=ann).access_key_id.startswith("ASIA")
         assert [entry.account for entry in spool.waiting()] == [house.account_id] * 6  # five denials and the session
         spool.close()
-
-
-def folded(spool: Spool) -> list[tuple[str, str, int]]:
-    """What waits and stands for several: whose it is, the first of them, and their number."""
-    records = [(entry.account, json.loads(entry.body)) for entry in spool.waiting() if entry.kind == FOLDED]
-    assert all(record["at"] <= record["last_at"] for _, record in records)
-    return [(account, record["id"], record["count"]) for account, record in records]
-
-
-def denial(number: int, name: str, account: str = "one") -> Entry:
-    record = {"id": f"call {number}", "at": datetime.now(UTC).isoformat(), "request": '{"userName": "ann"}'}
-    return Entry("audit", json.dumps(record), account=account, alike=("AIDA1", name, "AccessDenied"))
-
-
-def test_denials_beyond_the_share_are_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Room for 200: denials have 100 of that, an account 10 of these."""
-    monkeypatch.setattr(room, "LIMIT", 200)
-    before = dropped("share")
-    spool = Spool(tmp_path / "s.db")
-    for number in range(30):
-        spool.add(denial(number, ("ListUsers", "GetUser")[number % 2]))
-    spool.flush()
-    spool.append(Entry("mark", "{}"), timeout=60)
-    assert folded(spool) == []  # there is no room for them either
-    spool.delivered(spool.waiting()[-1].number)
-    spool.flush()
-    spool.flush()  # they are written once
-    spool.append(Entry("mark", "{}"), timeout=60)
-    assert folded(spool) == [("one", "call 10", 10), ("one", "call 11", 10)]
-    assert json.loads(spool.waiting()[0].body)["request"] == '{"omitted": "one of several denials"}'
-    assert dropped("share") == before
-    spool.close()
-
-
-def test_what_was_folded_is_written_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "LIMIT", 20)
-    spool = Spool(tmp_path / "s.db")
-    for number in range(5):
-        spool.add(denial(number, "ListUsers"))
-    spool.close()
-    again = Spool(tmp_path / "s.db")
-    assert folded(again) == [("one", "call 1", 4)]
-    again.close()
-
-
-def test_folds_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "LIMIT", 20)
-    monkeypatch.setattr(folds, "OF_ACCOUNT", 3)
-    monkeypatch.setattr(folds, "MOST", 5)
-    spool = Spool(tmp_path / "s.db")
-    for account in ("one", "two"):
-        for number in range(9):
-            spool.add(denial(number, f"name {number}", account))
-    before = dropped("share")
-    spool.add(denial(9, "name 9", "three"))  # which has a share
-    spool.add(denial(10, "name 10", "three"))
-    assert dropped("share") == before + 1
-    monkeypatch.setattr(room, "LIMIT", 2000)
-    spool.close()
-    again = Spool(tmp_path / "s.db")
-    assert folded(again) == [
-        ("one", "call 1", 1),
-        ("one", "call 2", 1),
-        ("one", "call 3", 1),
-        ("one", "call 4", 5),
-        ("two", "call 1", 1),
-    ]
-    again.close()
-
-
-def test_folded_denials_are_one_record_with_their_number(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with harness.house(database_url, tmp_path) as house:
-        nobody = house.user("nobody")
-        spool = Spool(tmp_path / "undrained.db")
-        object.__setattr__(house.node, "spool", spool)
-        monkeypatch.setattr(room, "LIMIT", 20)
-        for _ in range(5):
-            with pytest.raises(SekishoError, match="not authorized"):
-                house.call("ListUsers", _as=nobody)
-        spool.close()
-        again = Spool(tmp_path / "undrained.db")
-        with house.node.primary.write(()) as session:
-            drain.deliver(session, again.waiting())
-        again.close()
-        query = select(AuditRecord).where(AuditRecord.event_name == "ListUsers").order_by(AuditRecord.at)
-        with house.node.database.read() as session:
-            rows = session.scalars(query).all()
-            found = [(row.error_code, row.count, row.last_at is not None and row.last_at >= row.at) for row in rows]
-        assert found == [("AccessDenied", 1, False), ("AccessDenied", 4, True)]
 
 
 @pytest.mark.parametrize("damage", ["no database", "a page"])
@@ -376,3 +278,37 @@ def test_what_a_kill_would_lose_is_counted(tmp_path: Path) -> None:
     assert [future.exception(60) for future in written] == [None] * 3
     spool.close()
     assert scraped.value("sekisho_spool_unwritten") == before
+
+
+def test_what_was_noted_is_on_the_disk_soon_and_with_whatever_is_appended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path / "s.db")
+    for number in range(3):
+        spool.note(Entry("audit", f"read {number}"))
+    until(lambda: len(spool.waiting()) == 3)
+    monkeypatch.setattr("sekisho.journal.spool.LINGER", 3600)  # nothing but an entry that somebody waits for ends this
+    spool.note(Entry("audit", "read 3"))
+    spool.append(Entry("audit", "issued"), timeout=60)
+    assert sorted(entry.body for entry in spool.waiting()) == ["issued", "read 0", "read 1", "read 2", "read 3"]
+    spool.note(Entry("audit", "read 4"))
+    spool.close()
+    assert spool.waiting()[-1].body == "read 4"
+
+
+def test_many_threads_note_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sekisho.journal.spool.LINGER", 0.001)
+    monkeypatch.setattr("sekisho.journal.spool.BATCH", 7)
+    spool = Spool(tmp_path / "s.db")
+
+    def note(thread: int) -> None:
+        for number in range(200):
+            spool.note(Entry("audit", f"{thread}-{number}"))
+
+    threads = [threading.Thread(target=note, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spool.close()
+    assert sorted(entry.body for entry in spool.waiting(2000)) == sorted(
+        f"{thread}-{number}" for thread in range(8) for number in range(200)
+    )

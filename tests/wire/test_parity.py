@@ -43,6 +43,13 @@ REASONS: dict[Difference, str] = {
     ),
     ("GetFederationToken.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
     ("GetFederationToken.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
+    (
+        "PutInsightSelectors.InsightSelectors",
+        "required",
+        False,
+        True,
+    ): "an empty list, which no message tells from none, takes all away",
+    ("AssumeRoot.TaskPolicyArn.arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
     ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as PolicyArns",
 }
 

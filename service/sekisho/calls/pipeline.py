@@ -4,7 +4,7 @@
 
 A WRITE runs in one transaction that ends with its audit record and its revision; a READ in one snapshot, where memory
 does not have what it needs; DECIDE and ISSUE in neither. What takes long and needs no lock is a preparation, before the transaction of a
-WRITE. What commits no row (denials, failures, issued credentials) is spooled. An error at any step means that nothing was written.
+WRITE. What commits no row (reads, denials, failures, issued credentials) is spooled. An error at any step means that nothing was written.
 """
 
 import math
@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError, Message
 from sqlalchemy.orm import Session
 
 from sekisho import meters, sigv4
-from sekisho.calls import answers, audit, callers, freshness, permission
+from sekisho.calls import answers, audit, callers, freshness, permission, tag_policies
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
 from sekisho.calls.waits import Wait
@@ -184,6 +184,7 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         touched = changes.Touched(session)
         call.node.world.sync(session, since=since)
         _authorized(call, request, subject, newest=True)
+        tag_policies.refuse(call, request)
         message = call.operation.function(call, request)
         audited = [audit.columns(one) for one in audit.events(call, request, message)]
         recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), *audited)
@@ -214,6 +215,21 @@ def _prepare(call: Call, request: Message, subject: Subject | None) -> None:
 
 
 def _read(call: Call, request: Message, subject: Subject | None) -> Reply:
+    reply = _answered(call, request, subject)
+    _note(call, request)
+    return reply
+
+
+def _note(call: Call, request: Message) -> None:
+    """Record a call that read. Nobody waits for that, and the answer is there whether it can be recorded or not."""
+    try:
+        if call.acting is not None:
+            call.node.spool.note(audit.entry_of_read(call, request))
+    except Exception:
+        log.exception("pipeline.unrecorded", operation=call.operation.path, request_id=call.request_id)
+
+
+def _answered(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Out of memory as far as that goes. When the world moved on meanwhile, all of it once more, in one snapshot: it may move on before the
     caller is authorized, too, and is kept from that in the end.
     """
@@ -277,17 +293,25 @@ def _snapshot(call: Call) -> AbstractContextManager[Session]:
     return call.node.world.snapshot(call.deadline)
 
 
-def _decide(call: Call, request: Message, subject: Subject | None) -> Reply:
+def _settled(call: Call, request: Message, subject: Subject | None) -> Reply:
     freshness.wait(call, request)
     _authorized(call, request, subject, newest=False)
     message = call.operation.function(call, request)
     return Reply(message, (call.point or call.node.world.point).token)
 
 
+def _decide(call: Call, request: Message, subject: Subject | None) -> Reply:
+    """A decision for another service is no event of the trail; what AWS has as an operation (GetCallerIdentity) is."""
+    reply = _settled(call, request, subject)
+    if call.operation.service.model:
+        _note(call, request)
+    return reply
+
+
 def _issue(call: Call, request: Message, subject: Subject | None) -> Reply:
     """Nothing leaves before its record is on the disk."""
     cold.may_wait()
-    reply = _decide(call, request, subject)
+    reply = _settled(call, request, subject)
     entries = [audit.entry(one) for one in audit.events(call, request, reply.message)]
     call.node.spool.append(*entries, timeout=call.seconds_left)
     return reply

@@ -16,6 +16,8 @@ Keys = dict[str, str | tuple[str, ...]]
 
 
 OF_SERVICE: Keys = dict(world.OF_SERVICE)
+_TAGS = ("tags", "tags_list")
+"""Where requests have tags: CloudTrail calls them `TagsList`."""
 
 
 def of_connection(peer: Peer) -> Keys:
@@ -32,7 +34,7 @@ def of_connection(peer: Peer) -> Keys:
 def _annotated(message: Descriptor) -> tuple[tuple[tuple[str, str, bool], ...], bool]:
     """The fields of a request that are condition keys: field, key in lower case, whether it is a list; and whether the request has tags."""
     named = tuple((field.name, key, field.is_repeated) for field in message.fields if (key := annotations.key(field)))
-    return named, not {"tags", "tag_keys"}.isdisjoint(message.fields_by_name)
+    return named, not {*_TAGS, "tag_keys"}.isdisjoint(message.fields_by_name)
 
 
 def of_request(request: Message) -> Keys:
@@ -48,9 +50,10 @@ def of_request(request: Message) -> Keys:
     if not tagged:
         return keys
     fields = request.DESCRIPTOR.fields_by_name
-    if "tags" in fields and fields["tags"].is_repeated and len(tags := getattr(request, "tags")):  # noqa: B009  # a message of any type
-        keys["aws:tagkeys"] = tuple(tag.key for tag in tags)
-        keys |= {f"aws:requesttag/{tag.key.lower()}": tag.value for tag in tags}
+    for name in _TAGS:
+        if name in fields and fields[name].is_repeated and len(tags := getattr(request, name)):
+            keys["aws:tagkeys"] = tuple(tag.key for tag in tags)
+            keys |= {f"aws:requesttag/{tag.key.lower()}": tag.value for tag in tags}
     if "tag_keys" in fields and len(removed := getattr(request, "tag_keys")):  # noqa: B009  # as above
         keys["aws:tagkeys"] = tuple(removed)
     return keys

@@ -61,4 +61,4 @@ class Folds:
 
 def _without_request(body: str) -> str:
     """A record without what may be long, for so many are kept in memory."""
-    return json.dumps(json.loads(body) | {"request": json.dumps({"omitted": "one of several denials"})})
+    return json.dumps(json.loads(body) | {"request": json.dumps({"omitted": "one of several calls"})})

@@ -3,23 +3,24 @@
 Issued credentials, denials and failures commit no row of their own. They are appended to one local SQLite file, many callers to one fsync;
 a thread carries them into the database. What must be recorded before it may happen (issuing) waits for the disk; when the disk does not
 take it, it does not happen. A denial does not wait: its caller has the answer before the record is on the disk, so a process that is killed
-loses the denials of its last milliseconds (`sekisho_spool_unwritten` says how many those are at any time). While the database is away,
-denials beyond their account's share are folded: one record of those that are alike, with their number.
+loses the denials of its last milliseconds (`sekisho_spool_unwritten` says how many those are at any time). A read, of which there are
+many, waits for others to share a commit with, so a kill loses those of the last twentieth of a second. While the database is away, denials
+and reads beyond their account's share are folded: one record of those that are alike, with their number.
 """
 
 import queue
 import sqlite3
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
+from typing import NamedTuple
 
 from sekisho import meters
 from sekisho.errors import ServiceUnavailable
@@ -29,7 +30,14 @@ from sekisho.journal.room import Room
 from sekisho.store import durable
 
 FOLDED = "folded"
-"""The kind of an entry that stands for several denials."""
+"""The kind of an entry that stands for several denials or reads."""
+
+LINGER = 0.05
+"""Seconds that an entry which was noted waits for others, so that reads cost few commits."""
+BATCH = 1000
+"""Entries of one commit."""
+DELIVERY = 500
+"""Entries that the database is given at once."""
 
 DROPPED = meters.Counter(
     "sekisho_spool_dropped",
@@ -47,8 +55,7 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing that happened: its kind, its body as JSON, and whose it is. `number` orders the entries of one spool. Those that have the
     same `alike` may be folded where there is no room for each of them; one without is dropped.
     """
@@ -60,16 +67,16 @@ class Entry:
     alike: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     entry: Entry
-    written: "Future[None]"
+    written: "Future[None] | None" = None
 
 
 class _Order(Enum):
     """What the writer is told beside entries."""
 
     COUNT = auto()
+    SOON = auto()
     STOP = auto()
 
 
@@ -79,6 +86,8 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._queue: queue.SimpleQueue[_Waiting | _Order] = queue.SimpleQueue()
+        self._noted: deque[_Waiting] = deque()
+        self._soon = False  # whether the writer was told that something is noted
         self._room = Room()
         self._folds = Folds()
         self._folding = threading.Lock()
@@ -102,17 +111,36 @@ class Spool:
         """Hand over an entry without waiting; the future ends when it is on the disk or cannot be."""
         return self._hand(entry, must=False)
 
+    def note(self, entry: Entry) -> None:
+        """Hand over an entry that nobody asks after: it is on the disk soon, or folded or dropped where there is no room for it."""
+        reason = "disk" if not self._thread.is_alive() else self._room.take(entry.account, must=False, noted=True)
+        if reason:
+            self._spare(entry, reason)
+            return
+        IN_FLIGHT.inc()
+        self._noted.append(_Waiting(entry))
+        if not self._soon:  # asked after the entry is there: the writer takes this back before it looks for entries
+            self._soon = True
+            self._queue.put(_Order.SOON)
+
     def _hand(self, entry: Entry, *, must: bool) -> "Future[None]":
         written: Future[None] = Future()
         reason = "disk" if not self._thread.is_alive() else self._room.take(entry.account, must=must)
         if reason:
-            if must or reason == "disk" or not self._fold(entry):
+            if must:
                 DROPPED.labels(entry.kind, reason).inc()
+            else:
+                self._spare(entry, reason)
             written.set_exception(ServiceUnavailable(_REFUSALS[reason]))
         else:
             IN_FLIGHT.inc()
             self._queue.put(_Waiting(entry, written))
         return written
+
+    def _spare(self, entry: Entry, reason: str) -> None:
+        """Fold an entry that there is no room for, with those that are like it; else it is dropped."""
+        if reason == "disk" or not self._fold(entry):
+            DROPPED.labels(entry.kind, reason).inc()
 
     def _fold(self, entry: Entry) -> bool:
         if not entry.alike:
@@ -133,7 +161,7 @@ class Spool:
         """Entries that the database does not have yet."""
         return self._room.total
 
-    def waiting(self, limit: int = 500) -> Sequence[Entry]:
+    def waiting(self, limit: int = DELIVERY) -> Sequence[Entry]:
         """The oldest entries that the database does not have yet."""
         connection: sqlite3.Connection | None = None
         try:
@@ -198,9 +226,7 @@ class Spool:
         """Take all that waits, commit it at once, tell everybody; whoever comes meanwhile is in the next commit."""
         running = True
         while running:
-            batch = [self._queue.get()]
-            while not self._queue.empty() and len(batch) < 1000:
-                batch.append(self._queue.get())
+            batch = self._taken()
             running = _Order.STOP not in batch
             waiting = [item for item in batch if isinstance(item, _Waiting)]
             accounts = Counter(item.entry.account for item in waiting)
@@ -211,15 +237,38 @@ class Spool:
                 self._room.settle(accounts, kept=False)
                 for item in waiting:
                     DROPPED.labels(item.entry.kind, "disk").inc()
-                    _fail(item.written, error)
+                    if item.written is not None:
+                        _fail(item.written, error)
             else:
                 self._room.settle(accounts, kept=True)
                 if _Order.COUNT in batch:
                     self._count()
                 for item in waiting:
-                    item.written.set_result(None)
+                    if item.written is not None:
+                        item.written.set_result(None)
             IN_FLIGHT.dec(len(waiting))
         self._forget()
+
+    def _taken(self) -> list[_Waiting | _Order]:
+        """What is to be committed at once: all that was handed over, and with it what was noted; of the latter alone, when enough of it has
+        had time to come.
+        """
+        batch = [self._queue.get()]
+        if batch[0] is _Order.SOON:
+            with suppress(queue.Empty):
+                batch.append(self._queue.get(timeout=LINGER))
+        while not self._queue.empty() and len(batch) < BATCH:
+            batch.append(self._queue.get())
+        if self._soon:
+            self._soon = False  # before what is noted is looked for: what comes meanwhile says so again
+            most = BATCH if _Order.STOP not in batch else len(self._noted)
+            while self._noted and most:
+                batch.append(self._noted.popleft())
+                most -= 1
+            if self._noted and not self._soon:
+                self._soon = True
+                self._queue.put(_Order.SOON)
+        return batch
 
     def _count(self) -> None:
         """In the writer's thread, so that no entry comes meanwhile. What is taken out meanwhile counts until the next time."""

@@ -22,7 +22,7 @@ from sekisho.journal.accesses import KIND as ACCESSES
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.last_use import KIND as LAST_USE
 from sekisho.journal.last_use import LastUse
-from sekisho.journal.spool import DROPPED, FOLDED, Entry, Spool
+from sekisho.journal.spool import DELIVERY, DROPPED, FOLDED, Entry, Spool
 from sekisho.store import db, used
 from sekisho.store.tables import Access, AccessKey, AuditRecord, Role
 
@@ -73,7 +73,7 @@ class Drain:
     def _run(self) -> None:
         failing = False
         while True:
-            last_round = self._stop.wait(INTERVAL)
+            last_round = self._rested(hurried=not failing)
             try:
                 for noted in self._noted:
                     noted.flush()
@@ -92,6 +92,15 @@ class Drain:
                 failing = True
             if last_round:
                 return
+
+    def _rested(self, *, hurried: bool) -> bool:
+        """Wait for a second, or less where there is a batch to deliver; whether this is the last round."""
+        if self._database is None or not hurried:
+            return self._stop.wait(INTERVAL)
+        ends = time.monotonic() + INTERVAL
+        while not (stopped := self._stop.wait(INTERVAL / 10)) and self._spool.depth < DELIVERY and time.monotonic() < ends:
+            pass
+        return stopped
 
     def _purge(self) -> None:
         """Now and then have the database forget signatures that verify no longer."""

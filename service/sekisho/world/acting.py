@@ -32,7 +32,7 @@ class Acting:
     """Where the account stands in its organization; None outside of any."""
     issuer: str = ""
     """The ARN of the user, role or root user whose the credentials are."""
-    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What follows from the caller alone, and somebody has found out: it is as old as the composition, and ends with it."""
 
     @property
@@ -150,6 +150,8 @@ def _session_keys(session: SessionFacts, now: datetime) -> dict[str, str]:
         keys["aws:multifactorauthage"] = str(int((now - session.mfa_at).total_seconds()))
     if session.source_identity:
         keys["aws:sourceidentity"] = session.source_identity
+    if session.kind == "assumed-root":
+        keys["aws:assumedroot"] = "true"
     if session.provider:
         keys["aws:federatedprovider"] = session.provider
     return keys

@@ -47,11 +47,11 @@ class Trail:
     now: datetime = NOW
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    def write(self, record: dict[str, Any]) -> None:
-        """A write with its revision."""
+    def write(self, record: dict[str, Any], *beside: dict[str, Any]) -> None:
+        """A write with its revision, and the records of other accounts that hear of it."""
         with self.database.write([record["account_id"]]) as session:
             touched = changes.Touched(session)
-            changes.record(session, touched, self.now, lambda: f"{next(self.numbers):016x}", record)
+            changes.record(session, touched, self.now, lambda: f"{next(self.numbers):016x}", record, *beside)
 
     def spool(self, *records: dict[str, Any]) -> None:
         """Records that come by the spool at once."""

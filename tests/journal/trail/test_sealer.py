@@ -10,7 +10,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from sekisho.credentials.key_ring import KeyRing
-from sekisho.journal.trail import chain, cursors, sealer, walk
+from sekisho.journal.trail import chain, cursors, evidence, sealer, walk
+from sekisho.journal.trail.evidence import Wanted, Witness
 from sekisho.journal.trail.sealer import Sealer
 from sekisho.store import db
 from sekisho.store.tables import AuditRecord, TrailCursor, TrailLink, TrailResource
@@ -50,6 +51,19 @@ def test_many_records_take_several_batches(trail: Trail, monkeypatch: pytest.Mon
     assert [ordinal for ordinal, *_ in trail.links()] == list(range(1, 41))
     assert {record for *_, record in trail.links()} == {f"r-{number}" for number in range(40)}
     assert proven(trail) == 40
+
+
+def test_records_of_one_revision_are_sealed_together(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that three accounts have a record of: no batch ends in the middle of it."""
+    monkeypatch.setattr(sealer, "BATCH", 2)
+    trail.write(made("a"))
+    trail.write(*(made(f"b-{number}", f"{number:012}", shared_id="b") for number in range(3)))
+    trail.spool(made("c"))
+    trail.write(made("d"))
+    trail.seal()
+    assert sorted(record for *_, record in trail.links()) == ["a", "b-0", "b-1", "b-2", "c", "d"]
+    assert proven(trail) == 6
+    assert evidence.of_database(trail.database, Witness(trail.ring), Wanted()).faults == []
 
 
 def test_what_an_older_release_spools_is_adopted(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +154,11 @@ def test_resources_are_found_by_their_name(trail: Trail) -> None:
     trail.seal()
     with trail.database.read() as session:
         rows = session.execute(select(TrailResource.account_id, TrailResource.name, TrailResource.ordinal, TrailResource.type))
-        assert sorted(tuple(row) for row in rows) == [(ONE, arn, 1, "AWS::IAM::User"), (ONE, "other", 1, "")]
+        assert sorted(tuple(row) for row in rows) == [
+            (ONE, "ann", 1, "AWS::IAM::User"),
+            (ONE, arn, 1, "AWS::IAM::User"),
+            (ONE, "other", 1, ""),
+        ]
     assert proven(trail) == 4
 
 

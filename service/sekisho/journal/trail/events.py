@@ -26,10 +26,10 @@ def event(record: AuditRecord) -> Event:
     `additionalEventData`, which CloudTrail leaves to each service.
     """
     management = record.category == MANAGEMENT
-    response = json.loads(record.response) or None
+    response = _read(record.response) or None
     made: Event = {
         "eventVersion": VERSION,
-        "userIdentity": json.loads(record.identity) or _identity(record),
+        "userIdentity": _read(record.identity) or _identity(record),
         "eventTime": moment(record.at),
         "eventSource": record.event_source,
         "eventName": record.event_name,
@@ -40,20 +40,28 @@ def event(record: AuditRecord) -> Event:
     if record.error_code is not None:
         made["errorCode"] = record.error_code
         made["errorMessage"] = record.error_message or ""
-    made["requestParameters"] = json.loads(record.request) or None
+    made["requestParameters"] = _read(record.request) or None
     made["responseElements"] = response if management else None
     if additional := _additional(record, response):
         made["additionalEventData"] = additional
     made |= {"requestID": record.shared_id or record.id, "eventID": record.id, "readOnly": record.read_only}
-    if resources := json.loads(record.resources):
+    if resources := _read(record.resources):
         made["resources"] = resources
     made |= {"eventType": record.event_type, "managementEvent": management, "recipientAccountId": record.account_id}
     if record.shared_id is not None:
         made["sharedEventID"] = record.shared_id
     made["eventCategory"] = record.category
-    if tls := json.loads(record.tls):
+    if tls := _read(record.tls):
         made["tlsDetails"] = tls
     return made
+
+
+def _read(text: str) -> Any:
+    """What a column holds; None of what somebody has written past this server, which is no JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def moment(at: datetime) -> str:

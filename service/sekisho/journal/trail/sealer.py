@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from sekisho import meters
 from sekisho.credentials.key_ring import TRAIL, KeyRing
-from sekisho.journal.trail import chain, cursors, walk
+from sekisho.journal.trail import chain, cursors, resources, walk
 from sekisho.journal.trail.chain import Head
 from sekisho.store import changes, db
 from sekisho.store.tables import AuditRecord, TrailAnchor, TrailLink, TrailResource
@@ -87,14 +87,16 @@ class Sealer:
             self._heads.clear()
         self._heads.update(heads)
         SEALED.inc(len(links))
-        return bool(placeless) or len(seen.records) == BATCH
+        return bool(placeless) or len(seen.records) >= BATCH
 
     def _look(self, session: Session) -> _Seen:
         ordinal, revision, spooled = (cursors.position(session, name) for name in (ORDINAL, REVISION, SPOOLED))
-        writes = select(AuditRecord).where(AuditRecord.revision > revision).order_by(AuditRecord.revision).limit(BATCH)
+        writes = _writes_after(session, revision)
         others = select(AuditRecord).where(AuditRecord.spooled > spooled).order_by(AuditRecord.spooled).limit(BATCH)
-        merged = heapq.merge(session.scalars(writes).all(), session.scalars(others).all(), key=operator.attrgetter("at"))
-        records = list(merged)[:BATCH]
+        merged = list(heapq.merge(writes, session.scalars(others).all(), key=operator.attrgetter("at")))
+        records = merged[:BATCH]
+        last = next((record.revision for record in reversed(records) if record.revision is not None), None)
+        records += [record for record in merged[BATCH:] if last is not None and record.revision == last]  # a revision is not cut
         if not records:
             return _Seen(ordinal, ordinal, revision, spooled, records, frozenset(), {})
         base = max(ordinal, walk.newest(session))
@@ -121,7 +123,7 @@ class Sealer:
     def _write(self, seen: _Seen, links: list[dict[str, Any]]) -> bool:
         """Write a batch, unless another process has moved the cursor since it was looked at."""
         ordinals = {link["record_id"]: link["ordinal"] for link in links}
-        resources = [row for record in seen.records if record.id in ordinals for row in resource_rows(record, ordinals[record.id])]
+        named = [row for record in seen.records if record.id in ordinals for row in resource_rows(record, ordinals[record.id])]
         revision = max((record.revision for record in seen.records if record.revision is not None), default=seen.revision)
         spooled = max((record.spooled for record in seen.records if record.spooled is not None), default=seen.spooled)
         try:
@@ -132,8 +134,8 @@ class Sealer:
                 cursors.put(session, SPOOLED, spooled)
                 if links:
                     session.connection().execute(insert(TrailLink), links)
-                if resources:
-                    session.connection().execute(insert(TrailResource), resources)
+                if named:
+                    session.connection().execute(insert(TrailResource), named)
         except _OvertakenError:
             return False
         self._miss(seen)
@@ -178,16 +180,25 @@ def head(session: Session, account_id: str) -> Head:
 
 def resource_rows(record: AuditRecord, ordinal: int) -> Iterator[dict[str, Any]]:
     """The resources that a record names, each once, as rows of the index by which they are looked up."""
-    told = set()
+    types: dict[str, str] = {}
     try:
-        named = json.loads(record.resources)
-        pairs = [(str(item["ARN"]), str(item.get("type", ""))) for item in named]
+        for item in json.loads(record.resources):
+            for name in resources.names(item):
+                types.setdefault(name, str(item.get("type", "")))
     except (ValueError, TypeError, LookupError, AttributeError):
         return  # somebody's own row: it is sealed as it is, and found by everything else
-    for name, type_ in pairs:
-        if name not in told:
-            told.add(name)
-            yield {"account_id": record.account_id, "name": name, "ordinal": ordinal, "type": type_}
+    for name, type_ in types.items():
+        yield {"account_id": record.account_id, "name": name, "ordinal": ordinal, "type": type_}
+
+
+def _writes_after(session: Session, revision: int) -> list[AuditRecord]:
+    """Records of writes above a revision, some of which have one in several accounts; of the last of them, all."""
+    ordered = select(AuditRecord).order_by(AuditRecord.revision, AuditRecord.id)
+    found = list(session.scalars(ordered.where(AuditRecord.revision > revision).limit(BATCH)))
+    if len(found) == BATCH:
+        last = found[-1]
+        found += session.scalars(ordered.where(AuditRecord.revision == last.revision, AuditRecord.id > last.id))
+    return found
 
 
 def _placeless(limit: int) -> Any:

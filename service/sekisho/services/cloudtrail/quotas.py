@@ -1,0 +1,12 @@
+"""CloudTrail's quotas. Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html"""
+
+TRAILS = 5
+"""Of an account, in a region; its organization's, which are the management account's, count there."""
+
+TAGS = 50
+LISTED = 20
+"""Resources whose tags one call lists."""
+
+EVENT_DATA_STORES = 10
+ADMINISTRATORS = 3
+"""Accounts to which an organization delegates CloudTrail."""
