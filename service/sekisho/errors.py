@@ -162,5 +162,9 @@ class Throttling(ResourceExhausted):
     http = 400  # AWS's status; its SDKs look at the code
 
 
+class TagPolicyViolation(InvalidArgument):
+    """A tag is not what the tag policies of the account's organization allow."""
+
+
 class InvalidArn(InvalidArgument):
     """A string that should be an ARN is not one."""

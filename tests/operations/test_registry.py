@@ -77,6 +77,7 @@ UNSIGNED = {"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"}
 
 PERMITTED = {
     "AssumeRole",  # the role's trust policy decides
+    "AssumeRoot",  # the caller's policies decide, and what the organization has enabled
     "ChangePassword",  # the old password decides, and the account's password policy
     "GetAccountPasswordPolicy",  # whoever chooses a password must know it
     "GetCallerIdentity",

@@ -49,6 +49,7 @@ REASONS: dict[Difference, str] = {
         False,
         True,
     ): "an empty list, which no message tells from none, takes all away",
+    ("AssumeRoot.TaskPolicyArn.arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
     ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as PolicyArns",
 }
 

@@ -153,12 +153,15 @@ def refuse_restricted_session(call: Call, service: str) -> None:
     Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html and API_GetFederationToken.html
     """
     session = call.caller.subject.session
-    if session is None or session.kind == "assumed-role":
+    if session is None or session.kind in _UNRESTRICTED:
         return
     mfa_proved = session.kind == "session-token" and session.mfa is True
     if (service == "iam" and not mfa_proved) or (service == "sts" and call.operation.name not in _STS_OF_SESSIONS[session.kind]):
         raise AccessDenied(f"Cannot call {call.operation.name} with session credentials")
 
+
+_UNRESTRICTED = frozenset(("assumed-role", "assumed-root"))
+"""The sessions that call whatever their policies allow."""
 
 _STS_OF_SESSIONS = {
     "session-token": frozenset(("AssumeRole", "GetCallerIdentity", "GetWebIdentityToken")),

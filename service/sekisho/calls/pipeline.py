@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError, Message
 from sqlalchemy.orm import Session
 
 from sekisho import meters, sigv4
-from sekisho.calls import answers, audit, callers, freshness, permission
+from sekisho.calls import answers, audit, callers, freshness, permission, tag_policies
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
 from sekisho.calls.waits import Wait
@@ -184,6 +184,7 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         touched = changes.Touched(session)
         call.node.world.sync(session, since=since)
         _authorized(call, request, subject, newest=True)
+        tag_policies.refuse(call, request)
         message = call.operation.function(call, request)
         audited = [audit.columns(one) for one in audit.events(call, request, message)]
         recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), *audited)

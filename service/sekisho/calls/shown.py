@@ -37,6 +37,8 @@ _SPELLINGS = {
     "ssh_public_key_body": "sSHPublicKeyBody",
     "ssh_public_key_id": "sSHPublicKeyId",
     "ssh_public_keys": "sSHPublicKeys",
+    "sns_topic_arn": "snsTopicARN",
+    "trail_arn": "trailARN",
     "virtual_mfa_device": "virtualMFADevice",
     "virtual_mfa_device_name": "virtualMFADeviceName",
     "virtual_mfa_devices": "virtualMFADevices",

@@ -4,13 +4,12 @@ What is there already and right is left alone, what differs is changed: a second
 directory is found too, and removed only when that is asked for.
 """
 
-import difflib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sekisho.cli.changes import Change, Part, Result, Step, part
+from sekisho.cli.differences import described, difference, is_same, tag_messages, tagged, unchangeable, untagged
 from sekisho.cli.directory import Account, Identity, Policy
 
 if TYPE_CHECKING:
@@ -26,28 +25,6 @@ def steps(client: "Client", account_id: str, account: Account) -> list[Step]:
     for kind, identities in (("group", account.groups), ("user", account.users), ("role", account.roles)):
         found += [Step(f"{kind} {one.name}", lambda kind=kind, one=one: work.identity(kind, one)) for one in identities]  # type: ignore[misc]  # as above
     return found
-
-
-def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"key": key, "value": value} for key, value in tags.items()]
-
-
-def _described(path: str, tags: Mapping[str, str], boundary: str | None = None) -> str:
-    """What is made with a thing."""
-    return "\n".join(
-        (f"path {path}", *(f"tag {key}: {value}" for key, value in tags.items()), *([f"boundary {boundary}"] if boundary else []))
-    )
-
-
-def _same(left: str, right: str) -> bool:
-    return bool(json.loads(left) == json.loads(right))
-
-
-def _difference(what: str, present: str, wanted: str) -> str:
-    """The lines in which two documents differ, whatever their layout."""
-    old, new = (json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False).splitlines() for text in (present, wanted))
-    lines = [line for line in list(difflib.unified_diff(old, new, lineterm="", n=2))[2:] if not line.startswith("@@")]
-    return "\n".join((what, *(f"  {line}" for line in lines)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +49,14 @@ class _Comparison:
         try:
             present = self._iam.get_policy(policy_arn=arn).policy
         except NotFound:
-            return Change(what, "created", ((_described(policy.path, policy.tags), lambda: self._create_policy(policy)),))
+            return Change(what, "created", ((described(policy.path, policy.tags), lambda: self._create_policy(policy)),))
         text = self._iam.get_policy_version(policy_arn=arn, version_id=present.default_version_id).policy_version.document
         parts: list[Part] = []
-        if not _same(text, policy.document):
-            parts.append((_difference("document", text, policy.document), lambda: self._replace(arn, policy.document)))
-        parts += _tagged(policy.tags, present.tags, lambda tags: self._iam.tag_policy(policy_arn=arn, tags=tags))
-        extra = _untagged(policy.tags, present.tags, lambda keys: self._iam.untag_policy(policy_arn=arn, tag_keys=keys))
-        fixed = _fixed("description", policy.description or present.description, present.description)
+        if not is_same(text, policy.document):
+            parts.append((difference("document", text, policy.document), lambda: self._replace(arn, policy.document)))
+        parts += tagged(policy.tags, present.tags, lambda tags: self._iam.tag_policy(policy_arn=arn, tags=tags))
+        extra = untagged(policy.tags, present.tags, lambda keys: self._iam.untag_policy(policy_arn=arn, tag_keys=keys))
+        fixed = unchangeable("description", policy.description or present.description, present.description)
         return Change(what, "changed" if parts else "unchanged", tuple(parts), tuple(extra), tuple(fixed))
 
     def _create_policy(self, policy: Policy) -> None:
@@ -88,7 +65,7 @@ class _Comparison:
             path=policy.path,
             policy_document=policy.document,
             description=policy.description,
-            tags=_tags(policy.tags),
+            tags=tag_messages(policy.tags),
         )
 
     def _replace(self, arn: str, document: str) -> None:
@@ -103,7 +80,7 @@ class _Comparison:
         """A user, group or role with all that it has."""
         present = self._present(kind, one)
         there = present.record is not None
-        parts: list[Part] = [] if there else [(_described(one.path, one.tags, one.boundary), lambda: self._create(kind, one))]
+        parts: list[Part] = [] if there else [(described(one.path, one.tags, one.boundary), lambda: self._create(kind, one))]
         extra: list[Part] = []
         if there and kind == "role":
             parts += self._role(one, present.record)
@@ -112,7 +89,7 @@ class _Comparison:
             parts, extra = parts + wanted, extra + more
         for wanted, more in (self._attachments(kind, one, present), self._inline(kind, one, present), self._memberships(one, present)):
             parts, extra = parts + wanted, extra + more
-        fixed = _fixed("path", one.path, present.record.path) if there else []
+        fixed = unchangeable("path", one.path, present.record.path) if there else []
         result: Result = "created" if not there else "changed" if parts else "unchanged"
         return Change(f"{kind} {one.name}", result, tuple(parts), tuple(extra), tuple(fixed))
 
@@ -141,7 +118,7 @@ class _Comparison:
     def _create(self, kind: str, one: Identity) -> None:
         arguments: dict[str, Any] = {"path": one.path}
         if kind != "group":
-            arguments |= {"tags": _tags(one.tags), "permissions_boundary": self._arn(one.boundary) if one.boundary else None}
+            arguments |= {"tags": tag_messages(one.tags), "permissions_boundary": self._arn(one.boundary) if one.boundary else None}
         if kind == "role":
             arguments |= {
                 "assume_role_policy_document": one.trust,
@@ -156,8 +133,8 @@ class _Comparison:
     def _role(self, one: Identity, present: Any) -> Iterator[Part]:
         """A role's trust, description and longest session."""
         document = present.assume_role_policy_document
-        if not _same(document, one.trust):
-            said = _difference("trust", document, one.trust)
+        if not is_same(document, one.trust):
+            said = difference("trust", document, one.trust)
             yield said, lambda: self._iam.update_assume_role_policy(role_name=one.name, policy_document=one.trust)
         wanted: dict[str, Any] = {"description": one.description, "max_session_duration": one.max_session}
         differing = {name: value for name, value in wanted.items() if value is not None and value != getattr(present, name)}
@@ -167,8 +144,8 @@ class _Comparison:
 
     def _labels(self, kind: str, one: Identity, present: Any) -> tuple[list[Part], list[Part]]:
         """Tags and boundary."""
-        parts = list(_tagged(one.tags, present.tags, lambda tags: self._call("tag", kind, one, tags=tags)))
-        extra = list(_untagged(one.tags, present.tags, lambda keys: self._call("untag", kind, one, tag_keys=keys)))
+        parts = list(tagged(one.tags, present.tags, lambda tags: self._call("tag", kind, one, tags=tags)))
+        extra = list(untagged(one.tags, present.tags, lambda keys: self._call("untag", kind, one, tag_keys=keys)))
         boundary, now = self._arn(one.boundary) if one.boundary else "", present.permissions_boundary.permissions_boundary_arn
         if boundary and boundary != now:
             said = f"boundary {now or 'none'} → {boundary}"
@@ -191,8 +168,8 @@ class _Comparison:
             what = f"inline policy {name}"
             if name not in present.inline:
                 parts.append(part(what, put, policy_name=name, policy_document=document, **named))
-            elif not _same(present.inline[name], document):
-                said = _difference(what, present.inline[name], document)
+            elif not is_same(present.inline[name], document):
+                said = difference(what, present.inline[name], document)
                 parts.append(part(said, put, policy_name=name, policy_document=document, **named))
         surplus = [name for name in present.inline if name not in one.inline]
         return parts, [part(f"inline policy {name}", delete, policy_name=name, **named) for name in surplus]
@@ -202,25 +179,3 @@ class _Comparison:
         parts = [part(f"in group {name}", join, group_name=name, user_name=one.name) for name in one.groups if name not in present.groups]
         surplus = sorted(present.groups - {*one.groups})
         return parts, [part(f"in group {name}", leave, group_name=name, user_name=one.name) for name in surplus]
-
-
-def _tagged(wanted: Mapping[str, str], present: Iterable[Any], tag: Callable[[list[dict[str, str]]], object]) -> Iterator[Part]:
-    """The tags that are missing or have another value; the keys of tags differ in more than case."""
-    have = {one.key.lower(): one.value for one in present}
-    missing = {key: value for key, value in wanted.items() if have.get(key.lower()) != value}
-    if missing:
-        said = "\n".join(f"tag {key}: {have.get(key.lower(), 'none')} → {value}" for key, value in missing.items())
-        yield said, lambda: tag(_tags(missing))
-
-
-def _untagged(wanted: Mapping[str, str], present: Iterable[Any], untag: Callable[[list[str]], object]) -> Iterator[Part]:
-    """The tags that nobody wants."""
-    named = {key.lower() for key in wanted}
-    surplus = [one.key for one in present if one.key.lower() not in named]
-    if surplus:
-        yield "\n".join(f"tag {key}" for key in surplus), lambda: untag(surplus)
-
-
-def _fixed(name: str, wanted: str, present: str) -> list[str]:
-    """What differs and is not changed: it stands since the creation."""
-    return [f"its {name} is `{present}`, not `{wanted}`, which is for its creation alone"] if wanted != present else []

@@ -112,12 +112,12 @@ def read(folder: Path, account_id: str, given: Mapping[str, str]) -> Account:
         )
     if not (folder / "account.yaml").is_file():
         raise ValueError(f"the folder `{folder}` has no account.yaml")
-    plain = _mapping(parsed(folder / "account.yaml", str), "account.yaml")
-    own = {str(word): str(value) for word, value in _mapping(plain.get("define"), "define").items()}
+    plain = mapping(parsed(folder / "account.yaml", str), "account.yaml")
+    own = {str(word): str(value) for word, value in mapping(plain.get("define"), "define").items()}
     if unknown := given.keys() - own.keys():
         raise ValueError(f"account.yaml defines no `{min(unknown)}`")
     words = Words({ACCOUNT: account_id, **own, **given})
-    content = _mapping(parsed(folder / "account.yaml", words.fill), "account.yaml")
+    content = mapping(parsed(folder / "account.yaml", words.fill), "account.yaml")
     if unknown := content.keys() - _MEMBERS.keys() - {"define"}:
         raise ValueError(f"account.yaml: `{min(unknown)}` is none of {', '.join(_MEMBERS)}")
     sections = {kind: _section(content, kind) for kind in _MEMBERS}
@@ -151,9 +151,9 @@ def read(folder: Path, account_id: str, given: Mapping[str, str]) -> Account:
 
 def outline(folder: Path, given: Mapping[str, str]) -> tuple[set[str], Words]:
     """The managed policies that the account.yaml of a folder names, and its words; the account has a made-up number if nobody gave one."""
-    plain = _mapping(parsed(folder / "account.yaml", str), "account.yaml")
-    own = {str(word): str(value) for word, value in _mapping(plain.get("define"), "define").items()}
-    return {str(name) for name in _mapping(plain.get("policies"), "policies")}, Words({ACCOUNT: SOME_ACCOUNT, **own, **given})
+    plain = mapping(parsed(folder / "account.yaml", str), "account.yaml")
+    own = {str(word): str(value) for word, value in mapping(plain.get("define"), "define").items()}
+    return {str(name) for name in mapping(plain.get("policies"), "policies")}, Words({ACCOUNT: SOME_ACCOUNT, **own, **given})
 
 
 def parsed(path: Path, fill: Any) -> Any:
@@ -168,7 +168,8 @@ def parsed(path: Path, fill: Any) -> Any:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 
 
-def _mapping(value: object, what: str) -> dict[str, Any]:
+def mapping(value: object, what: str) -> dict[str, Any]:
+    """What a file says under a key, which has to be a mapping or nothing; ValueError names the key."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -177,14 +178,14 @@ def _mapping(value: object, what: str) -> dict[str, Any]:
 
 
 def _section(content: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    section = {str(name): _mapping(members, f"{kind}.{name}") for name, members in _mapping(content.get(kind), kind).items()}
+    section = {str(name): mapping(members, f"{kind}.{name}") for name, members in mapping(content.get(kind), kind).items()}
     for name, members in section.items():
         if unknown := members.keys() - _MEMBERS[kind]:
             raise ValueError(
                 f"account.yaml: `{kind}.{name}` has no member `{min(unknown)}`; it may have {', '.join(sorted(_MEMBERS[kind]))}"
             )
         if "tags" in members:
-            members["tags"] = {str(key): str(value) for key, value in _mapping(members["tags"], f"{kind}.{name}.tags").items()}
+            members["tags"] = {str(key): str(value) for key, value in mapping(members["tags"], f"{kind}.{name}.tags").items()}
     return section
 
 

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sekisho.cli import directory
+from sekisho.cli import directory, organization_file
 from sekisho.cli.directory import Account, Words
 from sekisho.cli.marks import Misplaced
+from sekisho.cli.organization_file import NAME, RCP, SCP, Organization
 
 if TYPE_CHECKING:
     from sekisho.policy.validate import Kind
@@ -51,6 +52,21 @@ def refuse_all(folder: Path, account: Account) -> None:
         refuse(folder / "trust" / f"{role.name}.json", Kind.TRUST, account.words)
 
 
+def refuse_organization(folder: Path, organization: Organization) -> None:
+    """Look through the control policies of an organization; Misplaced for the first that a server would refuse."""
+    for policy in organization.policies.values():
+        kind = _control(policy.type)
+        if kind is not None:
+            refuse(folder / "policies" / f"{policy.name}.json", kind, organization.words)
+
+
+def _control(type_: str) -> "Kind | None":
+    """The kind of the documents of a type of policies; None for those that are not in the language of policies."""
+    from sekisho.policy.validate import Kind
+
+    return {SCP: Kind.SCP, RCP: Kind.RCP}.get(type_)
+
+
 def listed(places: Sequence[Path], given: Mapping[str, str], kind: "Kind | None") -> "list[tuple[Path, Kind, Words]]":
     """The policies in files and folders, with what each is to be and the words in it; ValueError for a place that has none."""
     from sekisho.policy.validate import Kind
@@ -78,12 +94,20 @@ def _inside(folder: Path, given: Mapping[str, str], kind: "Kind | None") -> "Ite
         usual = Kind.TRUST if file.parent.name == "trust" else Kind.MANAGED if managed is None or file.stem in managed else Kind.IDENTITY
         return kind or usual
 
+    organizations = {file.parent for file in folder.rglob(NAME)}
     accounts = sorted(file.parent for file in folder.rglob("account.yaml"))
+    of_organizations: set[Path] = set()
+    for place in sorted(organizations):
+        types, words = organization_file.outline(place, given, directory.SOME_ACCOUNT)
+        for name, type_ in types.items():
+            of_organizations.add(place / "policies" / f"{name}.json")
+            if (control := kind or _control(type_)) is not None:
+                yield place / "policies" / f"{name}.json", control, words
     for account in accounts:
         managed, words = directory.outline(account, given)
-        for file in sorted((*account.glob("policies/*.json"), *account.glob("trust/*.json"))):
+        for file in sorted({*account.glob("policies/*.json"), *account.glob("trust/*.json")} - of_organizations):
             yield file, kinds(file, managed), words
-    if not accounts:
+    if not accounts and not organizations:
         around = next((parent for parent in folder.resolve().parents if (parent / "account.yaml").is_file()), None)
         named, words = directory.outline(around, given) if around is not None else (None, Words(given))
         for file in sorted(folder.rglob("*.json")):

@@ -1,4 +1,4 @@
-"""`sekisho load`: an account from a directory of files."""
+"""`sekisho load`: an account, or an organization, from a directory of files."""
 
 import sys
 from collections import Counter
@@ -22,8 +22,8 @@ MOST = 20
 
 
 def load(
-    directory: Annotated[Path, typer.Argument(help="A folder with account.yaml, such as docs/examples/shop.")],
-    define: Annotated[list[str] | None, typer.Option(help="WORD=VALUE for a word that account.yaml defines; several times.")] = None,
+    directory: Annotated[Path, typer.Argument(help="A folder with account.yaml or organization.yaml.")],
+    define: Annotated[list[str] | None, typer.Option(help="WORD=VALUE for a word that the file defines; several times.")] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete what the account has beyond the directory, access keys included.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done, with the differences.")] = False,
     exit_code: Annotated[
@@ -36,9 +36,9 @@ def load(
     audience: Audience = "sekisho",
     ca: Authority = None,
 ) -> None:
-    """Bring the caller's account into the shape that a directory describes. A second run changes nothing.
+    """Bring the caller's account, or its organization, into the shape that a directory describes. A second run changes nothing.
 
-    What the account has beyond the directory is named, and deleted with --prune alone. The caller itself and the roles of services stay.
+    What there is beyond the directory is named, and deleted with --prune alone. The caller itself, the roles of services and accounts stay.
     """
     from sekisho.cli.directory import definitions
 
@@ -80,7 +80,29 @@ class Plan:
 def planned(
     client: "Client", caller: "GetCallerIdentityResponse", directory: Path, words: dict[str, str], *, prune: bool, complete: bool = False
 ) -> Plan:
-    """Compare an account with a directory; nothing is changed. With `complete`, Denied when the caller may not see all that it has."""
+    """Compare an account, an organization or both with a directory; nothing is changed. With `complete`, Denied when the caller is not
+    permitted to see all that the account has.
+    """
+    from sekisho.cli import organization_file
+
+    parts = []
+    if (directory / organization_file.NAME).is_file() and not (directory / "account.yaml").is_file():
+        parts.append(_of_organization(client, caller, directory, words, prune=prune))
+    else:
+        parts.append(_of_account(client, caller, directory, words, prune=prune, complete=complete))
+        if (directory / organization_file.NAME).is_file():
+            parts.append(_of_organization(client, caller, directory, words, prune=prune))
+    changes = [change.pruned() if prune else change for made, _ in parts for change in made]
+    extra = [said for _, told in parts for said in told]
+    extra += [f"{change.what}: {line}" for change in changes for said, _ in change.extra for line in said.splitlines()]
+    fixed = [f"{change.what}: {said}" for change in changes for said in change.fixed]
+    return Plan(tuple(changes), tuple(extra), tuple(fixed))
+
+
+def _of_account(
+    client: "Client", caller: "GetCallerIdentityResponse", directory: Path, words: dict[str, str], *, prune: bool, complete: bool
+) -> "tuple[list[Change], list[str]]":
+    """The changes to what an account holds, and what it has that is not named and stays."""
     from sekisho.cli import apply, documents
     from sekisho.cli import directory as files
     from sekisho.cli.surplus import Surplus
@@ -107,11 +129,24 @@ def planned(
             changes.append(surplus.deletion(kind, one))
         else:
             extra.append(name)
+    return changes, extra
+
+
+def _of_organization(
+    client: "Client", caller: "GetCallerIdentityResponse", directory: Path, words: dict[str, str], *, prune: bool
+) -> "tuple[list[Change], list[str]]":
+    """The changes to an organization, and what it has that is not named and stays."""
+    from sekisho.cli import documents, organization_file
+    from sekisho.cli.organization_plan import Comparison
+
+    wanted = organization_file.read(directory, caller.account, words)
+    documents.refuse_organization(directory, wanted)
+    comparison = Comparison(client, caller.account, wanted)
+    changes = [step.run() for step in screen.tracked(comparison.steps(), f"comparing {directory.name}")]
+    gone, stays = comparison.surplus()
     if prune:
-        changes = [change.pruned() for change in changes]
-    extra += [f"{change.what}: {line}" for change in changes for said, _ in change.extra for line in said.splitlines()]
-    fixed = [f"{change.what}: {said}" for change in changes for said in change.fixed]
-    return Plan(tuple(changes), tuple(extra), tuple(fixed))
+        return [*changes, *gone], stays
+    return changes, [*stays, *(change.what for change in gone)]
 
 
 def loaded(client: "Client", directory: Path, words: dict[str, str]) -> "dict[str, Result]":

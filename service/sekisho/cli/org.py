@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="org", no_args_is_help=True, rich_markup_mode=None, help="Organizations.")
 
-_SHORT = {
+TYPES = {
     "SERVICE_CONTROL_POLICY": "SCP",
     "RESOURCE_CONTROL_POLICY": "RCP",
     "TAG_POLICY": "tags",
@@ -22,6 +22,7 @@ _SHORT = {
     "AISERVICES_OPT_OUT_POLICY": "opt-out",
     "DECLARATIVE_POLICY_EC2": "EC2",
 }
+"""The types of policies, and what they are called in a drawing."""
 
 Attached = Mapping[str, list[str]]
 """What is attached to a target, in words, by the target's id."""
@@ -77,7 +78,7 @@ def _attached(organizations: "OrganizationsClient", types: list[str]) -> Attache
         for policy in sorted(_every(organizations.list_policies, "policies", filter=type_), key=_name):
             if policy.id != "p-RCPFullAWSAccess":  # which is everywhere, always
                 for target in _every(organizations.list_targets_for_policy, "targets", policy_id=policy.id):
-                    found[target.target_id].append(f"{_SHORT.get(type_, type_)} {policy.name}")
+                    found[target.target_id].append(f"{TYPES.get(type_, type_)} {policy.name}")
     return found
 
 

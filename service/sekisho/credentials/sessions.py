@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from sekisho import arn
 
-Kind = Literal["assumed-role", "session-token", "federation"]
-KINDS: tuple[Kind, ...] = ("assumed-role", "session-token", "federation")
+Kind = Literal["assumed-role", "session-token", "federation", "assumed-root"]
+KINDS: tuple[Kind, ...] = ("assumed-role", "session-token", "federation", "assumed-root")
+"""A token has the place of its session's kind here; new ones are added at the end."""
 
 
 @dataclass(frozen=True, slots=True)

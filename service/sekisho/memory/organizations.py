@@ -4,9 +4,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
-from sekisho.store.tables import Account, Member, Organization, OrganizationPolicy, PolicyType, Target, Unit
-from sekisho.world import RCP, SCP, AccountRecord, ControlPolicyRecord, Record, UnitRecord
+from sekisho.store.tables import (
+    Account,
+    Administrator,
+    Member,
+    Organization,
+    OrganizationFeature,
+    OrganizationPolicy,
+    PolicyType,
+    Target,
+    Unit,
+)
+from sekisho.world import RCP, SCP, AccountRecord, ControlPolicyRecord, Record, TagPolicyRecord, UnitRecord, tag_policies
 from sekisho.world.control_policies import FULL_ACCESS, FULL_ACCESS_RECORD, RCP_FULL_ACCESS
+
+_ASKED = (SCP, RCP, tag_policies.TYPE)
+"""The types of policies that calls are held to."""
 
 
 def load_account(session: Session, id_: str) -> Record | None:
@@ -18,7 +31,9 @@ def load_account(session: Session, id_: str) -> Record | None:
         return None
     if row.unit_id is None:
         return AccountRecord(row.id, row.status)
-    return AccountRecord(row.id, row.status, row.unit_id, *_attached(session, id_))
+    administers = frozenset(session.scalars(select(Administrator.service_principal).where(Administrator.account_id == id_)))
+    scps, rcps, tags = _attached(session, id_)
+    return AccountRecord(row.id, row.status, row.unit_id, scps, rcps, administers, tags)
 
 
 def load_unit(session: Session, id_: str) -> Record | None:
@@ -30,15 +45,16 @@ def load_unit(session: Session, id_: str) -> Record | None:
     ).one_or_none()
     if row is None:
         return None
-    scps, rcps = _attached(session, id_)
+    scps, rcps, tags = _attached(session, id_)
     if row.parent_id is not None:
-        return UnitRecord(id_, row.organization_id, row.parent_id, scps, rcps)
+        return UnitRecord(id_, row.organization_id, row.parent_id, scps, rcps, tag_policy_ids=tags)
     types = frozenset(session.scalars(select(PolicyType.type).where(PolicyType.root_id == id_)))
-    return UnitRecord(id_, row.organization_id, None, scps, rcps, row.management_account_id, types)
+    features = frozenset(session.scalars(select(OrganizationFeature.feature).where(OrganizationFeature.root_id == id_)))
+    return UnitRecord(id_, row.organization_id, None, scps, rcps, row.management_account_id, types, features, tags)
 
 
 def load_policy(session: Session, id_: str) -> Record | None:
-    """A service control policy or a resource control policy; those of other types decide nothing."""
+    """A service control policy, a resource control policy or a tag policy; nothing here asks about those of other types."""
     if id_ == FULL_ACCESS:
         return FULL_ACCESS_RECORD
     row = session.execute(
@@ -50,17 +66,20 @@ def load_policy(session: Session, id_: str) -> Record | None:
             Organization.management_account_id,
         )
         .join(Organization, Organization.id == OrganizationPolicy.organization_id)
-        .where(OrganizationPolicy.id == id_, OrganizationPolicy.type.in_((SCP, RCP)))
+        .where(OrganizationPolicy.id == id_, OrganizationPolicy.type.in_(_ASKED))
     ).one_or_none()
     if row is None:
         return None
+    if row.type == tag_policies.TYPE:
+        return TagPolicyRecord(id_, row.content)
     named = arn.organizations(row.management_account_id, "policy", row.organization_id, row.type.lower(), id_)
     return ControlPolicyRecord(id_, policy.Attached(policy.compiled(row.content), arn=named, name=row.name))
 
 
-def _attached(session: Session, target_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The ids of the SCPs and of the RCPs on a target, but for the RCP that is everywhere."""
-    query = select(Target.policy_id, Target.type).where(Target.target_id == target_id, Target.type.in_((SCP, RCP)))
+def _attached(session: Session, target_id: str) -> tuple[tuple[str, ...], ...]:
+    """The ids of the SCPs, of the RCPs and of the tag policies on a target, but for the RCP that is everywhere; in the order in which they
+    were attached.
+    """
+    query = select(Target.policy_id, Target.type).where(Target.target_id == target_id, Target.type.in_(_ASKED))
     rows = session.execute(query.order_by(Target.created_at, Target.policy_id)).all()
-    scps = tuple(row.policy_id for row in rows if row.type == SCP)
-    return scps, tuple(row.policy_id for row in rows if row.type == RCP and row.policy_id != RCP_FULL_ACCESS)
+    return tuple(tuple(row.policy_id for row in rows if row.type == type_ and row.policy_id != RCP_FULL_ACCESS) for type_ in _ASKED)

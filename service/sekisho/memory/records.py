@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from sekisho.policy import Attached, Program
-from sekisho.world import ControlPolicyRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record
+from sekisho.world import ControlPolicyRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, TagPolicyRecord
 
 BUDGET = 256 * 1024 * 1024
 """Bytes of records."""
@@ -30,6 +30,8 @@ class _Slot:
     def __init__(self, record: Record) -> None:
         self.record, self.used = record, True
         self.kept = _FIXED_COST + sum(_made(one.program) for one in _policies(record))
+        if isinstance(record, TagPolicyRecord):
+            self.kept += 4 * len(record.content)  # bytes that its characters take at most
         self.cost = self.kept + _grown(record)
 
 

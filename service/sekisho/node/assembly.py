@@ -22,6 +22,7 @@ from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Check
 from sekisho.memory.feed import Feed
 from sekisho.memory.keeper import Keeper
+from sekisho.node.delivering import Delivering, Trails
 from sekisho.node.drain import Drain
 from sekisho.node.rounds import Rounds
 from sekisho.sigv4 import Credentials
@@ -63,6 +64,7 @@ def opened(
     kept: Kept | None = None,
     max_staleness: float | None = None,
     decision_log: DecisionLog | None = None,
+    trails: Trails | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -91,6 +93,7 @@ def opened(
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     sealing = Rounds("sealer", SEALING, {"seal": Sealer(database, ring).once}) if writes else None
+    delivering = Delivering(database, ring, trails) if writes and trails is not None else None
     keeping = Keeper(world, ring, kept.path, every=kept.every) if kept is not None else None
     if kept is not None and keeper.restore(world, ring, kept.files(), datetime.now(UTC), oldest=kept.oldest, check=kept.check):
         node.feed.start()
@@ -102,6 +105,8 @@ def opened(
     drain.start()
     if sealing is not None:
         sealing.start()
+    if delivering is not None:
+        delivering.start()
     if keeping is not None:
         keeping.start()
     try:
@@ -110,6 +115,8 @@ def opened(
         node.feed.stop()
         if keeping is not None:
             keeping.stop()
+        if delivering is not None:
+            delivering.stop()
         drain.stop()
         if sealing is not None:
             sealing.stop()  # after the drain, whose records it links

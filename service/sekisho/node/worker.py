@@ -15,8 +15,10 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
+from sekisho.journal.trail import destinations
 from sekisho.node import assembly, collector, cores, http, logbook, reading, sockets, telemetry
 from sekisho.node.certificates import Certificates
+from sekisho.node.delivering import Trails
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
 from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, parting
@@ -65,6 +67,7 @@ def worker(
             kept=reading.kept(options, ring, index) if not role.writes else None,
             max_staleness=options.max_staleness or None,
             decision_log=decision_log,
+            trails=_trails(options),
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}
@@ -114,6 +117,12 @@ def _left(options: Options, orders: Orders) -> str:
         except queue.Empty:
             pass
     return LEAVE
+
+
+def _trails(options: Options) -> Trails | None:
+    """Where trails are delivered; None where there are no buckets."""
+    found = destinations.parsed(options.trail_buckets)
+    return Trails(found, options.trail_delivery, options.trail_digests) if found else None
 
 
 def _reload(certificates: Certificates | None) -> None:

@@ -4,6 +4,7 @@ from sekisho.operations.registry import (
     OPERATIONS,
     PREPARATIONS,
     RESOURCES,
+    TAG_VIOLATIONS,
     VIOLATIONS,
     Check,
     Operation,
@@ -16,6 +17,7 @@ from sekisho.operations.registry import (
     resource,
     rpcs,
     service,
+    tag_violations,
     unanswered,
     violations,
 )
@@ -24,6 +26,7 @@ __all__ = [
     "OPERATIONS",
     "PREPARATIONS",
     "RESOURCES",
+    "TAG_VIOLATIONS",
     "VIOLATIONS",
     "Check",
     "Operation",
@@ -37,5 +40,6 @@ __all__ = [
     "rpcs",
     "service",
     "unanswered",
+    "tag_violations",
     "violations",
 ]

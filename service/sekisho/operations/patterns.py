@@ -83,4 +83,5 @@ PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
     Rules.QUERY_ALIAS: (_regex(r"[a-zA-Z][a-zA-Z0-9._-]*"), r"^[a-zA-Z][a-zA-Z0-9._\-]*$"),
     Rules.S3_URI: (_regex(r"s3://[a-z0-9][.a-z0-9-]{1,61}[a-z0-9](?:/.*)?"), r"s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9](/.*)?"),
     Rules.CONTACT_EMAIL: (_contact_email, r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
+    Rules.ENTITY_PATH: (_regex(r"o-[0-9a-z]{10,32}/r-[0-9a-z]{4,32}[0-9a-z/-]*"), r"^o-[0-9a-z]{10,32}\/r-[0-9a-z]{4,32}[0-9a-z-\/]*"),
 }

@@ -114,9 +114,13 @@ PREPARATIONS: dict[Callable[[Any, Any], Any], Callable[[Any, Any], Callable[[], 
 VIOLATIONS: dict[str, Callable[[ValidationError], SekishoError]] = {}
 """By service: how it says that a member of a request breaks its rules, where that is not a ValidationError."""
 
+TAG_VIOLATIONS: dict[str, Callable[[str], SekishoError]] = {}
+"""By service: how it says that a tag policy does not allow a tag, where that is not a TagPolicyViolation."""
+
 F = TypeVar("F", bound=Callable[[Any, Any], Any])
 R = TypeVar("R", bound=Callable[[Any, Any, str], Resource])
 V = TypeVar("V", bound=Callable[[ValidationError], SekishoError])
+W = TypeVar("W", bound=Callable[[str], SekishoError])
 P = TypeVar("P", bound=Callable[[Any, Any], Callable[[], Any]])
 
 
@@ -209,6 +213,18 @@ def resource(kind: str) -> Callable[[R], R]:
         if key in RESOURCES:
             raise TypeError(f"two resolvers of {key[0]} for the resource kind `{kind}`")
         RESOURCES[key] = function
+        return function
+
+    return register
+
+
+def tag_violations(package: str) -> Callable[[W], W]:
+    """Register how a service says that a tag is not allowed by a tag policy; one that registers nothing says TagPolicyViolation."""
+
+    def register(function: W) -> W:
+        if package in TAG_VIOLATIONS:
+            raise TypeError(f"{package} says twice how tag policies are broken")
+        TAG_VIOLATIONS[package] = function
         return function
 
     return register

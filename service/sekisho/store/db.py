@@ -222,9 +222,17 @@ def last_row(driver: Any, *statements: str) -> Row | None:
     return tuple(result.get_value(0, column).decode() for column in range(result.nfields)) if result.ntuples else None
 
 
+def trying(name: str) -> str:
+    """The statement of PostgreSQL that has its connection hold a lock, if nobody else does; whether that is so (`t`)."""
+    return f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, {_key(name)})"
+
+
 def _taking(name: str) -> str:
-    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
-    return f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {key})"
+    return f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_key(name)})"
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
 
 
 class Script:

@@ -131,6 +131,13 @@ def _postgresql(url: URL, pool_size: int, _make: bool) -> Engine:
     return engine
 
 
+def beside(url: URL) -> "psycopg.Connection[Any]":
+    """A connection to PostgreSQL beside the pool, for who keeps it."""
+    dialect: Any = url.set(drivername="postgresql+psycopg").get_dialect()()
+    _, named = dialect.create_connect_args(url)
+    return psycopg.connect(**(_PATIENCE | named), autocommit=True)
+
+
 def _refuse_silent(pulse: Pulse) -> None:
     if pulse.silent:
         raise psycopg.OperationalError("the server does not answer")

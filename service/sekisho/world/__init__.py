@@ -16,6 +16,7 @@ from sekisho.world.records import (
     Record,
     SessionFacts,
     Subject,
+    TagPolicyRecord,
     UnitRecord,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "SCP",
     "SessionFacts",
     "Subject",
+    "TagPolicyRecord",
     "UnitRecord",
     "UnknownPrincipal",
     "acting",

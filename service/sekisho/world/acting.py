@@ -150,6 +150,8 @@ def _session_keys(session: SessionFacts, now: datetime) -> dict[str, str]:
         keys["aws:multifactorauthage"] = str(int((now - session.mfa_at).total_seconds()))
     if session.source_identity:
         keys["aws:sourceidentity"] = session.source_identity
+    if session.kind == "assumed-root":
+        keys["aws:assumedroot"] = "true"
     if session.provider:
         keys["aws:federatedprovider"] = session.provider
     return keys

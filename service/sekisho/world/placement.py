@@ -35,7 +35,7 @@ def placement(account: AccountRecord, lookup: Lookup) -> Placement | None:
     """The place of an account; None outside of any organization. Unavailable when a record on the way to the root is missing."""
     if account.unit_id is None:
         return None
-    units = _units(account.unit_id, lookup)
+    units = units_of(account.unit_id, lookup)
     root = units[-1]
     path = "/".join((root.organization_id, *(unit.id for unit in reversed(units)), ""))
     if root.management_id == account.id:
@@ -50,7 +50,12 @@ def placement(account: AccountRecord, lookup: Lookup) -> Placement | None:
     return Placement(root.organization_id, path, scps, rcps)
 
 
-def _units(unit_id: str, lookup: Lookup) -> list[UnitRecord]:
+def root_of(unit_id: str, lookup: Lookup) -> UnitRecord:
+    """The root above a unit; Unavailable when a record on the way to it is missing."""
+    return units_of(unit_id, lookup)[-1]
+
+
+def units_of(unit_id: str, lookup: Lookup) -> list[UnitRecord]:
     """The unit and all above it, the root last."""
     found: list[UnitRecord] = []
     parent: str | None = unit_id

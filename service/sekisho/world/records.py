@@ -50,7 +50,8 @@ class PolicyRecord:
 class AccountRecord:
     """An account; its root user has the same id. `unit_id` is where it hangs in an organization, None outside of any.
 
-    `scp_ids` and `rcp_ids` are the control policies that are attached to the account itself, in whatever state their type is.
+    `scp_ids` and `rcp_ids` are the control policies that are attached to the account itself, in whatever state their type is;
+    `tag_policy_ids` likewise its tag policies; `administers` are the services that its organization has delegated to it.
     """
 
     id: str
@@ -58,13 +59,16 @@ class AccountRecord:
     unit_id: str | None = None
     scp_ids: tuple[str, ...] = ()
     rcp_ids: tuple[str, ...] = ()
+    administers: frozenset[str] = frozenset()
+    tag_policy_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UnitRecord:
     """The root of an organization or an organizational unit, with the control policies attached to it; the root has no parent.
 
-    The root says what holds for all of the organization: who manages it, and of which types policies are in force.
+    The root says what holds for all of the organization: who manages it, of which types policies are in force, and which features of
+    central root access are enabled.
     """
 
     id: str
@@ -74,6 +78,8 @@ class UnitRecord:
     rcp_ids: tuple[str, ...] = ()
     management_id: str = ""
     types: frozenset[str] = frozenset()
+    features: frozenset[str] = frozenset()
+    tag_policy_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,14 @@ class ControlPolicyRecord:
 
     id: str
     attached: policy.Attached
+
+
+@dataclass(frozen=True, slots=True)
+class TagPolicyRecord:
+    """A tag policy of an organization, as its text."""
+
+    id: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +128,17 @@ class EntityRecord:
     password_last_used_at: datetime | None = None
 
 
-Record = PrincipalRecord | GroupRecord | PolicyRecord | AccountRecord | KeyRecord | EntityRecord | UnitRecord | ControlPolicyRecord
+Record = (
+    PrincipalRecord
+    | GroupRecord
+    | PolicyRecord
+    | AccountRecord
+    | KeyRecord
+    | EntityRecord
+    | UnitRecord
+    | ControlPolicyRecord
+    | TagPolicyRecord
+)
 
 Lookup = Callable[[str], Record | None]
 """Finds the record of an id, None when there is no such thing; all that it finds is of one world."""
@@ -124,7 +148,7 @@ Lookup = Callable[[str], Record | None]
 class SessionFacts:
     """The session of a temporary credential, as that says it; `policies` and `policy_ids` are its session policies."""
 
-    kind: str  # "assumed-role", "session-token" or "federation"
+    kind: str  # "assumed-role", "session-token", "federation" or "assumed-root"
     name: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive: frozenset[str] = frozenset()

@@ -153,8 +153,8 @@ def test_what_is_not_possible(house: House, refused: Refused, ann: sigv4.Credent
     )
     assert refused("CreateLoginProfile", user_name="ann", password=GOOD, max_signin_session_duration=3600)[0] == "InvalidInput"
     assert refused("CreateLoginProfile", password=GOOD) == (
-        "ValidationError",
-        "Must specify userName when calling with non-User credentials",
+        "InvalidInput",
+        "A root user has no password here: nobody signs in to a console.",
     )
     code, message = refused("CreateLoginProfile", user_name="ann", password="x" * 129)
     assert (code, "x" * 129 in message) == ("ValidationError", False)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sekisho.services.organizations import inheritance
+from sekisho.world import inheritance
 from tests.services.organizations.conftest import Failing
 from tests.services.organizations.tree import Organization
 

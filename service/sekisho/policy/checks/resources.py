@@ -99,7 +99,8 @@ def _service_format(resource: str, parts: list[str], path: tuple[str | int, ...]
     regional = service == "s3" and account
     if service in _NO_REGION and region not in ("", "*") and not regional:
         yield Flaw(path, "ARN_REGION_NOT_ALLOWED", f"{short(resource)} has no region", _NO_REGION[service].format(resource))
-    elif service == "iam" and len(parts) == 6 and not name.startswith(("*", *IAM_PATHS)):
+    # The root user, which sts:AssumeRoot is about, is not in AWS's sentence.
+    elif service == "iam" and len(parts) == 6 and not (name == "root" or name.startswith(("*", *IAM_PATHS))):
         sentence = f'IAM resource path must either be "*" or start with {", ".join(IAM_PATHS)}.'
         yield Flaw(path, "INVALID_ARN_RESOURCE", f"{short(name)} is no kind of IAM resource", sentence)
 

@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from sekisho.api.cloudtrail.v1 import trail_status_pb2 as pb
 from sekisho.calls.call import Call
+from sekisho.journal.trail import spans
 from sekisho.operations import operation
 from sekisho.services.cloudtrail import trails
 
@@ -16,6 +17,7 @@ def start_logging(call: Call, request: pb.StartLoggingRequest) -> pb.StartLoggin
     row = trails.find_changeable(call, request.name)
     if not row.is_logging:
         row.is_logging, row.started_at = True, call.now
+        call.add(spans.begun(row.id, call.now))
     return pb.StartLoggingResponse()
 
 
@@ -25,6 +27,7 @@ def stop_logging(call: Call, request: pb.StopLoggingRequest) -> pb.StopLoggingRe
     row = trails.find_changeable(call, request.name)
     if row.is_logging:
         row.is_logging, row.stopped_at = False, call.now
+        spans.end(call.session, row.id, call.now)
     return pb.StopLoggingResponse()
 
 

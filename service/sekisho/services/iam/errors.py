@@ -1,6 +1,7 @@
 """The error codes of IAM. Source: https://docs.aws.amazon.com/IAM/latest/APIReference/ (Errors of each action)."""
 
 from sekisho.errors import AlreadyExists, FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
+from sekisho.operations import tag_violations
 
 
 class NoSuchEntity(NotFound):
@@ -77,6 +78,36 @@ class InvalidAuthenticationCode(PermissionDenied):
     """The codes are not those that the device shows."""
 
 
+class OrganizationNotFoundException(NotFound):
+    """The caller's account is in no organization."""
+
+    http = 400
+
+
+class AccountNotManagementOrDelegatedAdministratorException(PermissionDenied):
+    """The caller's account has no part in the root access of its organization."""
+
+    http = 400
+
+
+class CallerIsNotManagementAccountException(PermissionDenied):
+    """Only the management account does this."""
+
+    http = 400
+
+
+class OrganizationNotInAllFeaturesModeException(FailedPrecondition):
+    """The organization has no features but its bills."""
+
+    http = 400
+
+
+class ServiceAccessNotEnabledException(FailedPrecondition):
+    """IAM has no access to the organization."""
+
+    http = 400
+
+
 class ReportNotPresent(FailedPrecondition):
     """No credential report was generated yet."""
 
@@ -87,3 +118,6 @@ class ReportExpired(FailedPrecondition):
     """The newest credential report is too old to be handed out."""
 
     http = 410
+
+
+tag_violations("iam")(InvalidInput)

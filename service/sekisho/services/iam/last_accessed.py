@@ -21,7 +21,7 @@ from sekisho.services.iam.requests import Paged
 from sekisho.store.paging import PAGE
 from sekisho.store.tables import Access, AccessReport, Attachment, Entity, Group, Membership, Policy, Role, User
 
-_KEPT = timedelta(days=7)
+KEPT = timedelta(days=7)
 _ACTIONS = "ACTION_LEVEL"
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def generate_service_last_accessed_details(
 ) -> pb.GenerateServiceLastAccessedDetailsResponse:
     """Ready at once. Reports that nobody finds any more go."""
     entity = policy_sources.find(call, request.arn)
-    old = select(AccessReport).where(AccessReport.account_id == call.account_id, AccessReport.created_at < call.now - _KEPT)
+    old = select(AccessReport).where(AccessReport.account_id == call.account_id, AccessReport.created_at < call.now - KEPT)
     for row in call.session.scalars(old.limit(100)):
         call.session.delete(row)
     report = AccessReport(
@@ -68,7 +68,7 @@ def get_service_last_accessed_details(
     known = {*services.NAMES, *call.session.scalars(select(Access.service).where(Access.account_id == call.account_id).distinct())}
     documents = [one.attached.program.policy for one in _policies(call, entity)]
     allowed = sorted(service_access.granted(documents, known))
-    shown, marker = _cut(call, request, allowed)
+    shown, marker = cut(call, request, allowed)
     return pb.GetServiceLastAccessedDetailsResponse(
         job_status="COMPLETED",
         job_type=report.granularity,
@@ -91,7 +91,7 @@ def get_service_last_accessed_details_with_entities(
     report, entity = _report(call, request.job_id)
     last = _latest((use for use in _uses(call, entity) if use.service == request.service_namespace.lower()), lambda use: use.who.id)
     everyone = sorted(_principals(call, entity), key=lambda row: (row.id not in last, row.kind, row.name_key))
-    shown, marker = _cut(call, request, everyone)
+    shown, marker = cut(call, request, everyone)
     return pb.GetServiceLastAccessedDetailsWithEntitiesResponse(
         job_status="COMPLETED",
         job_creation_date=entities.seconds(report.created_at),
@@ -111,7 +111,7 @@ def get_service_last_accessed_details_with_entities(
 def _report(call: Call, job_id: str) -> tuple[AccessReport, Entity]:
     """The report and what it is about; NoSuchEntity when either is gone."""
     report = call.session.get(AccessReport, job_id)
-    if report is None or report.account_id != call.account_id or report.created_at < call.now - _KEPT:
+    if report is None or report.account_id != call.account_id or report.created_at < call.now - KEPT:
         raise NoSuchEntity(f"Job {job_id} was not found.")
     return report, policy_sources.find(call, report.entity_arn)
 
@@ -173,7 +173,7 @@ def _latest(found: Iterable[Use], key: Callable[[Use], str]) -> dict[str, Use]:
     return latest
 
 
-def _cut(call: Call, request: Paged, whole: Sequence[T]) -> tuple[Sequence[T], str | None]:
+def cut(call: Call, request: Paged, whole: Sequence[T]) -> tuple[Sequence[T], str | None]:
     """A page of a list that is made anew for each page; its marker is a place."""
     cursor = entities.cursor(call, request)
     start = cursor.open(request.marker)[0] if request.marker else 0

@@ -87,6 +87,8 @@ def change_password(call: Call, request: pb.ChangePasswordRequest) -> pb.ChangeP
 
 @prepare(create_login_profile)
 def _for_create(call: Call, request: pb.CreateLoginProfileRequest) -> Callable[[], Prepared]:
+    if not request.user_name and call.caller.principal.kind == "root":
+        raise InvalidInput("A root user has no password here: nobody signs in to a console.")
     if not request.HasField("password"):
         raise ValidationError("Value null at 'password' failed to satisfy constraint: Member must not be null")
     return _hashing(call, _user(call, request.user_name), request.password)
@@ -149,7 +151,7 @@ def _history(call: Call, user: User) -> Sequence[PasswordHistory]:
 def _user(call: Call, name: str) -> User:
     row = users.find_named_or_own(call, name)
     if not isinstance(row, User):
-        raise ValidationError("Must specify userName when calling with non-User credentials")
+        raise NoSuchEntity(f"Login Profile for User {row.name} cannot be found.")
     return row
 
 

@@ -38,6 +38,17 @@ def grants(document: policy.Policy, namespace: str) -> bool:
     return any(_covers(statement, namespace.lower()) for statement in document.statements if statement.effect == "Allow")
 
 
+def denies(document: policy.Policy, namespace: str) -> bool:
+    """Whether a Deny of the policy covers every action of the service, whatever the resource and the request."""
+    return any(
+        statement.effect == "Deny"
+        and not (statement.conditions or statement.not_resource or statement.not_action)
+        and "*" in (statement.resources or ())
+        and any(_covers_all(action, namespace.lower()) for action in statement.actions)
+        for statement in document.statements
+    )
+
+
 def granted(policies: Iterable[policy.Policy], known: Iterable[str]) -> set[str]:
     """The services that the policies allow something of: those that they name, and of the known ones those that their patterns mean."""
     found = set()
@@ -58,6 +69,11 @@ def _covers(statement: policy.Statement, namespace: str) -> bool:
     if statement.not_action:
         return not any(_matches(service, namespace) and (not colon or not name.strip("*")) for service, colon, name in services)
     return any(_matches(service, namespace) for service, _, _ in services)
+
+
+def _covers_all(action: str, namespace: str) -> bool:
+    service, colon, name = action.lower().partition(":")
+    return _matches(service, namespace) and (not colon or not name.strip("*"))
 
 
 def _matches(pattern: str, namespace: str) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from sekisho.api.organizations.v1.tags_pb2 import Tag
+from sekisho.calls import affiliation
 from sekisho.calls.call import Call
-from sekisho.services.organizations import accounts, invitations, membership, quotas
+from sekisho.services.organizations import accounts, invitations, quotas
 from sekisho.services.organizations.errors import (
     HandshakeAlreadyInState,
     HandshakeConstraintViolation,
@@ -35,7 +36,7 @@ def end(call: Call, row: Handshake, became: str) -> None:
 def _join(call: Call, row: Handshake) -> None:
     """The caller's account joins the organization that invited it, if it is still there and has room, and the features that it had."""
     organization = _organization(call, row)
-    if membership.get_own(call) is not None:
+    if affiliation.get(call) is not None:
         raise HandshakeConstraintViolation("ALREADY_IN_AN_ORGANIZATION", "The account is already a member of an organization.")
     if row.feature_set != organization.feature_set:  # which restrict accounts that did not agree to that
         raise HandshakeConstraintViolation(

@@ -14,8 +14,8 @@ from typing import Any
 
 from sekisho.errors import MalformedPolicyDocument
 from sekisho.policy import strict_json, validate
-from sekisho.services.organizations import inheritance, quotas
-from sekisho.world import RCP, SCP
+from sekisho.services.organizations import quotas
+from sekisho.world import RCP, SCP, inheritance
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sekisho.api.organizations.v1 import effective_policies_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.operations import operation
-from sekisho.services.organizations import accounts, contents, inheritance, membership, pages, policies, targets, tree
+from sekisho.services.organizations import accounts, contents, membership, pages, policies, targets, tree
 from sekisho.services.organizations.errors import EffectivePolicyNotFound, InvalidInput, TargetNotFound
-from sekisho.services.organizations.inheritance import Invalid
 from sekisho.services.organizations.tree import Tree
 from sekisho.store.tables import Member, Organization, OrganizationPolicy, Target
+from sekisho.world import inheritance
+from sekisho.world.inheritance import Invalid
 
 CODE = "ELEMENTS_CONFLICT"
 """The code of all that can be wrong with the effective policy of policies that are valid each."""

@@ -11,7 +11,7 @@ from sekisho.errors import (
     SekishoError,
     ValidationError,
 )
-from sekisho.operations import violations
+from sekisho.operations import tag_violations, violations
 
 DENIED = "You don't have permissions to access this resource."
 
@@ -194,3 +194,9 @@ def invalid_input(error: ValidationError) -> InvalidInput:
     """A member that breaks its rules, as Organizations says it: the first rule that is broken is the reason."""
     found = sorted((at, reason) for phrase, reason in _REASONS if (at := error.message.find(phrase)) >= 0)
     return InvalidInput(found[0][1] if found else "INVALID_PATTERN", error.message)
+
+
+@tag_violations("organizations")
+def tag_policy_violation(said: str) -> ConstraintViolation:
+    """A tag that a tag policy does not allow, as Organizations says it."""
+    return ConstraintViolation("TAG_POLICY_VIOLATION", said)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import or_, select
 
 from sekisho.api.organizations.v1 import handshakes_pb2 as pb
+from sekisho.calls import affiliation
 from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.organizations import answers, membership, pages, quotas
@@ -96,7 +97,7 @@ def _find_for_itself(call: Call, id_: str) -> Handshake:
     """As `_find`, with the organization for the call alone; what is told of it was read after that."""
     organization_id = call.session.scalar(select(Handshake.organization_id).where(Handshake.id == id_))
     if organization_id is not None:
-        membership.lock(call, organization_id)
+        affiliation.lock(call, organization_id)
     return _find(call, id_)
 
 

@@ -2,7 +2,6 @@
 
 The management account does everything. Its members read their organization's name and what concerns themselves; accounts to which a
 service is delegated read all of it; accounts that the organization's own policy names do what that allows, if their own policies do, too.
-Whoever changes an organization is alone in it: a lock of the organization is taken after the account's, and everything is read after it.
 Source: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_delegate_policies.html
 """
 
@@ -12,38 +11,20 @@ from google.protobuf.message import Message
 from sqlalchemy import exists, select
 
 from sekisho import policy
-from sekisho.calls import permission
+from sekisho.calls import affiliation, permission
 from sekisho.calls.call import Call
 from sekisho.services.organizations.errors import AWSOrganizationsNotInUse, denied
-from sekisho.store import db
-from sekisho.store.tables import Administrator, Member, Organization, OrganizationResourcePolicy
+from sekisho.store.tables import Administrator, Organization, OrganizationResourcePolicy
 
 _NOT_IN_USE = "Your account is not a member of an organization."
 
 
-def get_own(call: Call) -> Organization | None:
-    """The organization of the caller's account."""
-    query = select(Organization).join(Member, Member.organization_id == Organization.id)
-    return call.session.scalars(
-        query.where(Member.account_id == call.account_id).execution_options(populate_existing=not call.reads)
-    ).one_or_none()
-
-
 def find_own(call: Call) -> Organization:
     """The organization of the caller's account, which a WRITE has for itself from here on; or AWSOrganizationsNotInUse."""
-    if not call.reads:
-        id_ = call.session.scalar(select(Member.organization_id).where(Member.account_id == call.account_id))
-        if id_ is not None:
-            lock(call, id_)
-    found = get_own(call)
-    if found is None or (not call.reads and found.id != id_):
+    found = affiliation.get_alone(call)
+    if found is None:
         raise AWSOrganizationsNotInUse(_NOT_IN_USE)
     return found
-
-
-def lock(call: Call, organization_id: str) -> None:
-    """Have an organization for the call alone."""
-    db.lock(call.session, f"organization:{organization_id}")
 
 
 def find_managed(call: Call) -> Organization:

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from sekisho.api.organizations.v1 import organizations_pb2 as pb
 from sekisho.api.organizations.v1 import units_pb2
+from sekisho.calls import affiliation
 from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.organizations import accounts, ids, membership, tree
@@ -16,6 +17,7 @@ from sekisho.store.tables import (
     Administrator,
     Member,
     Organization,
+    OrganizationFeature,
     OrganizationPolicy,
     OrganizationResourcePolicy,
     OrganizationTag,
@@ -42,7 +44,7 @@ _OWN: tuple[Any, ...] = (
 @operation
 def create_organization(call: Call, request: pb.CreateOrganizationRequest) -> pb.CreateOrganizationResponse:
     """The caller's account manages it, and hangs in its root. With all features unless it is to have none."""
-    if membership.get_own(call) is not None:
+    if affiliation.get(call) is not None:
         raise AlreadyInOrganization("The AWS account is already a member of an organization.")
     row = Organization(
         id=ids.organization(),
@@ -72,7 +74,8 @@ def delete_organization(call: Call, request: pb.DeleteOrganizationRequest) -> pb
         raise OrganizationNotEmpty("To delete an organization, you must first remove all member accounts.")
     for table in _OWN:
         _delete(call, select(table).where(table.organization_id == row.id))
-    _delete(call, select(PolicyType).where(PolicyType.root_id == row.root_id))
+    for of_root in (PolicyType, OrganizationFeature):
+        _delete(call, select(of_root).where(of_root.root_id == row.root_id))
     parents = tree.load(call, row)
     for unit_id in sorted(parents.parents, key=parents.depth, reverse=True):
         _delete(call, select(Unit).where(Unit.id == unit_id))

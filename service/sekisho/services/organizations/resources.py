@@ -8,9 +8,10 @@ from google.protobuf.message import Message
 from sqlalchemy import select
 
 from sekisho import arn
+from sekisho.calls import affiliation
 from sekisho.calls.call import Call
 from sekisho.operations import Resource, resource
-from sekisho.services.organizations import managed, membership, tree
+from sekisho.services.organizations import managed, tree
 from sekisho.store.tables import Handshake, OrganizationPolicy, OrganizationTag
 
 _NOWHERE = "o-none"
@@ -20,7 +21,7 @@ _NOWHERE = "o-none"
 def of(call: Call, id_: str) -> Resource:
     """The resource of an id; an empty one is the caller's account."""
     id_ = id_ or call.account_id
-    organization = membership.get_own(call)
+    organization = affiliation.get(call)
     if organization is None:
         named = arn.organizations(call.account_id, tree.KINDS.get(id_.partition("-")[0], "account"), _NOWHERE, id_)
         return Resource(named, owner=call.account_id)

@@ -7,7 +7,8 @@ from sekisho.calls.call import Call
 from sekisho.operations import operation
 from sekisho.services.organizations import accounts, membership, pages
 from sekisho.services.organizations.errors import ConstraintViolation, InvalidInput
-from sekisho.store.tables import Administrator, TrustedService
+from sekisho.store.tables import Administrator, OrganizationFeature, TrustedService
+from sekisho.world import root_access
 
 
 @operation
@@ -25,7 +26,7 @@ def enable_aws_service_access(call: Call, request: pb.EnableAWSServiceAccessRequ
 
 @operation
 def disable_aws_service_access(call: Call, request: pb.DisableAWSServiceAccessRequest) -> pb.DisableAWSServiceAccessResponse:
-    """No account may administer the service any more; that a service has no access is no error."""
+    """No account may administer the service any more; that a service has no access is no error. Without IAM there is no root access."""
     organization = membership.find_managed(call)
     wanted = Administrator.organization_id == organization.id, Administrator.service_principal == request.service_principal
     if call.session.scalar(select(exists(select(Administrator.account_id).where(*wanted)))):
@@ -35,6 +36,10 @@ def disable_aws_service_access(call: Call, request: pb.DisableAWSServiceAccessRe
     row = call.session.get(TrustedService, (organization.id, request.service_principal))
     if row is not None:
         call.session.delete(row)
+    if request.service_principal == root_access.SERVICE:
+        features = select(OrganizationFeature).where(OrganizationFeature.root_id == organization.root_id)
+        for feature in call.session.scalars(features).all():
+            call.session.delete(feature)
     return pb.DisableAWSServiceAccessResponse()
 
 

@@ -2,7 +2,7 @@
 
 from sekisho.store.db import Base
 from sekisho.store.tables.access_keys import AccessKey
-from sekisho.store.tables.accesses import Access, AccessReport
+from sekisho.store.tables.accesses import Access, AccessReport, OrganizationAccessReport
 from sekisho.store.tables.accounts import Account, AccountAlias, AccountContact, AccountRegion, EntityCount, QuotaOverride
 from sekisho.store.tables.certificates import ServerCertificate, SigningCertificate
 from sekisho.store.tables.changes import Change, Revision
@@ -16,6 +16,7 @@ from sekisho.store.tables.organizations import (
     Handshake,
     Member,
     Organization,
+    OrganizationFeature,
     OrganizationPolicy,
     OrganizationResourcePolicy,
     OrganizationTag,
@@ -39,6 +40,7 @@ from sekisho.store.tables.trail import (
     TrailResource,
     TrailRetention,
 )
+from sekisho.store.tables.trail_files import TrailDigest, TrailFile, TrailSpan
 from sekisho.store.tables.trails import EventDataStore, EventQuery, EventQueryPage, Trail, TrailTag
 from sekisho.store.tables.used_signatures import UsedSignature
 from sekisho.store.tables.user_credentials import ServiceCredential, SshPublicKey
@@ -75,6 +77,8 @@ __all__ = [
     "MfaDevice",
     "OpenIdConnectProvider",
     "Organization",
+    "OrganizationAccessReport",
+    "OrganizationFeature",
     "OrganizationPolicy",
     "OrganizationResourcePolicy",
     "OrganizationTag",
@@ -100,10 +104,13 @@ __all__ = [
     "TrailAnchor",
     "TrailCheckpoint",
     "TrailCursor",
+    "TrailDigest",
+    "TrailFile",
     "TrailKey",
     "TrailLink",
     "TrailResource",
     "TrailRetention",
+    "TrailSpan",
     "TrailTag",
     "TrustedService",
     "Unit",

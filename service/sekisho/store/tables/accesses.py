@@ -35,3 +35,17 @@ class AccessReport(Base):
     entity_arn: Mapped[str]
     granularity: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class OrganizationAccessReport(Base):
+    """A report on an organization that was asked for: about what beneath which path, and of which policy, None for all that apply."""
+
+    __tablename__ = "organization_access_reports"
+    __table_args__ = (Index("ix_organization_access_reports_account_id_created_at", "account_id", "created_at"),)
+    touches = ()
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    entity_path: Mapped[str]
+    policy_id: Mapped[str | None]
+    created_at: Mapped[datetime]

@@ -18,6 +18,7 @@ class Account(Base):
     name: Mapped[str]
     status: Mapped[str] = mapped_column(default="ACTIVE")
     created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
 
 
 class AccountAlias(Base):

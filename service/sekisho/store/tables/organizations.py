@@ -76,6 +76,17 @@ class PolicyType(Base):
     type: Mapped[str] = mapped_column(primary_key=True)
 
 
+class OrganizationFeature(Base):
+    """A feature of central root access that is enabled for all accounts beneath a root; the record of the root has it."""
+
+    __tablename__ = "organization_features"
+    touches = ("root_id",)
+
+    root_id: Mapped[str] = mapped_column(ForeignKey("organization_units.id"), primary_key=True)
+    feature: Mapped[str] = mapped_column(primary_key=True)
+    enabled_at: Mapped[datetime]
+
+
 class OrganizationPolicy(Base):
     """A policy of an organization. Those of AWS's own have no row: they are the same everywhere."""
 
@@ -135,10 +146,10 @@ class Handshake(Base):
 
 
 class Administrator(Base):
-    """An account to which the administration of a service is delegated."""
+    """An account to which the administration of a service is delegated; the record of the account has it."""
 
     __tablename__ = "organization_administrators"
-    touches = ()
+    touches = ("account_id",)
 
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     service_principal: Mapped[str] = mapped_column(primary_key=True)
