@@ -24,6 +24,7 @@ from sekisho.memory.feed import Feed
 from sekisho.memory.keeper import Keeper
 from sekisho.node.delivering import Delivering, Trails
 from sekisho.node.drain import Drain
+from sekisho.node.retiring import INTERVAL, Retiring
 from sekisho.node.rounds import Rounds
 from sekisho.sigv4 import Credentials
 from sekisho.store import db
@@ -92,6 +93,8 @@ def opened(
         decision_log=decision_log,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
+    retired = Retiring(database)
+    retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.once(datetime.now(UTC))}) if writes else None
     sealing = Rounds("sealer", SEALING, {"seal": Sealer(database, ring).once}) if writes else None
     delivering = Delivering(database, ring, trails) if writes and trails is not None else None
     keeping = Keeper(world, ring, kept.path, every=kept.every) if kept is not None else None
@@ -105,6 +108,8 @@ def opened(
     drain.start()
     if sealing is not None:
         sealing.start()
+    if retiring is not None:
+        retiring.start()
     if delivering is not None:
         delivering.start()
     if keeping is not None:
@@ -117,6 +122,8 @@ def opened(
             keeping.stop()
         if delivering is not None:
             delivering.stop()
+        if retiring is not None:
+            retiring.stop()
         drain.stop()
         if sealing is not None:
             sealing.stop()  # after the drain, whose records it links
