@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, delete, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.store import changes, db
 from sekisho.store.tables import Access, Account, AccountRequest, Base, Entity, Handshake, Member, OrganizationTag, Target
 
