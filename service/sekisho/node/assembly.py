@@ -23,6 +23,8 @@ from sekisho.memory.feed import Feed
 from sekisho.memory.keeper import Keeper
 from sekisho.node import trailing
 from sekisho.node.drain import Drain
+from sekisho.node.retiring import INTERVAL, Retiring
+from sekisho.node.rounds import Rounds
 from sekisho.node.trailing import Trailing
 from sekisho.sigv4 import Credentials
 from sekisho.store import db
@@ -102,6 +104,10 @@ def opened(
     drain.start()
     if writes:
         beside.enter_context(trailing.running(database, ring, trail or Trailing()))
+        retired = Retiring(database)
+        retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.once(datetime.now(UTC))})
+        retiring.start()
+        beside.callback(retiring.stop)
     if keeping is not None:
         keeping.start()
     try:
