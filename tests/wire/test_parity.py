@@ -108,6 +108,13 @@ def _member(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Differenc
     package = field.full_name.rsplit(".", 2)[0]
     ours = field.message_type.full_name if field.message_type is not None else field.type
     messages = {"structure": f"{package}.{item.name}", "timestamp": "google.protobuf.Timestamp"}
+    if item.type_name in ("list", "map"):  # a message of one field stands for what is in a list
+        assert field.message_type is not None
+        (only,) = field.message_type.fields
+        yield from _member(f"{path}[]", only, item)
+        if not field.is_repeated:
+            yield (path, "list", False, True)
+        return
     theirs = messages.get(item.type_name) or SCALARS[item.type_name]
     if ours != theirs:
         yield (path, "type", ours, theirs)

@@ -16,6 +16,7 @@ from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
+from sekisho.journal.trail.lake.asking import Asking
 from sekisho.journal.trail.sealer import Sealer
 from sekisho.memory import keeper, places
 from sekisho.memory.cache import World
@@ -31,6 +32,9 @@ from sekisho.store.tables import AccessKey
 
 SEALING = 1.0
 """Seconds between two rounds of the sealer: for so long a record may be unlinked."""
+ASKING = 0.5
+"""Seconds between two looks for queries that wait."""
+
 FIRST_LOOK = 0.5
 """Seconds that a node which begins from a snapshot waits for its database: one that is there says at once what has changed since."""
 
@@ -93,6 +97,8 @@ def opened(
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     sealing = Rounds("sealer", SEALING, {"seal": Sealer(database, ring).once}) if writes else None
+    asks = Asking(database) if writes and (services is None or "cloudtrail" in services) else None
+    asking = Rounds("asking", ASKING, {"ask": asks.once}) if asks is not None else None
     delivering = Delivering(database, ring, trails) if writes and trails is not None else None
     keeping = Keeper(world, ring, kept.path, every=kept.every) if kept is not None else None
     if kept is not None and keeper.restore(world, ring, kept.files(), datetime.now(UTC), oldest=kept.oldest, check=kept.check):
@@ -107,6 +113,8 @@ def opened(
         sealing.start()
     if delivering is not None:
         delivering.start()
+    if asking is not None:
+        asking.start()
     if keeping is not None:
         keeping.start()
     try:
@@ -117,6 +125,9 @@ def opened(
             keeping.stop()
         if delivering is not None:
             delivering.stop()
+        if asking is not None and asks is not None:
+            asking.stop()
+            asks.close()
         drain.stop()
         if sealing is not None:
             sealing.stop()  # after the drain, whose records it links

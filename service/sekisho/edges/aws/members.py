@@ -81,6 +81,8 @@ class Members:
     def _read_list(self, name: str, value: Value) -> Read:
         assert value.item is not None
         inner = self.reader(value.item.structure) if value.item.structure is not None else None
+        if value.item.within:
+            inner = (self._read_list if value.item.kind == "list" else self._read_map)(value.item.within, value.item)
         parse = parser(value.item) if inner is None else None
 
         def read(held: Any, message: Message, where: str) -> None:
@@ -168,6 +170,8 @@ class Members:
 
     def _plain(self, value: Value, within: Presence) -> Callable[[Any], Any]:
         """From a field's value to what `json` writes."""
+        if value.within:
+            return self._plain_within(value, within)
         if value.structure is not None:
             inner = self.writer(value.structure, within)
 
@@ -184,6 +188,15 @@ class Members:
                 return lambda held: held.seconds
             return scalars.writer(value.kind, value.traits)
         return lambda held: held
+
+    def _plain_within(self, value: Value, within: Presence) -> Callable[[Any], Any]:
+        """From a message that stands for a list or a map to that."""
+        name, inner = value.within, value.item if value.kind == "list" else value.value
+        assert inner is not None
+        plain = self._plain(inner, within)
+        if value.kind == "list":
+            return lambda held: [plain(one) for one in getattr(held, name)]
+        return lambda held: {str(key): plain(one) for key, one in sorted(getattr(held, name).items())}
 
 
 def parser(value: Value) -> Callable[[Any, str], Any]:
