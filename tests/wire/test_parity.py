@@ -27,7 +27,7 @@ OURS = {"annotations", "authorize"}
 
 STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"
 IAM = "https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccessKey.html"
-ANY_TEXT = r"[\s\S]*"
+ANY_TEXT = (r"[\s\S]*", r"(?s).*")
 ANY_XML = r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+"
 
 REASONS: dict[Difference, str] = {
@@ -177,7 +177,7 @@ def _same_but_for_empty(ours: object, theirs: object) -> bool:
     decides: `[\\w]+` and `^([\\w]*)$`.
     """
     if not isinstance(ours, str) or not isinstance(theirs, str):
-        return ours is None and theirs == ANY_TEXT
+        return ours is None and theirs in ANY_TEXT
     ours, theirs = _bare(ours), _bare(theirs)
     return ours == theirs or (ours[:-1] == theirs[:-1] and {ours[-1], theirs[-1]} <= {"+", "*"})
 

@@ -69,6 +69,7 @@ def opened(
     max_staleness: float | None = None,
     decision_log: DecisionLog | None = None,
     trails: Trails | None = None,
+    buckets: frozenset[str] | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -94,6 +95,7 @@ def opened(
         writes=Writes(database) if writes else None,
         services=services,
         decision_log=decision_log,
+        buckets=buckets,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     sealing = Rounds("sealer", SEALING, {"seal": Sealer(database, ring).once}) if writes else None

@@ -68,6 +68,7 @@ def worker(
             max_staleness=options.max_staleness or None,
             decision_log=decision_log,
             trails=_trails(options),
+            buckets=frozenset(destinations.parsed(options.trail_buckets)),
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}

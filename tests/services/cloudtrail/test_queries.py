@@ -3,10 +3,11 @@
 import json
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from sekisho import sigv4
 from sekisho.errors import SekishoError
@@ -14,8 +15,9 @@ from sekisho.journal.trail import events, selectors
 from sekisho.journal.trail.lake import asking, scopes, statements
 from sekisho.journal.trail.lake.asking import Asking
 from sekisho.services.cloudtrail import quotas
+from sekisho.store.db import Database
 from sekisho.store.tables import AuditRecord, EventDataStore, EventQuery
-from tests import clock
+from tests import clock, sqlite
 from tests.harness import House
 from tests.journal.trail.test_selectors import ADVANCED, ORDER
 from tests.services.cloudtrail.conftest import Failing
@@ -53,8 +55,8 @@ def test_a_query_finds_the_accounts_own_writes(house: House) -> None:
     id_ = store(house)
     for name in ("carol", "alice", "bob"):
         house.call("CreateUser", user_name=name)
-    text = f"SELECT requestParameters.userName AS who, readOnly FROM {id_} WHERE eventName = 'CreateUser' ORDER BY who"
-    assert ask(house, text) == [[("who", name), ("readOnly", "false")] for name in ("alice", "bob", "carol")]
+    statement = f"SELECT requestParameters.userName AS who, readOnly FROM {id_} WHERE eventName = 'CreateUser' ORDER BY who"
+    assert ask(house, statement) == [[("who", name), ("readOnly", "false")] for name in ("alice", "bob", "carol")]
     root = f"arn:aws:iam::{house.account_id}:root"
     counted = f"SELECT userIdentity.arn AS who, count(*) AS n FROM {id_} WHERE eventName = ? GROUP BY who HAVING count(*) > 2"
     assert ask(house, counted, "CreateUser") == [[("who", root), ("n", "3")]]
@@ -75,8 +77,8 @@ def test_a_store_has_nothing_from_before_it_was_made_or_while_it_was_stopped(hou
     house.call("CreateUser", user_name="between")
     house.call("StartEventDataStoreIngestion", event_data_store=id_)
     house.call("CreateUser", user_name="two")
-    text = f"SELECT requestParameters.userName AS u FROM {id_} WHERE eventName = 'CreateUser' ORDER BY eventTime"
-    assert [row[0][1] for row in ask(house, text)] == ["one", "two"]
+    statement = f"SELECT requestParameters.userName AS u FROM {id_} WHERE eventName = 'CreateUser' ORDER BY eventTime"
+    assert [row[0][1] for row in ask(house, statement)] == ["one", "two"]
 
 
 def test_selectors_hold_whatever_a_query_says(house: House) -> None:
@@ -85,8 +87,8 @@ def test_selectors_hold_whatever_a_query_says(house: House) -> None:
     house.call("CreateUser", user_name="u")
     house.call("CreateGroup", group_name="g")
     house.call("DeleteUser", user_name="u")
-    text = f"SELECT eventName FROM {id_} WHERE eventName = 'CreateUser' OR true ORDER BY eventName"
-    assert [row[0][1] for row in ask(house, text)] == ["CreateGroup", "DeleteUser"]
+    statement = f"SELECT eventName FROM {id_} WHERE eventName = 'CreateUser' OR true ORDER BY eventName"
+    assert [row[0][1] for row in ask(house, statement)] == ["CreateGroup", "DeleteUser"]
 
 
 def test_the_database_selects_what_the_selectors_select(house: House) -> None:
@@ -132,8 +134,8 @@ def test_results_are_paged(house: House, failing: Failing) -> None:
     id_ = store(house)
     for number in range(7):
         house.call("CreateUser", user_name=f"user-{number}")
-    text = f"SELECT requestParameters.userName AS u FROM {id_} WHERE eventName = 'CreateUser' ORDER BY u"
-    query = house.call("StartQuery", query_statement=text).query_id
+    statement = f"SELECT requestParameters.userName AS u FROM {id_} WHERE eventName = 'CreateUser' ORDER BY u"
+    query = house.call("StartQuery", query_statement=statement).query_id
     whole = over(house, query)
     assert (whole.query_statistics.results_count, whole.query_statistics.total_results_count) == (7, 7)
     assert not whole.HasField("next_token")
@@ -147,18 +149,18 @@ def test_results_are_paged(house: House, failing: Failing) -> None:
     assert seen == [["user-0", "user-1", "user-2"], ["user-3", "user-4", "user-5"], ["user-6"]]
     assert failing("GetQueryResults", query_id=query, next_token="AAAA") == "InvalidNextToken"
     described = house.call("DescribeQuery", query_id=query)
-    assert (described.query_string, described.query_status, described.query_statistics.events_matched) == (text, "FINISHED", 7)
+    assert (described.query_string, described.query_status, described.query_statistics.events_matched) == (statement, "FINISHED", 7)
     assert described.query_statistics.events_scanned >= 7
 
 
 def test_statements_that_are_not_understood_are_refused_at_once(house: House, failing: Failing) -> None:
     id_ = store(house)
-    for text in (
+    for statement in (
         "SELECT secret FROM access_keys",
         f"SELECT pg_sleep(9) FROM {id_}",
         f"SELECT eventName FROM {id_} UNION SELECT id FROM accounts",
     ):
-        assert failing("StartQuery", query_statement=text) == "InvalidQueryStatement"
+        assert failing("StartQuery", query_statement=statement) == "InvalidQueryStatement"
     assert failing("StartQuery") == "InvalidParameter"
     deliver = {"delivery_s3_uri": "s3://bucket/prefix"}
     assert failing("StartQuery", query_statement=f"SELECT eventName FROM {id_}", **deliver) == "UnsupportedOperation"
@@ -186,34 +188,46 @@ def waiting(house: House, id_: str, **values: Any) -> str:
 def test_an_account_has_so_many_queries_under_way_and_cancels_them(house: House, failing: Failing) -> None:
     id_ = store(house)
     queries = [waiting(house, id_) for _ in range(quotas.QUERIES)]
-    text = f"SELECT eventName FROM {id_}"
-    assert failing("StartQuery", query_statement=text) == "MaxConcurrentQueries"
+    statement = f"SELECT eventName FROM {id_}"
+    assert failing("StartQuery", query_statement=statement) == "MaxConcurrentQueries"
     cancelled = house.call("CancelQuery", query_id=queries[0])
     assert (cancelled.query_status, house.call("DescribeQuery", query_id=queries[0]).query_status) == ("CANCELLED", "CANCELLED")
     assert failing("CancelQuery", query_id=queries[0]) == "InactiveQuery"
     found = house.call("ListQueries", event_data_store=id_, query_status="RUNNING").queries
     assert {query.query_id for query in found} == set(queries[1:])
-    assert ask(house, text + " LIMIT 0") == []
+    assert ask(house, statement + " LIMIT 0") == []
 
 
 def test_what_is_too_large_or_takes_too_long_ends_with_a_word_on_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     id_ = store(house)
     for number in range(3):
         house.call("CreateUser", user_name=f"user-{number}")
-    text = f"SELECT eventName FROM {id_}"
+    statement = f"SELECT eventName FROM {id_}"
     with monkeypatch.context() as patch:
         patch.setattr(statements, "MOST_ROWS", 2)
-        found = over(house, house.call("StartQuery", query_statement=text).query_id)
+        found = over(house, house.call("StartQuery", query_statement=statement).query_id)
     assert (found.query_status, found.error_message) == ("FAILED", asking.TOO_MANY_ROWS)
     with monkeypatch.context() as patch:
         patch.setattr(asking, "MOST_BYTES", 10)
-        found = over(house, house.call("StartQuery", query_statement=text).query_id)
+        found = over(house, house.call("StartQuery", query_statement=statement).query_id)
     assert (found.query_status, found.error_message, len(found.query_result_rows)) == ("FAILED", asking.TOO_LARGE, 0)
     impatient = Asking(house.node.database, longest=0.0)
-    query = EventQuery(id="q", account_id=house.account_id, store_id=id_, statement=text, parameters="[]")
+    query = EventQuery(id="q", account_id=house.account_id, store_id=id_, statement=statement, parameters="[]")
     found = impatient._asked(query, clock.now())
     impatient.close()
     assert (found.status, found.error) == ("TIMED_OUT", "The query took longer than 0 seconds.")
+
+
+def test_a_query_of_sqlite_is_broken_off_at_its_deadline(tmp_path: Path) -> None:
+    """One that would never end by itself."""
+    endless = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+    with (
+        Database(sqlite.migrated(tmp_path / "sekisho.db")) as database,
+        pytest.raises(SekishoError),
+        database.read() as session,
+        asking._bounded(session, time.monotonic()),
+    ):
+        session.execute(endless).all()
 
 
 def test_queries_are_forgotten_after_a_week_and_ended_when_abandoned(house: House, failing: Failing) -> None:
@@ -233,11 +247,11 @@ def test_queries_are_forgotten_after_a_week_and_ended_when_abandoned(house: Hous
 def test_no_account_sees_anothers_stores_queries_or_records(house: House, failing: Failing) -> None:
     id_ = store(house)
     house.call("CreateUser", user_name="secret-user")
-    text = f"SELECT requestParameters.userName AS u FROM {id_}"
-    query = house.call("StartQuery", query_statement=text).query_id
+    statement = f"SELECT requestParameters.userName AS u FROM {id_}"
+    query = house.call("StartQuery", query_statement=statement).query_id
     over(house, query)
     stranger = house.account()
-    assert failing("StartQuery", _as=stranger, query_statement=text) == "EventDataStoreNotFound"
+    assert failing("StartQuery", _as=stranger, query_statement=statement) == "EventDataStoreNotFound"
     for name in ("DescribeQuery", "GetQueryResults", "CancelQuery"):
         assert failing(name, _as=stranger, query_id=query) == "QueryIdNotFound"
     theirs = store(house, "all", stranger)
@@ -264,12 +278,12 @@ def test_an_organizations_store_has_its_members_records_since_they_joined(house:
     org("AcceptHandshake", keys, handshake_id=asked.id)
     house.call("CreateUser", _as=keys, user_name="member")
     house.call("CreateUser", _as=house.account(), user_name="outsider")
-    text = f"SELECT requestParameters.userName AS u FROM {id_} WHERE eventName = 'CreateUser' AND recipientAccountId = '{account}'"
-    assert ask(house, text) == [[("u", "member")]]
+    statement = f"SELECT requestParameters.userName AS u FROM {id_} WHERE eventName = 'CreateUser' AND recipientAccountId = '{account}'"
+    assert ask(house, statement) == [[("u", "member")]]
     assert ask(house, f"SELECT eventID FROM {id_} WHERE requestParameters.userName = 'outsider'") == []
-    assert failing("StartQuery", _as=keys, query_statement=text) == "EventDataStoreNotFound"
+    assert failing("StartQuery", _as=keys, query_statement=statement) == "EventDataStoreNotFound"
     org("RemoveAccountFromOrganization", account_id=account)
-    assert ask(house, text) == []
+    assert ask(house, statement) == []
 
 
 def test_policies_name_the_store_that_a_statement_asks(house: House, failing: Failing) -> None:

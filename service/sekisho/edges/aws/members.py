@@ -81,8 +81,6 @@ class Members:
     def _read_list(self, name: str, value: Value) -> Read:
         assert value.item is not None
         inner = self.reader(value.item.structure) if value.item.structure is not None else None
-        if value.item.within:
-            inner = (self._read_list if value.item.kind == "list" else self._read_map)(value.item.within, value.item)
         parse = parser(value.item) if inner is None else None
 
         def read(held: Any, message: Message, where: str) -> None:
