@@ -84,12 +84,12 @@ def left(served: Served) -> list[str]:
 class serving:  # noqa: N801  # reads as the function that it stands for
     """`sekisho serve` on a database; ends with the block."""
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self._folder, self._url = folder, url
+    def __init__(self, folder: Path, url: str, *more: str) -> None:
+        self._folder, self._url, self._more = folder, url, more
 
     def __enter__(self) -> Served:
         data = self._folder / "data"
-        command = ["serve", "--data-dir", str(data), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--database", self._url]
+        command = ["serve", "--data-dir", str(data), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--database", self._url, *self._more]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SEKISHO_"))}
         environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
         (self._folder / "log").touch()
