@@ -68,7 +68,7 @@ def run() -> None:
                 sizes[size] = _looked_up(house, asked.asked)
                 print(f"{size:,} records: " + ", ".join(f"{name} {value:.2f} ms" for name, value in sizes[size].items()))
         created = _created(stack, server, asked.users)
-    print("CreateUser: {0:.2f} ms with the trail's indexes, {1:.2f} without: {2:.3f} times".format(*created.values()))
+    print("CreateUser: {:.2f} ms with the trail's indexes, {:.2f} without: {:.3f} times".format(*created.values()))
     if asked.json:
         asked.json.write_text(json.dumps({"looking up": sizes, "creating": created, "load": os.getloadavg()}, indent=1) + "\n")
     summary.chart("trail", _drawn(sizes), asked.svg)
