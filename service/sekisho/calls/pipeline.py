@@ -240,12 +240,9 @@ def _read(call: Call, request: Message, subject: Subject | None) -> Reply:
 
 
 def _note(call: Call, request: Message) -> None:
-    """Record a call that read. Nobody waits for that, and the answer is there whether it can be recorded or not."""
-    try:
-        if call.acting is not None:
-            call.node.spool.note(audit.entry_of_read(call, request))
-    except Exception:
-        log.exception("pipeline.unrecorded", operation=call.operation.path, request_id=call.request_id)
+    """Record a call that read; nobody waits for that to be on the disk. A record that cannot be made is a failure of the call."""
+    if call.acting is not None:
+        call.node.spool.note(audit.entry_of_read(call, request))
 
 
 def _answered(call: Call, request: Message, subject: Subject | None) -> Reply:
