@@ -16,18 +16,23 @@ from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
+from sekisho.journal.trail.lake.asking import Asking
 from sekisho.memory import keeper, places
 from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Check
 from sekisho.memory.feed import Feed
 from sekisho.memory.keeper import Keeper
 from sekisho.node import trailing
-from sekisho.node.delivering import Delivering, Trails
 from sekisho.node.drain import Drain
+from sekisho.node.retiring import INTERVAL, Retiring
+from sekisho.node.rounds import Rounds
 from sekisho.node.trailing import Trailing
 from sekisho.sigv4 import Credentials
 from sekisho.store import db
 from sekisho.store.tables import AccessKey
+
+ASKING = 0.5
+"""Seconds between two looks for queries that wait."""
 
 FIRST_LOOK = 0.5
 """Seconds that a node which begins from a snapshot waits for its database: one that is there says at once what has changed since."""
@@ -63,7 +68,7 @@ def opened(
     max_staleness: float | None = None,
     decision_log: DecisionLog | None = None,
     trail: Trailing | None = None,
-    trails: Trails | None = None,
+    buckets: frozenset[str] | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -90,10 +95,10 @@ def opened(
         writes=Writes(database) if writes else None,
         services=services,
         decision_log=decision_log,
+        buckets=buckets,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     beside = ExitStack()
-    delivering = Delivering(database, ring, trails) if writes and trails is not None else None
     keeping = Keeper(world, ring, kept.path, every=kept.every) if kept is not None else None
     if kept is not None and keeper.restore(world, ring, kept.files(), datetime.now(UTC), oldest=kept.oldest, check=kept.check):
         node.feed.start()
@@ -105,8 +110,16 @@ def opened(
     drain.start()
     if writes:
         beside.enter_context(trailing.running(database, ring, trail or Trailing()))
-    if delivering is not None:
-        delivering.start()
+        retired = Retiring(database)
+        retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.once(datetime.now(UTC))})
+        retiring.start()
+        beside.callback(retiring.stop)
+        if services is None or "cloudtrail" in services:
+            asks = Asking(database)
+            asking = Rounds("asking", ASKING, {"ask": asks.once})
+            asking.start()
+            beside.callback(asks.close)
+            beside.callback(asking.stop)
     if keeping is not None:
         keeping.start()
     try:
@@ -115,8 +128,6 @@ def opened(
         node.feed.stop()
         if keeping is not None:
             keeping.stop()
-        if delivering is not None:
-            delivering.stop()
         drain.stop()
         beside.close()  # after the drain, whose records are sealed
         spool.close()

@@ -1,4 +1,5 @@
-"""What a node does with the trail beside its calls: seals it, states and publishes checkpoints, lets old records go, ships the rest."""
+"""What a node does with the trail beside its calls: seals it, states and publishes checkpoints, delivers trails, lets old records go,
+ships the rest."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from sekisho.journal.trail.retention import Retention
 from sekisho.journal.trail.sealer import Sealer
 from sekisho.journal.trail.shipping import Shipping, Sink
 from sekisho.node import telemetry
+from sekisho.node.delivering import Delivering, Trails
 from sekisho.node.options import Options
 from sekisho.node.rounds import Rounds
 from sekisho.store import db
@@ -31,22 +33,25 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Trailing:
-    """What the options ask for; without any, records are sealed, and kept for ever."""
+    """What the options ask for; without any, records are sealed, and kept for ever, and no trail is delivered."""
 
     publish: tuple[Publish, ...] = ()
     every: float = checkpoints.SECONDS
     days: int = 0
     sink: Sink | None = None
     reopen: Callable[[], None] = _nothing
+    trails: Trails | None = None
 
 
 def of(options: Options, index: int) -> Trailing:
     """What the options of worker number `index` ask for."""
     publish: list[Publish] = []
+    buckets = destinations.parsed(options.trail_buckets)
+    trails = Trails(buckets, options.trail_delivery, options.trail_digests) if buckets else None
     if options.trail_checkpoints is not None:
         publish.append(checkpoints.folder(options.trail_checkpoints))
     if options.trail_checkpoint_bucket:
-        publish.append(_bucket(destinations.parsed(options.trail_buckets)[options.trail_checkpoint_bucket]))
+        publish.append(_bucket(buckets[options.trail_checkpoint_bucket]))
     sink: Sink | None = None
     reopen: Callable[[], None] = _nothing
     if options.audit_sink == OTLP:
@@ -55,7 +60,7 @@ def of(options: Options, index: int) -> Trailing:
     elif options.audit_sink:
         lines = Lines(options.audit_sink, of="the audit sink", lasting=True)
         sink, reopen = lines, lines.reopen
-    return Trailing(tuple(publish), options.trail_checkpoint_seconds, options.trail_retention_days, sink, reopen)
+    return Trailing(tuple(publish), options.trail_checkpoint_seconds, options.trail_retention_days, sink, reopen, trails)
 
 
 def refuse_unusable(options: Options) -> None:
@@ -86,11 +91,16 @@ def running(database: db.Database, ring: KeyRing, asked: Trailing) -> Iterator[N
     ship = Shipping(database, asked.sink) if asked.sink is not None else None
     if ship is not None:
         made.append(Rounds("audit-sink", INTERVAL, {"ship": ship.once}))
+    delivering = Delivering(database, ring, asked.trails) if asked.trails is not None else None
     for rounds in made:
         rounds.start()
+    if delivering is not None:
+        delivering.start()
     try:
         yield
     finally:
+        if delivering is not None:
+            delivering.stop()
         _stop(made)
         if ship is not None:
             ship.close()

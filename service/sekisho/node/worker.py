@@ -18,7 +18,6 @@ from sekisho.errors import SekishoError
 from sekisho.journal.trail import destinations
 from sekisho.node import assembly, collector, cores, http, logbook, reading, sockets, telemetry, trailing
 from sekisho.node.certificates import Certificates
-from sekisho.node.delivering import Trails
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
 from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, parting
@@ -70,7 +69,7 @@ def worker(
             max_staleness=options.max_staleness or None,
             decision_log=decision_log,
             trail=trail,
-            trails=_trails(options),
+            buckets=frozenset(destinations.parsed(options.trail_buckets)),
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}
@@ -121,12 +120,6 @@ def _left(options: Options, orders: Orders) -> str:
         except queue.Empty:
             pass
     return LEAVE
-
-
-def _trails(options: Options) -> Trails | None:
-    """Where trails are delivered; None where there are no buckets."""
-    found = destinations.parsed(options.trail_buckets)
-    return Trails(found, options.trail_delivery, options.trail_digests) if found else None
 
 
 def _reload(certificates: Certificates | None) -> None:
