@@ -24,6 +24,7 @@ from typing import Any
 
 import psycopg
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from sqlalchemy import text
 from sqlalchemy.schema import CreateIndex, DropIndex
 
 from bench import chart, summary
@@ -120,6 +121,7 @@ def _grow(url: str, house: harness.House, held: int, size: int) -> None:
 def _indexed(database: db.Database, change: type[CreateIndex] | type[DropIndex], endings: tuple[str, ...] = ("",)) -> None:
     """Make the indexes of records whose names end so, or drop them."""
     with database.engine.begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
         for index in AuditRecord.metadata.tables["audit_records"].indexes:
             if str(index.name).endswith(endings):
                 connection.execute(change(index))
