@@ -69,6 +69,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
 	@RACES=1700 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/organizations/test_races.py
 	@KILLS=500 $(BIN)/python -m pytest -q tests/faults/test_ledger.py
+	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_trail.py
 	@$(BIN)/python -m tests.journal.trail.campaign --count 10000
 	@$(BIN)/python -m pytest -q tests/deploy/test_envoy.py
 	@$(BIN)/python -m tests.soak --seconds 7200

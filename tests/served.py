@@ -37,7 +37,16 @@ lane = {"lane": sys.argv[4]} if sys.argv[4] else {}
 anywhere = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
 sys.exit(serve(Options(**lane, data_dir=Path(sys.argv[1]), database=sys.argv[2], **anywhere, workers=int(sys.argv[3]))))
 """
-UNCOUNTED = ("audit_records", "accesses", "trail_links", "trail_resources", "trail_cursors", "alembic_version")
+UNCOUNTED = (
+    "audit_records",
+    "accesses",
+    "trail_links",
+    "trail_resources",
+    "trail_cursors",
+    "trail_keys",
+    "trail_checkpoints",
+    "alembic_version",
+)
 """Tables that change beside a failed call: denials are recorded and sealed, and earlier questions arrive from the spool."""
 
 
@@ -88,7 +97,7 @@ class Served:
         assert answer.status is grpc.StatusCode.OK, answer.message
         return str(answer.trailing["sekisho-revision"])
 
-    def call(self, name: str, _as: sigv4.Credentials | None = None, **fields: Any) -> Any:
+    def call(self, name: str, /, _as: sigv4.Credentials | None = None, **fields: Any) -> Any:
         """A call as it should be; the response message."""
         operation = BY_NAME[name]
         body = operation.request(**fields).SerializeToString()
