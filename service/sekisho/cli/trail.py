@@ -101,7 +101,7 @@ def export_(
             count = export.parquet(opened, Path(output), account=account, state=state)
         else:
             file = Path(output) if output != "-" else None
-            count = export.lines(opened, file, sys.stdout.buffer.write, form=form, account=account, state=state)
+            count = export.lines(opened, file, lambda line: sys.stdout.write(line.decode()), form=form, account=account, state=state)
     sys.stdout.flush()
     print(f"{count} records", file=sys.stderr)
 
