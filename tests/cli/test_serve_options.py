@@ -42,8 +42,13 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "decision_log": ("-", "-"),
     "decision_log_level": ("denies", "denies"),
     "otel_endpoint": ("http://127.0.0.1:8", "http://127.0.0.1:8"),
+    "trail_buckets": ("logs=file:///nowhere/logs", ("logs=file:///nowhere/logs",)),
+    "trail_delivery": ("9", 9),
+    "trail_digests": ("10", 10),
     "master_key": ("", KEY),
 }
+CALLED = {"trail_buckets": "trail-bucket", "trail_delivery": "trail-delivery-seconds", "trail_digests": "trail-digest-seconds"}
+"""Options whose flags are not named as they are."""
 
 
 def told(monkeypatch: pytest.MonkeyPatch, *line: str, **environment: str) -> Options:
@@ -65,7 +70,7 @@ def told(monkeypatch: pytest.MonkeyPatch, *line: str, **environment: str) -> Opt
 def test_every_option_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {field.name for field in fields(Options)} - NOT_AN_OPTION == set(GIVEN)
     flags = {"pin": ["--no-pin"], "insecure": ["--insecure"], "master_key": []}
-    line = [word for name, (text, _) in GIVEN.items() for word in flags.get(name, [f"--{name.replace('_', '-')}", text])]
+    line = [word for name, (text, _) in GIVEN.items() for word in flags.get(name, [f"--{CALLED.get(name, name.replace('_', '-'))}", text])]
     options = told(monkeypatch, *line, SEKISHO_MASTER_KEY=b64encode(KEY).decode())
     itself = Options(data_dir=Path())
     for name, (_, value) in GIVEN.items():

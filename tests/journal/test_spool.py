@@ -1,33 +1,19 @@
 """The spool: on the disk before it is acknowledged, bounded, and nothing is issued without it."""
 
-import json
 import sqlite3
 import threading
-import time
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import select
 
 from sekisho.errors import SekishoError, ServiceUnavailable
-from sekisho.journal import folds, room, spool_file
-from sekisho.journal.spool import FOLDED, Entry, Spool
-from sekisho.node import drain
-from sekisho.store.tables import AuditRecord
+from sekisho.journal import room, spool_file
+from sekisho.journal.spool import Entry, Spool
 from tests import harness, scraped
+from tests.journal.conditions import denial, dropped, until
 from tests.services.iam.documents import trust
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what the writer's thread does."""
-    limit = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.005)
 
 
 def test_entries_come_back_in_their_order_and_go_when_they_are_delivered(tmp_path: Path) -> None:
@@ -147,11 +133,6 @@ def error_of(spool: Spool, entry: Entry) -> str:
     return str(error) if error is not None else ""
 
 
-def dropped(reason: str) -> float:
-    """How many denials the metric counts so far."""
-    return scraped.value("sekisho_spool_dropped_total", kind="audit", reason=reason)
-
-
 FULL = "The spool is full, because the database has not taken its entries for long."
 SHARE = "The account has its share of the spool, because the database has not taken its entries for long."
 
@@ -202,95 +183,6 @@ def test_the_record_of_a_call_is_its_accounts(tmp_path: Path, monkeypatch: pytes
         assert house.assume(role, _as=ann).access_key_id.startswith("ASIA")
         assert [entry.account for entry in spool.waiting()] == [house.account_id] * 6  # five denials and the session
         spool.close()
-
-
-def folded(spool: Spool) -> list[tuple[str, str, int]]:
-    """What waits and stands for several: whose it is, the first of them, and their number."""
-    records = [(entry.account, json.loads(entry.body)) for entry in spool.waiting() if entry.kind == FOLDED]
-    assert all(record["at"] <= record["last_at"] for _, record in records)
-    return [(account, record["id"], record["count"]) for account, record in records]
-
-
-def denial(number: int, name: str, account: str = "one") -> Entry:
-    record = {"id": f"call {number}", "at": datetime.now(UTC).isoformat(), "request": '{"userName": "ann"}'}
-    return Entry("audit", json.dumps(record), account=account, alike=("AIDA1", name, "AccessDenied"))
-
-
-def test_denials_beyond_the_share_are_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Room for 200: denials have 100 of that, an account 10 of these."""
-    monkeypatch.setattr(room, "LIMIT", 200)
-    before = dropped("share")
-    spool = Spool(tmp_path / "s.db")
-    for number in range(30):
-        spool.add(denial(number, ("ListUsers", "GetUser")[number % 2]))
-    spool.flush()
-    spool.append(Entry("mark", "{}"), timeout=60)
-    assert folded(spool) == []  # there is no room for them either
-    spool.delivered(spool.waiting()[-1].number)
-    spool.flush()
-    spool.flush()  # they are written once
-    spool.append(Entry("mark", "{}"), timeout=60)
-    assert folded(spool) == [("one", "call 10", 10), ("one", "call 11", 10)]
-    assert json.loads(spool.waiting()[0].body)["request"] == '{"omitted": "one of several calls"}'
-    assert dropped("share") == before
-    spool.close()
-
-
-def test_what_was_folded_is_written_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "LIMIT", 20)
-    spool = Spool(tmp_path / "s.db")
-    for number in range(5):
-        spool.add(denial(number, "ListUsers"))
-    spool.close()
-    again = Spool(tmp_path / "s.db")
-    assert folded(again) == [("one", "call 1", 4)]
-    again.close()
-
-
-def test_folds_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "LIMIT", 20)
-    monkeypatch.setattr(folds, "OF_ACCOUNT", 3)
-    monkeypatch.setattr(folds, "MOST", 5)
-    spool = Spool(tmp_path / "s.db")
-    for account in ("one", "two"):
-        for number in range(9):
-            spool.add(denial(number, f"name {number}", account))
-    before = dropped("share")
-    spool.add(denial(9, "name 9", "three"))  # which has a share
-    spool.add(denial(10, "name 10", "three"))
-    assert dropped("share") == before + 1
-    monkeypatch.setattr(room, "LIMIT", 2000)
-    spool.close()
-    again = Spool(tmp_path / "s.db")
-    assert folded(again) == [
-        ("one", "call 1", 1),
-        ("one", "call 2", 1),
-        ("one", "call 3", 1),
-        ("one", "call 4", 5),
-        ("two", "call 1", 1),
-    ]
-    again.close()
-
-
-def test_folded_denials_are_one_record_with_their_number(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with harness.house(database_url, tmp_path) as house:
-        nobody = house.user("nobody")
-        spool = Spool(tmp_path / "undrained.db")
-        object.__setattr__(house.node, "spool", spool)
-        monkeypatch.setattr(room, "LIMIT", 20)
-        for _ in range(5):
-            with pytest.raises(SekishoError, match="not authorized"):
-                house.call("ListUsers", _as=nobody)
-        spool.close()
-        again = Spool(tmp_path / "undrained.db")
-        with house.node.primary.write(()) as session:
-            drain.deliver(session, again.waiting())
-        again.close()
-        query = select(AuditRecord).where(AuditRecord.event_name == "ListUsers").order_by(AuditRecord.at)
-        with house.node.database.read() as session:
-            rows = session.scalars(query).all()
-            found = [(row.error_code, row.count, row.last_at is not None and row.last_at >= row.at) for row in rows]
-        assert found == [("AccessDenied", 1, False), ("AccessDenied", 4, True)]
 
 
 @pytest.mark.parametrize("damage", ["no database", "a page"])
@@ -420,19 +312,3 @@ def test_many_threads_note_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert sorted(entry.body for entry in spool.waiting(2000)) == sorted(
         f"{thread}-{number}" for thread in range(8) for number in range(200)
     )
-
-
-def test_reads_leave_room_for_denials_and_are_folded_beyond_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "LIMIT", 200)  # ten denials an account, of which eight may be reads
-    spool = Spool(tmp_path / "s.db")
-    body = json.dumps({"id": "r", "request": "{}"})
-    for _ in range(11):
-        spool.note(Entry("audit", body, account="a", alike=("ann", "iam", "GetUser", "")))
-    for _ in range(2):
-        spool.add(Entry("audit", "denial", account="a")).result(timeout=60)
-    spool.delivered(1_000)
-    spool.flush()
-    until(lambda: len(spool.waiting()) == 1)
-    (folded,) = spool.waiting()
-    assert (folded.kind, json.loads(folded.body)["count"]) == (FOLDED, 3)
-    spool.close()

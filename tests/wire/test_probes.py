@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.operations import Operation
 from sekisho.sigv4 import Credentials
 from sekisho.store.tables import Base, Change

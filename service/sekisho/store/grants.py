@@ -30,6 +30,8 @@ _DECIDING = (
     tables.Member,
     tables.OrganizationPolicy,
     tables.PolicyType,
+    tables.Administrator,
+    tables.OrganizationFeature,
     tables.Target,
     tables.Revision,
     tables.Change,

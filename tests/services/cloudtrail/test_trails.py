@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sekisho.accounts import NewAccount
+from sekisho.credentials.accounts import NewAccount
 from sekisho.errors import SekishoError
 from tests.harness import House
 from tests.services.cloudtrail.conftest import Failing

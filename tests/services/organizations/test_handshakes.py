@@ -5,8 +5,8 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from unittest import mock
 
-from sekisho import accounts
 from sekisho.calls import pipeline
+from sekisho.credentials import accounts
 from sekisho.store.tables import AccountEmail, QuotaOverride
 from tests.harness import House
 from tests.services.organizations.conftest import Failing
