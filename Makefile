@@ -69,6 +69,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
 	@RACES=1700 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/organizations/test_races.py
 	@KILLS=500 $(BIN)/python -m pytest -q tests/faults/test_ledger.py
+	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_trail.py
 	@$(BIN)/python -m tests.journal.trail.campaign --count 10000
 	@$(BIN)/python -m pytest -q tests/deploy/test_envoy.py
 	@$(BIN)/python -m tests.soak --seconds 7200
@@ -83,7 +84,8 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) pyproject.toml --extra server -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra server --extra otel -c requirements/runtime.txt -c requirements/build.txt -o requirements/otel.txt
-	$(COMPILE) pyproject.toml --extra server --extra otel requirements/build.in requirements/dev.in -c requirements/otel.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra server --extra parquet -c requirements/runtime.txt -c requirements/build.txt -o requirements/parquet.txt
+	$(COMPILE) pyproject.toml --extra server --extra otel --extra parquet requirements/build.in requirements/dev.in -c requirements/otel.txt -c requirements/parquet.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
 	$(COMPILE) requirements/charts.in -c requirements/dev.txt -o requirements/charts.txt

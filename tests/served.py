@@ -97,7 +97,7 @@ class Served:
         assert answer.status is grpc.StatusCode.OK, answer.message
         return str(answer.trailing["sekisho-revision"])
 
-    def call(self, name: str, _as: sigv4.Credentials | None = None, **fields: Any) -> Any:
+    def call(self, name: str, /, _as: sigv4.Credentials | None = None, **fields: Any) -> Any:
         """A call as it should be; the response message."""
         operation = BY_NAME[name]
         body = operation.request(**fields).SerializeToString()

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ class Served:
     url: str
     access_key_id: str
     secret_access_key: str
+    region: str = REGION
 
     def environment(self, **more: str) -> dict[str, str]:
         """What AWS's tools are given, and nothing else that could lead elsewhere."""
@@ -38,7 +39,7 @@ class Served:
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-            "AWS_DEFAULT_REGION": REGION,
+            "AWS_DEFAULT_REGION": self.region,
             **more,
         }
 
@@ -84,14 +85,16 @@ def left(served: Served) -> list[str]:
 class serving:  # noqa: N801  # reads as the function that it stands for
     """`sekisho serve` on a database; ends with the block."""
 
-    def __init__(self, folder: Path, url: str, *more: str) -> None:
-        self._folder, self._url, self._more = folder, url, more
+    def __init__(self, folder: Path, url: str, *options: str, environment: Mapping[str, str] | None = None) -> None:
+        self._folder, self._url, self._options, self._environment = folder, url, options, environment or {}
 
     def __enter__(self) -> Served:
         data = self._folder / "data"
-        command = ["serve", "--data-dir", str(data), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--database", self._url, *self._more]
+        command = ["serve", "--data-dir", str(data), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--database", self._url]
+        command += self._options
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SEKISHO_"))}
         environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
+        environment |= self._environment
         (self._folder / "log").touch()
         self._process = started.forked("from sekisho.cli import main; main()", command, environment, self._folder / "log")
         limit = time.monotonic() + 120

@@ -132,8 +132,8 @@ def retain(
         elif days is not None or usual:
             raise ValueError("name the account with --account; the days of all others are an option of `sekisho serve`")
         with opened.write(()) as session:
-            if forget and forget not in retention.held_up(session):
-                raise ValueError(f"there is no reader `{forget}`")
+            if forget and (forget not in retention.held_up(session) or session.get(TrailCursor, forget) is None):
+                raise ValueError(f"there is no reader `{forget}` that could be forgotten")
             session.execute(delete(TrailCursor).where(TrailCursor.name == forget))
         with opened.read() as session:
             rows = session.scalars(select(TrailRetention).order_by(TrailRetention.account_id)).all()

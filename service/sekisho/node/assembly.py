@@ -16,6 +16,7 @@ from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
+from sekisho.journal.trail.lake.asking import Asking
 from sekisho.memory import keeper, places
 from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Check
@@ -23,10 +24,15 @@ from sekisho.memory.feed import Feed
 from sekisho.memory.keeper import Keeper
 from sekisho.node import trailing
 from sekisho.node.drain import Drain
+from sekisho.node.retiring import INTERVAL, Retiring
+from sekisho.node.rounds import Rounds
 from sekisho.node.trailing import Trailing
 from sekisho.sigv4 import Credentials
 from sekisho.store import db
 from sekisho.store.tables import AccessKey
+
+ASKING = 0.5
+"""Seconds between two looks for queries that wait."""
 
 FIRST_LOOK = 0.5
 """Seconds that a node which begins from a snapshot waits for its database: one that is there says at once what has changed since."""
@@ -62,6 +68,7 @@ def opened(
     max_staleness: float | None = None,
     decision_log: DecisionLog | None = None,
     trail: Trailing | None = None,
+    buckets: frozenset[str] | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -88,7 +95,7 @@ def opened(
         writes=Writes(database) if writes else None,
         services=services,
         decision_log=decision_log,
-        buckets=trail.buckets if trail is not None else None,
+        buckets=buckets,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     beside = ExitStack()
@@ -103,6 +110,16 @@ def opened(
     drain.start()
     if writes:
         beside.enter_context(trailing.running(database, ring, trail or Trailing()))
+        retired = Retiring(database)
+        retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.once(datetime.now(UTC))})
+        retiring.start()
+        beside.callback(retiring.stop)
+        if services is None or "cloudtrail" in services:
+            asks = Asking(database)
+            asking = Rounds("asking", ASKING, {"ask": asks.once})
+            asking.start()
+            beside.callback(asks.close)
+            beside.callback(asking.stop)
     if keeping is not None:
         keeping.start()
     try:

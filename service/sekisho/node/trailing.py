@@ -1,5 +1,5 @@
 """What a node does with the trail beside its calls: seals it, states and publishes checkpoints, delivers trails, lets old records go,
-ships the rest, asks what queries ask."""
+ships the rest."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,6 @@ from sekisho.errors import FailedPrecondition, InvalidArgument
 from sekisho.journal.decision_log import STDOUT, Lines
 from sekisho.journal.trail import checkpoints, destinations, shipping
 from sekisho.journal.trail.checkpoints import Checkpoints, Publish
-from sekisho.journal.trail.lake.asking import Asking
 from sekisho.journal.trail.retention import Retention
 from sekisho.journal.trail.sealer import Sealer
 from sekisho.journal.trail.shipping import Shipping, Sink
@@ -23,8 +22,6 @@ from sekisho.store import db
 
 INTERVAL = 1.0
 """Seconds between two rounds: for so long a record may be unlinked."""
-ASKING = 0.5
-"""Seconds between two looks for queries that wait."""
 OTLP = "otlp"
 FOLDER = "checkpoints/"
 """What the keys of checkpoints begin with in a bucket."""
@@ -44,8 +41,6 @@ class Trailing:
     sink: Sink | None = None
     reopen: Callable[[], None] = _nothing
     trails: Trails | None = None
-    buckets: frozenset[str] | None = None
-    """Those that trails can name; None for any."""
 
 
 def of(options: Options, index: int) -> Trailing:
@@ -65,9 +60,7 @@ def of(options: Options, index: int) -> Trailing:
     elif options.audit_sink:
         lines = Lines(options.audit_sink, of="the audit sink", lasting=True)
         sink, reopen = lines, lines.reopen
-    return Trailing(
-        tuple(publish), options.trail_checkpoint_seconds, options.trail_retention_days, sink, reopen, trails, frozenset(buckets)
-    )
+    return Trailing(tuple(publish), options.trail_checkpoint_seconds, options.trail_retention_days, sink, reopen, trails)
 
 
 def refuse_unusable(options: Options) -> None:
@@ -95,8 +88,6 @@ def running(database: db.Database, ring: KeyRing, asked: Trailing) -> Iterator[N
     if asked.publish:
         stating = Checkpoints(database, ring, every=asked.every, publish=asked.publish)
         made.append(Rounds("checkpoints", INTERVAL, {"state": stating.once, "publish": stating.publish}))
-    asking = Asking(database)
-    made.append(Rounds("asking", ASKING, {"ask": asking.once}))
     ship = Shipping(database, asked.sink) if asked.sink is not None else None
     if ship is not None:
         made.append(Rounds("audit-sink", INTERVAL, {"ship": ship.once}))
@@ -111,7 +102,6 @@ def running(database: db.Database, ring: KeyRing, asked: Trailing) -> Iterator[N
         if delivering is not None:
             delivering.stop()
         _stop(made)
-        asking.close()
         if ship is not None:
             ship.close()
 

@@ -15,6 +15,7 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
+from sekisho.journal.trail import destinations
 from sekisho.node import assembly, collector, cores, http, logbook, reading, sockets, telemetry, trailing
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
@@ -68,6 +69,7 @@ def worker(
             max_staleness=options.max_staleness or None,
             decision_log=decision_log,
             trail=trail,
+            buckets=frozenset(destinations.parsed(options.trail_buckets)),
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}

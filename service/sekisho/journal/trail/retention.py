@@ -14,7 +14,7 @@ from sekisho import meters
 from sekisho.credentials.key_ring import TRAIL, KeyRing
 from sekisho.journal.trail import chain, cursors, sealer
 from sekisho.store import db
-from sekisho.store.tables import AuditRecord, TrailAnchor, TrailCheckpoint, TrailLink, TrailResource, TrailRetention
+from sekisho.store.tables import AuditRecord, Trail, TrailAnchor, TrailCheckpoint, TrailLink, TrailResource, TrailRetention, TrailSpan
 
 DAYS = 90
 """Days for which an account keeps records, where nobody says otherwise: as long as CloudTrail's event history."""
@@ -89,7 +89,12 @@ def days_of(session: Session, account_id: str, usual: int) -> int:
 
 def held_up(session: Session) -> dict[str, int]:
     """How far those have come who walk along the trail, and whom retention waits for."""
-    return {name: at for name, at in cursors.positions(session, "").items() if name.partition(".")[0] != sealer.ORDINAL}
+    logging = select(TrailSpan.trail_id).where(TrailSpan.is_closed.is_(False))
+    trails = session.execute(select(Trail.id, Trail.position).where(Trail.id.in_(logging)))
+    return {
+        **{name: at for name, at in cursors.positions(session, "").items() if name.partition(".")[0] != sealer.ORDINAL},
+        **{f"trail {row.id}": row.position for row in trails},
+    }
 
 
 def _ending(session: Session, account_id: str, usual: int, now: datetime) -> list[TrailLink]:
