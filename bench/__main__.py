@@ -8,7 +8,7 @@ import sys
 from bench import summary
 
 BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "hostile", "oracles", "organizations")
-LARGE = ("scale",)
+LARGE = ("scale", "trail")
 """Those that take minutes and gigabytes, and are run by name alone."""
 
 

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sekisho import accounts, operations, sigv4
+from sekisho import operations, sigv4
 from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import SekishoError
 from sekisho.node import assembly

@@ -21,9 +21,10 @@ from pathlib import Path
 import grpc
 
 from bench import measure
-from sekisho import accounts, client, sigv4
+from sekisho import client, sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.client import credentials as profiles
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.store import db
 from sekisho.store.tables import Account, Member, Target

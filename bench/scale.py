@@ -27,9 +27,9 @@ from sqlalchemy import insert, text
 
 from bench import chart, measure, principals, summary
 from bench.principals import Account
-from sekisho import accounts, sigv4
+from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
-from sekisho.credentials import key_ids
+from sekisho.credentials import accounts, key_ids
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.store import db, schema
 from sekisho.store.tables import Base

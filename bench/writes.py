@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 
 PROCESSES = 8
 SECONDS = 5.0

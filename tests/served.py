@@ -37,7 +37,16 @@ lane = {"lane": sys.argv[4]} if sys.argv[4] else {}
 anywhere = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
 sys.exit(serve(Options(**lane, data_dir=Path(sys.argv[1]), database=sys.argv[2], **anywhere, workers=int(sys.argv[3]))))
 """
-UNCOUNTED = ("audit_records", "accesses", "trail_links", "trail_resources", "trail_cursors", "alembic_version")
+UNCOUNTED = (
+    "audit_records",
+    "accesses",
+    "trail_links",
+    "trail_resources",
+    "trail_cursors",
+    "trail_keys",
+    "trail_checkpoints",
+    "alembic_version",
+)
 """Tables that change beside a failed call: denials are recorded and sealed, and earlier questions arrive from the spool."""
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["server"]
 TRACED = RUNTIME + PROJECT["optional-dependencies"]["otel"]
+PARQUET = RUNTIME + PROJECT["optional-dependencies"]["parquet"]
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.*?))? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
 
 
@@ -31,7 +32,8 @@ ASKED = {
     "build": listed("build"),
     "runtime": RUNTIME,
     "otel": TRACED,
-    "dev": [*TRACED, *listed("build"), *listed("dev")],
+    "parquet": PARQUET,
+    "dev": [*TRACED, *PARQUET, *listed("build"), *listed("dev")],
     "charts": listed("charts"),
     "c7n": listed("c7n"),
     "prowler": listed("prowler"),
@@ -138,7 +140,7 @@ def test_client_and_cli_import_from_the_wheel_with_the_base_install_alone(wheel:
     assert "authorize" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["tools", "build", "runtime", "otel", "dev", "charts", "c7n", "prowler"])
+@pytest.mark.parametrize("name", ["tools", "build", "runtime", "otel", "parquet", "dev", "charts", "c7n", "prowler"])
 def test_pins_meet_what_is_asked_for(name: str) -> None:
     pinned = pins(name)
     wanted = [Requirement(text) for text in ASKED[name]]
@@ -146,7 +148,7 @@ def test_pins_meet_what_is_asked_for(name: str) -> None:
     assert missed == []
 
 
-@pytest.mark.parametrize("name", ["tools", "build", "runtime", "otel", "dev", "charts", "c7n", "prowler"])
+@pytest.mark.parametrize("name", ["tools", "build", "runtime", "otel", "parquet", "dev", "charts", "c7n", "prowler"])
 def test_requirement_files_are_hashed_and_name_no_place(name: str) -> None:
     text = (ROOT / f"requirements/{name}.txt").read_text()
     assert PINNED.sub("", text).strip() == ""
@@ -156,7 +158,10 @@ def test_requirement_files_are_hashed_and_name_no_place(name: str) -> None:
 def test_requirement_files_agree_with_each_other() -> None:
     dev = pins("dev")
     assert {
-        package: version for name in ("build", "runtime", "otel") for package, version in pins(name).items() if dev.get(package) != version
+        package: version
+        for name in ("build", "runtime", "otel", "parquet")
+        for package, version in pins(name).items()
+        if dev.get(package) != version
     } == {}
 
 

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from sekisho import accounts, sigv4
+from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import pipeline, proofs
 from sekisho.calls.call import Node, Peer
+from sekisho.credentials import accounts
 from sekisho.errors import SekishoError, Unavailable
 from sekisho.memory.findings import Findings
 from sekisho.sigv4 import bearer

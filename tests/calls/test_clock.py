@@ -106,6 +106,15 @@ def test_a_session_ends_at_its_own_end(house: House, role: str) -> None:
     assert outcome(lambda: house.call("GetCallerIdentity", _as=session)) == "ok"  # nothing has ended it by itself
 
 
+def test_a_session_has_ended_in_the_second_of_its_end(house: House, role: str) -> None:
+    issued = house.call("AssumeRole", _as=house.user("ann", allow("sts:AssumeRole")), role_arn=role, role_session_name="last").credentials
+    session = sigv4.Credentials(issued.access_key_id, issued.secret_access_key, issued.session_token)
+    end = issued.expiration.ToDatetime(UTC)
+    for moment, expected in ((end - timedelta(seconds=1), "ok"), (end, "ExpiredToken")):
+        with clock.stopped(moment):
+            assert outcome(lambda: house.call("GetCallerIdentity", _as=session)) == expected
+
+
 def test_a_session_that_a_clock_behind_has_issued_has_ended_already(house: House, role: str) -> None:
     ann = house.user("ann", allow("sts:AssumeRole"))
     with clock.moved(timedelta(minutes=-61)):

@@ -10,6 +10,7 @@ import pytest
 from sekisho import sigv4
 from sekisho.calls import audit, pipeline
 from sekisho.calls.call import Peer
+from sekisho.errors import ServiceFailure
 from tests.harness import House, house
 
 ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
@@ -225,10 +226,11 @@ def test_reads_and_who_calls_are_recorded_and_decisions_are_not(made: House, mon
     ]
 
 
-def test_a_read_is_answered_though_it_cannot_be_recorded(made: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_whose_record_cannot_be_made_fails(made: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_entry: Any) -> None:
         raise OSError
 
     made.user("ann")
     monkeypatch.setattr(made.node.spool, "note", broken)
-    assert made.call("GetUser", user_name="ann").user.user_name == "ann"
+    with pytest.raises(ServiceFailure):
+        made.call("GetUser", user_name="ann")

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from sekisho import arn
+from sekisho.calls import pipeline
 from sekisho.errors import SekishoError
+from sekisho.memory.cache import World
 from sekisho.store import changes
 from sekisho.store.db import Database
 from tests import harness
@@ -137,6 +139,24 @@ def test_memory_that_is_newer_than_the_snapshot_of_a_call_is_not_shown(nodes: tu
         assert old is not None
         assert dict(old.tags) == {}
     assert shown(reader).tags
+
+
+def test_what_memory_cannot_answer_is_answered_in_one_snapshot_and_nobody_waits(
+    nodes: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The world has moved on once; it stands still while the snapshot is read, so that nothing has to keep it from moving."""
+    house, _ = nodes
+    house.call("CreateUser", user_name="ann")
+
+    def moved(*_: object) -> None:
+        raise pipeline._Moved
+
+    def steady(_: World) -> None:
+        raise AssertionError("the world is held")
+
+    monkeypatch.setattr(pipeline, "_remembered", moved)
+    monkeypatch.setattr(World, "steady", steady)
+    assert shown(house).user_name == "ann"
 
 
 def test_a_context_over_a_limit_is_an_error_and_no_decision(nodes: tuple[House, House]) -> None:

@@ -45,6 +45,11 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "trail_buckets": ("logs=file:///nowhere/logs", ("logs=file:///nowhere/logs",)),
     "trail_delivery": ("9", 9),
     "trail_digests": ("10", 10),
+    "trail_checkpoints": ("/nowhere/checkpoints", Path("/nowhere/checkpoints")),
+    "trail_checkpoint_bucket": ("logs", "logs"),
+    "trail_checkpoint_seconds": ("11", 11),
+    "trail_retention_days": ("12", 12),
+    "audit_sink": ("/nowhere/audit.jsonl", "/nowhere/audit.jsonl"),
     "master_key": ("", KEY),
 }
 CALLED = {"trail_buckets": "trail-bucket", "trail_delivery": "trail-delivery-seconds", "trail_digests": "trail-digest-seconds"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.store import changes, db, schema
 from sekisho.store.tables import AccessKey, AuditRecord, Change, Membership, PolicyVersion, Revision, User

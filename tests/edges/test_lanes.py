@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sekisho import accounts, sigv4
+from sekisho import sigv4
+from sekisho.credentials import accounts
 from sekisho.edges import claims
 from sekisho.edges.lanes import Lane, Lanes
 from sekisho.errors import Throttling

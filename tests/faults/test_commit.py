@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, text
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.errors import SekishoError
 from sekisho.store import changes, db
 from sekisho.store.tables import Account

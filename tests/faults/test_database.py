@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import SekishoError
 from sekisho.store import db, engines, schema

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.errors import SekishoError
 from sekisho.node.options import Options
 from sekisho.node.prepare import prepare

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.journal.spool import Spool
 from sekisho.node import assembly

@@ -21,9 +21,13 @@ from sqlalchemy import select
 
 from sekisho import sigv4
 from sekisho.client import Client, Error
+from sekisho.credentials.key_ring import KeyRing
+from sekisho.journal.trail import evidence
+from sekisho.journal.trail.evidence import Wanted, Witness
+from sekisho.journal.trail.sealer import Sealer
 from sekisho.node import draining
 from sekisho.store import db
-from sekisho.store.tables import AuditRecord, Change, Revision, User
+from sekisho.store.tables import AuditRecord, Change, Revision, TrailLink, User
 from tests.faults.test_workers import serving_workers, until
 from tests.harness import BY_NAME
 from tests.served import OPTIONS, Served, serving, signed
@@ -141,6 +145,7 @@ def test_nothing_is_lost_and_nothing_made_up(database_url: str, tmp_path: Path) 
             wait_for(lambda: len(ledger.sessions), 1, "nobody issues")
         assert served.stop() == 0
     draining.run(tmp_path / "data", database_url, once=True)  # what a worker that was killed last has left
+    proven = verified(database_url, tmp_path / "data" / "keyring.json")
     with db.Database(database_url) as database, database.read() as session:
         users = set(session.scalars(select(User.name))) - {"ann"}
         revisions = list(session.scalars(select(Revision.number).order_by(Revision.number)))
@@ -157,6 +162,23 @@ def test_nothing_is_lost_and_nothing_made_up(database_url: str, tmp_path: Path) 
     names = Counter(json.loads(request)["roleSessionName"] for request in assumed)
     assert ledger.sessions <= names.keys()
     assert set(names.values()) <= {1}, "recorded once"
+    with db.Database(database_url) as database, database.read() as session:
+        records = set(session.scalars(select(AuditRecord.id)))
+        linked = Counter(session.scalars(select(TrailLink.record_id)))
+    assert (linked, proven) == (Counter(records), len(records)), "each record has one link"
+
+
+def verified(url: str, ring: Path) -> int:
+    """Link what is not linked yet; the number of links, with which nothing is wrong."""
+    keys = KeyRing.open(ring)
+    with db.Database(url) as database:
+        sealer = Sealer(database, keys)
+        while sealer.once():
+            pass
+        report = evidence.of_database(database, Witness(keys), Wanted())
+    assert report.faults == []
+    assert report.unsealed == 0
+    return report.links
 
 
 def test_callers_who_try_again_notice_nothing(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from sekisho import accounts, arn
+from sekisho import arn
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
-from sekisho.credentials import access_keys
+from sekisho.credentials import access_keys, accounts
 from sekisho.errors import SekishoError
 from sekisho.memory import names, records
 from sekisho.memory.cache import World

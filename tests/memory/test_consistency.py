@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from sekisho import accounts, policy, sigv4
+from sekisho import policy, sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
-from sekisho.credentials import access_keys
+from sekisho.credentials import access_keys, accounts
 from sekisho.errors import SekishoError
 from sekisho.memory.cache import World
 from sekisho.memory.places import Places

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from sekisho import accounts, arn
-from sekisho.credentials import access_keys
+from sekisho import arn
+from sekisho.credentials import access_keys, accounts
 from sekisho.errors import SekishoError
 from sekisho.memory import history
 from sekisho.memory.cache import World

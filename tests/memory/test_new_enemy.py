@@ -12,9 +12,9 @@ from unittest import mock
 
 import pytest
 
-from sekisho import accounts
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import freshness
+from sekisho.credentials import accounts
 from sekisho.node import assembly
 from sekisho.store import db
 from tests.harness import House, house

@@ -12,10 +12,11 @@ import grpc
 import pytest
 from sqlalchemy import inspect
 
-from sekisho import accounts, operations
+from sekisho import operations
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls.call import NoWritePath
 from sekisho.calls.workloads import Workloads
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.edges import aws
 from sekisho.edges.budgets import Budget

@@ -24,7 +24,14 @@ SECONDS = 900  # that one fault may take
 
 # Of a folder of the package: its tests, relative to tests/, the cheapest first; without a row it is the mirror alone.
 TESTS: Mapping[str, tuple[str, ...]] = {
-    "calls": ("calls", "operations/test_toy.py", "services/authorize", "services/sts", "services/iam/test_users.py"),
+    "calls": (
+        "calls",
+        "operations/test_toy.py",
+        "services/authorize",
+        "services/sts",
+        "services/iam/test_users.py",
+        "services/iam/test_tags.py",
+    ),
     "journal": ("journal", "calls/test_replays.py", "node/test_drain.py"),
     "memory": ("memory", "calls", "services/authorize"),
     "operations": ("operations", "calls"),

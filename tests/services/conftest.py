@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sekisho import accounts, sigv4
+from sekisho import sigv4
+from sekisho.credentials import accounts
 from sekisho.errors import SekishoError
 from sekisho.store.db import Database
 from sekisho.store.tables import Account, Policy, PolicyVersion

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import column, delete, event, func, insert, select, table, update
 from sqlalchemy.orm import Mapper
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.store import changes, db, schema
 from sekisho.store.changes import Point
 from sekisho.store.tables import Account, Base, Change, Entity, Revision, Tag, User

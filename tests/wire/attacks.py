@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
-from sekisho import accounts
-from sekisho.credentials import session_tokens
+from sekisho.credentials import accounts, session_tokens
 from sekisho.credentials.sessions import Session
 from sekisho.sigv4 import Credentials, HttpRequest
 from sekisho.store.tables import Account

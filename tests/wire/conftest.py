@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from tests import harness
 from tests.wire.edge import Edge, edge
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sekisho import accounts, sigv4
+from sekisho import sigv4
+from sekisho.credentials import accounts
 from sekisho.edges.aws.wire import Answer
 from sekisho.services.iam import managed_policies
 from tests import harness

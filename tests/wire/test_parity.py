@@ -27,7 +27,7 @@ OURS = {"annotations", "authorize"}
 
 STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"
 IAM = "https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccessKey.html"
-ANY_TEXT = r"[\s\S]*"
+ANY_TEXT = (r"[\s\S]*", r"(?s).*")
 ANY_XML = r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+"
 
 REASONS: dict[Difference, str] = {
@@ -108,6 +108,13 @@ def _member(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Differenc
     package = field.full_name.rsplit(".", 2)[0]
     ours = field.message_type.full_name if field.message_type is not None else field.type
     messages = {"structure": f"{package}.{item.name}", "timestamp": "google.protobuf.Timestamp"}
+    if item.type_name in ("list", "map"):  # a message of one field stands for what is in a list
+        assert field.message_type is not None
+        (only,) = field.message_type.fields
+        yield from _member(f"{path}[]", only, item)
+        if not field.is_repeated:
+            yield (path, "list", False, True)
+        return
     theirs = messages.get(item.type_name) or SCALARS[item.type_name]
     if ours != theirs:
         yield (path, "type", ours, theirs)
@@ -170,7 +177,7 @@ def _same_but_for_empty(ours: object, theirs: object) -> bool:
     decides: `[\\w]+` and `^([\\w]*)$`.
     """
     if not isinstance(ours, str) or not isinstance(theirs, str):
-        return ours is None and theirs == ANY_TEXT
+        return ours is None and theirs in ANY_TEXT
     ours, theirs = _bare(ours), _bare(theirs)
     return ours == theirs or (ours[:-1] == theirs[:-1] and {ours[-1], theirs[-1]} <= {"+", "*"})
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from google.protobuf.json_format import MessageToDict
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.edges.aws.wire import Answer
 from sekisho.errors import SekishoError
 from sekisho.operations import Operation

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.operations import Operation
 from sekisho.operations.annotations import Access
 from tests import harness

@@ -48,7 +48,8 @@ class Writes:
 class Node:
     """The parts of one worker process: the database that it reads, keys, world and spool, and what it writes with, if it does.
 
-    `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded.
+    `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded;
+    `buckets` those that trails can name, None for any.
     """
 
     database: db.Database
@@ -65,6 +66,7 @@ class Node:
     writes: Writes | None
     services: frozenset[str] | None = None
     decision_log: DecisionLog | None = None
+    buckets: frozenset[str] | None = None
 
     @property
     def operations(self) -> tuple[Operation, ...]:

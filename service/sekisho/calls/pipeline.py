@@ -27,12 +27,14 @@ from sekisho.calls.proofs import Proof
 from sekisho.calls.waits import Wait
 from sekisho.errors import InvalidArgument, SekishoError, ServiceFailure, Unauthenticated, ValidationError
 from sekisho.memory import cold
+from sekisho.memory.reader import Reader
 from sekisho.operations import PREPARATIONS, VIOLATIONS, Operation, validation
 from sekisho.operations.annotations import Access
 from sekisho.store import changes, used
 from sekisho.store.changes import Point
 from sekisho.store.db import Database, WriteConflict, remaining
-from sekisho.world import Subject
+from sekisho.world import AccountRecord, Subject
+from sekisho.world.placement import restricting
 
 DEFAULT_SECONDS = 30.0
 """How long a call may take whose caller set no deadline, and at the most; a stream has what its caller gives it."""
@@ -185,11 +187,28 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         call.node.world.sync(session, since=since)
         _authorized(call, request, subject, newest=True)
         tag_policies.refuse(call, request)
+        limits = _restricting(call, primary)
         message = call.operation.function(call, request)
         audited = [audit.columns(one) for one in audit.events(call, request, message)]
         recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), *audited)
+        if call.point is not None and limits:
+            recorded.demand_unchanged(call.point, limits)
     call.node.world.committed(recorded.point, touched.ids, recorded.account)
     return Reply(message, recorded.point.token)
+
+
+def _restricting(call: Call, primary: Database) -> frozenset[str]:
+    """The ids of what restricts the caller's account by its organization, which others write while this call is alone in its account: the
+    write is not to come after a revision that would have denied it. SQLite has one writer at a time.
+    """
+    if primary.sqlite or call.acting is None or call.acting.placement is None:
+        return frozenset()
+
+    def compose(reader: Reader) -> frozenset[str]:
+        account = reader.get_record(call.account_id)
+        return restricting(account, reader.get_record) if isinstance(account, AccountRecord) else frozenset()
+
+    return call.node.world.consistent(compose)[0]
 
 
 def _use_up(call: Call, session: Session) -> None:
@@ -221,12 +240,9 @@ def _read(call: Call, request: Message, subject: Subject | None) -> Reply:
 
 
 def _note(call: Call, request: Message) -> None:
-    """Record a call that read. Nobody waits for that, and the answer is there whether it can be recorded or not."""
-    try:
-        if call.acting is not None:
-            call.node.spool.note(audit.entry_of_read(call, request))
-    except Exception:
-        log.exception("pipeline.unrecorded", operation=call.operation.path, request_id=call.request_id)
+    """Record a call that read; nobody waits for that to be on the disk. A record that cannot be made is a failure of the call."""
+    if call.acting is not None:
+        call.node.spool.note(audit.entry_of_read(call, request))
 
 
 def _answered(call: Call, request: Message, subject: Subject | None) -> Reply:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import sekisho
-from sekisho.cli import account, authorize, db, demo, health, keys, load, managed_policies, org, policy, serve, spool, token, whoami
+from sekisho.cli import account, authorize, db, demo, health, keys, load, managed_policies, org, policy, serve, spool, token, trail, whoami
 from sekisho.cli.database import driver_sentence
 
 FAILED = 1
@@ -45,6 +45,7 @@ app.add_typer(managed_policies.app)
 app.add_typer(org.app)
 app.add_typer(policy.app)
 app.add_typer(spool.app)
+app.add_typer(trail.app)
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def create(
     master_key_command: MasterKeyCommand = "",
 ) -> None:
     """Make a new, empty account and print it with its root access key as JSON. The secret is shown only now."""
-    from sekisho import accounts
+    from sekisho.credentials import accounts
     from sekisho.node import master_key
     from sekisho.node.prepare import key_ring
 
@@ -69,7 +69,7 @@ def set_quota(
     """Set how many users, groups, roles, policies, instance profiles or server certificates an account may have, or accounts its
     organization.
     """
-    from sekisho import accounts
+    from sekisho.credentials import accounts
 
     with _opened(data_dir, database) as (opened, _):
         accounts.set_quota(opened, account, quota, value)

@@ -141,6 +141,30 @@ def serve(
     trail_digest_seconds: Annotated[
         int, typer.Option(envvar="SEKISHO_TRAIL_DIGEST_SECONDS", min=1, help="Seconds that a digest file is about.")
     ] = 3600,
+    trail_checkpoints: Annotated[
+        Path | None,
+        typer.Option(envvar="SEKISHO_TRAIL_CHECKPOINTS", help="A directory for signed checkpoints of the trail; see `trail verify`."),
+    ] = None,
+    trail_checkpoint_bucket: Annotated[
+        str, typer.Option(envvar="SEKISHO_TRAIL_CHECKPOINT_BUCKET", metavar="NAME", help="The --trail-bucket that gets them.")
+    ] = "",
+    trail_checkpoint_seconds: Annotated[
+        int, typer.Option(envvar="SEKISHO_TRAIL_CHECKPOINT_SECONDS", min=1, help="Seconds between two checkpoints, at the least.")
+    ] = 60,
+    trail_retention_days: Annotated[
+        int,
+        typer.Option(
+            envvar="SEKISHO_TRAIL_RETENTION_DAYS",
+            min=0,
+            help="Days that records of the trail stay; 0 for ever. Accounts may say otherwise.",
+        ),
+    ] = 90,
+    audit_sink: Annotated[
+        str,
+        typer.Option(
+            envvar="SEKISHO_AUDIT_SINK", metavar="FILE|-|otlp", help="Where the trail is shipped: a file, standard output, the collector."
+        ),
+    ] = "",
 ) -> None:
     """Serve, and stay until it is told to stop.
 
@@ -179,6 +203,11 @@ def serve(
         trail_buckets=tuple(trail_bucket or ()),
         trail_delivery=trail_delivery_seconds,
         trail_digests=trail_digest_seconds,
+        trail_checkpoints=trail_checkpoints,
+        trail_checkpoint_bucket=trail_checkpoint_bucket,
+        trail_checkpoint_seconds=trail_checkpoint_seconds,
+        trail_retention_days=trail_retention_days,
+        audit_sink=audit_sink,
         account_id=account_id,
         master_key=master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command),
         # from the environment alone: arguments are seen by every user of the machine

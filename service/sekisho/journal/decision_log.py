@@ -97,10 +97,15 @@ class DecisionLog:
 
 
 class Lines:
-    """A file of lines of JSON, to which all workers append, or standard output. To move a file away, rename it, then have it reopened."""
+    """A file of lines of JSON, to which all workers append, or standard output. To move a file away, rename it, then have it reopened.
 
-    def __init__(self, path: str) -> None:
+    With `lasting`, what a call has written survives the machine's end, and a line that another process left unfinished is ended first.
+    `of` says in errors what the lines are.
+    """
+
+    def __init__(self, path: str, *, of: str = "the decision log", lasting: bool = False) -> None:
         self._path = None if path == STDOUT else Path(path)
+        self._of, self._lasting = of, lasting
         self._lock = threading.Lock()
         self._cut = False
         self._file = self._opened()
@@ -115,6 +120,8 @@ class Lines:
             for data in [b"".join(made)] if self._path is not None else _pieces(made):
                 while data:
                     data = data[os.write(self._file, data) :]
+            if self._lasting and self._path is not None:
+                os.fsync(self._file)
             self._cut = False
 
     def reopen(self) -> None:
@@ -127,7 +134,7 @@ class Lines:
             log.error("decision_log.not_reopened", error=error.message)
             return
         with self._lock:
-            before, self._file, self._cut = self._file, opened, False
+            before, self._file = self._file, opened
         os.close(before)
 
     def _opened(self) -> int:
@@ -135,9 +142,12 @@ class Lines:
             sys.stdout.flush()
             return sys.stdout.fileno()
         try:
-            return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            found = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            size = os.fstat(found).st_size
+            self._cut = self._lasting and size > 0 and os.pread(found, 1, size - 1) != b"\n"
+            return found
         except OSError as error:
-            raise FailedPrecondition(f"the decision log {self._path} cannot be opened: {error.strerror}") from error
+            raise FailedPrecondition(f"{self._of} {self._path} cannot be opened: {error.strerror}") from error
 
 
 def _pieces(made: Sequence[bytes]) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """Puts a node together: database, key ring, world, feed and spool, and what it writes with."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,21 +16,24 @@ from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
-from sekisho.journal.trail.sealer import Sealer
+from sekisho.journal.trail.lake.asking import Asking
 from sekisho.memory import keeper, places
 from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Check
 from sekisho.memory.feed import Feed
 from sekisho.memory.keeper import Keeper
-from sekisho.node.delivering import Delivering, Trails
+from sekisho.node import trailing
 from sekisho.node.drain import Drain
+from sekisho.node.retiring import INTERVAL, Retiring
 from sekisho.node.rounds import Rounds
+from sekisho.node.trailing import Trailing
 from sekisho.sigv4 import Credentials
 from sekisho.store import db
 from sekisho.store.tables import AccessKey
 
-SEALING = 1.0
-"""Seconds between two rounds of the sealer: for so long a record may be unlinked."""
+ASKING = 0.5
+"""Seconds between two looks for queries that wait."""
+
 FIRST_LOOK = 0.5
 """Seconds that a node which begins from a snapshot waits for its database: one that is there says at once what has changed since."""
 
@@ -64,11 +67,13 @@ def opened(
     kept: Kept | None = None,
     max_staleness: float | None = None,
     decision_log: DecisionLog | None = None,
-    trails: Trails | None = None,
+    trail: Trailing | None = None,
+    buckets: frozenset[str] | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
-    One that does not write keeps what it would record in its spool, which another process drains.
+    One that writes seals the trail, and does with it what else `trail` asks for. One that does not keeps what it would record in its spool,
+    which another process drains.
     """
     nobody = Credentials("-" * 20, "-" * 40)
     decoy = AccessKey(id=nobody.access_key_id, secret=access_keys.seal(nobody, ring))
@@ -90,10 +95,10 @@ def opened(
         writes=Writes(database) if writes else None,
         services=services,
         decision_log=decision_log,
+        buckets=buckets,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
-    sealing = Rounds("sealer", SEALING, {"seal": Sealer(database, ring).once}) if writes else None
-    delivering = Delivering(database, ring, trails) if writes and trails is not None else None
+    beside = ExitStack()
     keeping = Keeper(world, ring, kept.path, every=kept.every) if kept is not None else None
     if kept is not None and keeper.restore(world, ring, kept.files(), datetime.now(UTC), oldest=kept.oldest, check=kept.check):
         node.feed.start()
@@ -103,10 +108,18 @@ def opened(
         world.poll()
         node.feed.start()
     drain.start()
-    if sealing is not None:
-        sealing.start()
-    if delivering is not None:
-        delivering.start()
+    if writes:
+        beside.enter_context(trailing.running(database, ring, trail or Trailing()))
+        retired = Retiring(database)
+        retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.once(datetime.now(UTC))})
+        retiring.start()
+        beside.callback(retiring.stop)
+        if services is None or "cloudtrail" in services:
+            asks = Asking(database)
+            asking = Rounds("asking", ASKING, {"ask": asks.once})
+            asking.start()
+            beside.callback(asks.close)
+            beside.callback(asking.stop)
     if keeping is not None:
         keeping.start()
     try:
@@ -115,11 +128,8 @@ def opened(
         node.feed.stop()
         if keeping is not None:
             keeping.stop()
-        if delivering is not None:
-            delivering.stop()
         drain.stop()
-        if sealing is not None:
-            sealing.stop()  # after the drain, whose records it links
+        beside.close()  # after the drain, whose records are sealed
         spool.close()
         node.issued.close()
         world.close()

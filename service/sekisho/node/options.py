@@ -57,6 +57,11 @@ class Options:
     trail_buckets: tuple[str, ...] = ()  # NAME=URL each: `journal.trail.destinations`
     trail_delivery: int = 300  # seconds between two files of a trail
     trail_digests: int = 3600  # seconds that a digest file is about
+    trail_checkpoints: Path | None = None  # a directory
+    trail_checkpoint_bucket: str = ""  # the name of one of `trail_buckets`
+    trail_checkpoint_seconds: int = 60
+    trail_retention_days: int = 90  # of accounts that do not say their own; 0: for ever
+    audit_sink: str = ""  # as `decision_log`
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -100,6 +105,8 @@ def check(options: Options) -> None:
         (options.decision_log_level != ALL and not options.decision_log, "--decision-log-level is about a log; give --decision-log"),
         (options.trail_delivery < 1, "--trail-delivery-seconds must be at least 1"),
         (options.trail_digests < 1, "--trail-digest-seconds must be at least 1"),
+        (options.trail_checkpoint_seconds < 1, "--trail-checkpoint-seconds must be at least 1"),
+        (options.trail_retention_days < 0, "--trail-retention-days must be 0, for ever, or a number of days"),
         (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
         (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
     ):

@@ -1,6 +1,6 @@
 """What is prepared before the workers start: schema, key ring and first account; every start may do it, and leaves alone what is there."""
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import FailedPrecondition
 from sekisho.node import data_dir, reading

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import FailedPrecondition
 from sekisho.node.assembly import Kept

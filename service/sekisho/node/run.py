@@ -18,7 +18,7 @@ from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import FailedPrecondition, InvalidArgument
-from sekisho.node import data_dir, listeners, logbook, logs, telemetry
+from sekisho.node import data_dir, listeners, logbook, logs, telemetry, trailing
 from sekisho.node.certificates import Certificates
 from sekisho.node.options import Endpoints, Options, check
 from sekisho.node.orders import RELOAD, STOP, Orders, ending
@@ -74,6 +74,7 @@ def _refuse_unusable(options: Options) -> None:
     Certificates.of(options)
     telemetry.refuse_missing(options)
     logbook.refuse_unusable(options)
+    trailing.refuse_unusable(options)
     if options.spiffe_map is not None:
         try:
             workloads.parse(options.spiffe_map.read_text())

@@ -26,6 +26,7 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 """The variables that ask for it, as the option does."""
 ENDING = 3.0
 """Seconds in which the last spans have to leave."""
+_SCOPES = {"decision": "sekisho.decisions", "audit": "sekisho.audit"}
 PAGES = "healthz,readyz,metrics"
 """What is no call."""
 
@@ -92,8 +93,10 @@ def running(options: Options, index: int) -> Iterator[Telemetry]:
         ending.join(ENDING)
 
 
-def sink(options: Options, index: int) -> Sink:
-    """A sink of the decision log that exports log records, as many at once as it is given, and raises when they are not taken."""
+def sink(options: Options, index: int, *, of: str = "decision", at: str = "time") -> Sink:
+    """A sink that exports log records, as many at once as it is given, and raises when they are not taken: of decisions, or of something
+    else, each at the time that its member `at` says.
+    """
     from opentelemetry._logs import LogRecord, SeverityNumber
     from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
     from opentelemetry.sdk._logs import ReadableLogRecord
@@ -101,16 +104,16 @@ def sink(options: Options, index: int) -> Sink:
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
     exporter, resource = OTLPLogExporter(endpoint=options.otel_endpoint or None), _resource(index)
-    scope = InstrumentationScope("sekisho.decisions", sekisho.__version__)
+    scope = InstrumentationScope(_SCOPES[of], sekisho.__version__)
 
     def export(entries: Sequence[Entry]) -> None:
         records = [
             ReadableLogRecord(
                 LogRecord(
-                    timestamp=round(datetime.fromisoformat(entry["time"]).timestamp() * 1e9),
+                    timestamp=round(datetime.fromisoformat(entry[at]).timestamp() * 1e9),
                     severity_number=SeverityNumber.INFO,
                     body=entry,
-                    event_name="sekisho.decision",
+                    event_name=f"sekisho.{of}",
                 ),
                 resource,
                 scope,

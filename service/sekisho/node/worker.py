@@ -16,13 +16,13 @@ from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
 from sekisho.journal.trail import destinations
-from sekisho.node import assembly, collector, cores, http, logbook, reading, sockets, telemetry
+from sekisho.node import assembly, collector, cores, http, logbook, reading, sockets, telemetry, trailing
 from sekisho.node.certificates import Certificates
-from sekisho.node.delivering import Trails
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
 from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, parting
 from sekisho.node.roles import ALL, GRPC, HTTP, ROLES
+from sekisho.node.trailing import Trailing
 from sekisho.store import db
 
 SWITCH_INTERVAL = 2e-4
@@ -56,6 +56,7 @@ def worker(
         stack.callback(meters.SHEET.leave)
         traced = stack.enter_context(telemetry.running(options, index))
         decision_log = stack.enter_context(logbook.logged(options, index))
+        trail = trailing.of(options, index) if role.writes else Trailing()
         database = stack.enter_context(db.Database(options.url, make=role.writes))
         opened = assembly.opened(
             database,
@@ -67,7 +68,8 @@ def worker(
             kept=reading.kept(options, ring, index) if not role.writes else None,
             max_staleness=options.max_staleness or None,
             decision_log=decision_log,
-            trails=_trails(options),
+            trail=trail,
+            buckets=frozenset(destinations.parsed(options.trail_buckets)),
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}
@@ -97,6 +99,7 @@ def worker(
             if order == RELOAD:
                 if decision_log is not None:
                     decision_log.reopen()
+                trail.reopen()
                 _reload(certificates)
         if order == LEAVE and GRPC in role.edges:
             order = _left(options, orders)
@@ -117,12 +120,6 @@ def _left(options: Options, orders: Orders) -> str:
         except queue.Empty:
             pass
     return LEAVE
-
-
-def _trails(options: Options) -> Trails | None:
-    """Where trails are delivered; None where there are no buckets."""
-    found = destinations.parsed(options.trail_buckets)
-    return Trails(found, options.trail_delivery, options.trail_digests) if found else None
 
 
 def _reload(certificates: Certificates | None) -> None:

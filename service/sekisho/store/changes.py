@@ -4,7 +4,7 @@
 revision as the last rows of the transaction, under a lock that is held until the commit. So revisions rise in the order of the commits.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -37,6 +37,7 @@ _NEWEST = select(func.max(Revision.number)).scalar_subquery()
 _REVISION = Prepared(into(Revision).inline().values(number=func.coalesce(_NEWEST, 0) + 1), "nonce", "committed_at")
 _CHANGES = Prepared(into(Change).inline().values(number=_NEWEST), "id")
 _AUDIT = Prepared(into(AuditRecord).inline().values(revision=_NEWEST), *_AUDITED)
+_UNCHANGED = "NOT EXISTS (SELECT FROM changes WHERE number > %(number)s AND id = ANY(%(ids)s))"
 _SPOOLED = Prepared(
     into(AuditRecord).inline().values(spooled=func.coalesce(select(func.max(AuditRecord.spooled)).scalar_subquery(), 0) + 1),
     *_AUDITED,
@@ -104,6 +105,7 @@ class Recorded:
     def __init__(self, touched: Touched, now: datetime, nonce: str, audited: Sequence[Mapping[str, Any]]) -> None:
         self._touched, self._now, self._nonce, self._audited = touched, now, nonce, audited
         self._script: db.Script | None = None
+        self._unchanged: dict[str, Any] | None = None
 
     @property
     def account(self) -> str:
@@ -117,9 +119,15 @@ class Recorded:
             raise RuntimeError("the write is not committed")
         return point_of(self._script.row)
 
+    def demand_unchanged(self, since: Point, ids: Iterable[str]) -> None:
+        """Have nothing written when a revision after this one has touched one of these ids: WriteConflict."""
+        self._unchanged = {"number": since.number, "ids": sorted(ids)}
+
     def write(self, script: db.Script) -> None:
         """The last rows of the transaction, under a lock that is held until the commit (`db.at_commit`)."""
         script.lock("revision")
+        if self._unchanged is not None:  # under the lock, so that nothing comes between this and the revision
+            script.demand(_UNCHANGED, self._unchanged)
         _REVISION.run(script, [{"nonce": self._nonce, "committed_at": self._now}])
         _CHANGES.run(script, [{"id": id_} for id_ in (*sorted(self._touched.ids), _OWNER + self.account)])
         _AUDIT.run(script, [{**UNSAID, **one} for one in self._audited])

@@ -47,7 +47,8 @@ _LOCK_CLASS = 0x5EC1  # the first key of our two-key advisory locks, so that the
 _DONE = (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK)
 _CANCELLED = "57014"  # by the statement's time limit
 _DENIED = "42501"  # insufficient privilege
-_TRANSIENT = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
+_BROKEN = "22012"  # division by zero, by which a statement says that what the write rests on has changed (`Script.demand`)
+_TRANSIENT = {"40001", "40P01", "55P03", _BROKEN}  # serialization failure, deadlock, lock not available
 
 
 class Moment(TypeDecorator[datetime]):
@@ -258,6 +259,13 @@ class Script:
         """Hold an advisory lock of PostgreSQL until the transaction ends; on SQLite a writer is alone anyway."""
         if self.dialect.name == "postgresql":
             self._parts.append(_taking(name))
+
+    def demand(self, condition: str, parameters: Any) -> None:
+        """Have nothing written unless a condition of PostgreSQL holds at this place: WriteConflict. There a script goes in one round trip,
+        so nobody could look at an answer before the commit; on SQLite a writer is alone anyway.
+        """
+        if self.dialect.name == "postgresql":
+            self.execute(f"SELECT 1 / (CASE WHEN {condition} THEN 1 ELSE 0 END)", parameters)
 
     def commit(self) -> bool:
         """On PostgreSQL do all of it, the commit too; whether that is so."""

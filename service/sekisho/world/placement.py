@@ -50,6 +50,17 @@ def placement(account: AccountRecord, lookup: Lookup) -> Placement | None:
     return Placement(root.organization_id, path, scps, rcps)
 
 
+def restricting(account: AccountRecord, lookup: Lookup) -> frozenset[str]:
+    """The ids of all by which an organization restricts what is done in an account: none for the account that manages it."""
+    if account.unit_id is None:
+        return frozenset()
+    units = units_of(account.unit_id, lookup)
+    if units[-1].management_id == account.id:
+        return frozenset()
+    found: list[AccountRecord | UnitRecord] = [account, *units]
+    return frozenset(id_ for one in found for id_ in (one.id, *one.scp_ids, *one.rcp_ids, *one.tag_policy_ids))
+
+
 def root_of(unit_id: str, lookup: Lookup) -> UnitRecord:
     """The root above a unit; Unavailable when a record on the way to it is missing."""
     return units_of(unit_id, lookup)[-1]

@@ -135,6 +135,12 @@ def test_a_directory_that_was_changed(dump: Dump, tmp_path: Path, change: str, w
     assert wrong in [fault.wrong for fault in report.faults]
 
 
+def test_a_checkpoint_under_another_number(dump: Dump, tmp_path: Path) -> None:
+    """As one from before those that are published, which may have been put away."""
+    report = changed(dump, tmp_path, "UPDATE trail_checkpoints SET number = 0 WHERE number = 1")
+    assert [fault.wrong for fault in report.faults] == ["checkpoint 0 says that it is another one: `1`"]
+
+
 def test_both_databases_and_records_that_are_not_linked_yet(trail: Trail) -> None:
     trail.fill(9)
     trail.seal()

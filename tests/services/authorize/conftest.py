@@ -8,10 +8,11 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from sekisho import accounts, errors, sigv4
+from sekisho import errors, sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls.call import Peer
 from sekisho.calls.workloads import Workloads
+from sekisho.credentials import accounts
 from sekisho.edges.grpc.server import Server
 from sekisho.node.roles import GRPC, ROLES
 from tests import clock

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from sekisho import accounts, policy
+from sekisho import policy
 from sekisho.calls import turns
+from sekisho.credentials import accounts
 from sekisho.policy import compile as compiling
 from sekisho.policy.shares import ENTRY, Shares
 from sekisho.services.authorize import decisions

@@ -302,7 +302,7 @@ def _touch(house: House, account: str | None, id_: str) -> None:
 
 
 def _account(house: House, root: sigv4.Credentials) -> Any:
-    from sekisho import accounts
+    from sekisho.credentials import accounts
 
     id_ = house.call("GetCallerIdentity", _as=root).account
     return accounts.NewAccount(id_, root.access_key_id, root.secret_access_key)

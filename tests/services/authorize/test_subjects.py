@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from sekisho import accounts, sigv4
+from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.credentials import accounts
 from sekisho.sigv4 import bearer
 from tests.harness import BY_NAME, House
 from tests.services.authorize.conftest import Ask

@@ -1,9 +1,11 @@
 """Trails: made, shown, changed, removed; names, destinations, quotas."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from sekisho.credentials.accounts import NewAccount
 from sekisho.errors import SekishoError
 from tests.harness import House
 from tests.services.cloudtrail.conftest import Failing
@@ -121,6 +123,17 @@ def test_an_update_changes_what_it_names_and_an_empty_text_takes_away(house: Hou
     house.call("UpdateTrail", name="main", enable_log_file_validation=True, include_global_service_events=True)
     shown = house.call("GetTrail", name="main").trail
     assert (shown.log_file_validation_enabled, shown.s3_bucket_name) == (True, "elsewhere")
+
+
+def test_a_bucket_that_the_operator_does_not_have_does_not_exist(house: House) -> None:
+    known = NewAccount(house.account_id, house.root.access_key_id, house.root.secret_access_key)
+    strict = House(replace(house.node, buckets=frozenset((BUCKET,))), known)
+    make(strict)
+    for operation, name in {"CreateTrail": "other", "UpdateTrail": "main"}.items():
+        with pytest.raises(SekishoError) as caught:
+            strict.call(operation, name=name, s3_bucket_name="elsewhere")
+        assert (caught.value.code, caught.value.message) == ("S3BucketDoesNotExist", "S3 bucket elsewhere does not exist!")
+    assert house.call("GetTrail", name="main").trail.s3_bucket_name == BUCKET
 
 
 UNKNOWN: dict[str, dict[str, Any]] = {

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow, trust

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sekisho import accounts
+from sekisho.credentials import accounts
 from sekisho.errors import SekishoError
 from sekisho.store.tables import AuditRecord
 from tests.harness import House

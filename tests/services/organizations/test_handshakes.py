@@ -5,8 +5,8 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from unittest import mock
 
-from sekisho import accounts
 from sekisho.calls import pipeline
+from sekisho.credentials import accounts
 from sekisho.store.tables import AccountEmail, QuotaOverride
 from tests.harness import House
 from tests.services.organizations.conftest import Failing
@@ -154,6 +154,21 @@ def test_all_features_need_the_consent_of_those_who_were_invited(house: House, f
     assert failing("EnableAllFeatures") == ("HandshakeConstraintViolation", "ORGANIZATION_ALREADY_HAS_ALL_FEATURES")
     filtered = org("ListHandshakesForOrganization", filter={"action_type": "ENABLE_ALL_FEATURES"}).handshakes
     assert [shown.id for shown in filtered] == [asked.id]
+
+
+def test_all_features_do_not_wait_for_an_account_that_has_left(house: House, failing: Failing) -> None:
+    org = Organization(house, feature_set="CONSOLIDATED_BILLING")
+    stays, keys = org.invited()
+    leaves, _ = org.invited()
+    asked = org("EnableAllFeatures").handshake
+    org("RemoveAccountFromOrganization", account_id=leaves)
+    assert org("DescribeHandshake", handshake_id=asked.id).handshake.state == "REQUESTED"
+    asking = org("ListHandshakesForOrganization", filter={"parent_handshake_id": asked.id}).handshakes
+    (child,) = [shown for shown in asking if stays in [party.id for party in shown.parties]]
+    org("AcceptHandshake", keys, handshake_id=child.id)
+    assert org("DescribeHandshake", handshake_id=asked.id).handshake.state == "OPEN"
+    org("AcceptHandshake", handshake_id=asked.id)
+    assert org("DescribeOrganization").organization.feature_set == "ALL"
 
 
 def test_all_features_that_are_taken_back_ask_nobody(house: House, failing: Failing) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from sekisho import accounts, operations
+from sekisho import operations
 from sekisho.api.authorize.v1 import decisions_pb2
+from sekisho.credentials import accounts
 from sekisho.errors import SekishoError
 from sekisho.operations.annotations import Access
 from sekisho.store.tables import QuotaOverride

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from sekisho import accounts, sigv4
+from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.credentials import accounts
 from sekisho.errors import SekishoError, ServiceFailure
 from sekisho.node import assembly
 from sekisho.store.tables import QuotaOverride

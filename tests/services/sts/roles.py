@@ -4,8 +4,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sekisho import accounts, sigv4
+from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.credentials import accounts
 from tests.harness import House
 from tests.services.iam.documents import allow
 

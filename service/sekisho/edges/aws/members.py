@@ -168,6 +168,8 @@ class Members:
 
     def _plain(self, value: Value, within: Presence) -> Callable[[Any], Any]:
         """From a field's value to what `json` writes."""
+        if value.within:
+            return self._plain_within(value, within)
         if value.structure is not None:
             inner = self.writer(value.structure, within)
 
@@ -184,6 +186,15 @@ class Members:
                 return lambda held: held.seconds
             return scalars.writer(value.kind, value.traits)
         return lambda held: held
+
+    def _plain_within(self, value: Value, within: Presence) -> Callable[[Any], Any]:
+        """From a message that stands for a list or a map to that."""
+        name, inner = value.within, value.item if value.kind == "list" else value.value
+        assert inner is not None
+        plain = self._plain(inner, within)
+        if value.kind == "list":
+            return lambda held: [plain(one) for one in getattr(held, name)]
+        return lambda held: {str(key): plain(one) for key, one in sorted(getattr(held, name).items())}
 
 
 def parser(value: Value) -> Callable[[Any, str], Any]:

@@ -4,7 +4,7 @@ Paired once at start; the protocols compile their readers and writers from the p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore import xform_name
@@ -24,7 +24,10 @@ _SCALARS = {
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What stands in one place: `kind` is botocore's type name; `traits` say how the protocol writes it."""
+    """What stands in one place: `kind` is botocore's type name; `traits` say how the protocol writes it.
+
+    A list or a map within a list is a message with one field here, which is `within`.
+    """
 
     kind: str
     shape: str
@@ -33,6 +36,7 @@ class Value:
     item: "Value | None" = None  # of a list
     key: "Value | None" = None  # of a map
     value: "Value | None" = None  # of a map
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class Pairing:
         message = ours.message_type
         if kind == "structure" and message is not None:
             return Value(kind, shape.name, shape.serialization, structure=self.structure(shape, message))
+        if kind in ("list", "map") and message is not None and len(message.fields) == 1:
+            return replace(self._value(shape, message.fields[0]), within=message.fields[0].name)
         expected = message is not None and message.full_name == "google.protobuf.Timestamp" if kind == "timestamp" else False
         if not expected and (message is not None or ours.type != _SCALARS.get(kind)):
             raise TypeError(f"{ours.full_name} is of another kind than AWS's {shape.name}, which is a {kind}")

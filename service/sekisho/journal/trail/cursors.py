@@ -1,4 +1,8 @@
-"""How far each of those who walk along the trail has come."""
+"""How far each of those who walk along the trail has come.
+
+A position is an ordinal, but for the sealer's own cursors, whose names begin with `sealer`. Retention waits for the one that is furthest
+behind: who begins to walk puts its cursor where it begins, and who will not walk on removes it.
+"""
 
 from typing import Any
 

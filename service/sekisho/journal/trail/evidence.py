@@ -262,17 +262,23 @@ def _look_at_log(session: Session, walker: Walker) -> None:
     recorded = select(AuditRecord.revision, *labelled).where(AuditRecord.revision > walker.revision)
     each = recorded.group_by(AuditRecord.revision).subquery()
     unlike = (each.c.shared != each.c.records) | (each.c.accounts != each.c.records)  # those of a call that several accounts have are alike
-    for number in session.scalars(later.outerjoin(each, each.c.revision == Revision.number).where(each.c.revision.is_(None)).limit(10)):
-        walker.faults.append(Fault(f"revision {number} has no record"))
+    come, newest = cursors.position(session, sealer.ORDINAL), walk.newest(session)
+    # Retention may have taken the newest ones that were linked: so many at the most as there are ordinals without a link.
+    taken, linked = walker.without_revision(newest), cursors.position(session, sealer.REVISION)
+    without = later.outerjoin(each, each.c.revision == Revision.number).where(each.c.revision.is_(None)).order_by(Revision.number)
+    for number in session.scalars(without.limit(taken + 10)):
+        if number <= linked and taken > 0:
+            taken -= 1
+        else:
+            walker.faults.append(Fault(f"revision {number} has no record"))
     for number in session.scalars(select(each.c.revision).where(each.c.records > 1, unlike).limit(10)):
         walker.faults.append(Fault(f"revision {number} has more than one record"))
-    newest = session.scalar(select(func.max(Revision.number))) or 0
+    last = session.scalar(select(func.max(Revision.number))) or 0
     highest = max(walker.revision, session.scalar(select(func.max(AuditRecord.revision))) or 0)
-    if highest > newest:
-        walker.faults.append(Fault(f"there are records up to revision {highest}, and the log of changes ends at {newest}"))
-    come = cursors.position(session, sealer.ORDINAL)
-    if come != walk.newest(session):
-        walker.faults.append(Fault(f"the sealer had come to ordinal {come}, and the trail ends at {walk.newest(session)}"))
+    if highest > last:
+        walker.faults.append(Fault(f"there are records up to revision {highest}, and the log of changes ends at {last}"))
+    if come != newest:
+        walker.faults.append(Fault(f"the sealer had come to ordinal {come}, and the trail ends at {newest}"))
 
 
 def _of(anchors: Iterable[TrailAnchor], wanted: Wanted) -> Iterator[TrailAnchor]:

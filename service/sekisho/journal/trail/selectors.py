@@ -86,7 +86,7 @@ def _values(condition: Mapping[str, Any], operators: Iterable[str]) -> tuple[tup
 def selected(selectors: Selectors, event: Event) -> bool:
     """True of an event that any of the selectors takes."""
     return any(_takes(basic, event) for basic in selectors.basic) or any(
-        all(_holds(condition, event, _types(conditions)) for condition in conditions) for conditions in selectors.advanced
+        all(_holds(condition, event, types(conditions)) for condition in conditions) for conditions in selectors.advanced
     )
 
 
@@ -112,7 +112,7 @@ def _takes(basic: Basic, event: Event) -> bool:
     )
 
 
-def _types(conditions: Sequence[Condition]) -> frozenset[str]:
+def types(conditions: Sequence[Condition]) -> frozenset[str]:
     """The types of resources that a selector is about: ARNs of others do not count for it."""
     return frozenset(
         value
@@ -123,19 +123,19 @@ def _types(conditions: Sequence[Condition]) -> frozenset[str]:
     )
 
 
-def _holds(condition: Condition, event: Event, types: frozenset[str]) -> bool:
-    values = _of(event, condition.field, types)
+def _holds(condition: Condition, event: Event, about: frozenset[str]) -> bool:
+    values = _of(event, condition.field, about)
     if condition.wanted and not any(SELECT[name](value, text) for value in values for name, text in condition.wanted):
         return False
     return not any(DESELECT[name](value, text) for value in values for name, text in condition.unwanted)
 
 
-def _of(event: Event, field: str, types: frozenset[str]) -> list[str]:
+def _of(event: Event, field: str, about: frozenset[str]) -> list[str]:
     """The values that an event has in a field, as texts; none when it has none."""
     if field == RESOURCE_TYPE:
         return [str(resource["type"]) for resource in _resources(event) if "type" in resource]
     if field == RESOURCE_ARN:
-        return [str(each["ARN"]) for each in _resources(event) if "ARN" in each and (not types or each.get("type") in types)]
+        return [str(each["ARN"]) for each in _resources(event) if "ARN" in each and (not about or each.get("type") in about)]
     value: Any = event
     for name in field.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

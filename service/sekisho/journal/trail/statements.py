@@ -24,9 +24,9 @@ Heads = dict[tuple[str, int], tuple[str, int]]
 
 
 def of_folder(path: Path) -> tuple[list[Statement], dict[str, bytes], list[Fault]]:
-    """The checkpoints and the public keys of a directory; what is no checkpoint there is a fault."""
+    """The checkpoints and the public keys of a directory; one that does not say what its name does is a fault."""
     found, faults = [], []
-    for file in sorted(path.glob("*.json")):
+    for file in sorted(path.glob("[0-9]" * 12 + ".json")):
         try:
             said = json.loads(file.read_bytes())
             number = int(json.loads(said["content"])["number"])
@@ -52,6 +52,8 @@ def checked(statements: Iterable[Statement], public_keys: Mapping[str, bytes]) -
             yield Fault(f"checkpoint {last.number + 1} is missing")
         elif last is not None and _said(statement, "before") != checkpoints.hashed(last.content):
             yield Fault(f"checkpoint {statement.number} does not follow on the one before it")
+        if _said(statement, "number") != str(statement.number):
+            yield Fault(f"checkpoint {statement.number} says that it is another one: `{_said(statement, 'number')}`")
         if (signed_by := _said(statement, "key")) not in public_keys:
             yield Fault(f"checkpoint {statement.number} is signed with a key that is not known: `{signed_by}`")
         elif not keys.is_signed(public_keys[signed_by], statement.content.encode(), statement.signature):

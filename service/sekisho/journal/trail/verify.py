@@ -66,6 +66,10 @@ class Walker:
         """The number of chains."""
         return len(self._heads)
 
+    def without_revision(self, newest: int) -> int:
+        """Ordinals up to the newest one, since the last revision, whose links retention has taken."""
+        return self._open["revision"] + max(0, newest - self.ordinal)
+
     def take(self, link: Link, record: Record | None) -> None:
         """Look at the next link."""
         before = self._heads.get(link.account_id, chain.NOTHING)

@@ -153,3 +153,39 @@ class EventDataStoreARNInvalid(InvalidArgument):
 
 class EventDataStoreNotFound(NotFound):
     """No event data store that the caller's account sees has the ARN."""
+
+
+class EventDataStoreAlreadyExists(AlreadyExists):
+    """An event data store of the account has the name."""
+
+
+class EventDataStoreMaxLimitExceeded(ResourceExhausted):
+    """The account has as many event data stores as it may have."""
+
+
+class EventDataStoreTerminationProtected(FailedPrecondition):
+    """The event data store is protected from its end."""
+
+
+class InvalidEventDataStoreStatus(FailedPrecondition):
+    """The status of the event data store does not allow what is asked."""
+
+
+class InactiveEventDataStore(FailedPrecondition):
+    """The event data store waits for its end."""
+
+
+class MaxConcurrentQueries(ResourceExhausted):
+    """As many queries of the account wait or are under way as may."""
+
+
+class QueryIdNotFound(NotFound):
+    """The caller's account asked no such query in the last seven days."""
+
+
+class InactiveQuery(FailedPrecondition):
+    """The query is over."""
+
+
+class InvalidDateRange(InvalidArgument):
+    """The end lies before the beginning."""

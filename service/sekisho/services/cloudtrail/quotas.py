@@ -10,3 +10,6 @@ LISTED = 20
 EVENT_DATA_STORES = 10
 ADMINISTRATORS = 3
 """Accounts to which an organization delegates CloudTrail."""
+
+QUERIES = 10
+"""Of an account, that wait or are under way."""

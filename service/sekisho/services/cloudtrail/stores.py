@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sekisho import arn
 from sekisho.calls.call import Call
 from sekisho.services.cloudtrail import membership, names
-from sekisho.services.cloudtrail.errors import EventDataStoreARNInvalid, EventDataStoreNotFound
+from sekisho.services.cloudtrail.errors import EventDataStoreARNInvalid, EventDataStoreNotFound, InactiveEventDataStore
 from sekisho.services.cloudtrail.names import Named
 from sekisho.store.tables import EventDataStore
 
@@ -28,6 +28,12 @@ def find_changeable(call: Call, text: str) -> EventDataStore:
     """The event data store that is named, which nobody else changes meanwhile."""
     membership.lock(call)
     return find(call, text)
+
+
+def refuse_inactive(row: EventDataStore) -> None:
+    """InactiveEventDataStore for one that waits for its end."""
+    if row.deleted_at is not None:
+        raise InactiveEventDataStore("The event data store is pending deletion.")
 
 
 def visible(call: Call) -> ColumnElement[bool]:

@@ -7,10 +7,10 @@ import json
 
 from sqlalchemy import exists, select
 
-from sekisho import accounts as making
 from sekisho import arn
 from sekisho.api.organizations.v1 import account_requests_pb2 as pb
 from sekisho.calls.call import Call
+from sekisho.credentials import accounts as making
 from sekisho.credentials import key_ids
 from sekisho.operations import operation
 from sekisho.services.organizations import accounts, ids, membership, pages, quotas, tags

@@ -78,7 +78,7 @@ def move_account(call: Call, request: pb.MoveAccountRequest) -> pb.MoveAccountRe
 
 @operation
 def close_account(call: Call, request: pb.CloseAccountRequest) -> pb.CloseAccountResponse:
-    """At once: whoever holds credentials of the account is refused from then on. It stays in the organization."""
+    """At once: whoever holds credentials of the account is refused from then on. For ninety days it stays in the organization."""
     organization = membership.find_managed(call)
     find(call, organization, request.account_id)
     if request.account_id == organization.management_account_id:
@@ -86,7 +86,7 @@ def close_account(call: Call, request: pb.CloseAccountRequest) -> pb.CloseAccoun
     account = call.session.get_one(Account, request.account_id)
     if account.status == CLOSED:
         raise AccountAlreadyClosed("You attempted to close an account that is already closed.")
-    account.status = CLOSED
+    account.status, account.closed_at = CLOSED, call.now
     return pb.CloseAccountResponse()
 
 

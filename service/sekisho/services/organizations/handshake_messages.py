@@ -8,7 +8,7 @@ from sekisho import arn
 from sekisho.api.organizations.v1 import handshakes_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.services.organizations import accounts
-from sekisho.store.tables import Account, AccountEmail, Handshake
+from sekisho.store.tables import Account, AccountEmail, Handshake, Member
 
 _OPEN = ("OPEN", "REQUESTED")
 
@@ -40,10 +40,10 @@ def message(call: Call, row: Handshake) -> pb.Handshake:
 
 
 def _waits(call: Call, row: Handshake) -> bool:
-    """True while an account that is asked to agree has not."""
-    return bool(
-        call.session.scalar(select(exists(select(Handshake.id).where(Handshake.parent_id == row.id, Handshake.state != "ACCEPTED"))))
-    )
+    """True while an account of the organization that is asked to agree has not; one that has left is restricted by nothing."""
+    here = exists(select(Member.account_id).where(Member.account_id == Handshake.account_id, Member.organization_id == row.organization_id))
+    asked = select(Handshake.id).where(Handshake.parent_id == row.id, Handshake.state != "ACCEPTED", here)
+    return bool(call.session.scalar(select(exists(asked))))
 
 
 def _resources(call: Call, row: Handshake) -> Iterator[pb.HandshakeResource]:

@@ -21,8 +21,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho import arn
-from sekisho.accounts import by_operator
 from sekisho.credentials import key_ids
+from sekisho.credentials.accounts import by_operator
 from sekisho.services.iam import linked_services
 from sekisho.store import changes, db
 from sekisho.store.tables import Account, Policy, PolicyOrigin, PolicyVersion
