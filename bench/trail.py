@@ -24,10 +24,11 @@ from typing import Any
 
 import psycopg
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from sqlalchemy import Dialect
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, DropIndex
 
 from bench import chart, summary
-from sekisho.store import db
 from sekisho.store.tables import AuditRecord
 from tests import harness, postgres
 
@@ -49,6 +50,8 @@ COLUMNS = (
 )
 ADDED = ("_username_at", "_event_name_at", "_event_source_at", "_access_key_id_at", "_spooled", "_placeless")
 """How the names of the indexes end that the trail has brought to records."""
+
+DIALECT: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy says nothing of it
 
 Figures = dict[str, float]
 
@@ -102,7 +105,7 @@ def _grow(url: str, house: harness.House, held: int, size: int) -> None:
         connection.execute("DELETE FROM trail_cursors WHERE name = 'sealer.spooled'")
         connection.execute("INSERT INTO trail_cursors (name, position) VALUES ('sealer.spooled', %s)", [1_000_000_000])
         connection.commit()
-        _indexed(house.node.database, DropIndex)
+        _indexed(url, DropIndex)
         bar = progress.add_task(f"{size:,} records", total=size - held)
         with connection.cursor().copy(f"COPY audit_records ({COLUMNS}) FROM STDIN") as copy:
             for begin in range(held, size, BLOCK):
@@ -111,18 +114,18 @@ def _grow(url: str, house: harness.House, held: int, size: int) -> None:
                 progress.advance(bar, len(rows))
         connection.commit()
         bar = progress.add_task("indexes", total=None)
-        _indexed(house.node.database, CreateIndex)
+        _indexed(url, CreateIndex)
         connection.autocommit = True
         connection.execute("VACUUM ANALYZE audit_records")  # as autovacuum does a little later
         progress.update(bar, total=1, completed=1)
 
 
-def _indexed(database: db.Database, change: type[CreateIndex] | type[DropIndex], endings: tuple[str, ...] = ("",)) -> None:
-    """Make the indexes of records whose names end so, or drop them."""
-    with database.engine.begin() as connection:
+def _indexed(url: str, change: type[CreateIndex] | type[DropIndex], endings: tuple[str, ...] = ("",)) -> None:
+    """Make the indexes of records whose names end so, or drop them; without the time limit that a server's connections have."""
+    with closing(psycopg.connect(url.replace("+psycopg", ""), autocommit=True)) as connection:
         for index in AuditRecord.metadata.tables["audit_records"].indexes:
             if str(index.name).endswith(endings):
-                connection.execute(change(index))
+                connection.execute(str(change(index).compile(dialect=DIALECT)).encode())
 
 
 def _rows(account: str, numbers: range) -> Iterator[str]:
@@ -184,8 +187,7 @@ def _created(stack: ExitStack, server: postgres.Server, count: int) -> Figures:
     for arm in ("with", "without"):
         houses[arm], url = _house(stack, server)
         if arm == "without":
-            with db.Database(url) as database:
-                _indexed(database, DropIndex, ADDED)
+            _indexed(url, DropIndex, ADDED)
     times: dict[str, list[float]] = {arm: [] for arm in houses}
     turns: list[float] = []
     for turn in range(count // TURN):

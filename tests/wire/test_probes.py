@@ -24,8 +24,8 @@ from tests.wire.edge import Edge
 from tests.wire.world import World
 
 PAIRS = 500
-LATER = ("audit_records", "accesses")
-"""Tables that hear from the spool of what the account itself did, a second later."""
+LATER = ("audit_records", "trail_links", "trail_resources", "accesses")
+"""Tables that hear of what the account itself did a second later, from the spool and from the sealer."""
 
 SEEDS = range(int(os.environ.get("PROBES", "2")))
 """Five hundred pairs each; `make campaign` has more."""

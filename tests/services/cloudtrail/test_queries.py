@@ -282,6 +282,13 @@ def test_an_organizations_store_has_its_members_records_since_they_joined(house:
     assert ask(house, statement) == [[("u", "member")]]
     assert ask(house, f"SELECT eventID FROM {id_} WHERE requestParameters.userName = 'outsider'") == []
     assert failing("StartQuery", _as=keys, query_statement=statement) == "EventDataStoreNotFound"
+    house.call("RegisterOrganizationDelegatedAdmin", member_account_id=account)
+    assert ask(house, statement, _as=keys) == [[("u", "member")]]
+    others = house.call("StartQuery", query_statement=statement).query_id
+    over(house, others)
+    for name in ("DescribeQuery", "GetQueryResults", "CancelQuery"):  # they see the store, and each asked for itself
+        assert failing(name, _as=keys, query_id=others) == "QueryIdNotFound"
+    house.call("DeregisterOrganizationDelegatedAdmin", delegated_admin_account_id=account)
     org("RemoveAccountFromOrganization", account_id=account)
     assert ask(house, statement) == []
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -19,8 +18,6 @@ LOOK = 20_000
 """Records that are looked at for one plan, when few of them are selected."""
 GAP = timedelta(hours=1)
 """How far before its first span the next record of a trail must be for those between to be passed over."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +68,8 @@ def load(session: Session, trail: Trail, open_: Sequence[TrailSpan], now: dateti
         last = ordinal
         since = accounts[record.account_id]
         if spans.is_covered(open_, record.at) and (since is None or since <= record.at):
-            event = _event(record)
-            if event is not None and selectors.selected(wanted, event):
+            event = events.event(record)
+            if selectors.selected(wanted, event):
                 part = parts.setdefault((record.account_id, str(event["awsRegion"])), _Part())
                 part.lines.append(files.line(event))
                 part.times.append(record.at)
@@ -91,15 +88,6 @@ def _records(session: Session, ordinal: int, accounts: Mapping[str, datetime | N
         yield from found
         ordinal = found[-1][0]
         session.expunge_all()  # what was read is not kept
-
-
-def _event(record: AuditRecord) -> events.Event | None:
-    """The event of a record; None of somebody's own row, whose columns are no JSON, and which would hold up all that follow."""
-    try:
-        return events.event(record)
-    except (ValueError, TypeError, AttributeError) as error:
-        log.error("trail.unreadable", record=record.id, account=record.account_id, error=type(error).__name__)
-        return None
 
 
 def _begin(session: Session, position: int, accounts: Mapping[str, datetime | None], open_: Sequence[TrailSpan]) -> int:

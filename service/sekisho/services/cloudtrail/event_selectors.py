@@ -48,13 +48,6 @@ def get_event_selectors(call: Call, request: pb.GetEventSelectorsRequest) -> pb.
     return pb.GetEventSelectorsResponse(trail_arn=trails.arn_of(row), **_members(row))
 
 
-def is_custom(row: Trail) -> bool:
-    """True of a trail whose selectors are not the usual ones."""
-    return row.advanced_event_selectors is not None or (
-        row.event_selectors is not None and json.loads(row.event_selectors) != selectors.USUAL
-    )
-
-
 def _refuse_wrong(given: Iterable[pb.EventSelector]) -> None:
     """InvalidEventSelectors for basic selectors that cannot be."""
     wanted = list(given)

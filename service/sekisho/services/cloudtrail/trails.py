@@ -1,5 +1,6 @@
 """Trails: made, shown, changed and removed."""
 
+import json
 import secrets
 import uuid
 from typing import Any
@@ -9,8 +10,9 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sekisho import arn
 from sekisho.api.cloudtrail.v1 import trails_pb2 as pb
 from sekisho.calls.call import Call
+from sekisho.journal.trail import selectors
 from sekisho.operations import operation
-from sekisho.services.cloudtrail import buckets, destinations, event_selectors, membership, names, pages, quotas, tags
+from sekisho.services.cloudtrail import buckets, destinations, membership, names, pages, quotas, tags
 from sekisho.services.cloudtrail.errors import (
     InvalidParameterCombination,
     InvalidS3BucketName,
@@ -212,6 +214,11 @@ def _message(row: Trail) -> pb.Trail:
     return pb.Trail(
         **_members(row),
         home_region=row.home_region,
-        has_custom_event_selectors=event_selectors.is_custom(row),
+        has_custom_event_selectors=_has_custom_selectors(row),
         has_insight_selectors=row.insight_selectors is not None,
     )
+
+
+def _has_custom_selectors(row: Trail) -> bool:
+    basic = row.event_selectors
+    return row.advanced_event_selectors is not None or (basic is not None and json.loads(basic) != selectors.USUAL)
