@@ -251,4 +251,4 @@ def test_version_2_of_the_program(aws: Aws) -> None:
 
 
 def test_what_is_not_here_says_so(aws: Aws) -> None:
-    assert aws.error("iam get-organizations-access-report --job-id 00000000-0000-0000-0000-000000000000") == "NotImplemented"
+    assert aws.error("iam set-security-token-service-preferences --global-endpoint-token-version v2Token") == "NotImplemented"

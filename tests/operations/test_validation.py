@@ -104,6 +104,14 @@ def broken(request: Message) -> str:
             "Value '***' at 'signedRequest.body' failed to satisfy constraint: Member must have length less than or equal to 1048576",
         ),
         (
+            BY_NAME["LookupEvents"].request(start_time={"seconds": 1, "nanos": -1}),
+            "Value '1.-1' at 'startTime' failed to satisfy constraint: Member must be a timestamp",
+        ),
+        (
+            BY_NAME["ListPublicKeys"].request(end_time={"seconds": 253_370_764_800}),
+            "Value '253370764800.0' at 'endTime' failed to satisfy constraint: Member must be a timestamp",
+        ),
+        (
             authorize.ExplainRequest(request={"resource": "*"}),
             "Value '' at 'request.action' failed to satisfy constraint: Member must have length greater than or equal to 3",
         ),

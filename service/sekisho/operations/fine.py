@@ -27,6 +27,11 @@ ASKED = "sekisho.api.authorize.v1"
 """The package whose texts are only asked about: they reach no column of a database, where U+0000 cannot stand."""
 
 
+MOMENT = "google.protobuf.Timestamp"
+_FIRST, _END = -62_104_060_800, 253_370_764_800
+"""The seconds at which the year 2 and the year 9999 begin."""
+
+
 def fine(message: Message) -> bool:
     """Whether the message breaks no rule."""
     for name, presence, repeated, test, needed in _plan(message.DESCRIPTOR):
@@ -70,12 +75,17 @@ def _refuses_empty(field: FieldDescriptor, rules: Rules) -> bool:
 def _test(field: FieldDescriptor, rules: Rules | None, kept: bool) -> Test | None:
     inner = field.message_type
     if inner is not None:
-        each = fine if not inner.GetOptions().map_entry else None
+        each = is_moment if inner.full_name == MOMENT else fine if not inner.GetOptions().map_entry else None
         return _counted(rules, each) if field.is_repeated else each
     if not field.is_repeated:
         return _one(field, rules, kept=kept and rules is not None)
     items = rules.items if rules is not None and rules.HasField("items") else None
     return _counted(rules, _one(field, items, kept=kept and rules is not None))
+
+
+def is_moment(value: Any) -> bool:
+    """Whether a Timestamp is a time, of which there is another a day before and a day after."""
+    return bool(_FIRST <= value.seconds < _END and 0 <= value.nanos < 1_000_000_000)
 
 
 def _counted(rules: Rules | None, each: Test | None) -> Test | None:

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from sekisho.errors import InvalidArgument, ValidationError
 from sekisho.operations import annotations
 from sekisho.operations.annotations import Rules
-from sekisho.operations.fine import ASKED, fine
+from sekisho.operations.fine import ASKED, MOMENT, fine, is_moment
 from sekisho.operations.patterns import PATTERNS
 
 _SHOWN = 128
@@ -134,7 +134,11 @@ def _violations(message: Message, prefix: str) -> Iterator[str]:
                 yield _sentence(member.quote, "…", where, "not contain the character U+0000")
         if member.message is not None:
             for at, item in _items(value, where) if member.repeated else ((where, value),):
-                yield from _violations(item, at + ".")
+                if member.message.full_name == MOMENT:
+                    if not is_moment(item):
+                        yield _sentence(member.quote, f"{item.seconds}.{item.nanos}", at, "be a timestamp")
+                else:
+                    yield from _violations(item, at + ".")
 
 
 def _holds_nul(value: Any) -> bool:
