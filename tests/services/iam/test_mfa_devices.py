@@ -40,8 +40,8 @@ def test_a_new_device_shows_its_seed_once(house: House) -> None:
         (record,) = session.scalars(
             select(AuditRecord).where(AuditRecord.account_id == house.account_id, AuditRecord.event_name == "CreateVirtualMFADevice")
         )
-    shown = json.loads(record.response)["virtualMfaDevice"]
-    assert (shown["base32StringSeed"], shown["qrCodePng"]) == ("HIDDEN_DUE_TO_SECURITY_REASONS",) * 2
+    shown = json.loads(record.response)["virtualMFADevice"]
+    assert (shown["base32StringSeed"], shown["qRCodePNG"]) == ("HIDDEN_DUE_TO_SECURITY_REASONS",) * 2
 
 
 def test_a_device_comes_to_a_user_and_leaves_again(house: House, refused: Refused) -> None:
