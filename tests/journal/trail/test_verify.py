@@ -151,6 +151,19 @@ def test_both_databases_and_records_that_are_not_linked_yet(trail: Trail) -> Non
     assert report.notes == ["no checkpoints from outside the database: what is here proves nothing against those who have the key ring"]
 
 
+def test_an_account_that_is_gone_is_missed_without_checkpoints(trail: Trail) -> None:
+    """The chains together are as long as the newest ordinal is high: nothing else in the database says that there was another one."""
+    for number in range(6):
+        trail.spool(made(f"r-{number}", (ONE, TWO)[number % 2]))
+    trail.spool(made("last"))
+    trail.seal()
+    with trail.database.write(()) as session:
+        for table in ("audit_records", "trail_links"):
+            session.execute(text(f"DELETE FROM {table} WHERE account_id = '{TWO}'"))
+    report = evidence.of_database(trail.database, Witness(trail.ring), Wanted())
+    assert [fault.wrong for fault in report.faults] == ["the chains have 4 links together, and the newest ordinal is 7"]
+
+
 def test_a_revision_without_a_record(trail: Trail) -> None:
     for name in "abc":
         trail.write(made(name))
