@@ -96,7 +96,7 @@ def test_of_an_account_nothing_is_left_after_ninety_days(org: Organization, most
     closed(org, member, NOW - 90 * DAY)
     assert finished(org, NOW - timedelta(seconds=1)) == 0
     assert rest(org, member) == before
-    assert finished(org, NOW) > (10 if most == 3 else 1)
+    assert finished(org, NOW) > (5 if most == 3 else 1)
     left = rest(org, member)
     assert left.pop("entity_counts", 0) >= 0
     assert left == {"account_emails": 1, "organization_account_requests": 1}

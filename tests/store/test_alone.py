@@ -52,7 +52,10 @@ def test_a_connection_that_went_is_taken_again(postgres_url: str) -> None:
         alone = Alone(database, "it")
         assert alone.take()
         with database.engine.connect() as connection:
-            held = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+            held = text(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
             assert connection.execute(held).scalar_one() is True
         noticed = False
         for _ in range(600):
