@@ -26,7 +26,7 @@ class Session:
     issued_at: datetime
     expires_at: datetime
     session_name: str = ""
-    """RoleSessionName, or the federated user's name."""
+    """RoleSessionName, or the federated user's name; of an "assumed-root" what it rests on (`world.root_access`)."""
     tags: tuple[tuple[str, str], ...] = ()
     transitive_keys: tuple[str, ...] = ()
     source_identity: str = ""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sekisho import arn, policy
 from sekisho.errors import NotFound, Unavailable
+from sekisho.world import root_access
 from sekisho.world.placement import Placement, placement
 from sekisho.world.records import AccountRecord, GroupRecord, Lookup, PolicyRecord, PrincipalRecord, SessionFacts, Subject
 
@@ -70,6 +71,8 @@ def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
     record = account if subject.id == subject.account_id else lookup(subject.id)
     if not isinstance(record, PrincipalRecord | AccountRecord) or (isinstance(record, PrincipalRecord) and record.account_id != account.id):
         raise UnknownPrincipal("The principal of the credentials does not exist.")
+    if session is not None and session.kind == "assumed-root" and not root_access.holds(session, account, lookup):
+        raise UnknownPrincipal("The organization no longer lets the account of the session act as this root user.")
     place = placement(account, lookup)
     keys = _keys(subject, record, now)
     if place is not None:

@@ -235,6 +235,44 @@ def test_the_delegated_administrator_assumes_root_until_it_is_one_no_more(trusti
     denied(trusting, member, DELETE, keys)
 
 
+ENDS: dict[str, Callable[[Organization, str, str], Any]] = {
+    "the_feature_is_disabled": lambda org, *_: org.house.call("DisableOrganizationsRootCredentialsManagement"),
+    "iam_has_no_access_any_more": lambda org, _, boss: (
+        org("DeregisterDelegatedAdministrator", account_id=boss, service_principal=IAM),
+        org("DisableAWSServiceAccess", service_principal=IAM),
+    ),
+    "the_member_leaves": lambda org, member, _: org("RemoveAccountFromOrganization", account_id=member),
+    "the_administrator_is_none_any_more": lambda org, _, boss: org(
+        "DeregisterDelegatedAdministrator", account_id=boss, service_principal=IAM
+    ),
+    "the_administrator_is_closed": lambda org, _, boss: org("CloseAccount", account_id=boss),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_session_ends_with_the_right_to_it(trusting: Organization, refused: Refused, name: str) -> None:
+    (member, _), boss = trusting.invited(), trusting.account()
+    trusting("RegisterDelegatedAdministrator", account_id=boss, service_principal=IAM)
+    at = session(trusting, member, AUDIT, trusting.inside(boss))
+    trusting.house.call("ListAccessKeys", _as=at)
+    trusting.house.call("DisableOrganizationsRootSessions")  # of which the task is not
+    trusting.house.call("ListAccessKeys", _as=at)
+    asked: dict[str, Any] = {"bearer_token": token(at), "action": "iam:ListAccessKeys", "resource": f"arn:aws:iam::{member}:root"}
+    assert trusting.house.call("Authorize", **asked).outcome == pb.OUTCOME_ALLOWED
+    ENDS[name](trusting, member, boss)
+    assert refused("ListAccessKeys", at)[0] == "InvalidClientTokenId"
+    with pytest.raises(SekishoError) as caught:
+        trusting.house.call("Authorize", **asked)
+    assert caught.value.code == "UnknownPrincipal"
+
+
+def test_a_session_of_a_closed_member_is_refused(trusting: Organization, refused: Refused) -> None:
+    member = trusting.account()
+    at = session(trusting, member, AUDIT)
+    trusting("CloseAccount", account_id=member)
+    assert refused("ListAccessKeys", at)[0] == "OptInRequired"
+
+
 def test_a_session_lasts_a_quarter_of_an_hour_at_most(trusting: Organization, refused: Refused) -> None:
     member = trusting.account()
     asked: dict[str, Any] = {"target_principal": member, "task_policy_arn": {"arn": f"{TASK}{DELETE}"}}

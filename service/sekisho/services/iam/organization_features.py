@@ -34,7 +34,7 @@ def enable_organizations_root_credentials_management(
 def disable_organizations_root_credentials_management(
     call: Call, request: pb.DisableOrganizationsRootCredentialsManagementRequest
 ) -> pb.DisableOrganizationsRootCredentialsManagementResponse:
-    """That it is not enabled is no error. Sessions that were issued by it last to their end."""
+    """That it is not enabled is no error. Sessions that were issued by it end."""
     return pb.DisableOrganizationsRootCredentialsManagementResponse(**_disabled(call, CREDENTIALS))
 
 
@@ -50,7 +50,7 @@ def enable_organizations_root_sessions(
 def disable_organizations_root_sessions(
     call: Call, request: pb.DisableOrganizationsRootSessionsRequest
 ) -> pb.DisableOrganizationsRootSessionsResponse:
-    """That it is not enabled is no error. Sessions that were issued by it last to their end."""
+    """That it is not enabled is no error. Sessions that were issued by it end."""
     return pb.DisableOrganizationsRootSessionsResponse(**_disabled(call, SESSIONS))
 
 
