@@ -1,7 +1,7 @@
 """AssumeRoot: a session of a member account's root user, for one task.
 
 The session is the root user of the member: what limits that one (the organization's policies) limits it, and its task does besides. A task
-denies all else, so that no policy of a resource gives more to the session than the task. It ends before its time when the member leaves,
+denies all else, and all that is of other accounts, so that no policy of a resource gives more to the session than the task. It ends before its time when the member leaves,
 the feature is disabled, or the account that assumed it has no more right to it.
 Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoot.html and
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user-privileged-task.html
@@ -28,6 +28,8 @@ from sekisho.world import AccountRecord, root_access
 LONGEST = 900
 """Seconds that a session lasts, at the most and where none are asked for."""
 
+_ABROAD = {"StringNotEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
+"""What belongs to another account, which lets root users of all accounts in: a task is about the member's own."""
 _ROOT = f"arn:{arn.PARTITION}:iam::*:root"
 _PREFIX = f"arn:{arn.PARTITION}:iam::aws:policy/root-task/"
 _MEMBER = policy.Attached(
@@ -53,6 +55,7 @@ def _task(feature: str, of_root: tuple[str, ...], elsewhere: tuple[str, ...] = (
     statements: list[dict[str, object]] = [
         {"Effect": "Allow", "Action": actions, "Resource": "*"},
         {"Effect": "Deny", "NotAction": actions, "Resource": "*"},
+        {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": _ABROAD},
     ]
     if of_root:
         statements.append({"Effect": "Deny", "Action": list(of_root), "NotResource": _ROOT})
