@@ -1,8 +1,8 @@
 """AssumeRoot: a session of a member account's root user, for one task.
 
 The session is the root user of the member: what limits that one (the organization's policies) limits it, and its task does besides. A task
-denies all else, and all that is of other accounts, so that no policy of a resource gives more to the session than the task. It ends before its time when the member leaves,
-the feature is disabled, or the account that assumed it has no more right to it.
+denies all else, and all that is of other accounts, so that no policy of a resource gives more to the session than the task. It ends before
+its time when the member leaves, the feature is disabled, or the account that assumed it has no more right to it.
 Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoot.html and
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user-privileged-task.html
 """
