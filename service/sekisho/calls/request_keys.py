@@ -16,7 +16,7 @@ Keys = dict[str, str | tuple[str, ...]]
 
 
 OF_SERVICE: Keys = dict(world.OF_SERVICE)
-_TAGS = ("tags", "tags_list")
+TAGS = ("tags", "tags_list")
 """Where requests have tags: CloudTrail calls them `TagsList`."""
 
 
@@ -34,7 +34,7 @@ def of_connection(peer: Peer) -> Keys:
 def _annotated(message: Descriptor) -> tuple[tuple[tuple[str, str, bool], ...], bool]:
     """The fields of a request that are condition keys: field, key in lower case, whether it is a list; and whether the request has tags."""
     named = tuple((field.name, key, field.is_repeated) for field in message.fields if (key := annotations.key(field)))
-    return named, not {*_TAGS, "tag_keys"}.isdisjoint(message.fields_by_name)
+    return named, not {*TAGS, "tag_keys"}.isdisjoint(message.fields_by_name)
 
 
 def of_request(request: Message) -> Keys:
@@ -50,7 +50,7 @@ def of_request(request: Message) -> Keys:
     if not tagged:
         return keys
     fields = request.DESCRIPTOR.fields_by_name
-    for name in _TAGS:
+    for name in TAGS:
         if name in fields and fields[name].is_repeated and len(tags := getattr(request, name)):
             keys["aws:tagkeys"] = tuple(tag.key for tag in tags)
             keys |= {f"aws:requesttag/{tag.key.lower()}": tag.value for tag in tags}

@@ -1,4 +1,4 @@
-"""Holds the tags that a call brings to the tag policies of the caller's account, for whatever operation has a field `tags`.
+"""Holds the tags that a call brings to the tag policies of the caller's account, for whatever operation has a field of tags.
 
 What is tagged is told by the resource of the call's first check, or, where that is something else, by `tagged` of its `(access)`.
 """
@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from sekisho import arn
-from sekisho.calls import permission
+from sekisho.calls import permission, request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import InvalidArn, TagPolicyViolation
 from sekisho.memory.reader import Reader
@@ -19,7 +19,9 @@ from sekisho.world import AccountRecord, tag_policies
 
 def refuse(call: Call, request: Message) -> None:
     """Raise, as the service says it, for a tag that a policy does not allow."""
-    if call.acting is None or not _is_tagging(request.DESCRIPTOR) or not (given := request.tags):  # type: ignore[attr-defined]  # which the descriptor says
+    if call.acting is None or not (field := _field(request.DESCRIPTOR)) or not (given := getattr(request, field)):
+        return
+    if call.operation.access.untags:
         return
 
     def compose(reader: Reader) -> dict[str, object]:
@@ -35,12 +37,14 @@ def refuse(call: Call, request: Message) -> None:
 
 
 @cache
-def _is_tagging(message: Descriptor) -> bool:
-    """True of requests that bring tags to something."""
-    field = message.fields_by_name.get("tags")
-    if field is None or not field.is_repeated or field.message_type is None:
-        return False
-    return {"key", "value"} <= set(field.message_type.fields_by_name)
+def _field(message: Descriptor) -> str:
+    """The field of a request in which it has tags; empty where it has none."""
+    for name in request_keys.TAGS:
+        field = message.fields_by_name.get(name)
+        inner = field.message_type if field is not None and field.is_repeated else None
+        if inner is not None and {"key", "value"} <= set(inner.fields_by_name):
+            return name
+    return ""
 
 
 def _type(call: Call, request: Message) -> str:

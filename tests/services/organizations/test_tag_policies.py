@@ -129,6 +129,21 @@ def test_of_organizations_each_kind_is_held_to_it(tagging: Organization, failing
     tagging(operation, tags=[GOOD], **fields)
 
 
+def test_of_cloudtrail_each_kind_is_held_to_it_and_a_wrong_tag_comes_off(tagging: Organization, refused: Refused) -> None:
+    call, at = tagging.house.call, tagging.inside(tagging.account())
+    trail = call("CreateTrail", _as=at, name="before", s3_bucket_name="logs", tags_list=[WRONG]).trail_arn
+    tagging.attach(tagging.policy(teams("cloudtrail:trail", "cloudtrail:eventdatastore"), TYPE), tagging.root_id)
+    wrong = ("InvalidTagParameter", VALUE)
+    for name, fields in (
+        ("CreateTrail", {"name": "after", "s3_bucket_name": "logs"}),
+        ("CreateEventDataStore", {"name": "store"}),
+        ("AddTags", {"resource_id": trail}),
+    ):
+        assert refused(name, at, tags_list=[WRONG], **fields) == wrong
+        call(name, _as=at, tags_list=[GOOD], **fields)
+    call("RemoveTags", _as=at, resource_id=trail, tags_list=[WRONG])
+
+
 def test_who_is_not_permitted_does_not_learn_of_policies(tagging: Organization, refused: Refused) -> None:
     tagging.attach(tagging.policy(teams("iam:user"), TYPE), tagging.root_id)
     bob = tagging.house.user("bob", allow("iam:GetUser"))

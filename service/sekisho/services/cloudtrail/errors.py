@@ -1,6 +1,7 @@
 """The error codes of CloudTrail. Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/ (Errors of each action)."""
 
 from sekisho.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted, Unimplemented
+from sekisho.operations import tag_violations
 
 
 class TrailNotFound(NotFound):
@@ -189,3 +190,6 @@ class InactiveQuery(FailedPrecondition):
 
 class InvalidDateRange(InvalidArgument):
     """The end lies before the beginning."""
+
+
+tag_violations("cloudtrail")(InvalidTagParameter)
