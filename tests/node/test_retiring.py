@@ -136,6 +136,57 @@ def test_an_account_that_an_older_server_closed_has_its_days_from_now_on(org: Or
     assert member not in [one.id for one in org("ListAccounts").accounts]
 
 
+def opened(org: Organization, member: str) -> None:
+    """Open an account again, as an operator does it, who says nothing of when."""
+    with org.house.node.database.write((member,)) as session:
+        session.execute(update(Account).where(Account.id == member).values(status="ACTIVE"))
+
+
+def test_an_account_that_is_opened_between_look_and_removal_keeps_all(org: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    member, database = org.account(), org.house.node.database
+    furnish(org, member)
+    closed(org, member, NOW - 90 * DAY)
+    before, write = rest(org, member), database.write
+
+    def meanwhile(accounts: Any, **more: Any) -> Any:
+        monkeypatch.undo()
+        opened(org, member)
+        return write(accounts, **more)
+
+    monkeypatch.setattr(database, "write", meanwhile)
+    assert finished(org, NOW) > 0
+    assert rest(org, member) == before
+    with database.read() as session:
+        assert session.get_one(Account, member).status == "ACTIVE"
+
+
+def test_the_days_of_an_account_that_was_opened_begin_anew(org: Organization) -> None:
+    member = org.account()
+    furnish(org, member)
+    closed(org, member, NOW - 90 * DAY)
+    opened(org, member)
+    before = rest(org, member)
+    assert finished(org, NOW) == 1
+    with org.house.node.database.write((member,)) as session:  # as a server of the release before closes it
+        session.execute(update(Account).where(Account.id == member).values(status="CLOSED"))
+    finished(org, NOW)
+    finished(org, NOW + 90 * DAY - timedelta(seconds=1))
+    assert rest(org, member) == before
+    finished(org, NOW + 90 * DAY)
+    assert rest(org, member) != before
+
+
+def test_a_node_whose_clock_is_ahead_of_the_databases_removes_nothing(org: Organization) -> None:
+    member = org.account()
+    furnish(org, member)
+    before = rest(org, member)
+    org("CloseAccount", account_id=member)
+    step = Retiring(org.house.node.database)
+    while step.by_both_clocks(datetime.now(UTC) + 1000 * DAY):
+        pass
+    assert (rest(org, member) == before) is not org.house.node.database.sqlite  # which has no clock of its own
+
+
 def test_closing_says_when(org: Organization) -> None:
     member = org.account()
     org("CloseAccount", account_id=member)

@@ -111,7 +111,7 @@ def opened(
     if writes:
         beside.enter_context(trailing.running(database, ring, trail or Trailing()))
         retired = Retiring(database)
-        retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.once(datetime.now(UTC))})
+        retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.by_both_clocks(datetime.now(UTC))})
         retiring.start()
         beside.callback(retiring.stop)
         if services is None or "cloudtrail" in services:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Table, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from sekisho.credentials import accounts
@@ -26,7 +26,7 @@ ANSWERED = timedelta(days=30)
 MOST = 200
 """Rows that one transaction deletes: others wait for the locks that it holds."""
 
-CLOSED, REMOVED = "CLOSED", "REMOVED"
+ACTIVE, CLOSED, REMOVED = "ACTIVE", "CLOSED", "REMOVED"
 KEPT = frozenset(
     """
     account_emails accounts entity_counts event_data_stores event_queries event_query_pages organizations trail_retentions trails
@@ -41,6 +41,13 @@ class Retiring:
     def __init__(self, database: db.Database) -> None:
         self._database = database
 
+    def by_both_clocks(self, now: datetime) -> bool:
+        """Do a little, by the clock that is behind: the node's, or that of the database. What one that is ahead takes away stays away."""
+        if not self._database.sqlite:
+            with self._database.read() as session:
+                now = min(now, session.scalars(select(func.now())).one())
+        return self.once(now)
+
     def once(self, now: datetime) -> bool:
         """Do a little; whether there may be more. Two processes may do it at once."""
         if self._dated(now) or self._removed(now):
@@ -49,28 +56,35 @@ class Retiring:
         return False
 
     def _dated(self, now: datetime) -> bool:
-        """Say of one account since when it is closed, where whoever closed it did not."""
+        """Say of one account since when it is closed, where whoever closed it did not; or that it is not, where whoever opened it did not."""
+        unsaid = (Account.status == CLOSED) & Account.closed_at.is_(None)
+        wrong = select(Account.id).where(or_(unsaid, (Account.status == ACTIVE) & Account.closed_at.is_not(None)))
         with self._database.read() as session:
-            id_ = session.scalar(select(Account.id).where(Account.status == CLOSED, Account.closed_at.is_(None)).limit(1))
+            id_ = session.scalar(wrong.limit(1))
         if id_ is None:
             return False
         with self._database.write((id_,)) as session:
+            if session.scalar(wrong.where(Account.id == id_).with_for_update()) is None:
+                return True
             touched = changes.Touched(session)
-            session.get_one(Account, id_).closed_at = now
+            account = session.get_one(Account, id_)
+            account.closed_at = now if account.status == CLOSED else None
             _record(session, touched, id_, now)
         return True
 
     def _removed(self, now: datetime) -> bool:
         """Delete some rows of one account whose time is over; when there are none any more, it is gone."""
+        ended = select(Account.id).where(Account.status == CLOSED, Account.closed_at <= now - AFTER)
         with self._database.read() as session:
-            ended = select(Account.id).where(Account.status == CLOSED, Account.closed_at <= now - AFTER).order_by(Account.id)
-            id_ = session.scalar(ended.limit(1))
+            id_ = session.scalar(ended.order_by(Account.id).limit(1))
         if id_ is None:
             return False
         with self._database.write((id_,)) as session:
             organization_id = session.scalar(select(Member.organization_id).where(Member.account_id == id_))
             if organization_id is not None:
                 db.lock(session, f"organization:{organization_id}")
+            if session.scalar(ended.where(Account.id == id_).with_for_update()) is None:  # somebody opened it again meanwhile
+                return True
             touched = changes.Touched(session)
             if not _deleted(session, id_):
                 session.get_one(Account, id_).status = REMOVED
