@@ -56,7 +56,7 @@ class Retiring:
         return False
 
     def _dated(self, now: datetime) -> bool:
-        """Say of one account since when it is closed, where whoever closed it did not; or that it is not, where whoever opened it did not."""
+        """Say of one account since when it is closed, or that it is not any more, where whoever closed or opened it did not."""
         unsaid = (Account.status == CLOSED) & Account.closed_at.is_(None)
         wrong = select(Account.id).where(or_(unsaid, (Account.status == ACTIVE) & Account.closed_at.is_not(None)))
         with self._database.read() as session:
