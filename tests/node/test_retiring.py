@@ -1,4 +1,4 @@
-"""What has had its time goes: closed accounts with all that is in them, requests that failed, handshakes that are over."""
+"""Removal of what has had its time: closed accounts with all that is in them, requests that failed, handshakes that are over."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -16,7 +16,7 @@ def tag_messages(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def described(path: str, tags: Mapping[str, str], boundary: str | None = None) -> str:
-    """What is made with a thing."""
+    """The path, tags and boundary that a thing is made with, as lines."""
     return "\n".join(
         (f"path {path}", *(f"tag {key}: {value}" for key, value in tags.items()), *([f"boundary {boundary}"] if boundary else []))
     )
@@ -56,5 +56,5 @@ def untagged(
 
 
 def unchangeable(name: str, wanted: str, present: str) -> list[str]:
-    """What differs and is not changed: it stands since the creation."""
+    """The sentence about a difference that stays: the value stands since the creation."""
     return [f"its {name} is `{present}`, not `{wanted}`, which is for its creation alone"] if wanted != present else []

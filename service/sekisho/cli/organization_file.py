@@ -52,7 +52,7 @@ class Unit:
 
     @property
     def title(self) -> str:
-        """What it is called in a plan."""
+        """Its name in a plan."""
         return f"unit {'/'.join(self.path)}" if self.path else "root"
 
 
@@ -75,7 +75,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """What an organization shall be; `units` begin with the root, and each stands behind the one that it hangs in."""
+    """The shape that an organization shall have; `units` begin with the root, and each stands behind the one that it hangs in."""
 
     types: tuple[str, ...]
     policies: Mapping[str, Policy]
@@ -170,7 +170,7 @@ def _known(kind: str, said: object, where: str) -> dict[str, Any]:
 
 
 def _refuse_loose_ends(found: Organization) -> None:
-    """What is attached must be there, and of a type that is in force; an account stands in one place."""
+    """ValueError unless what is attached is there, of a type that is in force, and each account stands in one place."""
     targets = [(unit.title, unit.target) for unit in found.units]
     targets += [(f"account {member.name}", member.target) for member in found.members]
     for title, target in targets:

@@ -1,4 +1,4 @@
-"""What stands between an organization and the file that describes it, and how it is brought about through the public rpcs.
+"""The differences between an organization and the file that describes it, and how it is brought about through the public rpcs.
 
 First the organization and the types of policies, then policies, units from the root down, and accounts. What is attached is attached
 before anything is detached: the last service control policy of a target cannot go. Accounts are made and moved, and never taken away.
@@ -42,7 +42,7 @@ class Comparison:
         return found
 
     def surplus(self) -> tuple[list[Change], list[str]]:
-        """How that is taken away which the file does not name, in order; and what is not named and stays."""
+        """The changes that take away what the file does not name, in order; and the names of what stays all the same."""
         state = self._state
         named = {one.id for member in self._wanted.members if (one := state.get_account(member.email, member.id)) is not None}
         strangers = [id_ for id_ in sorted(state.accounts) if id_ not in named and id_ != state.account_id]
@@ -161,7 +161,7 @@ class Comparison:
         self._org.move_account(account_id=account_id, source_parent_id=ids[now], destination_parent_id=ids[wanted.parent])
 
     def _target(self, what: str, wanted: Target, place: _Place, parts: list[Part], *, made: bool, fixed: tuple[str, ...] = ()) -> Change:
-        """What a target needs beside what it needs itself: tags, and what is attached."""
+        """The change of a target: its own parts, then tags, and what is attached."""
         extra: list[Part] = []
         if not made:
             tags, extra = self._tags(wanted.tags, place)
@@ -211,7 +211,7 @@ class Comparison:
         return work
 
     def _deletion(self, policy: Any) -> Iterator[Part]:
-        """How a policy is taken away, from all that it is attached to first."""
+        """The parts of taking a policy away, from all that it is attached to first."""
         for target_id in sorted(id_ for id_, attached in self._state.attached.items() if policy.id in attached):
             yield f"attached to {target_id}", self._detaching(policy.id, lambda id_=target_id: id_)  # type: ignore[misc]  # as above
         yield "itself", lambda: self._org.delete_policy(policy_id=policy.id)
@@ -234,5 +234,5 @@ def _title(path: Names) -> str:
 
 
 def _described(said: str, target: Target) -> str:
-    """What is made, with its tags."""
+    """The line about what is made, with its tags."""
     return "\n".join((said, *(f"tag {key}: {value}" for key, value in target.tags.items())))

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 NOT_IN_USE = "AWSOrganizationsNotInUse"
 ALWAYS = "p-RCPFullAWSAccess"
-"""What is attached to everything, and cannot be taken off."""
+"""The policy that is attached to everything, and cannot be taken off."""
 
 
 class State:
-    """What there is: units by their path, accounts, policies by type and name, what is attached to what.
+    """All that there is: units by their path, accounts, policies by type and name, what is attached to what.
 
     Plans are made before anything is, so what they do looks ids up when it is done: those of units, of policies that the file names, and of
     accounts.
@@ -70,7 +70,7 @@ class State:
         return text
 
     def title(self, policy_id: str) -> str:
-        """What a policy is called."""
+        """The name of a policy, or its id."""
         return next((name for (_, name), one in self.policies.items() if one.id == policy_id), policy_id)
 
     def _read(self, found: Any) -> None:

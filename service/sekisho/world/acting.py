@@ -34,7 +34,7 @@ class Acting:
     issuer: str = ""
     """The ARN of the user, role or root user whose the credentials are."""
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What follows from the caller alone, and somebody has found out: it is as old as the composition, and ends with it."""
+    """Findings that follow from the caller alone: each is as old as the composition, and ends with it."""
 
     @property
     def arn(self) -> str:

@@ -17,7 +17,7 @@ from sekisho.world.records import AccountRecord, Lookup, TagPolicyRecord
 
 TYPE = "TAG_POLICY"
 _ALL = ("*", "ALL_SUPPORTED")
-"""What stands for every type of a service."""
+"""The words that stand for every type of a service."""
 
 
 def effective(account: AccountRecord, lookup: Lookup) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What tests of organizations ask for: an organization, two nodes, and calls that must fail."""
+"""Fixtures of tests of organizations: an organization, two nodes, and calls that must fail."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -182,7 +182,7 @@ def test_all_features_that_are_taken_back_ask_nobody(house: House, failing: Fail
 
 
 def test_an_invitation_is_to_the_features_that_it_shows(house: House, failing: Failing) -> None:
-    """Who was asked to share bills alone is not restricted by policies for having agreed to that."""
+    """An account that was asked to share bills alone is not restricted by policies for having agreed to that."""
     org = Organization(house, feature_set="CONSOLIDATED_BILLING")
     account_id, keys = stranger(org)
     early = invite(org, account_id).id

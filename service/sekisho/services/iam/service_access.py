@@ -39,7 +39,7 @@ def grants(document: policy.Policy, namespace: str) -> bool:
 
 
 def denies(document: policy.Policy, namespace: str) -> bool:
-    """Whether a Deny of the policy covers every action of the service, whatever the resource and the request."""
+    """True when a Deny of the policy covers every action of the service, whatever the resource and the request."""
     return any(
         statement.effect == "Deny"
         and not (statement.conditions or statement.not_resource or statement.not_action)

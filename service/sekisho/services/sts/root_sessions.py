@@ -29,7 +29,7 @@ LONGEST = 900
 """Seconds that a session lasts, at the most and where none are asked for."""
 
 _ABROAD = {"StringNotEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
-"""What belongs to another account, which lets root users of all accounts in: a task is about the member's own."""
+"""The condition of all that belongs to another account, which lets root users of all accounts in: a task is about the member's own."""
 _ROOT = f"arn:{arn.PARTITION}:iam::*:root"
 _PREFIX = f"arn:{arn.PARTITION}:iam::aws:policy/root-task/"
 _MEMBER = policy.Attached(
@@ -38,7 +38,7 @@ _MEMBER = policy.Attached(
     ),
     name="organization",
 )
-"""What the member account, in the place of a trust policy, says of those in other accounts: that their own policies decide."""
+"""The member account's word, in the place of a trust policy, about those in other accounts: their own policies decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Task:
 
 
 def _task(feature: str, of_root: tuple[str, ...], elsewhere: tuple[str, ...] = ()) -> Task:
-    """What is done to the root user itself, and what on whatever resource."""
+    """The task of actions on the root user itself, and of others on whatever resource."""
     actions = [*of_root, *elsewhere]
     statements: list[dict[str, object]] = [
         {"Effect": "Allow", "Action": actions, "Resource": "*"},
@@ -85,7 +85,7 @@ TASKS: Mapping[str, Task] = {
 
 @operation
 def assume_root(call: Call, request: pb.AssumeRootRequest) -> pb.AssumeRootResponse:
-    """Who may not does not learn whether the account exists, or where it belongs."""
+    """A caller who is not permitted does not learn whether the account exists, or where it belongs."""
     session_policies.refuse_token_size(request)
     target = _target(request.target_principal)
     task = TASKS.get(request.task_policy_arn.arn)
