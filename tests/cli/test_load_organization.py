@@ -219,6 +219,7 @@ WRONG = {
         '{id: "123456789012"}',
         "account log: 123456789012 is no member of the organization; invite it first",
     ),
+    "quoted": ("    Play:\n", '    Play:\n      full_access: "false"\n', "`root.Play.full_access` is neither true nor false"),
     "no access": ("    Play:\n", "    Play:\n      full_access: false\n", ""),
 }
 
@@ -233,6 +234,13 @@ def test_a_file_that_is_wrong_changes_nothing(company: Company, case: str) -> No
     done = company.load()
     assert said in one_line(done)
     assert done.stdout == ""
+
+
+def test_an_account_that_stands_in_two_places_by_two_names_is_not_moved(grown: Company) -> None:
+    id_ = grown.accounts("Work")["stock"]
+    edit(grown.folder / YAML, "        training:", f'        again: {{id: "{id_}"}}\n        training:')
+    assert one_line(grown.load()) == f"account again: {id_} stands in two places, by its id and by its e-mail"
+    assert grown.accounts("Work")["stock"] == id_
 
 
 def test_a_policy_that_a_server_would_refuse_says_where(company: Company) -> None:

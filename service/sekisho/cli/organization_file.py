@@ -155,7 +155,10 @@ def _member(parent: Names, name: str, said: object, where: str) -> Member:
 
 
 def _target(members: Mapping[str, Any], where: str) -> Target:
-    return Target(tuple(map(str, members.get("attached") or ())), _tags(members, where), bool(members.get("full_access", True)))
+    full_access = members.get("full_access", True)
+    if not isinstance(full_access, bool):  # "false" in quotes would give it
+        raise ValueError(f"{NAME}: `{where}.full_access` is neither true nor false")
+    return Target(tuple(map(str, members.get("attached") or ())), _tags(members, where), full_access)
 
 
 def _tags(members: Mapping[str, Any], where: str) -> dict[str, str]:

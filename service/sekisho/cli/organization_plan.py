@@ -136,6 +136,8 @@ class Comparison:
             said = f"{wanted.email}\nin {_title(wanted.parent)}"
             parts.append((_described(said, wanted.target), lambda: self._create_account(wanted)))
         else:
+            if present.id in state.account_ids.values():
+                raise ValueError(f"{what}: {present.id} stands in two places, by its id and by its e-mail")
             state.account_ids[wanted.key] = present.id
             now = state.parents[present.id]
             if now != wanted.parent:
