@@ -57,8 +57,18 @@ def _policies(ids: Sequence[str], lookup: Lookup) -> list[tuple[str, dict[str, A
         record = lookup(id_)
         if not isinstance(record, TagPolicyRecord):
             raise Unavailable(f"The policy {id_} of the organization could not be loaded.")
-        found.append((id_, json.loads(record.content)))
+        found.append((id_, _folded(json.loads(record.content))))
     return found
+
+
+def _folded(document: dict[str, Any]) -> dict[str, Any]:
+    """A policy with the keys that it is about in lower case: one further down that spells a key otherwise is about the same tag, and bound
+    to the operators that those above leave to it.
+    """
+    tags = document.get("tags")
+    if not isinstance(tags, dict):
+        return document
+    return document | {"tags": {key if key.startswith(inheritance.OPERATOR) else key.lower(): rule for key, rule in tags.items()}}
 
 
 def _is_enforced(enforced_for: Any, type_: str) -> bool:

@@ -144,6 +144,15 @@ def test_of_cloudtrail_each_kind_is_held_to_it_and_a_wrong_tag_comes_off(tagging
     call("RemoveTags", _as=at, resource_id=trail, tags_list=[WRONG])
 
 
+def test_a_key_that_is_spelled_otherwise_further_down_is_the_same(tagging: Organization, refused: Refused) -> None:
+    member = tagging.account()
+    closed = json.loads(teams("iam:user"))
+    closed["tags"]["team"]["enforced_for"]["@@operators_allowed_for_child_policies"] = ["@@none"]
+    tagging.attach(tagging.policy(json.dumps(closed), TYPE), tagging.root_id)
+    tagging.attach(tagging.policy(json.dumps({"tags": {"TEAM": {"enforced_for": {"@@assign": []}}}}), TYPE), member)
+    assert refused("CreateUser", tagging.inside(member), user_name="zoe", tags=[WRONG]) == ("InvalidInput", VALUE)
+
+
 def test_who_is_not_permitted_does_not_learn_of_policies(tagging: Organization, refused: Refused) -> None:
     tagging.attach(tagging.policy(teams("iam:user"), TYPE), tagging.root_id)
     bob = tagging.house.user("bob", allow("iam:GetUser"))
