@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sekisho import meters
@@ -59,7 +59,7 @@ class _Next:
     planned: Sequence[TrailFile]
     plan: Plan | None
     over: Sequence[str]
-    """Spans whose events are all looked at with the plan."""
+    """Spans of which nothing is left to do after the plan."""
 
 
 class Delivery:
@@ -103,7 +103,9 @@ class Delivery:
             if planned := session.scalars(_planned(trail_id).order_by(TrailFile.key)).all():
                 return _Next(trail, destination, prefix, planned, None, ())
             plan = plans.load(session, trail, open_, now, most=self._most, bucket=destination.bucket, prefix=prefix)
-        over = [span.id for span in open_ if not plan.more and spans.is_over(span, now)]
+            # A trail without a span that is open is not looked at again: what is still to be put would never be.
+            is_done = not (plan.files or plan.more) and not session.scalar(select(_unnamed(trail)))
+        over = [span.id for span in open_ if is_done and spans.is_over(span, now)]
         return _Next(trail, destination, prefix, (), plan, over)
 
     def _written_down(self, following: _Next) -> bool:
@@ -173,6 +175,14 @@ def forget(database: db.Database, now: datetime) -> None:
 
 def _planned(trail_id: str) -> Select[TrailFile]:
     return select(TrailFile).where(TrailFile.trail_id == trail_id, TrailFile.state == PLANNED)
+
+
+def _unnamed(trail: Trail) -> ColumnElement[bool]:
+    """True while a digest file of a trail is to be delivered, or to be made for files that have been."""
+    planned = exists().where(TrailDigest.trail_id == trail.id, TrailDigest.state == PLANNED)
+    if not trail.log_file_validation_enabled:
+        return planned
+    return or_(planned, exists().where(TrailFile.trail_id == trail.id, TrailFile.state == DELIVERED, TrailFile.digest_id.is_(None)))
 
 
 def _moved(session: Session, trail_id: str, before: int, to: int) -> bool:

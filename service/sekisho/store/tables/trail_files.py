@@ -16,7 +16,7 @@ PLANNED, DELIVERED = "PLANNED", "DELIVERED"
 
 class TrailSpan(Base):
     """A span of time in which a trail logs: of events at its beginning, at its end and between. `is_closed` says that all of its events
-    have been looked at; a trail without a span that is open has nothing to deliver.
+    have been delivered and named; a trail without a span that is open has nothing to deliver.
     """
 
     __tablename__ = "trail_spans"
