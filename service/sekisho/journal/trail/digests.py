@@ -216,7 +216,6 @@ def _digest(trail: Trail, destination: Destination, due: _Due, signer: tuple[str
         region=due.region,
         bucket=destination.bucket,
         key=key,
-        begins_at=due.begins_at,
         ends_at=due.ends_at,
         hash=files.sha256(content),
         signature=keys.sign(private, text),

@@ -115,7 +115,6 @@ def _file(trail: Trail, of: tuple[str, str], part: _Part, now: datetime, begin: 
         region=region,
         bucket=bucket,
         key=files.key(prefix, trail.organization_id, account_id, region, now, seed),
-        first=begin + 1,
         last=last,
         records=len(part.lines),
         oldest_at=min(part.times),

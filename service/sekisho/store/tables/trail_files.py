@@ -48,7 +48,6 @@ class TrailFile(Base):
     region: Mapped[str]
     bucket: Mapped[str]
     key: Mapped[str]
-    first: Mapped[int] = mapped_column(BigInteger)
     last: Mapped[int] = mapped_column(BigInteger)
     records: Mapped[int]
     oldest_at: Mapped[datetime]
@@ -76,7 +75,6 @@ class TrailDigest(Base):
     region: Mapped[str]
     bucket: Mapped[str]
     key: Mapped[str]
-    begins_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     hash: Mapped[str]
     signature: Mapped[str]
