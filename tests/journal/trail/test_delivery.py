@@ -338,3 +338,16 @@ def test_a_trail_that_stopped_is_looked_at_until_its_files_are_named(trail: Trai
     assert is_closed() is False  # the digest file that names it is planned
     assert Digests(trail.database, trail.ring, {"logs": logs}, 3600, now=clock).once("t-1") is True
     assert is_closed() is True
+
+
+def test_a_row_that_nobody_can_read_is_told(trail: Trail, tmp_path: Path) -> None:
+    """It is somebody's who writes past this server; the trail stays before it, and says so."""
+    trail.spool(made("a", category="Data", resources='["forged"]'))
+    trail.seal()
+    add(trail.database, delivered.row(event_selectors='[{"DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]'))
+    failed = deliveries.FAILED.labels().numbers[0]
+    with pytest.raises(AttributeError):
+        Delivery(trail.database, {"logs": bucket(tmp_path)}, now=Clock()).once("t-1")
+    now = stored(trail.database)
+    assert (now.latest_delivery_error, now.latest_delivery_attempted_at) == ("InternalError", NOW)
+    assert deliveries.FAILED.labels().numbers[0] == failed + 1

@@ -24,9 +24,9 @@ from sekisho.store.tables import Trail, TrailDigest, TrailFile, TrailLink, Trail
 from sekisho.store.tables.trail_files import DELIVERED, PLANNED
 
 KEPT = timedelta(days=7)
-"""How long is known here what a bucket holds."""
+"""Time for which is known here what a bucket holds."""
 NEVER = "-"
-"""What stands for the digest file of a file that none is to name: its trail had no validation when it was delivered."""
+"""Stands for the digest file of a file that none is to name: its trail had no validation when it was delivered."""
 COUNTED = 10_000
 """Records of a backlog that are counted; further ones are not."""
 
@@ -45,13 +45,13 @@ def utc() -> datetime:
 
 
 def prefix_of(destination: Destination, trail: Trail) -> str:
-    """What the keys of a trail begin with in its bucket."""
+    """The beginning of a trail's keys in its bucket."""
     return "/".join(part for part in (destination.prefix, (trail.s3_key_prefix or "").strip("/")) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """What is to be done for a trail: deliver what is planned already, or a new plan, which may have nothing to deliver."""
+    """The next thing to be done for a trail: deliver what is planned already, or a new plan, which may have nothing to deliver."""
 
     trail: Trail
     destination: Destination
@@ -71,7 +71,7 @@ class Delivery:
         self._database, self._destinations, self._now, self._most = database, destinations, now, most
 
     def once(self, trail_id: str) -> bool:
-        """Deliver a trail's next files; whether there may be more. What its bucket refuses is raised, and the trail's status says so."""
+        """Deliver a trail's next files; whether there may be more. What goes wrong is raised, and the trail's status says so."""
         try:
             following = self._load(trail_id)
             if following is None or not self._written_down(following):
@@ -82,9 +82,9 @@ class Delivery:
                 self._delivered(following.trail, file)
         except db.WriteConflict:
             return False  # another process is at it
-        except SekishoError as error:
+        except Exception as error:  # also of a row that somebody has written past this server: the trail stands still, and says so
             FAILED.inc()
-            self._failed(trail_id, error.code)
+            self._failed(trail_id, error.code if isinstance(error, SekishoError) else "InternalError")
             raise
         return following.plan is None or following.plan.more
 
