@@ -1,4 +1,4 @@
-"""What trails deliver: files, digest files, and the spans of time in which each trail logs.
+"""Deliveries of trails: files, digest files, and the spans of time in which each trail logs.
 
 Code of the release before knows none of them, and delivers nothing.
 """

@@ -106,6 +106,6 @@ def test_each_write_is_delivered_once(database_url: str, tmp_path: Path) -> None
 
 
 def pending(database: db.Database) -> bool:
-    """Whether a file is planned and not yet delivered."""
+    """True while a file is planned and not yet delivered."""
     with database.read() as session:
         return bool(session.scalars(select(TrailFile.id).where(TrailFile.state == PLANNED)).first())

@@ -1,4 +1,4 @@
-"""What a trail has to deliver next: its events above its position, made into files."""
+"""The next delivery of a trail: its events above its position, made into files."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ STEP = 100
 LOOK = 20_000
 """Records that are looked at for one plan, when few of them are selected."""
 GAP = timedelta(hours=1)
-"""How far before its first span the next record of a trail must be for those between to be passed over."""
+"""Time that the next record of a trail must be before its first span for those between to be passed over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Most:
-    """How large a plan becomes: records, and bytes of their JSON."""
+    """The largest size of a plan: records, and bytes of their JSON."""
 
     records: int = 5000
     size: int = 8 << 20

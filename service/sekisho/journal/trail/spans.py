@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sekisho.store.tables import TrailSpan
 
 LATE = timedelta(days=1)
-"""How long after the end of a span its events are waited for: what a spool keeps while the database is away arrives later."""
+"""Time after the end of a span in which its events are waited for: what a spool keeps while the database is away arrives later."""
 
 
 def begun(trail_id: str, at: datetime) -> TrailSpan:
@@ -32,10 +32,10 @@ def end(session: Session, trail_id: str, at: datetime) -> None:
 
 
 def is_covered(spans: Sequence[TrailSpan], at: datetime) -> bool:
-    """Whether an event of this time is one of the spans', which have both their ends."""
+    """True of the time of an event that is one of the spans', which have both their ends."""
     return any(span.began_at <= at and (span.ended_at is None or at <= span.ended_at) for span in spans)
 
 
 def is_over(span: TrailSpan, now: datetime) -> bool:
-    """Whether no more events of a span are waited for."""
+    """True of a span of which no more events are waited for."""
     return span.ended_at is not None and span.ended_at + LATE < now

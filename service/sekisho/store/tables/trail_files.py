@@ -1,4 +1,4 @@
-"""What trails deliver: the files that are due, the digest files that name them, and the spans of time in which each trail logs.
+"""Deliveries of trails: the files that are due, the digest files that name them, and the spans of time in which each trail logs.
 
 A file and a digest file are written down, content and all, before a bucket is asked to hold them; what a bucket holds is forgotten here
 after a while. `trail_id` is that of a row of `trails`, which may be gone: its rows are then removed by who delivers.
