@@ -99,11 +99,11 @@ def test_what_lies_before_a_start_is_not_read(trail: Trail, tmp_path: Path, monk
         session.execute(update(TrailSpan).values(began_at=NOW + timedelta(days=1)))
     read = []
 
-    def is_covered(_open: object, at: datetime) -> bool:
+    def is_covered(at: datetime) -> bool:
         read.append(at)
         return True
 
-    monkeypatch.setattr(spans, "is_covered", is_covered)
+    monkeypatch.setattr(spans, "covering", lambda _: is_covered)
     exhaust(Delivery(trail.database, {"logs": (logs := bucket(tmp_path))}))
     assert ids(logs) == ["after"]
     assert read == [NOW + timedelta(days=2)]

@@ -62,12 +62,13 @@ def load(session: Session, trail: Trail, open_: Sequence[TrailSpan], now: dateti
     accounts = load_accounts(session, trail)
     begin = _begin(session, trail.position, accounts, open_)
     wanted = selectors.parsed(trail.event_selectors, trail.advanced_event_selectors)
+    is_covered = spans.covering(open_)
     parts: dict[tuple[str, str], _Part] = {}
     last, count, size, more = begin, 0, 0, False
     for looked, (ordinal, record) in enumerate(_records(session, begin, accounts), start=1):
         last = ordinal
         since = accounts[record.account_id]
-        if spans.is_covered(open_, record.at) and (since is None or since <= record.at):
+        if is_covered(record.at) and (since is None or since <= record.at):
             event = events.event(record)
             if selectors.selected(wanted, event):
                 part = parts.setdefault((record.account_id, str(event["awsRegion"])), _Part())
