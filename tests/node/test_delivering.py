@@ -157,3 +157,23 @@ def test_who_delivers_no_longer_says_nothing_of_backlogs(trail: Trail, tmp_path:
         until(lambda: backlog.numbers[0] == 4 and behind.numbers[0] > 0, "the backlog is not metered")
         monkeypatch.setattr(threads._alone, "take", lambda: False)
         until(lambda: backlog.numbers[0] == behind.numbers[0] == 0, "the backlog is metered still")
+
+
+def test_digest_files_of_a_trail_hold_up_no_other(trail: Trail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of a large organization has thousands of them each hour; others of its bucket have their turn between."""
+    trail.fill(4)
+    trail.seal()
+    add(trail.database, delivered.row("many"))
+    logs, asked = bucket(tmp_path), list[str]()
+
+    def once(trail_id: str) -> bool:
+        asked.append(trail_id)
+        time.sleep(0.001)
+        return trail_id == "many" and "r-1" not in ids(logs)
+
+    with running(trail, 10**6, logs=logs) as threads:
+        monkeypatch.setattr(threads._digests, "once", once)
+        until(lambda: len(asked) > 3, "there are no digest files")
+        add(trail.database, delivered.row("other", TWO))
+        until(lambda: "r-1" in ids(logs), "the other trail is held up")
+        until(lambda: "other" in asked, "the other trail has no digest files")

@@ -153,14 +153,14 @@ class Delivering:
             turn.is_under_way = False
 
     def _served(self, trail: str, turn: _Turn) -> bool:
-        """Deliver the next files of a trail, and the digest files after the last; whether there may be more files."""
+        """Deliver the next files of a trail, and after the last its next digest files; whether there may be more of either."""
         if time.monotonic() >= turn.at:
             if self._delivery.once(trail):
                 return True
             turn.at = time.monotonic() + self._trails.every
         period = int(time.time()) // self._trails.digests
-        while self._digests.once(trail) and not self._stop.is_set():
-            pass
+        if self._digests.once(trail):
+            return True
         turn.period, turn.failures = period, 0
         return False
 
