@@ -1,4 +1,4 @@
-"""What trails deliver: files, digest files, and the spans of time in which each trail logs.
+"""Deliveries of trails: files, digest files, and the spans of time in which each trail logs.
 
 Code of the release before knows none of them, and delivers nothing.
 """
@@ -43,7 +43,6 @@ def upgrade() -> None:
         text("region"),
         text("bucket"),
         text("key"),
-        sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.Column("records", sa.Integer(), nullable=False),
         moment("oldest_at"),
@@ -66,7 +65,6 @@ def upgrade() -> None:
         text("region"),
         text("bucket"),
         text("key"),
-        moment("begins_at"),
         moment("ends_at"),
         text("hash"),
         text("signature"),

@@ -29,7 +29,7 @@ class Trailed:
     arn: str
 
     def validated(self) -> Done:
-        """What the command says of the trail, all of it."""
+        """All that the command says of the trail."""
         begin = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         command = f"cloudtrail validate-logs --trail-arn {self.arn} --start-time {begin} --verbose"
         environment = self.aws.environment() | {"AWS_ENDPOINT_URL_S3": self.buckets.url}

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ import pytest
 from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.edges.lanes import Lane
-from sekisho.errors import SekishoError
+from sekisho.errors import SekishoError, ServiceUnavailable
 from sekisho.memory import cache, places
-from sekisho.store import changes, pulse
+from sekisho.store import alone, changes, db, pulse
 from tests import harness, postgres
 from tests.harness import House
 from tests.services.iam.documents import allow
@@ -120,3 +120,20 @@ def test_places_are_waited_for_while_the_database_is_quick(tmp_path: Path, monke
         assert not waiting.done()
     assert waiting.result(60) == "loaded"
     lane.shutdown()
+
+
+def test_who_is_alone_does_not_wait_for_ever(server: postgres.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does who ends a process then, and lets another have the name."""
+    monkeypatch.setattr(alone, "SILENCE", 0.5, raising=False)
+    with server.database() as url, db.Database(url) as database, ThreadPoolExecutor(2) as pool:
+        mine = alone.Alone(database, "it")
+        assert mine.take()
+        with hung(server):
+            with pytest.raises(ServiceUnavailable):
+                pool.submit(mine.take).result(60)
+            pool.submit(mine.release).result(60)
+        limit = time.monotonic() + 60
+        while not mine.take():  # until the server has missed the connection of before
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        mine.release()

@@ -85,6 +85,7 @@ def test_each_write_is_delivered_once(database_url: str, tmp_path: Path) -> None
         until(lambda: ledger.acknowledged <= set(made(bucket)), "what was acknowledged is not delivered")
         with db.Database(database_url) as database:
             until(lambda: not pending(database), "something is never delivered")
+        until(lambda: any(read(path)["logFiles"] for path in bucket.rglob("*_CloudTrail-Digest_*.gz")), "no digest file names a file")
         assert served.stop() == 0
     with db.Database(database_url) as database, database.read() as session:
         users = set(session.scalars(select(User.name)))
@@ -106,6 +107,6 @@ def test_each_write_is_delivered_once(database_url: str, tmp_path: Path) -> None
 
 
 def pending(database: db.Database) -> bool:
-    """Whether a file is planned and not yet delivered."""
+    """True while a file is planned and not yet delivered."""
     with database.read() as session:
         return bool(session.scalars(select(TrailFile.id).where(TrailFile.state == PLANNED)).first())

@@ -11,6 +11,7 @@ import pytest
 
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.journal.trail import plans
+from sekisho.journal.trail.delivery import BACKLOG, BEHIND
 from sekisho.journal.trail.object_keys import NotDelivered
 from sekisho.journal.trail.plans import Most
 from sekisho.node import delivering
@@ -140,3 +141,39 @@ def test_one_of_two_processes_delivers(trail: Trail, tmp_path: Path) -> None:
         until(lambda: "later" in ids(logs), "nobody delivers")
     assert "second" not in puts
     assert len(ids(logs)) == len(set(ids(logs))) == 41
+
+
+def test_who_delivers_no_longer_says_nothing_of_backlogs(trail: Trail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process does, and its numbers would be hidden behind those of before."""
+    trail.fill(4, [ONE])
+    trail.seal()
+    add(trail.database, delivered.row("left"))
+
+    def fail() -> None:
+        raise NotDelivered("SlowDown", "no")
+
+    backlog, behind = BACKLOG.labels("left"), BEHIND.labels("left")
+    with running(trail, logs=Refusing(bucket(tmp_path), fail)) as threads:
+        until(lambda: backlog.numbers[0] == 4 and behind.numbers[0] > 0, "the backlog is not metered")
+        monkeypatch.setattr(threads._alone, "take", lambda: False)
+        until(lambda: backlog.numbers[0] == behind.numbers[0] == 0, "the backlog is metered still")
+
+
+def test_digest_files_of_a_trail_hold_up_no_other(trail: Trail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of a large organization has thousands of them each hour; others of its bucket have their turn between."""
+    trail.fill(4)
+    trail.seal()
+    add(trail.database, delivered.row("many"))
+    logs, asked = bucket(tmp_path), list[str]()
+
+    def once(trail_id: str) -> bool:
+        asked.append(trail_id)
+        time.sleep(0.001)
+        return trail_id == "many" and "r-1" not in ids(logs)
+
+    with running(trail, 10**6, logs=logs) as threads:
+        monkeypatch.setattr(threads._digests, "once", once)
+        until(lambda: len(asked) > 3, "there are no digest files")
+        add(trail.database, delivered.row("other", TWO))
+        until(lambda: "r-1" in ids(logs), "the other trail is held up")
+        until(lambda: "other" in asked, "the other trail has no digest files")

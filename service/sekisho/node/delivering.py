@@ -6,7 +6,7 @@ Of all processes on one database one delivers. Who is killed is followed by anot
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -99,6 +99,8 @@ class Delivering:
                 DELIVERING.set(float(held))
                 if held:
                     self._look()
+                else:
+                    self._leave(set(self._turns))  # another process meters them
                 failing = False
             except Exception as error:  # whatever it is, the thread goes on: what it delivers must arrive in the end
                 if not failing:
@@ -111,11 +113,7 @@ class Delivering:
             rows = session.execute(select(Trail.id, Trail.s3_bucket_name, Trail.position).where(Trail.id.in_(logging))).all()
             newest = walk.newest(session)
         now, period = time.monotonic(), int(time.time()) // self._trails.digests
-        for gone in self._turns.keys() - {row.id for row in rows}:
-            if not self._turns[gone].is_under_way:
-                del self._turns[gone]
-                delivery.BACKLOG.labels(gone).set(0)
-                delivery.BEHIND.labels(gone).set(0)
+        self._leave(self._turns.keys() - {row.id for row in rows})
         for row in rows:
             turn = self._turns.setdefault(row.id, _Turn())
             full = newest - max(turn.newest, row.position) >= self._trails.most.records
@@ -128,6 +126,14 @@ class Delivering:
         if now >= self._forget_at:
             self._forget_at = now + FORGET
             delivery.forget(self._database, datetime.now(UTC))
+
+    def _leave(self, trails: Iterable[str]) -> None:
+        """Forget trails that are not to be delivered here, but for those that are just now."""
+        for gone in trails:
+            if not self._turns[gone].is_under_way:
+                del self._turns[gone]
+                delivery.BACKLOG.labels(gone).set(0)
+                delivery.BEHIND.labels(gone).set(0)
 
     def _lane(self, bucket: str) -> "queue.SimpleQueue[str | None]":
         if bucket not in self._lanes:
@@ -147,14 +153,14 @@ class Delivering:
             turn.is_under_way = False
 
     def _served(self, trail: str, turn: _Turn) -> bool:
-        """Deliver the next files of a trail, and the digest files after the last; whether there may be more files."""
+        """Deliver the next files of a trail, and after the last its next digest files; whether there may be more of either."""
         if time.monotonic() >= turn.at:
             if self._delivery.once(trail):
                 return True
             turn.at = time.monotonic() + self._trails.every
         period = int(time.time()) // self._trails.digests
-        while self._digests.once(trail) and not self._stop.is_set():
-            pass
+        if self._digests.once(trail):
+            return True
         turn.period, turn.failures = period, 0
         return False
 

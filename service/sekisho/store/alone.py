@@ -7,10 +7,17 @@ connection, which the first may notice later.
 
 import fcntl
 import os
+import select
 import threading
+import time
 from typing import Any
 
+import psycopg
+
 from sekisho.store import db, engines
+
+SILENCE = 5.0
+"""Seconds after which a PostgreSQL that says nothing is given up: the pool's connections have a pulse for that, this one is not theirs."""
 
 
 class Alone:
@@ -23,7 +30,9 @@ class Alone:
         self._connection: Any = None
 
     def take(self) -> bool:
-        """Hold the name, if it is free or held here already; whether it is held. Waits for nobody."""
+        """Hold the name, if it is free or held here already; whether it is held. Waits for no other process, and not
+        for ever for a database that hangs.
+        """
         with self._lock:
             return self._take_file() if self._database.sqlite else self._take_connection()
 
@@ -55,10 +64,10 @@ class Alone:
             try:
                 if self._connection is None:
                     self._connection = engines.beside(self._database.url)
-                    if db.last_row(self._connection, db.trying(self._name)) != ("t",):
+                    if _answer(self._connection, db.trying(self._name)) != b"t":
                         self._drop()
                 else:
-                    db.last_row(self._connection, "SELECT 1")
+                    _answer(self._connection, "SELECT 1")
             except BaseException:
                 self._drop()
                 raise
@@ -69,3 +78,23 @@ class Alone:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _answer(connection: "psycopg.Connection[Any]", statement: str) -> bytes | None:
+    """The first value of a statement's first row; OperationalError when the server is silent."""
+    asked, limit = connection.pgconn, time.monotonic() + SILENCE
+    heard = select.poll()
+    heard.register(asked.socket, select.POLLIN)
+    asked.send_query(statement.encode())
+    value = None
+    while True:
+        while asked.is_busy():
+            if not heard.poll(max(0.0, limit - time.monotonic()) * 1000):
+                raise psycopg.OperationalError("the server does not answer")
+            asked.consume_input()
+        result = asked.get_result()
+        if result is None:
+            return value
+        if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(result)
+        value = result.get_value(0, 0)

@@ -11,6 +11,7 @@ from sekisho.errors import SekishoError
 from sekisho.journal.trail import delivery as deliveries
 from sekisho.journal.trail import plans, spans
 from sekisho.journal.trail.delivery import Delivery
+from sekisho.journal.trail.digests import Digests
 from sekisho.journal.trail.folders import Folder
 from sekisho.journal.trail.object_keys import NotDelivered
 from sekisho.journal.trail.plans import Most
@@ -69,7 +70,7 @@ def test_selectors_say_what_is_delivered(trail: Trail, tmp_path: Path, monkeypat
 def test_a_trail_logs_from_its_start_to_its_stop(trail: Trail, tmp_path: Path) -> None:
     """Also those that arrive late, and two spans that are both not delivered yet; each with its two ends."""
     trail.fill(20, [ONE])
-    add(trail.database, delivered.row())
+    add(trail.database, delivered.row(log_file_validation_enabled=False))
     with trail.database.write(()) as session:
         spans.end(session, "t-1", NOW + timedelta(seconds=5))
         session.flush()
@@ -98,11 +99,11 @@ def test_what_lies_before_a_start_is_not_read(trail: Trail, tmp_path: Path, monk
         session.execute(update(TrailSpan).values(began_at=NOW + timedelta(days=1)))
     read = []
 
-    def is_covered(_open: object, at: datetime) -> bool:
+    def is_covered(at: datetime) -> bool:
         read.append(at)
         return True
 
-    monkeypatch.setattr(spans, "is_covered", is_covered)
+    monkeypatch.setattr(spans, "covering", lambda _: is_covered)
     exhaust(Delivery(trail.database, {"logs": (logs := bucket(tmp_path))}))
     assert ids(logs) == ["after"]
     assert read == [NOW + timedelta(days=2)]
@@ -301,3 +302,52 @@ def test_what_is_done_is_forgotten(trail: Trail, tmp_path: Path) -> None:
     with trail.database.read() as session:
         assert session.scalars(select(TrailFile.trail_id)).all() == ["validated"]  # which a digest file is to name
         assert session.scalars(select(TrailDigest.id)).all() == []
+
+
+def test_the_last_files_of_a_trail_that_stopped_are_tried_again(trail: Trail, tmp_path: Path) -> None:
+    """Also those that are planned when no more events are waited for, as after a night in which nobody delivered."""
+    trail.fill(4, [ONE])
+    trail.seal()
+    add(trail.database, delivered.row())
+    with trail.database.write(()) as session:
+        spans.end(session, "t-1", NOW + timedelta(seconds=9))
+    clock, logs = Clock(NOW + timedelta(days=2)), bucket(tmp_path)
+    with pytest.raises(NotDelivered):
+        Delivery(trail.database, named(logs=Folder("logs", tmp_path / "nowhere")), now=clock).once("t-1")
+    exhaust(Delivery(trail.database, {"logs": logs}, now=clock))
+    assert ids(logs) == ["r-0", "r-1", "r-2", "r-3"]
+
+
+def test_a_trail_that_stopped_is_looked_at_until_its_files_are_named(trail: Trail, tmp_path: Path) -> None:
+    trail.fill(4, [ONE])
+    trail.seal()
+    add(trail.database, delivered.row())
+    with trail.database.write(()) as session:
+        spans.end(session, "t-1", NOW + timedelta(seconds=9))
+    clock, logs = Clock(NOW + timedelta(days=2)), bucket(tmp_path)
+    delivery = Delivery(trail.database, {"logs": logs}, now=clock)
+
+    def is_closed() -> bool:
+        exhaust(delivery)
+        with trail.database.read() as session:
+            return session.scalars(select(TrailSpan.is_closed)).one()
+
+    assert is_closed() is False  # the file is to be named
+    with pytest.raises(NotDelivered):
+        Digests(trail.database, trail.ring, {"logs": Folder("logs", tmp_path / "nowhere")}, 3600, now=clock).once("t-1")
+    assert is_closed() is False  # the digest file that names it is planned
+    assert Digests(trail.database, trail.ring, {"logs": logs}, 3600, now=clock).once("t-1") is True
+    assert is_closed() is True
+
+
+def test_a_row_that_nobody_can_read_is_told(trail: Trail, tmp_path: Path) -> None:
+    """It is somebody's who writes past this server; the trail stays before it, and says so."""
+    trail.spool(made("a", category="Data", resources='["forged"]'))
+    trail.seal()
+    add(trail.database, delivered.row(event_selectors='[{"DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]'))
+    failed = deliveries.FAILED.labels().numbers[0]
+    with pytest.raises(AttributeError):
+        Delivery(trail.database, {"logs": bucket(tmp_path)}, now=Clock()).once("t-1")
+    now = stored(trail.database)
+    assert (now.latest_delivery_error, now.latest_delivery_attempted_at) == ("InternalError", NOW)
+    assert deliveries.FAILED.labels().numbers[0] == failed + 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sekisho import meters
@@ -24,9 +24,9 @@ from sekisho.store.tables import Trail, TrailDigest, TrailFile, TrailLink, Trail
 from sekisho.store.tables.trail_files import DELIVERED, PLANNED
 
 KEPT = timedelta(days=7)
-"""How long is known here what a bucket holds."""
+"""Time for which is known here what a bucket holds."""
 NEVER = "-"
-"""What stands for the digest file of a file that none is to name: its trail had no validation when it was delivered."""
+"""Stands for the digest file of a file that none is to name: its trail had no validation when it was delivered."""
 COUNTED = 10_000
 """Records of a backlog that are counted; further ones are not."""
 
@@ -45,13 +45,13 @@ def utc() -> datetime:
 
 
 def prefix_of(destination: Destination, trail: Trail) -> str:
-    """What the keys of a trail begin with in its bucket."""
+    """The beginning of a trail's keys in its bucket."""
     return "/".join(part for part in (destination.prefix, (trail.s3_key_prefix or "").strip("/")) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """What is to be done for a trail: deliver what is planned already, or a new plan, which may have nothing to deliver."""
+    """The next thing to be done for a trail: deliver what is planned already, or a new plan, which may have nothing to deliver."""
 
     trail: Trail
     destination: Destination
@@ -59,7 +59,7 @@ class _Next:
     planned: Sequence[TrailFile]
     plan: Plan | None
     over: Sequence[str]
-    """Spans whose events are all looked at with the plan."""
+    """Spans of which nothing is left to do after the plan."""
 
 
 class Delivery:
@@ -71,7 +71,7 @@ class Delivery:
         self._database, self._destinations, self._now, self._most = database, destinations, now, most
 
     def once(self, trail_id: str) -> bool:
-        """Deliver a trail's next files; whether there may be more. What its bucket refuses is raised, and the trail's status says so."""
+        """Deliver a trail's next files; whether there may be more. What goes wrong is raised, and the trail's status says so."""
         try:
             following = self._load(trail_id)
             if following is None or not self._written_down(following):
@@ -82,9 +82,9 @@ class Delivery:
                 self._delivered(following.trail, file)
         except db.WriteConflict:
             return False  # another process is at it
-        except SekishoError as error:
+        except Exception as error:  # also of a row that somebody has written past this server: the trail stands still, and says so
             FAILED.inc()
-            self._failed(trail_id, error.code)
+            self._failed(trail_id, error.code if isinstance(error, SekishoError) else "InternalError")
             raise
         return following.plan is None or following.plan.more
 
@@ -103,7 +103,9 @@ class Delivery:
             if planned := session.scalars(_planned(trail_id).order_by(TrailFile.key)).all():
                 return _Next(trail, destination, prefix, planned, None, ())
             plan = plans.load(session, trail, open_, now, most=self._most, bucket=destination.bucket, prefix=prefix)
-        over = [span.id for span in open_ if not plan.more and spans.is_over(span, now)]
+            # A trail without a span that is open is not looked at again: what is still to be put would never be.
+            is_done = not (plan.files or plan.more) and not session.scalar(select(_unnamed(trail)))
+        over = [span.id for span in open_ if is_done and spans.is_over(span, now)]
         return _Next(trail, destination, prefix, (), plan, over)
 
     def _written_down(self, following: _Next) -> bool:
@@ -173,6 +175,14 @@ def forget(database: db.Database, now: datetime) -> None:
 
 def _planned(trail_id: str) -> Select[TrailFile]:
     return select(TrailFile).where(TrailFile.trail_id == trail_id, TrailFile.state == PLANNED)
+
+
+def _unnamed(trail: Trail) -> ColumnElement[bool]:
+    """True while a digest file of a trail is to be delivered, or to be made for files that have been."""
+    planned = exists().where(TrailDigest.trail_id == trail.id, TrailDigest.state == PLANNED)
+    if not trail.log_file_validation_enabled:
+        return planned
+    return or_(planned, exists().where(TrailFile.trail_id == trail.id, TrailFile.state == DELIVERED, TrailFile.digest_id.is_(None)))
 
 
 def _moved(session: Session, trail_id: str, before: int, to: int) -> bool:

@@ -19,7 +19,7 @@ Destination = Folder | S3Bucket
 """`bucket` is the name by which digest files call it, `prefix` what its keys begin with, and `put` has it hold an object."""
 
 SETTINGS = ("endpoint_url", "profile", "region")
-"""What may follow the `?` of a bucket of S3."""
+"""Names of what may follow the `?` of a bucket of S3."""
 
 _NAME = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 

@@ -1,4 +1,4 @@
-"""Digest files: each names the files of a trail that were delivered in its period, with their hashes, and the digest file before it.
+"""Digest files: each names the files of a trail that were delivered since the one before, with their hashes, and the digest file before it.
 
 They are CloudTrail's own, so that `aws cloudtrail validate-logs` finds out who has changed or removed a file where it lies. Each account
 and region of a trail has a chain of them. One begins anew where the trail did not log in between.
@@ -86,7 +86,7 @@ class Digests:
         return bool(planned)
 
     def _due(self, session: Session, trail: Trail) -> list[_Due]:
-        """What is due now, in the order of accounts and regions; of each the oldest period."""
+        """The digest files that are due now, in the order of accounts and regions; of each the oldest period."""
         if not trail.log_file_validation_enabled:
             return []
         unnamed: dict[tuple[str, str], list[TrailFile]] = {}
@@ -123,7 +123,7 @@ class Digests:
             ends = last
         if ends > now:
             return None
-        return _Due(*chain, begins, ends, before, [file for file in unnamed if file.delivered_at is not None])
+        return _Due(*chain, begins, ends, before, unnamed)
 
     def _boundary(self, moment: datetime) -> datetime:
         """The end of a period that is next before a moment, or at it."""
@@ -216,7 +216,6 @@ def _digest(trail: Trail, destination: Destination, due: _Due, signer: tuple[str
         region=due.region,
         bucket=destination.bucket,
         key=key,
-        begins_at=due.begins_at,
         ends_at=due.ends_at,
         hash=files.sha256(content),
         signature=keys.sign(private, text),

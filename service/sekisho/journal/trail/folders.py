@@ -20,7 +20,7 @@ from sekisho.journal.trail.object_keys import NotDelivered
 PARTS = ".parts"
 """The folder in which objects are written first. No key begins so."""
 SIGNATURE = ".sig"
-"""What the file beside an object ends with that has its metadata, as JSON."""
+"""The ending of the file beside an object that has its metadata, as JSON."""
 LEFT = 3600.0
 """Seconds after which what lies in `PARTS` is of somebody who was killed."""
 
@@ -36,7 +36,7 @@ _CODES = {
     errno.ELOOP: "InvalidObjectState",
     errno.EISDIR: "InvalidObjectState",
 }
-"""What S3 would say of an error; of others it says InternalError."""
+"""Codes of S3 by the errors of files; of others it says InternalError."""
 
 
 class Folder:

@@ -1,4 +1,4 @@
-"""What a trail has to deliver next: its events above its position, made into files."""
+"""The next delivery of a trail: its events above its position, made into files."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ STEP = 100
 LOOK = 20_000
 """Records that are looked at for one plan, when few of them are selected."""
 GAP = timedelta(hours=1)
-"""How far before its first span the next record of a trail must be for those between to be passed over."""
+"""Time that the next record of a trail must be before its first span for those between to be passed over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Most:
-    """How large a plan becomes: records, and bytes of their JSON."""
+    """The largest size of a plan: records, and bytes of their JSON."""
 
     records: int = 5000
     size: int = 8 << 20
@@ -62,12 +62,13 @@ def load(session: Session, trail: Trail, open_: Sequence[TrailSpan], now: dateti
     accounts = load_accounts(session, trail)
     begin = _begin(session, trail.position, accounts, open_)
     wanted = selectors.parsed(trail.event_selectors, trail.advanced_event_selectors)
+    is_covered = spans.covering(open_)
     parts: dict[tuple[str, str], _Part] = {}
     last, count, size, more = begin, 0, 0, False
     for looked, (ordinal, record) in enumerate(_records(session, begin, accounts), start=1):
         last = ordinal
         since = accounts[record.account_id]
-        if spans.is_covered(open_, record.at) and (since is None or since <= record.at):
+        if is_covered(record.at) and (since is None or since <= record.at):
             event = events.event(record)
             if selectors.selected(wanted, event):
                 part = parts.setdefault((record.account_id, str(event["awsRegion"])), _Part())
@@ -115,7 +116,6 @@ def _file(trail: Trail, of: tuple[str, str], part: _Part, now: datetime, begin: 
         region=region,
         bucket=bucket,
         key=files.key(prefix, trail.organization_id, account_id, region, now, seed),
-        first=begin + 1,
         last=last,
         records=len(part.lines),
         oldest_at=min(part.times),

@@ -1,4 +1,4 @@
-"""What trails deliver: the files that are due, the digest files that name them, and the spans of time in which each trail logs.
+"""Deliveries of trails: the files that are due, the digest files that name them, and the spans of time in which each trail logs.
 
 A file and a digest file are written down, content and all, before a bucket is asked to hold them; what a bucket holds is forgotten here
 after a while. `trail_id` is that of a row of `trails`, which may be gone: its rows are then removed by who delivers.
@@ -16,7 +16,7 @@ PLANNED, DELIVERED = "PLANNED", "DELIVERED"
 
 class TrailSpan(Base):
     """A span of time in which a trail logs: of events at its beginning, at its end and between. `is_closed` says that all of its events
-    have been looked at; a trail without a span that is open has nothing to deliver.
+    have been delivered and named; a trail without a span that is open has nothing to deliver.
     """
 
     __tablename__ = "trail_spans"
@@ -48,7 +48,6 @@ class TrailFile(Base):
     region: Mapped[str]
     bucket: Mapped[str]
     key: Mapped[str]
-    first: Mapped[int] = mapped_column(BigInteger)
     last: Mapped[int] = mapped_column(BigInteger)
     records: Mapped[int]
     oldest_at: Mapped[datetime]
@@ -76,7 +75,6 @@ class TrailDigest(Base):
     region: Mapped[str]
     bucket: Mapped[str]
     key: Mapped[str]
-    begins_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     hash: Mapped[str]
     signature: Mapped[str]
