@@ -157,8 +157,8 @@ def test_a_later_checkpoint_takes_back_nothing(trail: Trail, tmp_path: Path) -> 
         record.event_name = "GetUser"
         anew = chain.link(trail.ring.current("trail"), chain.BEGINNING, ONE, 1, 1, chain.plain(record))
         session.execute(update(TrailLink).values(hash=anew))
-        said = json.loads(first.content) | {"number": 2, "heads": [[ONE, 1, anew]], "before": checkpoints.hashed(first.content), "key": name}
-        content = json.dumps(said)
+        said = {"number": 2, "heads": [[ONE, 1, anew]], "before": checkpoints.hashed(first.content), "key": name}
+        content = json.dumps(json.loads(first.content) | said)
         session.add(TrailCheckpoint(number=2, at=NOW, ordinal=1, content=content, signature=keys.sign(private, content.encode())))
     report = evidence.of_database(trail.database, Witness(trail.ring, tmp_path), Wanted())
     assert [fault.wrong for fault in report.faults] == ["the link is not the one that checkpoint 1 says"]

@@ -65,7 +65,7 @@ class Retention:
             if first != ending[0].sequence:
                 return  # another process was faster
             ordinals = [link.ordinal for link in ending]
-            session.execute(delete(TrailResource).where(TrailResource.account_id == last.account_id, TrailResource.ordinal.in_(ordinals)))
+            session.execute(delete(TrailResource).where(TrailResource.ordinal.in_(ordinals)))
             session.execute(delete(TrailLink).where(TrailLink.ordinal.in_(ordinals)))
             session.execute(delete(AuditRecord).where(AuditRecord.id.in_([link.record_id for link in ending])))
             session.execute(delete(TrailAnchor).where(TrailAnchor.account_id == last.account_id))

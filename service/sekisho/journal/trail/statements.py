@@ -77,8 +77,8 @@ def compared(ours: Iterable[Statement], published: Mapping[int, Statement]) -> I
 
 
 def heads(statements: Iterable[Statement]) -> Heads:
-    """The heads that checkpoints say; of those that are no checkpoints, none. What the first says stays said: published ones come first, and
-    nobody takes that back in a later one.
+    """The heads that checkpoints say; of those that are no checkpoints, none. What the first says stays said: published ones come first,
+    and nobody takes that back in a later one.
     """
     found: Heads = {}
     for statement in statements:
