@@ -3,12 +3,14 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select, update
 
 from sekisho.journal.trail import checkpoints, cursors, evidence, walk
 from sekisho.journal.trail.checkpoints import Checkpoints
 from sekisho.journal.trail.evidence import Wanted, Witness
 from sekisho.journal.trail.retention import Retention
+from sekisho.journal.trail.shipping import Shipping
 from sekisho.store.tables import Account, AuditRecord, TrailAnchor, TrailCheckpoint, TrailResource, TrailRetention
 from tests.journal.trail.records import NOW, ONE, TWO, Trail, made
 
@@ -108,6 +110,22 @@ def test_nothing_goes_that_a_reader_has_not_come_to(trail: Trail) -> None:
     retain(trail)
     assert left(trail) == []
     assert faults(trail) == []
+
+
+def test_nothing_goes_while_a_sink_has_taken_nothing(trail: Trail) -> None:
+    trail.write(made("a"))
+    trail.seal()
+
+    def fails(_events: object) -> None:
+        raise OSError("the disk is full")
+
+    ship = Shipping(trail.database, fails)
+    with pytest.raises(OSError, match="full"):
+        ship.once()
+    ship.close()
+    trail.now = NOW + timedelta(days=100)
+    retain(trail)
+    assert left(trail) == ["a"]
 
 
 def test_zero_days_are_for_ever(trail: Trail) -> None:
