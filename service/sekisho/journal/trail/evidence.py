@@ -109,8 +109,9 @@ def of_export(path: Path, witness: Witness, progress: Progress = untold) -> Repo
                 continue
             walker.take(link, record)
             progress(done, size)
-    if not head["partial"]:
-        walker.end()
+    walker.end()
+    if wanted.account:
+        report.notes.append(f"an export of account {wanted.account} alone: it proves nothing about others")
     return _told(report, walker)
 
 
