@@ -136,6 +136,19 @@ def test_zero_days_are_for_ever(trail: Trail) -> None:
     assert left(trail) == ["a"]
 
 
+def test_more_days_than_a_clock_has_end_no_look_at_other_accounts(trail: Trail) -> None:
+    with trail.database.write(()) as session:
+        session.add(Account(id=ONE, name=ONE, created_at=NOW))
+    with trail.database.write(()) as session:
+        session.add(TrailRetention(account_id=ONE, days=2_000_000_000))
+    trail.write(made("a"))
+    trail.write(made("b", TWO))
+    trail.seal()
+    trail.now = NOW + timedelta(days=100)
+    retain(trail)
+    assert left(trail) == ["a"]
+
+
 def test_who_moves_an_anchor_is_found(trail: Trail) -> None:
     for number in range(6):
         trail.write(made(f"r-{number}", at=NOW + timedelta(days=number)))
