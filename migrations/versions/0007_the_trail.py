@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "name", "ordinal", name=op.f("pk_trail_resources")),
     )
     op.create_index("ix_trail_resources_account_id_type_ordinal", "trail_resources", ["account_id", "type", "ordinal"])
+    op.create_index("ix_trail_resources_ordinal", "trail_resources", ["ordinal"])
     op.create_table(
         "trail_anchors",
         sa.Column("account_id", KEY, nullable=False),
@@ -86,6 +87,10 @@ def upgrade() -> None:
         sa.Column("signature", KEY, nullable=False),
         sa.Column("published_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_trail_checkpoints")),
+    )
+    unpublished = sa.text("published_at IS NULL")
+    op.create_index(
+        "ix_trail_checkpoints_unpublished", "trail_checkpoints", ["number"], sqlite_where=unpublished, postgresql_where=unpublished
     )
     op.create_table(
         "trail_keys",

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.errors import FailedPrecondition, InvalidArgument
 from sekisho.journal.trail import evidence
 from sekisho.journal.trail.evidence import Wanted, Witness
+from sekisho.journal.trail.retention import Retention
 from sekisho.node import trailing
 from sekisho.node.options import Options
+from sekisho.node.trailing import Trailing
 from sekisho.store import db
 from tests.faults.test_workers import until
+from tests.journal.trail.records import Trail, made
 from tests.served import serving
 
 PROGRAM = """
@@ -53,6 +57,26 @@ def test_a_server_seals_states_and_ships(database_url: str, tmp_path: Path) -> N
         report = evidence.of_database(database, Witness(ring, tmp_path / "published"), Wanted())
     assert (report.faults, report.notes, report.unsealed) == ([], [], 0)
     assert report.checkpoints >= 1
+
+
+def test_retention_that_takes_long_keeps_nothing_from_being_sealed(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def takes_long(_self: Retention) -> bool:
+        begun.set()
+        return not ended.wait(60)
+
+    monkeypatch.setattr(trailing, "INTERVAL", 0.01)
+    monkeypatch.setattr(Retention, "once", takes_long)
+    with db.Database(database_url) as database:
+        trail = Trail(database, KeyRing.create(tmp_path / "keyring.json"))
+        with trailing.running(database, trail.ring, Trailing()):
+            assert begun.wait(60)
+            trail.write(made("a"))
+            until(lambda: [record for *_, record in trail.links()] == ["a"], "nothing is sealed")
+            ended.set()
 
 
 @pytest.mark.parametrize(

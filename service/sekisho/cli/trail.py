@@ -109,7 +109,7 @@ def export_(
 @app.command()
 def retain(
     account: Account = "",
-    days: Annotated[int | None, typer.Option(min=0, help="Days that the account keeps records; 0 for ever.")] = None,
+    days: Annotated[int | None, typer.Option(min=0, max=36500, help="Days that the account keeps records; 0 for ever.")] = None,
     usual: Annotated[bool, typer.Option("--usual", help="As long as accounts that do not say their own.")] = False,
     forget: Annotated[str, typer.Option(metavar="NAME", help="A reader of the trail that will not come back.")] = "",
     database: Database = "",
@@ -131,10 +131,11 @@ def retain(
                     session.add(TrailRetention(account_id=account, days=days))
         elif days is not None or usual:
             raise ValueError("name the account with --account; the days of all others are an option of `sekisho serve`")
-        with opened.write(()) as session:
-            if forget and (forget not in retention.held_up(session) or session.get(TrailCursor, forget) is None):
-                raise ValueError(f"there is no reader `{forget}` that could be forgotten")
-            session.execute(delete(TrailCursor).where(TrailCursor.name == forget))
+        if forget:
+            with opened.write(()) as session:
+                if forget not in retention.held_up(session) or session.get(TrailCursor, forget) is None:
+                    raise ValueError(f"there is no reader `{forget}` that could be forgotten")
+                session.execute(delete(TrailCursor).where(TrailCursor.name == forget))
         with opened.read() as session:
             rows = session.scalars(select(TrailRetention).order_by(TrailRetention.account_id)).all()
             newest = walk.newest(session)

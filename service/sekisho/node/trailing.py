@@ -81,10 +81,13 @@ def refuse_unusable(options: Options) -> None:
 @contextmanager
 def running(database: db.Database, ring: KeyRing, asked: Trailing) -> Iterator[None]:
     """The threads of one process, while the block runs; each does a last round when it ends. What waits for a disk or a network that does
-    not answer keeps no record from being sealed.
+    not answer, or has much to do, keeps no record from being sealed.
     """
     retention = Retention(database, ring, days=asked.days)
-    made = [Rounds("sealer", INTERVAL, {"seal": Sealer(database, ring).once, "retain": retention.once})]
+    made = [
+        Rounds("retention", INTERVAL, {"retain": retention.once}),
+        Rounds("sealer", INTERVAL, {"seal": Sealer(database, ring).once}),
+    ]
     if asked.publish:
         stating = Checkpoints(database, ring, every=asked.every, publish=asked.publish)
         made.append(Rounds("checkpoints", INTERVAL, {"state": stating.once, "publish": stating.publish}))

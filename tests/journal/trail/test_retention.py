@@ -3,12 +3,14 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select, update
 
 from sekisho.journal.trail import checkpoints, cursors, evidence, walk
 from sekisho.journal.trail.checkpoints import Checkpoints
 from sekisho.journal.trail.evidence import Wanted, Witness
 from sekisho.journal.trail.retention import Retention
+from sekisho.journal.trail.shipping import Shipping
 from sekisho.store.tables import Account, AuditRecord, TrailAnchor, TrailCheckpoint, TrailResource, TrailRetention
 from tests.journal.trail.records import NOW, ONE, TWO, Trail, made
 
@@ -110,11 +112,40 @@ def test_nothing_goes_that_a_reader_has_not_come_to(trail: Trail) -> None:
     assert faults(trail) == []
 
 
+def test_nothing_goes_while_a_sink_has_taken_nothing(trail: Trail) -> None:
+    trail.write(made("a"))
+    trail.seal()
+
+    def fails(_events: object) -> None:
+        raise OSError("the disk is full")
+
+    ship = Shipping(trail.database, fails)
+    with pytest.raises(OSError, match="full"):
+        ship.once()
+    ship.close()
+    trail.now = NOW + timedelta(days=100)
+    retain(trail)
+    assert left(trail) == ["a"]
+
+
 def test_zero_days_are_for_ever(trail: Trail) -> None:
     trail.write(made("a"))
     trail.seal()
     trail.now = NOW + timedelta(days=10_000)
     retain(trail, days=0)
+    assert left(trail) == ["a"]
+
+
+def test_more_days_than_a_clock_has_end_no_look_at_other_accounts(trail: Trail) -> None:
+    with trail.database.write(()) as session:
+        session.add(Account(id=ONE, name=ONE, created_at=NOW))
+    with trail.database.write(()) as session:
+        session.add(TrailRetention(account_id=ONE, days=2_000_000_000))
+    trail.write(made("a"))
+    trail.write(made("b", TWO))
+    trail.seal()
+    trail.now = NOW + timedelta(days=100)
+    retain(trail)
     assert left(trail) == ["a"]
 
 

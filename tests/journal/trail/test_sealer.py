@@ -1,5 +1,6 @@
 """The sealer: a place and a link for each record, whoever seals, and whatever ends it."""
 
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -160,6 +161,27 @@ def test_resources_are_found_by_their_name(trail: Trail) -> None:
             (ONE, "other", 1, ""),
         ]
     assert proven(trail) == 4
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ('[{"ARN": "nul\\u0000"}, {"ARN": "x"}]', ["x"]),
+        ('[{"ARN": "half\\ud800"}, {"ARN": "x"}]', ["x"]),
+        (f'[{{"ARN": "{random.Random(1).randbytes(4000).hex()}"}}, {{"ARN": "x"}}]', ["x"]),
+        ('[{"ARN": "x", "type": "\\u0000"}]', ["x"]),
+        ("[" * 100_000, []),
+    ],
+    ids=["nul", "half a character", "long", "type", "deep"],
+)
+def test_what_no_index_takes_keeps_nothing_from_being_sealed(trail: Trail, named: str, found: list[str]) -> None:
+    trail.write(made("a", resources=named))
+    trail.write(made("b"))
+    trail.seal()
+    assert proven(trail) == 2
+    with trail.database.read() as session:
+        assert session.scalars(select(TrailResource.name)).all() == found
+    assert evidence.of_database(trail.database, Witness(trail.ring), Wanted()).faults == []
 
 
 def test_cursors_that_were_set_back_make_no_second_link(trail: Trail) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from sekisho.errors import FailedPrecondition
 from sekisho.journal.decision_log import Lines
-from sekisho.journal.trail import evidence, export, shipping
+from sekisho.journal.trail import checkpoints, evidence, export, shipping
+from sekisho.journal.trail.checkpoints import Checkpoints
 from sekisho.journal.trail.evidence import Witness
 from sekisho.journal.trail.shipping import Shipping
 from tests.journal.trail.records import ONE, Trail, made
@@ -118,6 +119,42 @@ def test_an_export_of_one_account(trail: Trail, tmp_path: Path) -> None:
     file = tmp_path / "records.jsonl"
     assert export.lines(trail.database, file, lambda _: None, form="records", account=ONE, state=None) == 5
     assert (evidence.of_export(file, Witness(trail.ring)).faults, evidence.of_export(file, Witness(trail.ring)).accounts) == ([], 1)
+
+
+def test_an_export_that_says_it_is_partial_is_verified_whole(trail: Trail, tmp_path: Path) -> None:
+    """Nobody has signed its first line: who cuts the end off says there what he likes."""
+    mine = Checkpoints(trail.database, trail.ring, publish=[checkpoints.folder(tmp_path)], now=lambda: trail.now)
+    trail.fill(9)
+    trail.seal()
+    mine.once()
+    mine.publish()
+    file = tmp_path / "records.jsonl"
+    export.lines(trail.database, file, lambda _: None, form="records", account="", state=None)
+    head, *lines = file.read_text().splitlines()
+    file.write_text("\n".join([head.replace('"partial":false', '"partial":true'), *lines[:-1]]) + "\n")
+    assert '"partial":true' in file.read_text()
+    (fault,) = evidence.of_export(file, Witness(trail.ring, tmp_path)).faults
+    assert fault.wrong == "checkpoint 1 has seen this link, and the chain ends at 4"
+
+
+def test_an_export_goes_on_in_no_other_file(trail: Trail, tmp_path: Path) -> None:
+    trail.fill(3)
+    trail.seal()
+    file, state = tmp_path / "events.jsonl", tmp_path / "state"
+
+    def run() -> int:
+        return export.lines(trail.database, file, lambda _: None, form="events", account="", state=state)
+
+    file.write_text("somebody's own\n")
+    with pytest.raises(FailedPrecondition, match="is there already"):
+        run()
+    assert file.read_text() == "somebody's own\n"
+    file.unlink()
+    assert run() == 3
+    file.rename(tmp_path / "moved")
+    with pytest.raises(FailedPrecondition, match="is shorter than when the export before it ended"):
+        run()
+    assert not file.exists()
 
 
 def test_events_are_not_written_over_a_file(trail: Trail, tmp_path: Path) -> None:

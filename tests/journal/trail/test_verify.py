@@ -1,5 +1,6 @@
 """Verifying: nothing is wrong with what nobody touched, and whatever was touched is named."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -8,13 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, select, text, update
 
 from sekisho.credentials.key_ring import KeyRing
-from sekisho.journal.trail import evidence, statements
+from sekisho.journal.trail import chain, checkpoints, evidence, keys, statements
+from sekisho.journal.trail.checkpoints import Checkpoints
 from sekisho.journal.trail.evidence import Wanted, Witness
 from sekisho.journal.trail.faults import Report
-from sekisho.store.tables import AuditRecord
+from sekisho.store.tables import AuditRecord, TrailCheckpoint, TrailLink
 from tests.journal.trail import campaign, tampering
 from tests.journal.trail.campaign import Dump
 from tests.journal.trail.records import NOW, ONE, TWO, Trail, made
@@ -139,6 +141,33 @@ def test_a_checkpoint_under_another_number(dump: Dump, tmp_path: Path) -> None:
     """As one from before those that are published, which may have been put away."""
     report = changed(dump, tmp_path, "UPDATE trail_checkpoints SET number = 0 WHERE number = 1")
     assert [fault.wrong for fault in report.faults] == ["checkpoint 0 says that it is another one: `1`"]
+
+
+def test_a_later_checkpoint_takes_back_nothing(trail: Trail, tmp_path: Path) -> None:
+    """Who has the database and the key ring makes the chain anew, and a checkpoint in the database that agrees with it."""
+    mine = Checkpoints(trail.database, trail.ring, publish=[checkpoints.folder(tmp_path)], now=lambda: NOW)
+    trail.write(made("a"))
+    trail.seal()
+    mine.once()
+    mine.publish()
+    name, private = keys.current(trail.database, trail.ring, NOW)
+    with trail.database.write(()) as session:
+        first = session.scalars(select(TrailCheckpoint)).one()
+        record = session.scalars(select(AuditRecord)).one()
+        record.event_name = "GetUser"
+        anew = chain.link(trail.ring.current("trail"), chain.BEGINNING, ONE, 1, 1, chain.plain(record))
+        session.execute(update(TrailLink).values(hash=anew))
+        said = {"number": 2, "heads": [[ONE, 1, anew]], "before": checkpoints.hashed(first.content), "key": name}
+        content = json.dumps(json.loads(first.content) | said)
+        session.add(TrailCheckpoint(number=2, at=NOW, ordinal=1, content=content, signature=keys.sign(private, content.encode())))
+    report = evidence.of_database(trail.database, Witness(trail.ring, tmp_path), Wanted())
+    assert [fault.wrong for fault in report.faults] == ["the link is not the one that checkpoint 1 says"]
+
+
+def test_a_checkpoint_that_is_none_is_a_fault(dump: Dump, tmp_path: Path) -> None:
+    """In the database, not published yet."""
+    report = changed(dump, tmp_path, "UPDATE trail_checkpoints SET content = 'rubbish', published_at = NULL WHERE number = 5")
+    assert [fault.wrong for fault in report.faults] == ["checkpoint 5 is not what was published"]
 
 
 def test_both_databases_and_records_that_are_not_linked_yet(trail: Trail) -> None:

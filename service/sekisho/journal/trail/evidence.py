@@ -109,8 +109,9 @@ def of_export(path: Path, witness: Witness, progress: Progress = untold) -> Repo
                 continue
             walker.take(link, record)
             progress(done, size)
-    if not head["partial"]:
-        walker.end()
+    walker.end()
+    if wanted.account:
+        report.notes.append(f"an export of account {wanted.account} alone: it proves nothing about others")
     return _told(report, walker)
 
 
@@ -145,7 +146,7 @@ def _attested(report: Report, witness: Witness, ours: list[Statement], kept: Map
         report.faults += faults
         if not witness.public_keys:
             # One that signs only what is not published yet is not there yet.
-            newest = {str(json.loads(row.content)["key"]) for row in ours if not row.published}
+            newest = {statements.signer(row) for row in ours if not row.published}
             known = published | {name: key for name, key in kept.items() if name in newest and name not in published}
             report.faults += [
                 Fault(f"the public key `{n}` is not what was published") for n in kept if published.get(n, kept[n]) != kept[n]
@@ -158,7 +159,7 @@ def _attested(report: Report, witness: Witness, ours: list[Statement], kept: Map
     numbers = {row.number for row in found}
     newer = [row for row in ours if row.number not in numbers]
     report.faults += statements.checked(newer, known)
-    every = sorted((*found, *newer), key=lambda row: row.number)
+    every = (*found, *newer)
     report.checkpoints = len(every)
     report.attested = max((_ordinal(row) for row in every), default=0)
     if witness.ring is None:

@@ -67,8 +67,12 @@ def lines(database: db.Database, file: Path | None, put: Callable[[bytes], Any],
     at = State.of(state)
     if file is None:
         return sum(_written(rows, put, form) for rows in _headed(database, at, put, form, account))
-    if state is None and file.exists():
+    size = file.stat().st_size if file.exists() else 0
+    if size and (state is None or not state.exists()):
         raise FailedPrecondition(f"{file} is there already; name another, or a --state with which it goes on")
+    if size < at.size:
+        raise FailedPrecondition(f"{file} is shorter than when the export before it ended: it is not the file that {state} is about")
+    at.keep(state)  # of the beginning, too: so what a killed run has written is known for its own
     count = 0
     with file.open("ab") as appended:
         os.fchmod(appended.fileno(), 0o600)

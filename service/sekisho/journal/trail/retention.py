@@ -20,6 +20,8 @@ DAYS = 90
 """Days for which an account keeps records, where nobody says otherwise: as long as CloudTrail's event history."""
 EVERY = timedelta(hours=1)
 """Between two looks at all accounts."""
+MOST_DAYS = 36_500
+"""More are for ever: nobody's clock goes back so far, and one account's number would end the look at all others."""
 BATCH = 200
 """Records that leave in one transaction."""
 
@@ -65,7 +67,7 @@ class Retention:
             if first != ending[0].sequence:
                 return  # another process was faster
             ordinals = [link.ordinal for link in ending]
-            session.execute(delete(TrailResource).where(TrailResource.account_id == last.account_id, TrailResource.ordinal.in_(ordinals)))
+            session.execute(delete(TrailResource).where(TrailResource.ordinal.in_(ordinals)))
             session.execute(delete(TrailLink).where(TrailLink.ordinal.in_(ordinals)))
             session.execute(delete(AuditRecord).where(AuditRecord.id.in_([link.record_id for link in ending])))
             session.execute(delete(TrailAnchor).where(TrailAnchor.account_id == last.account_id))
@@ -100,7 +102,7 @@ def held_up(session: Session) -> dict[str, int]:
 def _ending(session: Session, account_id: str, usual: int, now: datetime) -> list[TrailLink]:
     """The links of an account's oldest records whose days are over, and that everybody has read."""
     days = days_of(session, account_id, usual)
-    if not days:
+    if not 0 < days <= MOST_DAYS:
         return []
     read = min(held_up(session).values(), default=None)
     # The record with the highest number stays: the next one is counted from it.

@@ -26,6 +26,8 @@ from sekisho.store.tables import AuditRecord, TrailAnchor, TrailLink, TrailResou
 
 BATCH = 200
 """Records that are linked in one transaction: a few milliseconds in which writers of SQLite wait."""
+MOST_NAME = 2048
+"""Bytes of a resource's name that it is looked up by: PostgreSQL's indexes take some 2,700 in all, and nobody can ask for a longer one."""
 MOST_HEADS = 100_000
 """Accounts whose newest link is kept in memory, at some 200 bytes each."""
 
@@ -183,12 +185,20 @@ def resource_rows(record: AuditRecord, ordinal: int) -> Iterator[dict[str, Any]]
     types: dict[str, str] = {}
     try:
         for item in json.loads(record.resources):
-            for name in resources.names(item):
-                types.setdefault(name, str(item.get("type", "")))
-    except (ValueError, TypeError, LookupError, AttributeError):
+            for name in filter(_is_indexed, resources.names(item)):
+                types.setdefault(name, type_ if _is_indexed(type_ := str(item.get("type", ""))) else "")
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return  # somebody's own row: it is sealed as it is, and found by everything else
     for name, type_ in types.items():
         yield {"account_id": record.account_id, "name": name, "ordinal": ordinal, "type": type_}
+
+
+def _is_indexed(name: str) -> bool:
+    """True for what either database takes into an index; one that it refuses would keep all records from being sealed."""
+    try:
+        return len(name.encode()) <= MOST_NAME and "\0" not in name
+    except UnicodeEncodeError:  # half a character
+        return False
 
 
 def _writes_after(session: Session, revision: int) -> list[AuditRecord]:

@@ -35,9 +35,12 @@ class Shipping:
         if not self._alone.take():
             return False
         with self._database.read() as session:
-            at = cursors.position(session, CURSOR)
+            is_begun, at = CURSOR in cursors.positions(session, CURSOR), cursors.position(session, CURSOR)
             rows = walk.after(session, at, limit=BATCH)
             BEHIND.set(max(0, walk.newest(session) - at))
+        if not is_begun:
+            with self._database.write(()) as session:
+                cursors.move(session, CURSOR, 0, 0)  # before the sink has taken anything: retention waits for one that fails, too
         if not rows:
             return False
         self._sink([events.event(record) for _, record in rows])

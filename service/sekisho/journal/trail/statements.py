@@ -54,7 +54,7 @@ def checked(statements: Iterable[Statement], public_keys: Mapping[str, bytes]) -
             yield Fault(f"checkpoint {statement.number} does not follow on the one before it")
         if _said(statement, "number") != str(statement.number):
             yield Fault(f"checkpoint {statement.number} says that it is another one: `{_said(statement, 'number')}`")
-        if (signed_by := _said(statement, "key")) not in public_keys:
+        if (signed_by := signer(statement)) not in public_keys:
             yield Fault(f"checkpoint {statement.number} is signed with a key that is not known: `{signed_by}`")
         elif not keys.is_signed(public_keys[signed_by], statement.content.encode(), statement.signature):
             yield Fault(f"the signature of checkpoint {statement.number} is not that of its content")
@@ -77,15 +77,22 @@ def compared(ours: Iterable[Statement], published: Mapping[int, Statement]) -> I
 
 
 def heads(statements: Iterable[Statement]) -> Heads:
-    """The heads that checkpoints say; of those that are no checkpoints, none."""
+    """The heads that checkpoints say; of those that are no checkpoints, none. What the first says stays said: published ones come first,
+    and nobody takes that back in a later one.
+    """
     found: Heads = {}
     for statement in statements:
         try:
             for account, sequence, hash_ in json.loads(statement.content)["heads"]:
-                found[str(account), int(sequence)] = (str(hash_), statement.number)
+                found.setdefault((str(account), int(sequence)), (str(hash_), statement.number))
         except (ValueError, TypeError, LookupError):
             continue
     return found
+
+
+def signer(statement: Statement) -> str:
+    """The fingerprint of the key that a checkpoint says it is signed with; empty where it is no checkpoint."""
+    return _said(statement, "key")
 
 
 def _said(statement: Statement, name: str) -> str:

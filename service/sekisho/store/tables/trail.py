@@ -17,6 +17,7 @@ MANAGEMENT = "Management"
 DATA = "Data"
 
 _PLACELESS = text("revision IS NULL AND spooled IS NULL")
+_UNPUBLISHED = text("published_at IS NULL")
 
 UNSAID: dict[str, Any] = {
     "category": MANAGEMENT,
@@ -102,7 +103,11 @@ class TrailResource(Base):
     """A resource that a record is about, by which it is looked up."""
 
     __tablename__ = "trail_resources"
-    __table_args__ = (Index("ix_trail_resources_account_id_type_ordinal", "account_id", "type", "ordinal"),)
+    __table_args__ = (
+        Index("ix_trail_resources_account_id_type_ordinal", "account_id", "type", "ordinal"),
+        # Retention and whoever verifies come with ordinals, and would look through all that an account has for a few of them.
+        Index("ix_trail_resources_ordinal", "ordinal"),
+    )
     touches = ()
 
     account_id: Mapped[str] = mapped_column(primary_key=True)
@@ -142,6 +147,10 @@ class TrailCheckpoint(Base):
     """A signed statement of how far the chains had come; `content` is JSON. It is published outside the database, too."""
 
     __tablename__ = "trail_checkpoints"
+    __table_args__ = (
+        # Looked for each second, among all that there are.
+        Index("ix_trail_checkpoints_unpublished", "number", sqlite_where=_UNPUBLISHED, postgresql_where=_UNPUBLISHED),
+    )
     touches = ()
 
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
