@@ -6,8 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import OperationalError
 
 from sekisho import sigv4
 from sekisho.errors import SekishoError
@@ -228,6 +230,39 @@ def test_a_query_of_sqlite_is_broken_off_at_its_deadline(tmp_path: Path) -> None
         asking._bounded(session, time.monotonic()),
     ):
         session.execute(endless).all()
+
+
+def test_sqlite_looks_at_the_clock_between_a_few_long_steps(tmp_path: Path) -> None:
+    """One call of a function may take 30 ms: thousands of them between two looks took minutes."""
+    calls: list[int] = []
+    many = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9999) SELECT sum(long(i)) FROM n")
+    with (
+        Database(sqlite.migrated(tmp_path / "sekisho.db")) as database,
+        database.read() as session,
+        asking._bounded(session, time.monotonic()),
+    ):
+        driver: Any = session.connection().connection.driver_connection
+        driver.create_function("long", 1, calls.append)
+        with pytest.raises(OperationalError):
+            session.execute(many)
+    assert len(calls) < 100
+
+
+def test_rows_come_a_few_at_a_time_and_are_sorted_in_files(house: House) -> None:
+    """However wide a query makes its rows, a worker holds ten of them, and its sorter what fits the cache."""
+    id_ = store(house)
+    taken: list[Any] = []
+    reads = Asking(house.node.database)
+    event.listen(reads._reads.engine, "before_cursor_execute", lambda *given: taken.append(given[1]))
+    statement = f"SELECT eventName FROM {id_} ORDER BY eventName"
+    query = EventQuery(id="q", account_id=house.account_id, store_id=id_, statement=statement, parameters="[]")
+    assert reads._asked(query, clock.now()).status == "FINISHED"
+    if house.node.database.sqlite:
+        with reads._reads.read() as session:
+            assert session.execute(text("PRAGMA temp_store")).scalar_one() == 1  # FILE
+    else:
+        assert [isinstance(cursor, psycopg.ServerCursor) for cursor in taken] == [False, True, False]
+    reads.close()
 
 
 def test_queries_are_forgotten_after_a_week_and_ended_when_abandoned(house: House, failing: Failing) -> None:
