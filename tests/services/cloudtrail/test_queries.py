@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,34 @@ def test_rows_come_a_few_at_a_time_and_are_sorted_in_files(house: House) -> None
     else:
         assert [isinstance(cursor, psycopg.ServerCursor) for cursor in taken] == [False, True, False]
     reads.close()
+
+
+class _Undone(Exception):
+    """Has a transaction roll back."""
+
+
+def test_accounts_take_turns(house: House) -> None:
+    """One process asks one query at a time: those of an account that always has some waiting do not come before another's first."""
+    other = house.call("GetCallerIdentity", _as=house.account()).account
+    asked = Asking(house.node.database)
+    row = {"store_id": "s", "statement": "SELECT 1", "parameters": "[]", "status": "QUEUED"}
+    order = []
+    with suppress(_Undone), house.node.database.write((house.account_id, other)) as session:
+        for number, account in enumerate((house.account_id, house.account_id, house.account_id, other)):
+            at = clock.now() + timedelta(seconds=number)
+            session.add(EventQuery(id=f"{house.account_id}-{number}", account_id=account, created_at=at, **row))
+        session.flush()
+        for _ in range(4):
+            query = asked._next(session)
+            assert query is not None
+            order.append(query.id[-1])
+            asked._turns[query.account_id] = time.monotonic()
+            query.status = "FINISHED"
+            session.flush()
+        assert asked._next(session) is None
+        raise _Undone
+    asked.close()
+    assert order == ["0", "3", "1", "2"]
 
 
 def test_queries_are_forgotten_after_a_week_and_ended_when_abandoned(house: House, failing: Failing) -> None:

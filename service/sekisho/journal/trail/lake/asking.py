@@ -67,6 +67,7 @@ class Asking:
         if database.sqlite:
             event.listen(self._reads.engine, "connect", _sort_in_files)
         self._purge_at = time.monotonic() + _PURGE
+        self._turns: dict[str, float] = {}  # by account whose queries wait, when it had its last turn here
 
     def close(self) -> None:
         """Give back the connections."""
@@ -79,17 +80,35 @@ class Asking:
             self._purge_at = time.monotonic() + _PURGE
             self.purge(now)
         with self._database.read() as session:
-            # Of the account that has the fewest under way: nobody's many queries keep another's from its turn.
-            running = (
-                select(EventQuery.account_id, func.count().label("n")).where(EventQuery.status == "RUNNING").group_by(EventQuery.account_id)
-            )
-            busy = running.subquery()
-            waiting = select(EventQuery).outerjoin(busy, busy.c.account_id == EventQuery.account_id).where(EventQuery.status == "QUEUED")
-            query = session.scalars(waiting.order_by(func.coalesce(busy.c.n, 0), EventQuery.created_at).limit(1)).one_or_none()
+            query = self._next(session)
         if query is None or not self._take(query, now):
             return query is not None
+        self._turns[query.account_id] = time.monotonic()
         self._keep(query, self._asked(query, now))
         return True
+
+    def _next(self, session: Session) -> EventQuery | None:
+        """The oldest that waits, of the account that has the fewest under way, and of these the one whose turn is the longest ago: nobody's
+        many queries keep another's from its turn.
+        """
+        running = (
+            select(EventQuery.account_id, func.count().label("n")).where(EventQuery.status == "RUNNING").group_by(EventQuery.account_id)
+        )
+        busy = running.subquery()
+        oldest = func.min(EventQuery.created_at)
+        waiting = (
+            select(EventQuery.account_id, func.coalesce(func.max(busy.c.n), 0).label("n"), oldest.label("oldest"))
+            .outerjoin(busy, busy.c.account_id == EventQuery.account_id)
+            .where(EventQuery.status == "QUEUED")
+            .group_by(EventQuery.account_id)
+        )
+        accounts = session.execute(waiting).all()
+        self._turns = {row.account_id: self._turns[row.account_id] for row in accounts if row.account_id in self._turns}
+        if not accounts:
+            return None
+        first = min(accounts, key=lambda row: (row.n, self._turns.get(row.account_id, 0.0), row.oldest))
+        wanted = EventQuery.account_id == first.account_id, EventQuery.status == "QUEUED"
+        return session.scalars(select(EventQuery).where(*wanted).order_by(EventQuery.created_at).limit(1)).one_or_none()
 
     def purge(self, now: datetime) -> None:
         """Forget what is kept no longer, and end what nobody asks any more."""
