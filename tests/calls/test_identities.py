@@ -203,13 +203,25 @@ def test_the_entry_of_a_read_is_that_of_its_record(made: House, monkeypatch: pyt
     monkeypatch.setattr(pipeline, "_note", lambda *given: calls.append(given))
     made.call("GetUser", _as=ann, user_name="ann")
     made.call("GetUser", _as=ann)
-    made.call("GetUser", _as=ann, _peer=Peer("2001:db8::1", 'an "odd" \\ agent é', secure=True, tls='{"tlsVersion": "TLSv1.3"}'))
+    made.call("GetUser", _as=ann, _peer=Peer("2001:db8::1", 'an "odd" \\ agent é', secure=True))
     made.call("ListUsers", _as=ann, path_prefix='/"\\/')
     assert len(calls) == 4
     for call, request in calls:
         read, whole = audit.entry_of_read(call, request), audit.entry(audit.event(call, request, None))
         assert json.loads(read.body) == json.loads(whole.body)
         assert read._replace(body="") == whole._replace(body="")
+
+
+def test_made_up_user_agents_take_no_memory(made: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many somebody makes up, and however long they are."""
+    monkeypatch.setattr(audit, "KEPT", 8)
+    monkeypatch.setattr(audit, "_same", {})
+    for number in range(20):
+        made.call("GetUser", _peer=Peer("192.0.2.1", f"agent {number}"))
+        assert 1 <= len(audit._same) <= 8
+    audit._same.clear()
+    made.call("GetUser", _peer=Peer("192.0.2.1", "a" * 257))
+    assert audit._same == {}
 
 
 def test_reads_and_who_calls_are_recorded_and_decisions_are_not(made: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from sekisho import arn
 from sekisho.calls import identities, shown
-from sekisho.calls.call import Call
+from sekisho.calls.call import Call, Peer
 from sekisho.errors import SekishoError
 from sekisho.journal.spool import Entry
 from sekisho.journal.trail import resources
@@ -32,8 +32,11 @@ _SHARED = frozenset((Access.WRITE, Access.ISSUE))
 
 Event = dict[str, Any]
 
-PEERS = 32
-"""Operations and peers of one caller that the constant parts of records are kept for."""
+KEPT = 4_096
+"""Constant parts of records of reads that are kept in all, at two to four kilobytes each: whoever makes up user agents has no more."""
+LONGEST = 256
+"""Characters of a user agent that a record shows."""
+_same: dict[tuple[str, str, str, Peer], tuple[str, str, tuple[str, ...]]] = {}
 _OF_ONE_CALL = frozenset(("id", "at", "request", "resources"))
 
 _quoted = json.encoder.encode_basestring_ascii
@@ -55,7 +58,7 @@ def event(call: Call, request: Message | None, response: Message | None, error: 
         "principal_arn": acting.arn if acting is not None else "",
         "access_key_id": acting.subject.access_key_id if acting is not None else "",
         "source_ip": call.peer.source_ip,
-        "user_agent": call.peer.user_agent[:256],
+        "user_agent": call.peer.user_agent[:LONGEST],
         "request": shown.text(request),
         "response": shown.text(response),
         "error_code": error.code if error is not None else None,
@@ -66,7 +69,7 @@ def event(call: Call, request: Message | None, response: Message | None, error: 
         "username": who.username,
         "identity": who.text,
         "resources": _resources(call),
-        "tls": call.peer.tls if call.peer.secure else "{}",
+        "tls": UNSAID["tls"],
         "shared_id": None,
     }
 
@@ -137,17 +140,19 @@ def entry(record: Event) -> Entry:
 def entry_of_read(call: Call, request: Message) -> Entry:
     """The entry of a call that read and succeeded: `entry(event(...))`, at a fifth of the price.
 
-    Reads are many, so all that is the same in each call of a caller to an operation from one peer is made once, and kept with the caller.
+    Reads are many, so all that is the same in each call of a caller to an operation from one peer is made once.
     """
-    kept = call.caller.kept
-    key = (call.operation.path, call.peer)
-    made: tuple[str, str, tuple[str, ...]] | None = kept.get(key)
+    who = identities.of(call.caller)
+    key = (who.text, who.username, call.operation.path, call.peer)  # which say all that is the same
+    made = _same.get(key)
     if made is None:
         same = entry(event(call, None, None))
         constant = {name: value for name, value in json.loads(same.body).items() if name not in _OF_ONE_CALL}
-        if len(kept) >= PEERS:
-            kept.clear()
-        made = kept[key] = (json.dumps(constant)[:-1], same.account, same.alike)
+        made = (json.dumps(constant)[:-1], same.account, same.alike)
+        if len(call.peer.user_agent) <= LONGEST:
+            if len(_same) >= KEPT:
+                _same.clear()
+            _same[key] = made
     text, account, alike = made
     body = (
         f'{text}, "id": {_quoted(call.request_id)}, "at": "{call.now.isoformat()}", '

@@ -82,15 +82,11 @@ class Node:
 
 
 class Peer(NamedTuple):
-    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it.
-
-    `tls` is what CloudTrail's `tlsDetails` says of it, as JSON, as far as the edge knows.
-    """
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
-    tls: str = "{}"
 
 
 _NOWHERE = Peer()
@@ -120,7 +116,7 @@ class Call:
     snapshot: Callable[[], Session] | None = None
     """Opens the snapshot of a READ, when the first is asked for it."""
     resources: tuple[Resource, ...] = ()
-    """What the caller was authorized for, in the order of the checks: the audit record names it."""
+    """All that the caller was authorized for, in the order of the checks: the audit record names it."""
     recipient: str = ""
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
     use: Use | None = None

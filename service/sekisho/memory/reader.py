@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from sekisho.memory import records, vitals
 from sekisho.world import Acting, Record, Subject, acting
 
-_ACTING = 1_024
+_ACTING = 1_536
 _POLICY = 128
 """Bytes of a composed subject, and of each policy in it. With five tags and three policies it takes 1.3 KB, what `findings.ENTRY` says
-included (tracemalloc, 150 of them); this charges half as much again.
+included (tracemalloc, 150 of them); this charges half as much again, and the text of its identity in records.
 """
 
 

@@ -20,7 +20,7 @@ from sekisho.node import assembly, collector, cores, http, logbook, reading, soc
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
-from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, parting
+from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, following, parting
 from sekisho.node.roles import ALL, GRPC, HTTP, ROLES
 from sekisho.node.trailing import Trailing
 from sekisho.store import db
@@ -95,7 +95,7 @@ def worker(
             stack.callback(lambda: server.stop(LEISURE if order == LEAVE else grace))
         stack.enter_context(collector.survivors_set_aside())
         ready()
-        while (order := orders.get()) not in (STOP, LEAVE):
+        while (order := following(orders)) not in (STOP, LEAVE):
             if order == RELOAD:
                 if decision_log is not None:
                     decision_log.reopen()

@@ -210,7 +210,7 @@ def test_a_burst_is_answered_whole(ways: Ways) -> None:
     """Of more calls than may wait for their message at once."""
     with grpc.insecure_channel(ways.endpoint, CLIENT) as first, grpc.insecure_channel(ways.endpoint, (*CLIENT, ("one", 1))) as second:
         methods = [one.unary_unary(POLLED, None, None) for one in (first, second)]
-        bodies = [(b"hello %d" if number % 5 else b"cold:%d") % number for number in range(60)]
+        bodies = [(b"hello %d" if number % 5 else b"cold:%d") % number for number in range(40)]
         futures = [methods[number % 2].future(body, timeout=PATIENCE) for number, body in enumerate(bodies)]
         assert [future.result() for future in futures] == [body.removeprefix(b"cold:") for body in bodies]
 
