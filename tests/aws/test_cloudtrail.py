@@ -70,8 +70,9 @@ def test_a_query_by_boto3(cloudtrail: Any, server: Served) -> None:
     cloudtrail.create_trail(Name="found", S3BucketName="audit-logs")
     text = f"SELECT eventName, requestParameters.name AS trail FROM {id_} WHERE eventName = 'CreateTrail' AND readOnly = false"
     query = cloudtrail.start_query(QueryStatement=text)["QueryId"]
-    end = time.monotonic() + 60
-    while (found := cloudtrail.get_query_results(QueryId=query))["QueryStatus"] in ("QUEUED", "RUNNING") and time.monotonic() < end:
+    end = time.monotonic() + 300
+    while (found := cloudtrail.get_query_results(QueryId=query))["QueryStatus"] in ("QUEUED", "RUNNING"):
+        assert time.monotonic() < end, f"after 300 s the query is {found['QueryStatus']} still"
         time.sleep(0.1)
     assert found["QueryStatus"] == "FINISHED"
     assert found["QueryResultRows"] == [[{"eventName": "CreateTrail"}, {"trail": "found"}]]

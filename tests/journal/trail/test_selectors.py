@@ -127,17 +127,3 @@ def test_advanced_selectors_take(case: str) -> None:
 def test_a_trail_that_was_given_none_has_the_usual_ones() -> None:
     assert selectors.parsed(None, None) == selectors.parsed(json.dumps(selectors.USUAL), None)
     assert taken(selectors.parsed(None, None)) == ALL_MANAGEMENT
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (selectors.parsed(None, None), False),
-        (selectors.parsed(json.dumps([{"DataResources": resources("arn:aws:shop")}]), None), True),
-        (selectors.parsed(None, json.dumps([{"FieldSelectors": [MANAGEMENT]}])), False),
-        (selectors.parsed(None, json.dumps([{"FieldSelectors": [MANAGEMENT]}, {"FieldSelectors": [ORDERS, DATA]}])), True),
-    ],
-    ids=["usual", "basic", "management", "advanced"],
-)
-def test_data_events_are_wanted_where_a_selector_takes_any(given: selectors.Selectors, expected: bool) -> None:
-    assert selectors.wants_data(given) is expected

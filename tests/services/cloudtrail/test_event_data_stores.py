@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sekisho.journal.trail.lake.asking import Asking
+from sekisho.services.cloudtrail import quotas
 from sekisho.store.tables import EventDataStore
 from tests import clock
 from tests.harness import House
@@ -139,3 +140,14 @@ def test_insights_of_a_store_go_to_another(house: House, failing: Failing) -> No
     assert (put.event_data_store_arn, put.insights_destination) == (source, destination)
     shown = house.call("GetInsightSelectors", event_data_store=source)
     assert (shown.insights_destination, shown.insight_selectors[0].insight_type) == (destination, "ApiCallRateInsight")
+
+
+def test_ingestion_begins_so_many_times(house: House, failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spans of a store are one text, and each is a condition of every query."""
+    monkeypatch.setattr(quotas, "INGESTIONS", 2)
+    made = house.call("CreateEventDataStore", name="spans", termination_protection_enabled=False).event_data_store_arn
+    house.call("StopEventDataStoreIngestion", event_data_store=made)
+    house.call("StartEventDataStoreIngestion", event_data_store=made)
+    house.call("StopEventDataStoreIngestion", event_data_store=made)
+    assert failing("StartEventDataStoreIngestion", event_data_store=made) == "InvalidEventDataStoreStatus"
+    assert house.call("GetEventDataStore", event_data_store=made).status == "STOPPED_INGESTION"

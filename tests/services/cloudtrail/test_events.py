@@ -22,13 +22,12 @@ def by(key: str, value: str) -> dict[str, Any]:
 
 def looked_up(house: House, count: int, _as: sigv4.Credentials | None = None, **fields: Any) -> list[pb.Event]:
     """The events, once there are so many: those of the spool, and what is found by resources, take a moment."""
-    limit = time.monotonic() + 60
-    while True:
-        events = list(house.call("LookupEvents", _as=_as, **fields).events)
-        if len(events) >= count or time.monotonic() > limit:
-            assert len(events) == count
-            return events
+    limit = time.monotonic() + 300
+    while len(events := list(house.call("LookupEvents", _as=_as, **fields).events)) < count:
+        assert time.monotonic() < limit, f"after 300 s there are {len(events)} of {count} events"
         time.sleep(0.05)
+    assert len(events) == count
+    return events
 
 
 def test_a_write_is_found_at_once_with_all_that_cloudtrail_says(house: House) -> None:

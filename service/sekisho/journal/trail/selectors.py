@@ -90,15 +90,6 @@ def selected(selectors: Selectors, event: Event) -> bool:
     )
 
 
-def wants_data(selectors: Selectors) -> bool:
-    """True when any data event could be selected: where none can, none need be recorded."""
-    return any(basic.resources for basic in selectors.basic) or any(
-        condition.field == "eventCategory" and ("Equals", DATA) in condition.wanted
-        for conditions in selectors.advanced
-        for condition in conditions
-    )
-
-
 def _takes(basic: Basic, event: Event) -> bool:
     if basic.read_write != "All" and (basic.read_write == "ReadOnly") != (event.get("readOnly") is True):
         return False

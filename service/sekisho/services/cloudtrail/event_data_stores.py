@@ -193,7 +193,12 @@ def _selectors(request: pb.CreateEventDataStoreRequest | pb.UpdateEventDataStore
 
 
 def _begin(call: Call, row: EventDataStore) -> None:
-    row.ingestion = json.dumps([*json.loads(row.ingestion), [call.now.timestamp(), None]])
+    spans = json.loads(row.ingestion)
+    if len(spans) >= quotas.INGESTIONS:  # each is a condition of every query
+        raise InvalidEventDataStoreStatus(
+            f"The event data store has begun to ingest events {quotas.INGESTIONS} times, the most there can be."
+        )
+    row.ingestion = json.dumps([*spans, [call.now.timestamp(), None]])
     row.status, row.updated_at = "ENABLED", call.now
 
 

@@ -8,6 +8,9 @@ LISTED = 20
 """Resources whose tags one call lists."""
 
 EVENT_DATA_STORES = 10
+INGESTIONS = 100
+"""Times that an event data store can begin to take events in; this one is ours, and no quota of AWS's."""
+
 ADMINISTRATORS = 3
 """Accounts to which an organization delegates CloudTrail."""
 

@@ -48,7 +48,7 @@ UNDERSTOOD = {
     ),
     "values in a list": (
         "SELECT eventID FROM STORE WHERE eventName IN ('A', 'B')",
-        "SELECT events.id AS c0 FROM EVENTS WHERE events.event_name = 'A' OR events.event_name = 'B' LIMIT 10001",
+        "SELECT events.id AS c0 FROM EVENTS WHERE events.event_name IN ('A', 'B') LIMIT 10001",
     ),
     "groups": (
         "SELECT eventName, count(*) AS n FROM STORE GROUP BY eventName HAVING count(*) > 1 ORDER BY n DESC LIMIT 3",
@@ -228,3 +228,29 @@ def test_a_text_is_a_text_wherever_it_stands() -> None:
     query = statements.compiled(statement, columns.NOTHING, sqlite=False).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
     assert evil in query.params.values()
     assert "DROP" not in str(query)
+
+
+_ARRAYS = "'a', ARRAY[" * 40
+_VALUES = ", ".join(["'true'"] * 20)
+MULTIPLYING = {
+    "ranges of ranges": f"SELECT eventName FROM {STORE} WHERE readOnly" + " BETWEEN true AND true" * 30,
+    "lists of lists": f"SELECT eventName FROM {STORE} WHERE " + "(" * 12 + "readOnly" + f" IN ({_VALUES}))" * 12,
+    "arrays of arrays": f"SELECT {'ARRAY[' * 40}1{']' * 40} FROM {STORE}",
+    "arrays after a text": f"SELECT ARRAY[{_ARRAYS}'a'{']' * 41} FROM {STORE}",
+    "rows of rows": f"SELECT {'ROW(' * 40}1{')' * 40} FROM {STORE}",
+    "types with sizes": f"SELECT {'decimal (' * 40}1{')' * 40} FROM {STORE}",
+    "very many conditions": f"SELECT eventName FROM {STORE} WHERE " + " OR ".join(["true"] * 1200),
+}
+
+
+@pytest.mark.parametrize("case", MULTIPLYING)
+def test_no_statement_grows_with_each_of_its_levels(case: str) -> None:
+    """Each took minutes and all memory, or ended in an error of Python's. What is understood stays as long as it is."""
+    is_understood = case in ("ranges of ranges", "lists of lists")
+    try:
+        query = statements.compiled(statements.read(MULTIPLYING[case]), columns.NOTHING, sqlite=False)
+    except InvalidQueryStatement:
+        assert not is_understood
+    else:
+        assert is_understood
+        assert len(str(query)) < 20_000

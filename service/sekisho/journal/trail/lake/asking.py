@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, event, func, select, update
 from sqlalchemy.orm import Session
 
 from sekisho.errors import RequestTimeout, SekishoError
@@ -38,8 +38,10 @@ KEPT = timedelta(days=7)
 _ABANDONED = timedelta(seconds=3 * LONGEST)
 _PURGE = 60.0
 """Seconds between two looks for what is kept no longer."""
-_STEPS = 20_000
-"""Instructions of SQLite's machine between two looks at the clock."""
+_STEPS = 100
+"""Instructions of SQLite's machine between two looks at the clock: a single one may be a pattern on a long text, and take 30 ms."""
+_AT_ONCE = 10
+"""Rows that PostgreSQL sends at once: they are as wide as a query makes them."""
 
 TOO_MANY_ROWS = f"The query found more than {statements.MOST_ROWS} rows; use LIMIT, or ask for less."
 TOO_LARGE = f"The query found more than {MOST_BYTES} bytes; use LIMIT, or ask for less."
@@ -62,7 +64,10 @@ class Asking:
     def __init__(self, database: db.Database, *, longest: float = LONGEST) -> None:
         self._database, self._longest = database, longest
         self._reads = db.Database(database.url, pool_size=1, make=database.make)
+        if database.sqlite:
+            event.listen(self._reads.engine, "connect", _sort_in_files)
         self._purge_at = time.monotonic() + _PURGE
+        self._turns: dict[str, float] = {}  # by account whose queries wait, when it had its last turn here
 
     def close(self) -> None:
         """Give back the connections."""
@@ -75,17 +80,35 @@ class Asking:
             self._purge_at = time.monotonic() + _PURGE
             self.purge(now)
         with self._database.read() as session:
-            # Of the account that has the fewest under way: nobody's many queries keep another's from its turn.
-            running = (
-                select(EventQuery.account_id, func.count().label("n")).where(EventQuery.status == "RUNNING").group_by(EventQuery.account_id)
-            )
-            busy = running.subquery()
-            waiting = select(EventQuery).outerjoin(busy, busy.c.account_id == EventQuery.account_id).where(EventQuery.status == "QUEUED")
-            query = session.scalars(waiting.order_by(func.coalesce(busy.c.n, 0), EventQuery.created_at).limit(1)).one_or_none()
+            query = self._next(session)
         if query is None or not self._take(query, now):
             return query is not None
+        self._turns[query.account_id] = time.monotonic()
         self._keep(query, self._asked(query, now))
         return True
+
+    def _next(self, session: Session) -> EventQuery | None:
+        """The oldest that waits, of the account that has the fewest under way, and of these the one whose turn is the longest ago: nobody's
+        many queries keep another's from its turn.
+        """
+        running = (
+            select(EventQuery.account_id, func.count().label("n")).where(EventQuery.status == "RUNNING").group_by(EventQuery.account_id)
+        )
+        busy = running.subquery()
+        oldest = func.min(EventQuery.created_at)
+        waiting = (
+            select(EventQuery.account_id, func.coalesce(func.max(busy.c.n), 0).label("n"), oldest.label("oldest"))
+            .outerjoin(busy, busy.c.account_id == EventQuery.account_id)
+            .where(EventQuery.status == "QUEUED")
+            .group_by(EventQuery.account_id)
+        )
+        accounts = session.execute(waiting).all()
+        self._turns = {row.account_id: self._turns[row.account_id] for row in accounts if row.account_id in self._turns}
+        if not accounts:
+            return None
+        first = min(accounts, key=lambda row: (row.n, self._turns.get(row.account_id, 0.0), row.oldest))
+        wanted = EventQuery.account_id == first.account_id, EventQuery.status == "QUEUED"
+        return session.scalars(select(EventQuery).where(*wanted).order_by(EventQuery.created_at).limit(1)).one_or_none()
 
     def purge(self, now: datetime) -> None:
         """Forget what is kept no longer, and end what nobody asks any more."""
@@ -128,7 +151,7 @@ class Asking:
                 store = session.get(EventDataStore, query.store_id)
                 if store is None or store.deleted_at is not None:
                     return _Found("FAILED", "The event data store does not exist.")
-                return self._read(session, store, query, now)
+                return self._read(session, store, query, now, deadline)
         except RequestTimeout:
             return _Found("TIMED_OUT", f"The query took longer than {self._longest:g} seconds.")
         except SekishoError as error:
@@ -137,14 +160,16 @@ class Asking:
             known = isinstance(error, InvalidQueryStatement)
             return _Found("FAILED", error.message if known else "The database could not answer the query.")
 
-    def _read(self, session: Session, store: EventDataStore, query: EventQuery, now: datetime) -> _Found:
+    def _read(self, session: Session, store: EventDataStore, query: EventQuery, now: datetime, deadline: float) -> _Found:
         statement = statements.read(query.statement, json.loads(query.parameters))
         scope = scopes.scope(store, now, sqlite=self._reads.sqlite)
         rows: list[list[dict[str, str]]] = []
         size = 0
-        for row in session.execute(statements.compiled(statement, scope, sqlite=self._reads.sqlite)):
+        asked = statements.compiled(statement, scope, sqlite=self._reads.sqlite)
+        for row in session.execute(asked, execution_options={"yield_per": _AT_ONCE}):
+            db.remaining(deadline)  # PostgreSQL's limit is on each fetch
             rows.append([{name: _text(value)} for name, value in zip(statement.names, row, strict=True)])
-            size += sum(len(name) + len(value) + 8 for each in rows[-1] for name, value in each.items())
+            size += len(json.dumps(rows[-1]))
             if len(rows) > statements.MOST_ROWS:
                 return _Found("FAILED", TOO_MANY_ROWS)
             if size > MOST_BYTES:
@@ -160,6 +185,11 @@ def _set(session: Session, id_: str, before: str, **values: Any) -> bool:
         execution_options={"synchronize_session": False},
     )
     return bool(changed.rowcount)
+
+
+def _sort_in_files(connection: Any, _record: Any) -> None:
+    """Have SQLite sort and group what is too much for its cache in temporary files: other connections do so in memory, without a limit."""
+    connection.execute("PRAGMA temp_store = FILE").close()
 
 
 @contextmanager

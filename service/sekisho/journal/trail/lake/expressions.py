@@ -46,7 +46,12 @@ class Compiler:
 
     def pair(self, left: Any, right: Any) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
         """Two values that are compared, of one kind: a literal becomes what the other is."""
-        one, two = self.value(left), self.value(right)
+        one, two = self.alike(left, self.value(left), right)
+        return one.sql, two.sql
+
+    def alike(self, left: Any, one: Typed, right: Any) -> tuple[Typed, Typed]:
+        """A value that has been made, and another that it is compared with."""
+        two = self.value(right)
         if one.kind != two.kind:
             if isinstance(right, exp.Literal):
                 two = _converted(right, one.kind)
@@ -54,7 +59,7 @@ class Compiler:
                 one = _converted(left, two.kind)
             else:
                 raise InvalidQueryStatement(f"Cannot compare {one.kind} with {two.kind}.")
-        return one.sql, two.sql
+        return one, two
 
     def like(self, node: exp.Like) -> Typed:
         """By letters, in their case, on both databases."""
@@ -142,13 +147,19 @@ def _in(made: Compiler, node: exp.In) -> Typed:
         raise InvalidQueryStatement("IN takes a list of values.")
     if not all(isinstance(one, exp.Literal) for one in node.expressions):
         raise InvalidQueryStatement("IN takes a list of values.")
-    return Typed(or_(*(left == right for left, right in (made.pair(node.this, one) for one in node.expressions))), FLAG)
+    this = made.value(node.this)  # once, and once in the query: lists within lists would multiply it
+    pairs = [made.alike(node.this, this, one) for one in node.expressions]
+    if isinstance(node.this, exp.Literal):  # which becomes what each of the others is
+        return Typed(or_(*(left.sql == right.sql for left, right in pairs)), FLAG)
+    return Typed(this.sql.in_([right.sql for _, right in pairs]), FLAG)
 
 
 def _between(made: Compiler, node: exp.Between) -> Typed:
-    low, high = node.args["low"], node.args["high"]
-    (left, least), (right, most) = made.pair(node.this, low), made.pair(node.this, high)
-    return Typed(and_(left >= least, right <= most), FLAG)
+    this = made.value(node.this)
+    (left, least), (right, most) = (made.alike(node.this, this, node.args[name]) for name in ("low", "high"))
+    if isinstance(node.this, exp.Literal):
+        return Typed(and_(left.sql >= least.sql, right.sql <= most.sql), FLAG)
+    return Typed(this.sql.between(least.sql, most.sql), FLAG)
 
 
 def _is(made: Compiler, node: exp.Is) -> Typed:

@@ -32,7 +32,7 @@ DEEPEST = 40
 """Levels of its tree."""
 
 _STORE = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_PARTS = re.compile(r"""('(?:[^']|'')*')|("(?:[^"]|"")*")|(--|/\*|\\|;|\$|\{|@|`|#|\x00)|([^'"\\;$`{@#\x00/-]+|.)""", re.DOTALL)
+_PARTS = re.compile(r"""('(?:[^']|'')*')|("(?:[^"]|"")*")|(--|[^\w\s()\[\],.*=<>!?-])|([\w\s()\[\],.*=<>!?]+|-)""", re.DOTALL)
 _FROM = re.compile(rf"(\bfrom\s+)({_STORE})\b", re.IGNORECASE)
 
 
@@ -50,9 +50,7 @@ def read(text: str, parameters: Sequence[str] = ()) -> Statement:
     if len(text) > LONGEST:
         raise InvalidQueryStatement("The query statement is too long.")
     tree = _parsed(_quoted(text))
-    depths = [node.depth for node in tree.walk()]
-    if len(depths) > MOST_NODES or max(depths) > DEEPEST:
-        raise InvalidQueryStatement("The query statement is too complex.")
+    _refuse_complex(tree)
     if not isinstance(tree, exp.Select):
         raise InvalidQueryStatement("Only SELECT statements are supported.")
     _fill(tree, parameters)
@@ -64,6 +62,16 @@ def read(text: str, parameters: Sequence[str] = ()) -> Statement:
     return statement
 
 
+def _refuse_complex(tree: exp.Expr) -> None:
+    """Refuse a tree that is too large or too deep. Its own `depth` asks parent after parent, which a deep tree has too many of."""
+    depths: dict[int, int] = {}
+    for node in tree.walk():  # parents come before their children
+        depth = depths[id(node)] = depths.get(id(node.parent), -1) + 1
+        if len(depths) > MOST_NODES or depth > DEEPEST:
+            raise InvalidQueryStatement(_COMPLEX)
+
+
+_COMPLEX = "The query statement is too complex."
 _CLAUSES = {"expressions", "from_", "where", "group", "having", "order", "limit", "distinct", "kind"}
 
 
@@ -78,7 +86,42 @@ def _quoted(text: str) -> str:
     if end != len(text) or "\0" in text:
         raise InvalidQueryStatement("The query statement has a quote that does not end.")
     pieces = re.split(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")""", text)
+    _refuse_nesting(pieces[::2])
     return "".join(piece if at % 2 else _FROM.sub(r'\1"\2"', piece) for at, piece in enumerate(pieces))
+
+
+def _refuse_nesting(bare: Sequence[str]) -> None:
+    """Refuse what makes the parser try one reading after the other, twice as many with each level: types, and lists within brackets.
+
+    `bare` is what stands between quotes. Before a `(` stands a word of the table or none; in `[]` stands a text in quotes.
+    """
+    depth = 0
+    for number, piece in enumerate(bare):
+        for found in _NESTING.finditer(piece):
+            mark = found[0]
+            if mark == ")":
+                depth -= 1
+                continue
+            if mark == "[":
+                if piece[found.end() :].strip() or not "".join(bare[number + 1 : number + 2]).lstrip().startswith("]"):
+                    raise InvalidQueryStatement("Brackets hold the name of a member, in quotes.")
+                continue
+            depth += 1
+            if depth > DEEPEST:
+                raise InvalidQueryStatement(_COMPLEX)
+            before = piece[: found.start()].rstrip()
+            word = _WORD.search(before)
+            if word is not None and word[0].lower() not in _CALLED:
+                raise InvalidQueryStatement(f"{word[0][:64].upper()} is not supported.")
+            if not before and number:
+                raise InvalidQueryStatement("Unexpected '(' in the query statement.")
+
+
+_NESTING = re.compile(r"[(\[)]")
+_WORD = re.compile(r"\w+\Z")
+_FUNCTIONS = ("count", "sum", "min", "max", "avg", "lower", "upper", "length", "coalesce", "element_at", "date_trunc")
+_CALLED = frozenset(("select", "distinct", "where", "and", "or", "not", "in", "between", "like", "by", "having", *_FUNCTIONS))
+"""Words before a parenthesis: those of the language, and the functions."""
 
 
 def _parsed(text: str) -> Any:
