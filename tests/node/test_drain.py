@@ -216,14 +216,15 @@ def test_what_no_database_takes_is_kept_aside_and_keeps_nothing_from_it(house: H
         Entry("audit", json.dumps({"id": "half"})),
         Entry("accesses", json.dumps([["AIDA1", "111122223333", "iam:GetUser", "never", "us-east-1"]])),
     ]
-    if not house.node.database.sqlite:  # which takes any text for a boolean
-        unfit.append(entry("3", read_only="perhaps"))
+    unfit.append(entry("4", event_source=None))
+    if not house.node.database.sqlite:  # which takes any text for a boolean, and whatever characters
+        unfit += [entry("3", read_only="perhaps"), entry("5", user_agent="a\0b")]
     for one in (entry("1"), *unfit, entry("2")):
         spool.append(one, timeout=60)
     drain = Drain(spool, (), house.node.primary)
     assert drain.once()
     assert not drain.once()
-    assert recorded(house, "1", "2", "3", "half") == 2
+    assert recorded(house, "1", "2", "3", "4", "5", "half") == 2
     with sqlite3.connect(spool.path) as connection:
         assert [row[0] for row in connection.execute("SELECT body FROM refused ORDER BY rowid")] == [one.body for one in unfit]
     connection.close()

@@ -16,7 +16,6 @@ from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Spool
-from sekisho.journal.trail.lake.asking import Asking
 from sekisho.memory import keeper, places
 from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Check
@@ -115,6 +114,8 @@ def opened(
         retiring.start()
         beside.callback(retiring.stop)
         if services is None or "cloudtrail" in services:
+            from sekisho.journal.trail.lake.asking import Asking  # with which comes a parser of SQL; no other node has queries
+
             asks = Asking(database)
             asking = Rounds("asking", ASKING, {"ask": asks.once})
             asking.start()

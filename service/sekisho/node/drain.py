@@ -4,12 +4,14 @@ An entry leaves the spool only after the database has committed it; one that arr
 """
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import psycopg
 import structlog
 from sqlalchemy import Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,8 +34,8 @@ PURGE = 60.0
 MOST_ACTIONS = 1000
 """Different actions that are kept of one principal: a service that makes names up fills no disk."""
 
-_UNFIT = ("22", "23502", "23514")
-"""SQLSTATEs that say that a value fits no column: data exceptions, a null, a check."""
+_UNFIT = ("22", "23502", "23514", "54")
+"""SQLSTATEs that say that a value fits no column: data exceptions, a null, a check, a limit such as that of an index."""
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 log = structlog.get_logger(__name__)
@@ -152,8 +154,11 @@ def _is_of_entries(error: Exception) -> bool:
     if not isinstance(error, SekishoError):
         return isinstance(error, ValueError | LookupError | TypeError | AttributeError)
     cause = error.__cause__
-    state = getattr(cause.orig if isinstance(cause, DBAPIError) else cause, "sqlstate", None)
-    return state is not None and state.startswith(_UNFIT)
+    said = cause.orig if isinstance(cause, DBAPIError) else cause
+    if isinstance(said, sqlite3.IntegrityError):  # a row that is there already is asked for before
+        return said.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_NOTNULL, sqlite3.SQLITE_CONSTRAINT_CHECK)
+    state = getattr(said, "sqlstate", None)
+    return state.startswith(_UNFIT) if state is not None else isinstance(said, psycopg.DataError)  # which has none for U+0000
 
 
 def deliver(session: Session, entries: Iterable[Entry]) -> None:

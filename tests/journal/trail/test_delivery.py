@@ -340,9 +340,22 @@ def test_a_trail_that_stopped_is_looked_at_until_its_files_are_named(trail: Trai
     assert is_closed() is True
 
 
-def test_a_row_that_nobody_can_read_is_told(trail: Trail, tmp_path: Path) -> None:
-    """It is somebody's who writes past this server; the trail stays before it, and says so."""
-    trail.spool(made("a", category="Data", resources='["forged"]'))
+def test_a_row_whose_resources_are_none_is_delivered_without(trail: Trail, tmp_path: Path) -> None:
+    trail.spool(made("a", resources='["forged"]'), made("b", resources='{"ARN": 1}'), made("c", identity="[1]", tls="3"))
+    trail.seal()
+    add(trail.database, delivered.row())
+    exhaust(Delivery(trail.database, {"logs": (logs := bucket(tmp_path))}))
+    assert ids(logs) == ["a", "b", "c"]
+
+
+def test_a_row_that_nobody_can_deliver_is_told(trail: Trail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trail stays before it, and says so."""
+
+    def broken(_record: object) -> None:
+        raise AttributeError
+
+    monkeypatch.setattr("sekisho.journal.trail.events.event", broken)
+    trail.spool(made("a", category="Data"))
     trail.seal()
     add(trail.database, delivered.row(event_selectors='[{"DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]'))
     failed = deliveries.FAILED.labels().numbers[0]

@@ -295,6 +295,19 @@ def test_accounts_take_turns(house: House) -> None:
     assert order == ["0", "3", "1", "2"]
 
 
+def test_an_account_keeps_so_many_queries_the_newest(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MOST_KEPT", 3)
+    monkeypatch.setattr(asking, "_FORGOTTEN", 2)
+    id_, now = store(house), clock.now()
+    over = [waiting(house, id_, status="CANCELLED", created_at=now - timedelta(minutes=number)) for number in range(8)]
+    queued = [waiting(house, id_, created_at=now - timedelta(hours=number)) for number in range(2)]
+    purging = Asking(house.node.database)
+    purging.purge(now)
+    purging.close()
+    with house.node.database.read() as session:
+        assert set(session.scalars(select(EventQuery.id).where(EventQuery.account_id == house.account_id))) == {*over[:3], *queued}
+
+
 def test_queries_are_forgotten_after_a_week_and_ended_when_abandoned(house: House, failing: Failing) -> None:
     id_ = store(house)
     old = waiting(house, id_, status="FINISHED", created_at=clock.now() - timedelta(days=7, seconds=1))

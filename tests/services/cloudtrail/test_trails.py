@@ -7,6 +7,7 @@ import pytest
 
 from sekisho.credentials.accounts import NewAccount
 from sekisho.errors import SekishoError
+from sekisho.journal.trail import spans
 from tests.harness import House
 from tests.services.cloudtrail.conftest import Failing
 from tests.services.conftest import Refused
@@ -200,3 +201,14 @@ def test_a_policy_names_a_trail_by_its_arn(house: House) -> None:
     with pytest.raises(SekishoError) as caught:
         house.call("GetTrail", _as=alice, name="nothing")
     assert caught.value.code == "AccessDenied"
+
+
+def test_a_trail_is_started_so_often_a_day(house: House, failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time takes room for a day, in the database and in whoever delivers."""
+    monkeypatch.setattr(spans, "MOST", 3)
+    house.call("CreateTrail", name="main", s3_bucket_name="logs")
+    for _ in range(3):
+        house.call("StartLogging", name="main")
+        house.call("StopLogging", name="main")
+    assert failing("StartLogging", name="main") == "Throttling"
+    assert not house.call("GetTrailStatus", name="main").is_logging

@@ -26,10 +26,10 @@ def event(record: AuditRecord) -> Event:
     `additionalEventData`, which CloudTrail leaves to each service.
     """
     management = record.category == MANAGEMENT
-    response = _read(record.response) or None
+    response = _object(record.response) or None
     made: Event = {
         "eventVersion": VERSION,
-        "userIdentity": _read(record.identity) or _identity(record),
+        "userIdentity": _object(record.identity) or _identity(record),
         "eventTime": moment(record.at),
         "eventSource": record.event_source,
         "eventName": record.event_name,
@@ -40,27 +40,37 @@ def event(record: AuditRecord) -> Event:
     if record.error_code is not None:
         made["errorCode"] = record.error_code
         made["errorMessage"] = record.error_message or ""
-    made["requestParameters"] = _read(record.request) or None
+    made["requestParameters"] = _object(record.request) or None
     made["responseElements"] = response if management else None
     if additional := _additional(record, response):
         made["additionalEventData"] = additional
     made |= {"requestID": record.shared_id or record.id, "eventID": record.id, "readOnly": record.read_only}
-    if resources := _read(record.resources):
+    if resources := [one for one in _list(record.resources) if isinstance(one, dict)]:
         made["resources"] = resources
     made |= {"eventType": record.event_type, "managementEvent": management, "recipientAccountId": record.account_id}
     if record.shared_id is not None:
         made["sharedEventID"] = record.shared_id
     made["eventCategory"] = record.category
-    if tls := _read(record.tls):
+    if tls := _object(record.tls):
         made["tlsDetails"] = tls
     return made
 
 
+def _object(text: str) -> dict[str, Any]:
+    """The object that a column holds; an empty one for whatever else somebody has written past this server."""
+    found = _read(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _list(text: str) -> list[Any]:
+    found = _read(text)
+    return found if isinstance(found, list) else []
+
+
 def _read(text: str) -> Any:
-    """What a column holds; None of what somebody has written past this server, which is no JSON."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

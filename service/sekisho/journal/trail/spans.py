@@ -14,6 +14,9 @@ from sekisho.store.tables import TrailSpan
 LATE = timedelta(days=1)
 """Time after the end of a span in which its events are waited for: what a spool keeps while the database is away arrives later."""
 
+MOST = 100
+"""Spans of a trail whose events are waited for: as often as it can be started within a day."""
+
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 

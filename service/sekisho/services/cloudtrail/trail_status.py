@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from sekisho.api.cloudtrail.v1 import trail_status_pb2 as pb
 from sekisho.calls.call import Call
+from sekisho.errors import Throttling
 from sekisho.journal.trail import spans
 from sekisho.operations import operation
 from sekisho.services.cloudtrail import trails
@@ -13,9 +14,11 @@ from sekisho.services.cloudtrail import trails
 
 @operation
 def start_logging(call: Call, request: pb.StartLoggingRequest) -> pb.StartLoggingResponse:
-    """A trail that delivers already goes on as it is."""
+    """A trail that delivers already goes on as it is. One that was started again and again has to wait: each time takes room for a day."""
     row = trails.find_changeable(call, request.name)
     if not row.is_logging:
+        if len(spans.load_open(call.session, row.id)) >= spans.MOST:
+            raise Throttling("The trail was started too often within a day. Try again later.")
         row.is_logging, row.started_at = True, call.now
         call.add(spans.begun(row.id, call.now))
     return pb.StartLoggingResponse()

@@ -35,9 +35,14 @@ PAGE = 100
 KEPT = timedelta(days=7)
 """How long queries and their results are kept, and event data stores that wait for their end."""
 
+MOST_KEPT = 200
+"""Queries of an account that are kept when they are over, the newest: their results take as much as 800 MiB, and not without end."""
+
 _ABANDONED = timedelta(seconds=3 * LONGEST)
 _PURGE = 60.0
 """Seconds between two looks for what is kept no longer."""
+_FORGOTTEN = 100
+"""Queries that are forgotten before it is looked for more."""
 _STEPS = 100
 """Instructions of SQLite's machine between two looks at the clock: a single one may be a pattern on a long text, and take 30 ms."""
 _AT_ONCE = 10
@@ -112,24 +117,38 @@ class Asking:
 
     def purge(self, now: datetime) -> None:
         """Forget what is kept no longer, and end what nobody asks any more."""
+        while self._forget_some(now):
+            pass
         with self._database.read() as session:
-            old = select(EventQuery.id, EventQuery.account_id).where(EventQuery.created_at < now - KEPT).limit(100)
             lost = select(EventQuery.id, EventQuery.account_id).where(
                 EventQuery.status == "RUNNING", EventQuery.started_at < now - _ABANDONED
             )
             gone = select(EventDataStore.id, EventDataStore.account_id).where(EventDataStore.deleted_at < now - KEPT)
-            found = [session.execute(each).all() for each in (old, lost, gone)]
+            found = [session.execute(each).all() for each in (lost, gone)]
         for id_, account in found[0]:
             with self._database.write((account,)) as session:
-                session.execute(delete(EventQueryPage).where(EventQueryPage.query_id == id_))
-                session.execute(delete(EventQuery).where(EventQuery.id == id_))
-        for id_, account in found[1]:
-            with self._database.write((account,)) as session:
                 _set(session, id_, "RUNNING", status="TIMED_OUT", finished_at=now, error_message="The query was abandoned.")
-        for id_, account in found[2]:
+        for id_, account in found[1]:
             with self._database.write((account,)) as session:
                 session.execute(delete(TrailTag).where(TrailTag.resource_id == id_))
                 session.execute(delete(EventDataStore).where(EventDataStore.id == id_, EventDataStore.deleted_at.is_not(None)))
+
+    def _forget_some(self, now: datetime) -> bool:
+        """Forget some queries that are too old, or more than an account may keep; whether there may be more."""
+        over = EventQuery.status.not_in(("QUEUED", "RUNNING"))
+        with self._database.read() as session:
+            old = select(EventQuery.id, EventQuery.account_id).where(EventQuery.created_at < now - KEPT).limit(_FORGOTTEN)
+            found = list(session.execute(old))
+            many = select(EventQuery.account_id).where(over).group_by(EventQuery.account_id).having(func.count() > MOST_KEPT)
+            for account in session.scalars(many.limit(_FORGOTTEN)):
+                mine = select(EventQuery.id, EventQuery.account_id).where(over, EventQuery.account_id == account)
+                newest = mine.order_by(EventQuery.created_at.desc(), EventQuery.id)
+                found += session.execute(newest.offset(MOST_KEPT).limit(_FORGOTTEN))
+        for id_, account in found:
+            with self._database.write((account,)) as session:
+                session.execute(delete(EventQueryPage).where(EventQueryPage.query_id == id_))
+                session.execute(delete(EventQuery).where(EventQuery.id == id_))
+        return bool(found)
 
     def _take(self, query: EventQuery, now: datetime) -> bool:
         with self._database.write((query.account_id,)) as session:
