@@ -49,7 +49,7 @@ COLUMNS = (
     "request, response, category, event_type, region, username, identity, resources, tls"
 )
 ADDED = ("_username_at", "_event_name_at", "_event_source_at", "_access_key_id_at", "_spooled", "_placeless")
-"""How the names of the indexes end that the trail has brought to records."""
+"""Endings of the names of indexes that the trail has brought to records."""
 
 DIALECT: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy says nothing of it
 

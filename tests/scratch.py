@@ -16,7 +16,7 @@ ROOM = 4 << 30
 
 
 def in_memory(folder: Path = MEMORY, meminfo: Path = Path("/proc/meminfo")) -> bool:
-    """Whether a folder is in memory that has room enough, and runs programs, which some tests write."""
+    """True of a folder in memory that has room enough, and runs programs, which some tests write."""
     with contextlib.suppress(OSError):
         found = os.statvfs(folder)
         available = re.search(r"^MemAvailable: +([0-9]+) kB$", meminfo.read_text(), re.MULTILINE)

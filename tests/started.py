@@ -15,7 +15,7 @@ from sekisho.edges import aws
 from sekisho.node import run
 
 LOADED = (aws, run)
-"""What servers import: it is here so that the process that forks has it."""
+"""The modules that servers import: they are here so that the process that forks has it."""
 
 
 class Process(Protocol):

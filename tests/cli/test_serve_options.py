@@ -57,7 +57,7 @@ CALLED = {"trail_buckets": "trail-bucket", "trail_delivery": "trail-delivery-sec
 
 
 def told(monkeypatch: pytest.MonkeyPatch, *line: str, **environment: str) -> Options:
-    """What the server is told by a command line."""
+    """The options that a command line gives the server."""
     found: list[Options] = []
 
     def serve(options: Options, *_: object, **__: object) -> int:

@@ -1,4 +1,4 @@
-"""What tests of the spool write, wait for and count."""
+"""Entries that tests of the spool write, conditions that they wait for, and counts."""
 
 import json
 import time
@@ -18,7 +18,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def dropped(reason: str) -> float:
-    """How many denials the metric counts so far."""
+    """The denials that the metric counts so far."""
     return scraped.value("sekisho_spool_dropped_total", kind="audit", reason=reason)
 
 

@@ -1,4 +1,4 @@
-"""What the spool has no room for is folded: how, how much of it, and that it arrives."""
+"""Entries that the spool has no room for are folded: how, how many, and that they arrive."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.journal.conditions import denial, dropped, until
 
 
 def folded(spool: Spool) -> list[tuple[str, str, int]]:
-    """What waits and stands for several: whose it is, the first of them, and their number."""
+    """Entries that wait and stand for several: whose it is, the first of them, and their number."""
     records = [(entry.account, json.loads(entry.body)) for entry in spool.waiting() if entry.kind == FOLDED]
     assert all(record["at"] <= record["last_at"] for _, record in records)
     return [(account, record["id"], record["count"]) for account, record in records]

@@ -1,4 +1,4 @@
-"""What a server does with the trail beside its calls."""
+"""The work of a server on the trail, beside its calls."""
 
 import json
 import signal

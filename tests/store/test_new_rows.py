@@ -229,7 +229,7 @@ def test_each_kind_of_row_is_the_one_that_the_unit_of_work_would_have_made(datab
 
 
 BESIDE = ("journal/trail/", "cli/trail.py")
-"""What writes about the trail, of which no decision is made: the change log has nothing to do with it."""
+"""Modules that write about the trail, of which no decision is made: the change log has nothing to do with it."""
 
 
 def test_no_module_of_the_service_adds_rows_past_the_change_log() -> None:

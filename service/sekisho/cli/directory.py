@@ -169,7 +169,7 @@ def parsed(path: Path, fill: Any) -> Any:
 
 
 def mapping(value: object, what: str) -> dict[str, Any]:
-    """What a file says under a key, which has to be a mapping or nothing; ValueError names the key."""
+    """The mapping of a file under a key, or nothing; ValueError names the key of whatever else there is."""
     if value is None:
         return {}
     if not isinstance(value, dict):

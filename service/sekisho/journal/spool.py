@@ -250,7 +250,7 @@ class Spool:
         self._forget()
 
     def _taken(self) -> list[_Waiting | _Order]:
-        """What is to be committed at once: all that was handed over, and with it what was noted; of the latter alone, when enough of it has
+        """The entries of one commit: all that was handed over, and with it what was noted; of the latter alone, when enough of it has
         had time to come.
         """
         batch = [self._queue.get()]

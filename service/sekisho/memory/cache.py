@@ -308,7 +308,7 @@ class World(Contents):
         return record
 
     def _is_new(self, loaded_at: Point) -> bool:
-        """Whether nothing that memory has applied, or this worker has written, came after a snapshot."""
+        """True when nothing that memory has applied, or this worker has written, came after a snapshot."""
         return loaded_at.number >= max(self.point.number, self._written)
 
     def _is_known(self, id_: str) -> bool:

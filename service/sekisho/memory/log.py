@@ -24,7 +24,7 @@ class Since(NamedTuple):
 
 
 def accounts_of(entry: Entry) -> frozenset[str]:
-    """Whose a revision is: of who wrote it, and of the accounts that it touched, which an organization's management may change."""
+    """The accounts that a revision is of: of who wrote it, and of those that it touched, which an organization's management may change."""
     return frozenset((entry.account or ANYBODY, *filter(arn.is_account_id, entry.ids)))
 
 

@@ -1,5 +1,6 @@
-"""What a node does with the trail beside its calls: seals it, states and publishes checkpoints, delivers trails, lets old records go,
-ships the rest."""
+"""The work of a node on the trail, beside its calls: to seal it, to state and publish checkpoints, to deliver trails, to let old
+records go, and to ship the rest.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ INTERVAL = 1.0
 """Seconds between two rounds: for so long a record may be unlinked."""
 OTLP = "otlp"
 FOLDER = "checkpoints/"
-"""What the keys of checkpoints begin with in a bucket."""
+"""The beginning of the keys of checkpoints in a bucket."""
 
 
 def _nothing() -> None:
@@ -33,7 +34,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Trailing:
-    """What the options ask for; without any, records are sealed, and kept for ever, and no trail is delivered."""
+    """The wishes of the options; without any, records are sealed, and kept for ever, and no trail is delivered."""
 
     publish: tuple[Publish, ...] = ()
     every: float = checkpoints.SECONDS
@@ -44,7 +45,7 @@ class Trailing:
 
 
 def of(options: Options, index: int) -> Trailing:
-    """What the options of worker number `index` ask for."""
+    """The wishes of the options of worker number `index`."""
     publish: list[Publish] = []
     buckets = destinations.parsed(options.trail_buckets)
     trails = Trails(buckets, options.trail_delivery, options.trail_digests) if buckets else None

@@ -84,7 +84,7 @@ def _test(field: FieldDescriptor, rules: Rules | None, kept: bool) -> Test | Non
 
 
 def is_moment(value: Any) -> bool:
-    """Whether a Timestamp is a time, of which there is another a day before and a day after."""
+    """True of a Timestamp that is a time, of which there is another a day before and a day after."""
     return bool(_FIRST <= value.seconds < _END and 0 <= value.nanos < 1_000_000_000)
 
 

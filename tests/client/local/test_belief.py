@@ -1,4 +1,4 @@
-"""What a copy does not believe of the messages that come."""
+"""Messages that a copy does not believe."""
 
 from collections.abc import Callable
 

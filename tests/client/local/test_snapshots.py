@@ -1,4 +1,4 @@
-"""What a copy is sent, and what it never holds."""
+"""The snapshot of a copy, and what it never holds."""
 
 import pytest
 

@@ -35,7 +35,7 @@ class Dump:
     witness: Witness
 
     def verified(self, file: Path | None = None) -> Report:
-        """What a verification says of it, or of a copy."""
+        """The findings of a verification of it, or of a copy."""
         with db.Database(f"sqlite:///{file or self.file}") as database:
             return evidence.of_database(database, self.witness, Wanted())
 
@@ -66,7 +66,7 @@ def dump(folder: Path, records: int, *, kept_from: int = 0) -> Dump:
 
 
 def tampered(original: Dump, way: str, seed: str, copy: Path) -> Report | None:
-    """What is found in a copy that was changed in some way; None where that way had nothing to change."""
+    """The findings in a copy that was changed in some way; None where that way had nothing to change."""
     shutil.copyfile(original.file, copy)
     for beside in ("-wal", "-shm"):
         Path(f"{copy}{beside}").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What is looked for again and again is found by an index, however long the trail is."""
+"""Indexes find what is looked for again and again, however long the trail is."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -36,7 +36,7 @@ def maker(trail: Trail, folder: Path) -> Checkpoints:
 
 
 def plans(trail: Trail, step: Callable[[], object]) -> list[str]:
-    """How SQLite finds what the statements of a step ask for in tables that grow with the trail."""
+    """SQLite's plans for what the statements of a step ask for in tables that grow with the trail."""
     asked: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:

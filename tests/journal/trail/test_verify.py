@@ -144,7 +144,7 @@ def test_a_checkpoint_under_another_number(dump: Dump, tmp_path: Path) -> None:
 
 
 def test_a_later_checkpoint_takes_back_nothing(trail: Trail, tmp_path: Path) -> None:
-    """Who has the database and the key ring makes the chain anew, and a checkpoint in the database that agrees with it."""
+    """Somebody with the database and the key ring makes the chain anew, and a checkpoint in the database that agrees with it."""
     mine = Checkpoints(trail.database, trail.ring, publish=[checkpoints.folder(tmp_path)], now=lambda: NOW)
     trail.write(made("a"))
     trail.seal()

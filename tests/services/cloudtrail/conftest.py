@@ -1,4 +1,4 @@
-"""What tests of CloudTrail ask for: an organization that trusts CloudTrail, and calls that must fail."""
+"""Fixtures for tests of CloudTrail: an organization that trusts CloudTrail, and calls that must fail."""
 
 from collections.abc import Callable
 from typing import Any

@@ -39,7 +39,7 @@ def store(house: House, name: str = "all", _as: sigv4.Credentials | None = None,
 
 
 def over(house: House, id_: str, _as: sigv4.Credentials | None = None) -> Any:
-    """What a query shows once it is over."""
+    """The answer about a query once it is over."""
     end = time.monotonic() + PATIENCE
     while (shown := house.call("GetQueryResults", _as=_as, query_id=id_)).query_status in ("QUEUED", "RUNNING"):
         assert time.monotonic() < end, f"after {PATIENCE} s the query is {shown.query_status} still"

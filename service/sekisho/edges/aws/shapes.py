@@ -24,7 +24,7 @@ _SCALARS = {
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What stands in one place: `kind` is botocore's type name; `traits` say how the protocol writes it.
+    """The value in one place: `kind` is botocore's type name; `traits` say how the protocol writes it.
 
     A list or a map within a list is a message with one field here, which is `within`.
     """

@@ -60,7 +60,7 @@ class UnknownFormError(ValueError):
 
 
 class Head(NamedTuple):
-    """How far the chain of an account has come."""
+    """The head of an account's chain."""
 
     sequence: int
     hash: str
@@ -81,7 +81,7 @@ def link(key: Key, before: str, account_id: str, sequence: int, ordinal: int, re
 
 
 def is_link(key_of: Callable[[str], Key], found: str, before: str, account_id: str, sequence: int, ordinal: int, record: Record) -> bool:
-    """Whether a hash is that of this link; UnknownFormError, or what `key_of` raises for the id of a key that it does not have."""
+    """True of the hash of this link; UnknownFormError, or what `key_of` raises for the id of a key that it does not have."""
     return hmac.compare_digest(found.encode(), link(key_of(key_id(found)), before, account_id, sequence, ordinal, record).encode())
 
 
@@ -92,7 +92,7 @@ def seal(key: Key, anchor: TrailAnchor) -> str:
 
 
 def is_sealed(key_of: Callable[[str], Key], anchor: TrailAnchor) -> bool:
-    """Whether the seal of an anchor is ours; UnknownFormError, or what `key_of` raises."""
+    """True of an anchor's seal that is ours; UnknownFormError, or what `key_of` raises."""
     return hmac.compare_digest(anchor.seal.encode(), seal(key_of(key_id(anchor.seal)), anchor).encode())
 
 

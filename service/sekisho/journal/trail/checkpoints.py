@@ -113,7 +113,7 @@ def get_last(session: Session) -> TrailCheckpoint | None:
 
 
 def _contents(session: Session, last: TrailCheckpoint | None, key: str, now: datetime) -> list[tuple[dict[str, Any], str]]:
-    """What the parts of the next checkpoint say, each with its text."""
+    """The parts of the next checkpoint, each with its text."""
     behind, number = (last.ordinal, last.number) if last is not None else (0, 0)
     before = hashed(last.content) if last is not None else ""
     newest = min(walk.newest(session), behind + MOST_ORDINALS)

@@ -1,4 +1,4 @@
-"""How far each of those who walk along the trail has come.
+"""The cursors of those who walk along the trail.
 
 A position is an ordinal, but for the sealer's own cursors, whose names begin with `sealer`. Retention waits for the one that is furthest
 behind: who begins to walk puts its cursor where it begins, and who will not walk on removes it.
@@ -17,12 +17,12 @@ _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 
 
 def position(session: Session, name: str) -> int:
-    """How far one has come; 0 before its first step."""
+    """The position of one; 0 before its first step."""
     return session.scalar(select(TrailCursor.position).where(TrailCursor.name == name)) or 0
 
 
 def positions(session: Session, prefix: str) -> dict[str, int]:
-    """How far each has come whose name begins so."""
+    """The positions of those whose names begin so."""
     rows = session.execute(select(TrailCursor.name, TrailCursor.position).order_by(TrailCursor.name))
     return {row.name: row.position for row in rows if row.name.startswith(prefix)}
 

@@ -43,18 +43,18 @@ class Wanted:
 
     @property
     def whole(self) -> bool:
-        """Whether it is all of the trail."""
+        """True of all of the trail."""
         return not (self.account or self.timed)
 
     @property
     def timed(self) -> bool:
-        """Whether a part of each chain is left out."""
+        """True when a part of each chain is left out."""
         return self.begins is not None or self.ends is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What is kept outside the database: the key ring, checkpoints that were published, and public keys that are trusted."""
+    """Evidence from outside the database: the key ring, checkpoints that were published, and public keys that are trusted."""
 
     ring: KeyRing | None = None
     folder: Path | None = None

@@ -28,14 +28,14 @@ class ParquetMissing(FailedPrecondition):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far an export has come: after which ordinal it goes on, and how many bytes of its file count."""
+    """The state of an export: after which ordinal it goes on, and how many bytes of its file count."""
 
     ordinal: int = 0
     size: int = 0
 
     @classmethod
     def of(cls, file: Path | None) -> "State":
-        """What a file says; the beginning, when there is none."""
+        """The state in a file; the beginning, when there is none."""
         if file is None or not file.exists():
             return cls()
         try:

@@ -25,7 +25,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Report:
-    """What a verification found: faults, those of records by their ordinals first; and how much it looked at."""
+    """The findings of a verification: faults, those of records by their ordinals first; and how much it looked at."""
 
     links: int = 0
     accounts: int = 0
@@ -37,13 +37,13 @@ class Report:
     unsealed: int = 0
     """Records that no link proves yet."""
     proven: bool = True
-    """Whether hashes were computed anew, which takes the key ring; else only that they are those of the checkpoints."""
+    """True when hashes were computed anew, which takes the key ring; else they are only those of the checkpoints."""
     notes: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is wrong."""
+        """True when nothing is wrong."""
         return not self.faults
 
     def document(self) -> dict[str, Any]:

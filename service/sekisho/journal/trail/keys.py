@@ -29,7 +29,7 @@ from sekisho.store.tables import TrailKey
 
 BITS = 2048
 TERM = timedelta(days=365)
-"""How long a pair signs."""
+"""The time that a pair signs."""
 
 
 def current(database: db.Database, ring: KeyRing, now: datetime) -> tuple[str, RSAPrivateKey]:
@@ -97,7 +97,7 @@ def sign(key: RSAPrivateKey, content: bytes) -> str:
 
 
 def is_signed(public: bytes, content: bytes, signature: str) -> bool:
-    """Whether who has the private key to this public one (DER) signed the content."""
+    """True of a signature of the content by the private key to this public one (DER)."""
     try:
         key = load_der_public_key(public)
         if not isinstance(key, RSAPublicKey):

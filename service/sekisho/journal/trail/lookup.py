@@ -18,7 +18,7 @@ from sekisho.store.tables.trail import MANAGEMENT
 
 PAGE = 50
 SPAN = timedelta(days=90)
-"""How long an event can be looked up."""
+"""The time that an event can be looked up."""
 
 _COLUMNS: dict[str, Callable[[str], ColumnElement[bool]]] = {
     "EventId": lambda value: AuditRecord.id == value,

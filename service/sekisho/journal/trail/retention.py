@@ -90,7 +90,7 @@ def days_of(session: Session, account_id: str, usual: int) -> int:
 
 
 def held_up(session: Session) -> dict[str, int]:
-    """How far those have come who walk along the trail, and whom retention waits for."""
+    """The positions of those who walk along the trail, and whom retention waits for."""
     logging = select(TrailSpan.trail_id).where(TrailSpan.is_closed.is_(False))
     trails = session.execute(select(Trail.id, Trail.position).where(Trail.id.in_(logging)))
     return {

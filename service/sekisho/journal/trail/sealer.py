@@ -171,7 +171,7 @@ class Sealer:
 
 
 def head(session: Session, account_id: str) -> Head:
-    """How far the chain of an account has come."""
+    """The head of an account's chain."""
     newest = select(TrailLink.sequence, TrailLink.hash).where(TrailLink.account_id == account_id)
     found = session.execute(newest.order_by(TrailLink.sequence.desc()).limit(1)).one_or_none()
     if found is None:

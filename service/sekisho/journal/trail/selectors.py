@@ -34,7 +34,7 @@ RESOURCE_ARN, RESOURCE_TYPE = "resources.ARN", "resources.type"
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a field must be (one of `wanted`, unless there is none) and must not be: operators, each with its value."""
+    """The demands on a field: that it is one of `wanted`, unless there is none, and what it must not be; operators, each with its value."""
 
     field: str
     wanted: tuple[tuple[str, str], ...]

@@ -45,7 +45,7 @@ def public(file: Path) -> tuple[str, bytes]:
 
 
 def checked(statements: Iterable[Statement], public_keys: Mapping[str, bytes]) -> Iterator[Fault]:
-    """What is wrong with checkpoints, which are given in their order: from the first of them on, none is missing."""
+    """The faults of checkpoints, which are given in their order: from the first of them on, none is missing."""
     last: Statement | None = None
     for statement in statements:
         if last is not None and statement.number != last.number + 1:
@@ -62,7 +62,7 @@ def checked(statements: Iterable[Statement], public_keys: Mapping[str, bytes]) -
 
 
 def compared(ours: Iterable[Statement], published: Mapping[int, Statement]) -> Iterator[Fault]:
-    """What the checkpoints of a database and those that it has published say differently."""
+    """The differences between a database's checkpoints and those that it has published."""
     newest = 0
     for statement in ours:
         newest = statement.number

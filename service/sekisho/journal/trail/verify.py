@@ -58,7 +58,7 @@ class Walker:
         self._heads[account_id] = head
 
     def is_begun(self, account_id: str) -> bool:
-        """Whether the head of an account is known."""
+        """True when the head of an account is known."""
         return account_id in self._heads
 
     @property
@@ -119,7 +119,7 @@ class Walker:
             self.faults.append(Fault("where the chain begins was not said by retention", anchor.account_id, anchor.sequence))
 
     def _wrong(self, link: Link, record: Record | None, before: Head) -> str:
-        """What is wrong with a link by itself, or with what it follows on."""
+        """The faults of a link by itself, or with what it follows on."""
         if record is None:
             return "the record is gone"
         if (record["id"], record["account_id"]) != (link.record_id, link.account_id):

@@ -40,7 +40,7 @@ def register_organization_delegated_admin(
 def deregister_organization_delegated_admin(
     call: Call, request: pb.DeregisterOrganizationDelegatedAdminRequest
 ) -> pb.DeregisterOrganizationDelegatedAdminResponse:
-    """What the account has made stays: it is the management account's."""
+    """All that the account has made stays: it is the management account's."""
     organization = _find_managed(call)
     _refuse_stranger(call, organization, request.delegated_admin_account_id)
     row = call.session.get(Administrator, (request.delegated_admin_account_id, membership.PRINCIPAL))

@@ -85,7 +85,7 @@ class ResourceNotFound(NotFound):
 
 
 class ResourceTypeNotSupported(InvalidArgument):
-    """What the ARN names has no tags here."""
+    """The ARN names something that has no tags here."""
 
 
 class InvalidToken(InvalidArgument):

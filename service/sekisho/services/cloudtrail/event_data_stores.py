@@ -85,7 +85,7 @@ def list_event_data_stores(call: Call, request: pb.ListEventDataStoresRequest) -
 
 @operation
 def update_event_data_store(call: Call, request: pb.UpdateEventDataStoreRequest) -> pb.UpdateEventDataStoreResponse:
-    """What the request does not name stays. Selectors and retention hold for all events that there are, not for new ones alone."""
+    """Leave whatever the request does not name. Selectors and retention hold for all events that there are, not for new ones alone."""
     row = _find_active(call, request.event_data_store)
     if request.HasField("organization_enabled") and request.organization_enabled != (row.organization_id is not None):
         organization = membership.find_administered(call)
@@ -141,7 +141,7 @@ def start_event_data_store_ingestion(
 
 @operation
 def stop_event_data_store_ingestion(call: Call, request: pb.StopEventDataStoreIngestionRequest) -> pb.StopEventDataStoreIngestionResponse:
-    """What it has can be asked about further."""
+    """Its events can be asked about further."""
     row = _find_active(call, request.event_data_store)
     if row.status != "ENABLED":
         raise InvalidEventDataStoreStatus("The event data store is not ingesting events.")
@@ -151,7 +151,7 @@ def stop_event_data_store_ingestion(call: Call, request: pb.StopEventDataStoreIn
 
 
 def members(row: EventDataStore) -> dict[str, Any]:
-    """What every answer shows of an event data store."""
+    """The members of an event data store in every answer."""
     return {
         "event_data_store_arn": stores.arn_of(row),
         "name": row.name,

@@ -25,7 +25,7 @@ _CHARACTERS = (
 
 
 class Named(NamedTuple):
-    """What an ARN of CloudTrail names; a name alone is of the caller's account."""
+    """The resource of an ARN of CloudTrail; a name alone is of the caller's account."""
 
     account_id: str
     kind: str
@@ -39,7 +39,7 @@ class Named(NamedTuple):
 
 
 def get_named(text: str) -> Named | None:
-    """What an ARN names; None for what is not an ARN of CloudTrail's."""
+    """The resource of an ARN; None for what is not an ARN of CloudTrail's."""
     found = _ARN.fullmatch(text)
     return Named(found[2], found[3], found[4], found[1]) if found is not None else None
 

@@ -70,7 +70,7 @@ def create_trail(call: Call, request: pb.CreateTrailRequest) -> pb.CreateTrailRe
 
 @operation
 def update_trail(call: Call, request: pb.UpdateTrailRequest) -> pb.UpdateTrailResponse:
-    """What the request does not name stays."""
+    """Leave whatever the request does not name."""
     row = find_changeable(call, request.name)
     _refuse_wrong(call, request)
     if request.HasField("is_organization_trail") and request.is_organization_trail != row.is_organization_trail:
@@ -195,7 +195,7 @@ def _set_organization(call: Call, row: Trail, *, wanted: bool) -> None:
 
 
 def _members(row: Trail) -> dict[str, Any]:
-    """What every answer shows of a trail; what it does not have is left out."""
+    """The members of a trail in every answer; what it does not have is left out."""
     topic = row.sns_topic_name
     if topic is not None:
         named = topic if topic.startswith("arn:") else f"arn:{arn.PARTITION}:sns:{row.home_region}:{row.account_id}:{topic}"

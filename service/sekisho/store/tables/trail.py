@@ -29,7 +29,7 @@ UNSAID: dict[str, Any] = {
     "tls": "{}",
     "shared_id": None,
 }
-"""What a record says where whoever wrote it did not: an operator's own, or one that a release before the trail has spooled."""
+"""The values of a record where whoever wrote it gave none: an operator's own, or one that a release before the trail has spooled."""
 
 
 class AuditRecord(Base):
@@ -134,7 +134,7 @@ class TrailAnchor(Base):
 
 
 class TrailCursor(Base):
-    """How far one of those who walk along the trail has come."""
+    """The position of one of those who walk along the trail."""
 
     __tablename__ = "trail_cursors"
     touches = ()
@@ -178,7 +178,7 @@ class TrailKey(Base):
 
 
 class TrailRetention(Base):
-    """How many days an account keeps records, where that is not the usual number."""
+    """The days that an account keeps records, where that is not the usual number."""
 
     __tablename__ = "trail_retentions"
     touches = ()

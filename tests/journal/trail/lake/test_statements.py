@@ -12,7 +12,7 @@ STORE = "01234567-89ab-cdef-0123-456789abcdef"
 
 
 def sql(text: str, *parameters: str, on: str = "postgresql") -> str:
-    """What a statement comes to, without its scope, on one line."""
+    """The SQL of a statement, without its scope, on one line."""
     statement = statements.read(text.replace("STORE", STORE), parameters)
     assert statement.store_id == STORE
     query = statements.compiled(statement, columns.NOTHING, sqlite=on == "sqlite")
@@ -219,7 +219,7 @@ def test_what_is_not_understood_is_refused(case: str) -> None:
 
 
 def test_a_text_is_a_text_wherever_it_stands() -> None:
-    """What looks like SQL within quotes is a value."""
+    """Quoted text is a value, whatever it looks like."""
     evil = "x' OR 1=1; DROP TABLE accounts; -- /* from 01234567-89ab-cdef-0123-456789abcdef */"
     quoted = evil.replace("'", "''")
     text = f"SELECT eventName AS \"{evil}\" FROM STORE WHERE eventName = '{quoted}'"

@@ -33,7 +33,7 @@ PAGE = 100
 """Rows in one row of the table of results."""
 
 KEPT = timedelta(days=7)
-"""How long queries and their results are kept, and event data stores that wait for their end."""
+"""The time that queries and their results are kept, and event data stores that wait for their end."""
 
 MOST_KEPT = 200
 """Queries of an account that are kept when they are over, the newest: their results take as much as 800 MiB, and not without end."""
@@ -54,7 +54,7 @@ TOO_LARGE = f"The query found more than {MOST_BYTES} bytes; use LIMIT, or ask fo
 
 @dataclass(slots=True)
 class _Found:
-    """What came of a query."""
+    """The outcome of a query."""
 
     status: str
     error: str | None = None

@@ -78,7 +78,7 @@ JSONS: Mapping[str, str] = {
 
 _FOLDED = {name.lower(): name for name in (*PLAIN, *JSONS)}
 ALL = (*PLAIN, *JSONS)
-"""What `SELECT *` shows."""
+"""The columns of `SELECT *`."""
 
 KEPT = (
     "id", "at", "event_source", "event_name", "region", "source_ip", "user_agent", "error_code", "error_message", "shared_id", "read_only",

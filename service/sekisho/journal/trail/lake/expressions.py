@@ -25,7 +25,7 @@ class Compiler:
         self._scope, self._sqlite = scope, sqlite
 
     def value(self, node: Any) -> Typed:
-        """What a node stands for; InvalidQueryStatement for one that is not understood."""
+        """The expression that a node stands for; InvalidQueryStatement for one that is not understood."""
         make = _VALUES.get(type(node))
         if make is None:
             raise InvalidQueryStatement(f"{_kind_of(node)} is not supported.")
@@ -34,7 +34,7 @@ class Compiler:
         return make(self, node)
 
     def condition(self, node: Any) -> ColumnElement[bool]:
-        """What a node says is true."""
+        """The condition that a node states."""
         found = self.value(node)
         if found.kind != FLAG:
             raise InvalidQueryStatement(f"'{node.sql()[:128]}' is not a condition.")
