@@ -35,7 +35,7 @@ from tests.services.iam.documents import allow, trust
 
 CALLERS = 4
 PAUSE = 0.01
-"""Seconds between two calls of a caller."""
+"""Seconds between two calls of a caller, unless `--pause` says another."""
 GROWTH = 1.15
 """How much more the last quarter may hold than the second one: allocators take some time to settle."""
 PROGRAM = servers.PROGRAM.replace("import sys\n", "import sys\nfrom sekisho.edges import aws\n", 1).replace(
@@ -174,6 +174,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=7200)
     parser.add_argument("--every", type=float, default=60, help="seconds between two lines")
+    parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between two calls of a caller: more leaves the machine free")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -185,7 +186,7 @@ def main() -> int:
         def calls(number: int) -> None:
             caller = Caller(served, number, role)
             caller.become(assumer)
-            while not stop.wait(PAUSE):
+            while not stop.wait(arguments.pause):
                 tally.timed(*caller.next_call())
 
         threads = [threading.Thread(target=calls, args=(number,), daemon=True) for number in range(CALLERS)]
