@@ -18,6 +18,8 @@ from sekisho.errors import SekishoError
 
 _FRAME = struct.Struct(">BL")
 _OK = literal("grpc-status", "0")
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer."""
 _PACKED = ("gzip", "deflate")
 _UNPACKS = (("grpc-accept-encoding", "identity,deflate,gzip"),)
 
@@ -43,7 +45,9 @@ class Aborted(Exception):  # noqa: N818  # what a handler has done
 
 
 def framed(message: bytes) -> bytes:
-    """A message as gRPC sends it."""
+    """A message as gRPC sends it; Aborted where it is too large for that."""
+    if len(message) > MAX_ANSWER:
+        raise Aborted(Said(code("RESOURCE_EXHAUSTED"), f"the answer has {len(message)} bytes; at most {MAX_ANSWER} are sent"))
     return _FRAME.pack(0, len(message)) + message
 
 
@@ -64,46 +68,54 @@ def of_error(error: SekishoError) -> Said:
 
 def unknown(error: Exception) -> Said:
     """The end of a call whose handler has failed, as grpcio says it."""
-    return Said(_code("UNKNOWN"), f"Exception calling application: {error}")
+    return Said(code("UNKNOWN"), f"Exception calling application: {error}")
 
 
 def unpacked(path: str, encoding: str, message: bytes) -> bytes:
     """The one message that a call is; Aborted where there is none, or none that can be read."""
     size = len(message) - PREFIX
-    if size < 0 or message[0] > 1 or size != int.from_bytes(message[1:5], "big"):
-        raise Aborted(Said(_code("UNIMPLEMENTED"), f'"{path}" requires exactly one request message.'))
+    if size < 0 or size != int.from_bytes(message[1:PREFIX], "big"):
+        raise Aborted(Said(code("UNIMPLEMENTED"), f'"{path}" requires exactly one request message.'))
     if not message[0]:
-        return message[5:]
+        return message[PREFIX:]
+    if message[0] > 1 or not encoding or encoding == "identity":
+        raise Aborted(Said(code("INTERNAL"), "Compression bit set but no encoding configured"))
     if encoding not in _PACKED:
         raise Aborted(
-            Said(_code("UNIMPLEMENTED"), f"nobody here unpacks `{encoding}`", (("grpc-accept-encoding", "identity,deflate,gzip"),))
+            Said(code("UNIMPLEMENTED"), f"nobody here unpacks `{encoding}`", (("grpc-accept-encoding", "identity,deflate,gzip"),))
         )
     opened = zlib.decompressobj(32 + zlib.MAX_WBITS)  # of either, by its first bytes
     try:
-        found = opened.decompress(message[5:], MAX_MESSAGE + 1)
+        found = opened.decompress(message[PREFIX:], MAX_MESSAGE + 1)
     except zlib.error:
-        raise Aborted(Said(_code("INTERNAL"), "the message cannot be unpacked")) from None
+        raise Aborted(Said(code("INTERNAL"), "the message cannot be unpacked")) from None
     if len(found) > MAX_MESSAGE:
-        raise Aborted(Said(_code("RESOURCE_EXHAUSTED"), f"a message has at most {MAX_MESSAGE} bytes"))
+        raise Aborted(Said(code("RESOURCE_EXHAUSTED"), f"a message has at most {MAX_MESSAGE} bytes"))
     if not opened.eof or opened.unused_data:
-        raise Aborted(Said(_code("INTERNAL"), "the message cannot be unpacked"))
+        raise Aborted(Said(code("INTERNAL"), "the message cannot be unpacked"))
     return found
 
 
 def _field(entry: tuple[str, str | bytes]) -> bytes:
     name, value = entry
-    return literal(name, value if isinstance(value, str) else base64.b64encode(value).decode().rstrip("="))
+    if isinstance(value, bytes):
+        return literal(name, base64.b64encode(value).decode().rstrip("="))
+    if not value.isprintable():
+        raise ValueError(f"`{name}` has a value that HTTP/2 cannot carry")
+    return literal(name, value)
 
 
 def _encoded(details: str) -> str:
     return "".join(chr(one) if 32 <= one < 127 and one != 37 else f"%{one:02X}" for one in details.encode())
 
 
-def _code(name: str) -> int:
-    code: int = grpc.StatusCode[name].value[0]
-    return code
+def code(name: str) -> int:
+    """The number of a status."""
+    number: int = grpc.StatusCode[name].value[0]
+    return number
 
 
-NOT_FOUND = Said(_code("UNIMPLEMENTED"), "Method not found!")
-LATE = Said(_code("DEADLINE_EXCEEDED"), "Deadline Exceeded")
-STOPPING = Said(_code("UNAVAILABLE"), "The server stops.")
+NOT_FOUND = Said(code("UNIMPLEMENTED"), "Method not found!")
+UNSAID = Said(code("INTERNAL"), "Failed to send response!")
+LATE = Said(code("DEADLINE_EXCEEDED"), "Deadline Exceeded")
+STOPPING = Said(code("UNAVAILABLE"), "The server stops.")

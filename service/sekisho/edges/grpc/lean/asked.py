@@ -1,5 +1,6 @@
 """A call as handlers see it: with as much of grpcio's context as handlers here use."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
@@ -48,9 +49,9 @@ class Asked:
         """The metadata of the call."""
         return self.stream.head.metadata
 
-    def time_remaining(self) -> float | None:
-        """Seconds until the deadline, None where there is none."""
-        return max(0.0, self.deadline - time.time()) if self.deadline is not None else None
+    def time_remaining(self) -> float:
+        """Seconds until the deadline, of which there is no end where there is none."""
+        return max(0.0, self.deadline - time.time()) if self.deadline is not None else math.inf
 
     def peer(self) -> str:
         """Whence it comes, as gRPC writes it."""

@@ -45,7 +45,7 @@ class Connection:
         self._block: tuple[int, int, bytearray] | None = None  # stream, flags and what has come of a block that goes on
         self._heads: tuple[Fields, Head] | None = None  # of the last call: that of the next is mostly the same
         self.streams: dict[int, Stream] = {}
-        self.last = 0
+        self.last = self._seen = 0  # the last stream that was looked at; the last that there was
         self._window = self._initial = frames.WINDOW_SIZE  # what we may send
         self._received = 0  # bytes that the client was not credited for
         self._noise = self._unsent = 0
@@ -115,8 +115,9 @@ class Connection:
             raise Ended(frames.COMPRESSION, str(error)) from None
         if id_ in self.streams:  # trailers, of which gRPC's clients send none
             raise Ended(frames.PROTOCOL, "a call has trailers")
-        if not id_ & 1 or id_ <= self.last:
+        if not id_ & 1 or id_ <= self._seen:
             raise Ended(frames.PROTOCOL if not id_ & 1 else frames.CLOSED, "the number of a stream")
+        self._seen = id_
         if self.leaving:
             self.out.append(frames.reset(id_, frames.REFUSED))
             return
@@ -158,7 +159,7 @@ class Connection:
             self._received = 0
         stream = self.streams.get(id_)
         if stream is None or stream.whole:
-            if id_ > self.last or not id_:
+            if id_ > self._seen or not id_:
                 raise Ended(frames.PROTOCOL, "data of no stream")
             self._noisy()  # of one that was reset, perhaps
             return
@@ -187,6 +188,9 @@ class Connection:
             stream.body = bytearray()
         stream.held = held
         stream.body += payload
+        if held >= PREFIX and int.from_bytes(stream.body[1:PREFIX], "big") > self._most:
+            self._receiver.refused(self, stream, MESSAGE)  # before the rest has come
+            return
         self.out.append(frames.window(stream.id, size))
 
     def _whole(self, stream: Stream, message: bytes) -> None:
@@ -265,7 +269,7 @@ class Connection:
     def _reset(self, _flags: int, id_: int, payload: bytes) -> None:
         if len(payload) != 4:
             raise Ended(frames.SIZE, "a reset of another size")
-        if id_ > self.last or not id_:
+        if id_ > self._seen or not id_:
             raise Ended(frames.PROTOCOL, "a reset of no stream")
         stream = self.streams.get(id_)
         if stream is not None:
@@ -341,7 +345,7 @@ class Connection:
             return
         stream = self.streams.get(id_)
         if stream is None:
-            if id_ > self.last:
+            if id_ > self._seen:
                 raise Ended(frames.PROTOCOL, "a window of no stream")
             return
         self._noisy()
@@ -381,7 +385,7 @@ def _unpadded(flags: int, payload: bytes, skipped: int) -> bytes:
 
 
 _ANSWERED = len(frames.ANSWERED)
-_UNREAD = Head("", (), None, "identity", "")
+_UNREAD = Head("", (), None, "", "")
 """The head of a call whose metadata is too much to be read."""
 
 _OTHERS: dict[int, Callable[[Connection, int, int, bytes], None]] = {

@@ -50,14 +50,10 @@ def head(fields: Fields) -> Head:
         else:
             metadata.append(_entry(name, value))
     path = pseudo.get(":path", "")
-    if ":method" not in pseudo or ":scheme" not in pseudo or not path:
-        raise Malformed("a request lacks a field")
-    status = ""
-    if pseudo[":method"] != "POST":
-        status = "405"
-    elif not own.get("content-type", "").startswith("application/grpc"):
-        status = "415"
-    return Head(path, tuple(metadata), _seconds(own.get("grpc-timeout")), own.get("grpc-encoding", "identity"), status)
+    if pseudo.get(":method") != "POST" or ":scheme" not in pseudo or not path or own.get("te") != "trailers":
+        raise Malformed("no call of gRPC")
+    status = "" if own.get("content-type", "").startswith("application/grpc") else "415"
+    return Head(path, tuple(metadata), _seconds(own.get("grpc-timeout")), own.get("grpc-encoding", ""), status)
 
 
 def _entry(name: str, value: str) -> tuple[str, str | bytes]:

@@ -9,7 +9,7 @@ from sekisho.edges.grpc.lean.huffman import HuffmanError, decoded
 MAX_TABLE = 4096
 """Bytes of the dynamic table, which is what a client may take for granted."""
 _ENTRY = 32  # bytes that are counted for each entry beside its name and value
-_BLOCKS, _BLOCK = 16, 256  # that are remembered of a connection, and their bytes
+_BLOCKS, _BLOCK = 4, 2048  # that are remembered of a connection, and their bytes
 
 Field = tuple[str, str]
 Fields = tuple[Field, ...]

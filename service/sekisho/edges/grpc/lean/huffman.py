@@ -17,7 +17,7 @@ _BY_LENGTH = {
     20: bytes.fromhex("808283a2b8c2e0e2"),
     21: bytes.fromhex("99a1a7acb0b1b3d1d8d9e3e5e6"),
     22: bytes.fromhex("8184858688929a9ca0a3a4a9aaadb2b5b9babbbdbec4c6e4e8e9"),
-    23: bytes.fromhex("018788898a8b8c8d8f939596979b9d9ea5a6a8aeafb4b6b7bcbfc5e7ef"),
+    23: bytes.fromhex("0187898a8b8c8d8f93959697989b9d9ea5a6a8aeafb4b6b7bcbfc5e7ef"),
     24: bytes.fromhex("098e9091949fabced7e1eced"),
     25: bytes.fromhex("c7cfeaeb"),
     26: bytes.fromhex("c0c1c8c9cacdd2d5dadbeef0f2f3ff"),

@@ -93,7 +93,8 @@ class Port:
 
     def stop(self, grace: float) -> threading.Event:
         """Take no more calls, and give those under way these seconds; the event is when they have ended."""
-        self._ends = time.monotonic() + grace
+        ends = time.monotonic() + grace
+        self._ends = min(self._ends or ends, ends)
         self._rouse()
         return self._over
 
@@ -161,7 +162,10 @@ class Port:
             try:
                 connected, where = self._bound.accept()
             except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
+                if self._ends:  # told so, or found shut
+                    self._poll.unregister(self._bound.fileno())
+                    self._bound.close()
+                elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
                     log.error("lean.accept", error=error.strerror)
                 return
             address = budgets.holder(str(where[0]))
@@ -242,8 +246,10 @@ class Port:
 
     def _age_of(self, peer: Peer, now: float) -> None:
         open_ = peer.connection
-        for stream in [one for one in open_.streams.values() if not one.whole and now - one.began > PATIENCE]:
-            self._end(open_, stream, answers.LATE)
+        unfinished = [one for one in open_.streams.values() if not one.whole]
+        for stream in unfinished:
+            if now - stream.began > min(PATIENCE, stream.head.seconds or PATIENCE):
+                self._end(open_, stream, answers.LATE)
         if now > peer.ends or self._ends:
             if not open_.leaving:
                 open_.leave()
@@ -363,10 +369,18 @@ class Port:
             return
         stream.call = None
         if said.__class__ is bytes:
-            of.answer(stream, answers.framed(said), answers.trailer(asked.trailing))
-        else:
-            of.answer_at_once(stream, said.block)
-        self._unsent[of.owner] = None
+            try:
+                message, trailer = answers.framed(said), answers.trailer(asked.trailing)
+            except Aborted as aborted:
+                said = aborted.said
+            except ValueError:
+                log.exception("lean.unsaid")
+                said = answers.UNSAID
+            else:
+                self._unsent[of.owner] = None
+                of.answer(stream, message, trailer)
+                return
+        self._end(of, stream, said)
 
     def _end(self, of: Connection, stream: Stream, said: answers.Said) -> None:
         of.answer_at_once(stream, said.block)
