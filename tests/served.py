@@ -171,8 +171,8 @@ def serving(
     root: sigv4.Credentials | None = None,
     anew: bool = False,
 ) -> Iterator[Served]:
-    """A server on this database, with this `--lane` or the usual one, or called on its `lean` listener; stopped by force when the block ends,
-    if it still runs. `program`
+    """A server on this database, with this `--lane` or the usual one, or called on its `lean` listener; stopped by force when the block
+    ends, if it still runs. `program`
     starts it; `root` are the root credentials where it writes none. What it imports matters where it is started `anew`.
     """
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])

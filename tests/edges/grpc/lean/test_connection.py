@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from sekisho.edges.grpc.lean import frames as ours
-from sekisho.edges.grpc.lean.connection import NOISE, STREAMS, Connection, Ended
-from sekisho.edges.grpc.lean.stream import Stream
+from sekisho.edges.grpc.lean.connection import NOISE, STREAMS, Connection
+from sekisho.edges.grpc.lean.stream import Ended, Stream
 from tests.edges.grpc import frames
 from tests.edges.grpc.frames import frame
 
@@ -271,10 +271,18 @@ def test_who_takes_no_answers_is_not_waited_for() -> None:
 def test_who_leaves_takes_no_calls() -> None:
     heard = Heard()
     made = opened(heard, call(1))
+    told(made)
     made.leave()
-    made.feed(call(3))
-    assert [path for path, _ in heard.calls] == [PATH]
-    assert [(kind, stream) for kind, _, stream, _ in told(made)][-2:] == [(frames.GOAWAY, 0), (frames.RESET, 3)]
+    (goaway, ping) = told(made)
+    assert (goaway[0], goaway[3][:4], ping[0]) == (frames.GOAWAY, b"\x7f\xff\xff\xff", frames.PING)
+    made.feed(call(3))  # was on its way
+    assert [path for path, _ in heard.calls] == [PATH] * 2
+    made.feed(frame(frames.PING, frames.ACK, 0, b"another!") + call(5) + frame(frames.PING, frames.ACK, 0, ping[3]) + call(7))
+    assert len(heard.calls) == 3
+    assert [(kind, stream, payload[:4]) for kind, _, stream, payload in told(made)] == [
+        (frames.GOAWAY, 0, (5).to_bytes(4)),
+        (frames.RESET, 7, ours.REFUSED.to_bytes(4)),
+    ]
 
 
 def test_any_frames_are_answered_or_refused() -> None:

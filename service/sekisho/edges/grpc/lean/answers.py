@@ -10,11 +10,11 @@ import grpc
 
 from sekisho.edges import request_ids
 from sekisho.edges.grpc import status
-from sekisho.edges.grpc.lean import frames
+from sekisho.edges.grpc.lean import frames, stream
 from sekisho.edges.grpc.lean.hpack import literal
 from sekisho.edges.grpc.lean.stream import PREFIX
-from sekisho.edges.grpc.sizes import MAX_MESSAGE
-from sekisho.errors import SekishoError
+from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES, MessageTooLarge, MetadataTooLarge
+from sekisho.errors import SekishoError, Throttling
 
 _FRAME = struct.Struct(">BL")
 _OK = literal("grpc-status", "0")
@@ -119,3 +119,9 @@ NOT_FOUND = Said(code("UNIMPLEMENTED"), "Method not found!")
 UNSAID = Said(code("INTERNAL"), "Failed to send response!")
 LATE = Said(code("DEADLINE_EXCEEDED"), "Deadline Exceeded")
 STOPPING = Said(code("UNAVAILABLE"), "The server stops.")
+EXCESS = {
+    stream.METADATA: MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes"),
+    stream.MESSAGE: MessageTooLarge(f"a message has at most {MAX_MESSAGE} bytes"),
+    stream.ROOM: Throttling("Rate exceeded"),
+}
+"""The errors of calls of which there is too much, by what."""

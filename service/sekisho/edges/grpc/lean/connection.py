@@ -11,7 +11,7 @@ from sekisho.edges.grpc.lean import frames
 from sekisho.edges.grpc.lean.frames import frame
 from sekisho.edges.grpc.lean.heads import Head, Malformed, head
 from sekisho.edges.grpc.lean.hpack import Decoder, Fields, HpackError, literal
-from sekisho.edges.grpc.lean.stream import MESSAGE, METADATA, PREFIX, ROOM, Receiver, Stream
+from sekisho.edges.grpc.lean.stream import MESSAGE, METADATA, PREFIX, ROOM, Ended, Receiver, Stream
 
 STREAMS = 100
 """Calls of a connection at once."""
@@ -24,13 +24,7 @@ UNSENT = 8 * 1024 * 1024
 CREDIT = frames.WINDOW_SIZE // 2
 """Bytes that have come before the window of the connection is filled up again."""
 
-
-class Ended(Exception):  # noqa: N818  # what has happened
-    """The connection is over, for this reason; the bytes to send before it is closed are in `out`."""
-
-    def __init__(self, code: int, said: str) -> None:
-        super().__init__(said)
-        self.code = code
+_FAREWELL = b"farewell"
 
 
 class Connection:
@@ -49,7 +43,7 @@ class Connection:
         self._window = self._initial = frames.WINDOW_SIZE  # what we may send
         self._received = 0  # bytes that the client was not credited for
         self._noise = self._unsent = 0
-        self.leaving = False
+        self.warned = self.leaving = False
         self.now = 0.0
         self.out: list[bytes] = [frames.settings({frames.STREAMS: STREAMS, frames.LIST: most_bytes})]
 
@@ -264,6 +258,8 @@ class Connection:
     def _other(self, kind: int, flags: int, id_: int, payload: bytes) -> None:
         if kind not in (frames.WINDOW, frames.CONTINUATION):
             self._noisy()
+        if kind == frames.PUSH:
+            raise Ended(frames.PROTOCOL, "a client does not push")
         _OTHERS[kind](self, flags, id_, payload)
 
     def _reset(self, _flags: int, id_: int, payload: bytes) -> None:
@@ -281,6 +277,8 @@ class Connection:
             raise Ended(frames.PROTOCOL if id_ else frames.SIZE, "a ping of another form")
         if not flags & frames.ACK:
             self.out.append(frame(frames.PING, frames.ACK, 0, payload))
+        elif self.warned and payload == _FAREWELL:
+            self.part()
 
     def _goaway(self, _flags: int, id_: int, _payload: bytes) -> None:
         if id_:
@@ -290,9 +288,6 @@ class Connection:
     def _priority(self, _flags: int, id_: int, payload: bytes) -> None:
         if not id_ or len(payload) != 5:
             raise Ended(frames.SIZE if id_ else frames.PROTOCOL, "a priority of another form")
-
-    def _push(self, _flags: int, _id: int, _payload: bytes) -> None:
-        raise Ended(frames.PROTOCOL, "a client does not push")
 
     def _continued(self, flags: int, id_: int, payload: bytes) -> None:
         if self._block is None or self._block[0] != id_:
@@ -361,9 +356,17 @@ class Connection:
                 self._pump(stream)
 
     def leave(self) -> None:
+        """Tell the client to make its next calls elsewhere. Those that are on their way are taken still: it answers a ping behind the word,
+        and what it sends after that it sends against the word (RFC 9113, 6.8).
+        """
+        if not self.warned:
+            self.warned = True
+            self.out.append(frames.goaway(frames.MOST_WINDOW, frames.NO_ERROR) + frame(frames.PING, 0, 0, _FAREWELL))
+
+    def part(self) -> None:
         """Take no further calls; those that are open are answered."""
         if not self.leaving:
-            self.leaving = True
+            self.warned = self.leaving = True
             self.out.append(frames.goaway(self.last, frames.NO_ERROR))
 
     def _noisy(self) -> None:
@@ -392,7 +395,6 @@ _OTHERS: dict[int, Callable[[Connection, int, int, bytes], None]] = {
     frames.PRIORITY: Connection._priority,
     frames.RESET: Connection._reset,
     frames.SETTINGS: Connection._settings,
-    frames.PUSH: Connection._push,
     frames.PING: Connection._ping,
     frames.GOAWAY: Connection._goaway,
     frames.WINDOW: Connection._window_update,

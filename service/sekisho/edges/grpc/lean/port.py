@@ -23,16 +23,14 @@ import structlog
 from sekisho.edges import budgets
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc.lean import answers
-from sekisho.edges.grpc.lean import stream as excess
 from sekisho.edges.grpc.lean.answers import Aborted
 from sekisho.edges.grpc.lean.asked import Asked, Method
-from sekisho.edges.grpc.lean.connection import Connection, Ended
+from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.counts import Counts
 from sekisho.edges.grpc.lean.peers import INSECURE, UNSENT, Gone, Peer
-from sekisho.edges.grpc.lean.stream import Stream
+from sekisho.edges.grpc.lean.stream import ROOM, Ended, Stream
 from sekisho.edges.grpc.line import Line
-from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES, MessageTooLarge, MetadataTooLarge
-from sekisho.errors import Throttling
+from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
 from sekisho.memory import cold
 
 SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")
@@ -251,10 +249,12 @@ class Port:
             if now - stream.began > min(PATIENCE, stream.head.seconds or PATIENCE):
                 self._end(open_, stream, answers.LATE)
         if now > peer.ends or self._ends:
-            if not open_.leaving:
+            if not open_.warned:
                 open_.leave()
                 peer.ends = now
-            if not open_.streams and not peer.unsent and not open_.out and (now > peer.ends + PATIENCE or self._ends):
+            elif now > peer.ends + PATIENCE / 2:
+                open_.part()
+            if open_.leaving and not open_.streams and not peer.unsent and not open_.out and (now > peer.ends + PATIENCE / 2 or self._ends):
                 self._close(peer)
                 return
         self._unsent[peer] = None
@@ -272,7 +272,7 @@ class Port:
     def refused(self, of: Connection, stream: Stream, of_what: str) -> None:
         """A call that is too large, or for which there is no room."""
         self._counts.ends["refused"] += 1
-        self._end(of, stream, answers.of_error(_EXCESS[of_what]))
+        self._end(of, stream, answers.of_error(answers.EXCESS[of_what]))
 
     def gone(self, stream: Stream) -> None:
         """A call that nobody waits for any more; one that a thread is at keeps its room until that is done."""
@@ -306,7 +306,7 @@ class Port:
             line.put(asked.account, asked)
         else:
             self._counts.ends["refused"] += 1
-            self._finish(asked, answers.of_error(_EXCESS[excess.ROOM]))
+            self._finish(asked, answers.of_error(answers.EXCESS[ROOM]))
 
     def _answer_some(self) -> None:
         until = time.perf_counter() + SLICE
@@ -395,10 +395,3 @@ class Port:
         if asked.room:
             self._budget.give(asked.connection.owner.address, asked.room)
             asked.room = 0
-
-
-_EXCESS = {
-    excess.METADATA: MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes"),
-    excess.MESSAGE: MessageTooLarge(f"a message has at most {MAX_MESSAGE} bytes"),
-    excess.ROOM: Throttling("Rate exceeded"),
-}

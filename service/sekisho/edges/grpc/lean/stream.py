@@ -1,4 +1,4 @@
-"""A call within its connection, and who answers it."""
+"""A call within its connection, who answers it, and the end of a connection."""
 
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,6 +9,14 @@ if TYPE_CHECKING:
 
 PREFIX = 5
 """Bytes before a message: is it compressed, and how long it is."""
+
+
+class Ended(Exception):  # noqa: N818  # what has happened
+    """The connection is over, for this reason; the bytes to send before it is closed are in `out`."""
+
+    def __init__(self, code: int, said: str) -> None:
+        super().__init__(said)
+        self.code = code
 
 
 class Receiver(Protocol):
