@@ -356,9 +356,7 @@ class Connection:
                 self._pump(stream)
 
     def leave(self) -> None:
-        """Tell the client to make its next calls elsewhere. Those that are on their way are taken still: it answers a ping behind the word,
-        and what it sends after that it sends against the word (RFC 9113, 6.8).
-        """
+        """Tell the client to make its next calls elsewhere; those on their way are taken, until it answers a ping behind the word."""
         if not self.warned:
             self.warned = True
             self.out.append(frames.goaway(frames.MOST_WINDOW, frames.NO_ERROR) + frame(frames.PING, 0, 0, _FAREWELL))
