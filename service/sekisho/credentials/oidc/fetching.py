@@ -36,10 +36,10 @@ def get(url: str, thumbprints: Collection[str], allowed: Allowed, deadline: floa
     host, port, target = _parts(url)
     pinned = frozenset(one.lower() for one in thumbprints)
     where = places(host, port, allowed)
-    context = _pinning(where, host, pinned, deadline) if pinned else _trusting()
     request = f"GET {target} HTTP/1.1\r\nHost: {host}{'' if port == PORT else f':{port}'}\r\nUser-Agent: {_AGENT}\r\n"
     request += "Accept: application/json\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n"
     try:
+        context = _pinning(where, host, pinned, deadline) if pinned else _trusting()
         with closing(_connected(where, host, context, deadline)) as connection:
             connection.settimeout(_left(deadline))
             connection.sendall(request.encode("ascii"))

@@ -99,7 +99,7 @@ class KeySets:
             if fetch is None:
                 if usable:
                     return usable
-                raise entry.failure or _busy()
+                raise _anew(entry.failure) if entry.failure is not None else _busy()
             self._enter(source.account)
         try:
             fetch.result(max(0.0, deadline - time.monotonic()))
@@ -108,9 +108,10 @@ class KeySets:
         finally:
             with self._lock:
                 self._leave(source.account)
-        if entry.failure is not None and not entry.keys:
-            raise entry.failure
-        return entry.keys if self._clock() - entry.fetched < LAST else ()
+        usable = entry.keys if self._clock() - entry.fetched < LAST else ()
+        if not usable and entry.failure is not None:
+            raise _anew(entry.failure)
+        return usable
 
     def _enter(self, account: str) -> None:
         if self._waiting.total() >= MOST_WAITING or self._waiting[account] >= MOST_WAITING_OF_ONE:
@@ -195,6 +196,11 @@ class KeySets:
             self._costs[account] -= self._entries.pop(source).cost
             if not self._costs[account]:
                 del self._costs[account]
+
+
+def _anew(failure: SekishoError) -> SekishoError:
+    """The same error once more: one that is raised again and again remembers from where each time."""
+    return type(failure)(failure.message)
 
 
 def _busy() -> IDPCommunicationError:

@@ -5,6 +5,7 @@ RFC 8725, sections 3.1 and 3.2; the algorithms are those of
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html and RFC 8037
 """
 
+from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,23 +81,24 @@ def _key(given: Any) -> Key | None:
     values = {member: given.get(member) for member in _PUBLIC[kind]}
     if not all(isinstance(value, str) for value in values.values()):
         return None
-    try:
-        verifier = jwk.import_key({"kty": kind, **values})  # type: ignore[dict-item]  # looked at just above
-        if isinstance(verifier, jwk.OctKey):
-            return None
-        algorithms = _algorithms(verifier, kind, str(values.get("crv")))
-    except (JoseError, ValueError, TypeError):
+    if kind == "RSA" and not _is_strong(str(values["n"]), str(values["e"])):
         return None
+    algorithms = _RSA if kind == "RSA" else _CURVES.get((kind, str(values["crv"])), frozenset())
     if "alg" in given:
         algorithms &= {given["alg"]} if isinstance(given["alg"], str) else set()
-    return Key(id_, algorithms, verifier) if algorithms else None
+    try:
+        verifier = jwk.import_key({"kty": kind, **values})  # type: ignore[dict-item]  # looked at just above
+        if not algorithms or isinstance(verifier, jwk.OctKey):
+            return None
+        verifier.get_op_key("verify")  # which reads the numbers
+    except (JoseError, ValueError, TypeError):
+        return None
+    return Key(id_, algorithms, verifier)
 
 
-def _algorithms(verifier: Verifier, kind: str, curve: str) -> frozenset[str]:
-    """Those that the key's own type has; none for a key that is too weak."""
-    if isinstance(verifier, jwk.RSAKey):
-        numbers = verifier.raw_value.public_numbers()  # type: ignore[union-attr]  # a public one was imported
-        strong = numbers.n.bit_length() in _RSA_BITS and numbers.e <= _LARGEST_EXPONENT
-        return _RSA if strong else frozenset()
-    verifier.get_op_key("verify")  # which reads the point
-    return _CURVES.get((kind, curve), frozenset())
+def _is_strong(modulus: str, exponent: str) -> bool:
+    try:
+        n, e = (int.from_bytes(urlsafe_b64decode(text + "=" * (-len(text) % 4))) for text in (modulus, exponent))
+    except ValueError:
+        return False
+    return n.bit_length() in _RSA_BITS and e <= _LARGEST_EXPONENT
