@@ -133,9 +133,9 @@ def test_errors_have_types(server: Served, real: Real, ci: Provider, roles: dict
 
 def test_a_provider_that_cannot_be_reached(server: Served, ci: Provider) -> None:
     iam = boto3.client("iam", endpoint_url=server.url, region_name=REGION, **keys(server))
-    made = iam.create_open_id_connect_provider(Url="https://localhost", ClientIDList=["sts.amazonaws.com"])["OpenIDConnectProviderArn"]
+    made = iam.create_open_id_connect_provider(Url="https://127.0.0.1", ClientIDList=["sts.amazonaws.com"])["OpenIDConnectProviderArn"]
     account = made.split(":")[4]
-    token = ci.token(iss="https://localhost")
+    token = ci.token(iss="https://127.0.0.1")
     sts = unsigned(server)
     with pytest.raises(sts.exceptions.IDPCommunicationErrorException):
         sts.assume_role_with_web_identity(RoleArn=f"arn:aws:iam::{account}:role/job", RoleSessionName="s1", WebIdentityToken=token)
@@ -146,7 +146,8 @@ def program(server: Served, folder: Path, *words: str, **variables: str) -> str:
     """What `aws` prints, given an address and no keys."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SEKISHO_"))}
     environment = {
-        **kept, "AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(folder), **variables,
+        **kept, "AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(folder), **variables,
     }  # fmt: skip
     aws = Path(sys.executable).with_name("aws")
     done = subprocess.run([aws, *words], env=environment, cwd=folder, capture_output=True, text=True, timeout=120, check=False)

@@ -186,7 +186,7 @@ class Lanes:
         self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000, reserved=decide // 3)
         self.batches = Lane(f"{edge}-batches", threads=max(2, decide // 2), waiting=500, reserved=1)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
-        self.unsigned = Lane(f"{edge}-unsigned", threads=UNSIGNED, waiting=250)
+        self.unsigned = Lane(f"{edge}-unsigned", threads=UNSIGNED, waiting=250, reserved=1)
         self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=4000, reserved=streams // 3)
 
     def __iter__(self) -> Iterator[Lane]:

@@ -1,6 +1,6 @@
 """One document of a provider, fetched over TLS: no redirect, bounded in bytes and in seconds of the whole.
 
-A provider with thumbprints is who has the certificate that one of them is of, the last of the chain that it shows: docs/decisions/0035.
+A provider with thumbprints is who has the certificate that one of them is of, the last of the chain that it shows: docs/decisions/0041.
 The chain is verified up to that one, so that a stranger who adds it to a chain of its own gains nothing. A provider without thumbprints is
 who an authority vouches for that the system trusts.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html
