@@ -162,6 +162,18 @@ def test_a_defect_is_not_told(bench: Bench, capsys: pytest.CaptureFixture[str]) 
     assert "secret" not in caught.value.message
 
 
+def test_where_the_system_gives_no_thread(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none)
+        with pytest.raises(IDPCommunicationError):
+            bench.find()
+    bench.now += key_sets.FAILED
+    assert bench.find() == ["rsa"]
+
+
 def test_other_thumbprints_are_another_source(bench: Bench) -> None:
     bench.find()
     bench.find(SHOP._replace(thumbprints=("0" * 40,)))

@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,15 +13,17 @@ from sqlalchemy import select
 
 from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2
+from sekisho.credentials import accounts
 from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.errors import SekishoError
 from sekisho.store.tables import AuditRecord
-from tests import clock, providers
+from tests import clock, nodes, providers
 from tests.harness import House
 from tests.providers import RSA, STRANGER, Provider
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow
 from tests.services.sts.roles import SHIP, may, new_account, token, trusting
+from tests.services.sts.test_oracles import counted
 
 ISSUER = "login.example.com/realms/Shop"
 WEB = "sts:AssumeRoleWithWebIdentity"
@@ -420,6 +423,40 @@ def test_who_may_not_assume_a_role_does_not_learn_whether_it_exists(house: House
     assert refusal(house, arn, provider.token(**claims)) == DENIED
     assert refusal(house, arn.replace("deployer", "nobody"), provider.token(**claims)) == DENIED
     assert refusal(house, arn.replace("role/deployer", "user/x"), provider.token(**claims)) == DENIED
+
+
+def test_what_is_in_memory_needs_no_database(house: House, provider: Provider) -> None:
+    arn = role(house, federated(register(house, provider), *ALL))
+    assume(house, arn, provider.token())
+    refusal(house, arn.replace("deployer", "nobody"), provider.token())
+    with counted(house) as work:
+        assume(house, arn, provider.token())
+        assert refusal(house, arn.replace("deployer", "nobody"), provider.token()) == DENIED
+    assert (work.snapshots, work.statements) == (0, 0)
+
+
+@pytest.mark.parametrize("changed", ["removed", "trust", "permission"])
+def test_another_node_refuses_what_was_taken_back(database_url: str, tmp_path: Path, provider: Provider, changed: str) -> None:
+    with nodes.two(database_url, tmp_path) as (first, other):
+        second = House(dataclasses.replace(other.node, key_sets=KeySets({provider.host: provider.place})), _account(other))
+        principal = register(first, provider)
+        arn = role(first, federated(principal))
+        second.node.feed.wait_for(first.revision, time.monotonic() + 60)
+        session = keys_of(assume(second, arn, provider.token()))
+        if changed == "removed":
+            first.call("DeleteOpenIDConnectProvider", open_id_connect_provider_arn=principal)
+        elif changed == "trust":
+            first.call("UpdateAssumeRolePolicy", role_name="deployer", policy_document=federated(principal, "sts:AssumeRole"))
+        else:
+            first.call("DeleteRolePolicy", role_name="deployer", policy_name="p")
+        second.revision = first.revision
+        assert may(second, session) is (changed != "permission")
+        if changed != "permission":
+            assert refusal(second, arn, provider.token())[0] == ("InvalidIdentityToken" if changed == "removed" else "AccessDenied")
+
+
+def _account(house: House) -> accounts.NewAccount:
+    return accounts.NewAccount(house.account_id, house.root.access_key_id, house.root.secret_access_key or "")
 
 
 def test_a_strangers_token(house: House, provider: Provider) -> None:

@@ -40,6 +40,8 @@ MOST_QUEUED = 8
 MOST_WAITING = 6
 """Calls at once that wait for a fetch: fewer than the threads that there are for such calls (`edges.lanes`)."""
 MOST_WAITING_OF_ONE = 3
+PATIENCE = 10.0
+"""Seconds that a call waits at the most: twice what a fetch takes, for its account may have another one under way."""
 
 BUDGET = 32 * 2**20
 """Bytes of keys in all; the account that has most of them gives."""
@@ -102,7 +104,7 @@ class KeySets:
                 raise _anew(entry.failure) if entry.failure is not None else _busy()
             self._enter(source.account)
         try:
-            fetch.result(max(0.0, deadline - time.monotonic()))
+            fetch.result(min(PATIENCE, max(0.0, deadline - time.monotonic())))
         except TooLate:
             raise IDPCommunicationError("The identity provider did not answer in time.") from None
         finally:
@@ -143,7 +145,11 @@ class KeySets:
             if queued:
                 self._queued[account] = queued
             self._fetching.add(account)
-            threading.Thread(target=self._fetch, args=(entry,), name="oidc-fetch", daemon=True).start()
+            try:
+                threading.Thread(target=self._fetch, args=(entry,), name="oidc-fetch", daemon=True).start()
+            except RuntimeError:  # the system gives no thread
+                log.error("oidc.no_thread")
+                self._end(entry, (), _busy())
 
     def _fetch(self, entry: _Entry) -> None:
         keys: Keys = ()
@@ -160,10 +166,14 @@ class KeySets:
         if failure is not None:
             log.warning("oidc.not_fetched", issuer=entry.source.issuer, account=entry.source.account, error=failure.message)
         with self._lock:
-            self._keep(entry, keys, failure)
-            fetch, entry.fetch = entry.fetch, None
-            self._fetching.discard(entry.source.account)
+            self._end(entry, keys, failure)
             self._start()
+
+    def _end(self, entry: _Entry, keys: Keys, failure: SekishoError | None) -> None:
+        """A fetch is over: who waits for it goes on."""
+        self._keep(entry, keys, failure)
+        fetch, entry.fetch = entry.fetch, None
+        self._fetching.discard(entry.source.account)
         if fetch is not None:
             fetch.set_result(None)
 

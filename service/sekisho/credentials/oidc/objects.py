@@ -15,6 +15,8 @@ def read_object(text: bytes) -> dict[str, Any]:
     """The object, or NotAnObject. Its length is the caller's to bound, and bounds its depth."""
     try:
         found = json.loads(text.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+        if b"\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode()  # a ValueError where half a character is left alone
     except (ValueError, RecursionError):
         raise NotAnObject("not JSON") from None
     if not isinstance(found, dict):

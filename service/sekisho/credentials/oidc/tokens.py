@@ -6,6 +6,7 @@ one. Source: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValida
 """
 
 import binascii
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ NO_KEY = " ".join(
         "please reference AssumeRoleWithWebIdentity documentation for requirements",
     )
 )
+_ISSUER = re.compile(r"[\x21-\x7e]{1,263}")
 _REFUSED_HEADERS = frozenset(("crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc"))
 _TYPES = frozenset(("jwt", "application/jwt"))
 
@@ -104,8 +106,11 @@ def read(text: str) -> Token:
         raise InvalidIdentityToken("The algorithm that the token is signed with is not supported")
     if key_id is not None and (not isinstance(key_id, str) or len(key_id) > LONGEST_ID):
         raise InvalidIdentityToken(_NOT_A_TOKEN)
-    if not isinstance(claims.get("iss"), str) or not claims["iss"].startswith(SCHEME):
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str) or not issuer.startswith(SCHEME):
         raise InvalidIdentityToken("Missing a required claim: iss")
+    if _ISSUER.fullmatch(issuer) is None:
+        raise InvalidIdentityToken("Invalid claim: iss")
     return Token(text, algorithm, key_id, claims)
 
 
@@ -185,9 +190,13 @@ def _methods(claims: Mapping[str, Any]) -> tuple[str, ...] | None:
     given = claims.get("amr")
     if given is None:
         return None
-    if not isinstance(given, list) or len(given) > MOST_METHODS or not all(isinstance(one, str) and len(one) <= 256 for one in given):
+    if not isinstance(given, list) or len(given) > MOST_METHODS or not all(map(_is_method, given)):
         raise InvalidIdentityToken("Invalid claim: amr")
     return tuple(given)
+
+
+def _is_method(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 256 and value.isprintable()
 
 
 def _text(claims: Mapping[str, Any], name: str, most: int) -> str:
