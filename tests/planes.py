@@ -33,7 +33,7 @@ def control_node(url: str, folder: Path) -> AbstractContextManager[Served]:
 
 
 @contextmanager
-def data_node(control: Served, url: str, folder: Path, **options: object) -> Iterator[Served]:
+def data_node(control: Served, url: str, folder: Path, **options: int) -> Iterator[Served]:
     """A data node that reads this database, with the keys of the control node that it may have; called with that one's root credentials."""
     (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "data" / "endpoints.json").unlink(missing_ok=True)  # of one that was killed
