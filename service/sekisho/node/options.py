@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sekisho.credentials import key_ids
+from sekisho.credentials.oidc import addresses
 from sekisho.edges.grpc.lean import port
 from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
@@ -64,6 +65,7 @@ class Options:
     trail_checkpoint_seconds: int = 60
     trail_retention_days: int = 90  # of accounts that do not say their own; 0: for ever
     audit_sink: str = ""  # as `decision_log`
+    oidc_allow_private: tuple[str, ...] = ()  # HOST or HOST=ADDRESS:PORT each: `credentials.oidc.addresses`
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -122,6 +124,7 @@ def check(options: Options) -> None:
         _refuse_plaintext(name, listener, options)
     parsed(options.decision_log_level)
     destinations.parsed(options.trail_buckets)
+    addresses.parse(options.oidc_allow_private)
     if options.metrics:
         listeners.split(options.metrics)
     _check_root_key(options.root_access_key_id, options.root_secret_access_key)

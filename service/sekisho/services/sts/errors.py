@@ -1,5 +1,9 @@
 """The error codes of STS. Source: https://docs.aws.amazon.com/STS/latest/APIReference/ (Errors of each action)."""
 
+from sekisho.credentials.errors import ExpiredTokenException as ExpiredTokenException
+from sekisho.credentials.errors import IDPCommunicationError as IDPCommunicationError
+from sekisho.credentials.errors import IDPRejectedClaim as IDPRejectedClaim
+from sekisho.credentials.errors import InvalidIdentityToken as InvalidIdentityToken
 from sekisho.errors import InvalidArgument, PermissionDenied
 
 
