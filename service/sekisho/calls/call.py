@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, world
+from sekisho.calls.identities import Vouched
 from sekisho.calls.replays import Replays
 from sekisho.credentials import key_ring
 from sekisho.credentials.session_tokens import OpenedTokens
@@ -119,6 +120,8 @@ class Call:
     """All that the caller was authorized for, in the order of the checks: the audit record names it."""
     recipient: str = ""
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
+    vouched: Vouched | None = None
+    """Whom an identity provider vouched for, in a call without a caller."""
     use: Use | None = None
     """The use of the signature that a WRITE came with, which its transaction keeps."""
     secret: str | None = field(default=None, repr=False)
