@@ -70,6 +70,7 @@ def worker(
             decision_log=decision_log,
             trail=trail,
             buckets=frozenset(destinations.parsed(options.trail_buckets)),
+            saml_recipients=options.saml_recipients,
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}

@@ -22,7 +22,7 @@ SHAPES: dict[str, Callable[[Said], str]] = {name: getattr(IDP, name) for name in
 
 def provider(idp: IdentityProvider = IDP, *more: bytes, keys: tuple[bytes, ...] = (), encrypted: bool = False) -> saml.Provider:
     """What we hold of an identity provider."""
-    return saml.Provider(idp.issuer, (*more, idp.pair.der), NOW + timedelta(days=1), keys, encrypted)
+    return saml.Provider(idp.issuer, (*more, idp.pair.der), NOW + timedelta(days=1), lambda: keys, encrypted)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -20,7 +20,7 @@ MOST = 1.0
 
 def provider(*certificates: bytes, valid_for: timedelta = timedelta(days=1)) -> saml.Provider:
     """What we hold of the provider: its certificate, and a key of ours."""
-    return saml.Provider(IDP.issuer, certificates or (IDP.pair.der,), NOW + valid_for, (OURS.private_pem.encode(),))
+    return saml.Provider(IDP.issuer, certificates or (IDP.pair.der,), NOW + valid_for, lambda: (OURS.private_pem.encode(),))
 
 
 def test_there_are_as_many_as_the_issue_asks_for() -> None:
@@ -71,7 +71,7 @@ def test_metadata_that_have_ended_vouch_for_nothing() -> None:
 
 
 def test_a_provider_that_has_to_encrypt_is_not_taken_in_clear() -> None:
-    asking = saml.Provider(IDP.issuer, (IDP.pair.der,), NOW + timedelta(days=1), (OURS.private_pem.encode(),), encrypted=True)
+    asking = saml.Provider(IDP.issuer, (IDP.pair.der,), NOW + timedelta(days=1), lambda: (OURS.private_pem.encode(),), encrypted=True)
     with pytest.raises(saml.Invalid, match="requires encrypted assertions"):
         saml.read(encode(plain()), asking, [RECIPIENT], NOW)
 

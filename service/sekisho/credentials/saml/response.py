@@ -1,7 +1,7 @@
 """A response, read from its bytes to the facts of its one assertion."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -18,12 +18,14 @@ _AWS_AUDIENCE = "urn:amazon:webservices"
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What we hold of an identity provider: `certificates` in DER, `private_keys` in PEM; `encrypted` has it send nothing else."""
+    """What we hold of an identity provider: `certificates` in DER; `private_keys` gives those that open what it encrypts, in PEM, and is
+    called for an encrypted assertion alone; `encrypted` has it send nothing else.
+    """
 
     issuer: str
     certificates: Sequence[bytes]
     valid_until: datetime
-    private_keys: Sequence[bytes] = field(default=(), repr=False)
+    private_keys: Callable[[], Sequence[bytes]] = tuple
     encrypted: bool = False
 
 
@@ -43,7 +45,7 @@ def read(text: str, provider: Provider, recipients: Sequence[str], now: datetime
     if encrypted is None and provider.encrypted:
         raise Invalid("The SAML provider requires encrypted assertions.")
     if encrypted is not None:
-        root = documents.parse(encryption.opened(encrypted, provider.private_keys, within_signature=whole))
+        root = documents.parse(encryption.opened(encrypted, provider.private_keys(), within_signature=whole))
         if root.tag != documents.ASSERTION:
             raise Invalid("The SAML response is malformed: it has not exactly one assertion.")
     assertion = _assertion(root, certificates, now, vouched=whole)
