@@ -52,7 +52,7 @@ def test_an_open_id_connect_provider(house: House) -> None:
 
 
 def test_a_saml_provider_without_its_document(house: House) -> None:
-    fields = {"add_private_key": PRIVATE_KEY, "assertion_encryption_mode": "Required"}
+    fields: dict[str, Any] = {"add_private_key": PRIVATE_KEY, "assertion_encryption_mode": "Required"}
     named = house.call("CreateSAMLProvider", name="idp", saml_metadata_document=metadata(), **fields).saml_provider_arn
     found = record(house, named)
     assert isinstance(found, SamlProviderRecord)

@@ -27,3 +27,7 @@ class IDPCommunicationError(Unavailable):
 
 class ExpiredTokenException(InvalidArgument):
     """The token has expired or is not valid yet."""
+
+
+class InvalidAuthorizationMessageException(InvalidArgument):
+    """The message is not one that was encoded for the account."""
