@@ -86,10 +86,10 @@ def take(session: Session, account_id: str, name: str, issued_at: datetime, now:
     """Use an assertion, whatever its name; False when the account has used it before. Such uses stand among those of signatures, and are
     kept as long as those, which is longer than any assertion is fresh.
     """
-    row = use(account_id, hashlib.sha256(f"assertion {name}".encode()).hexdigest(), issued_at, now, grace=0.0)
-    if session.get(UsedSignature, (row.minute, row.account_id, row.signature)) is not None:
+    given = use(account_id, hashlib.sha256(f"assertion {name}".encode()).hexdigest(), issued_at, now, grace=0.0)
+    if session.get(UsedSignature, (given.minute, given.account_id, given.signature)) is not None:
         return False
-    session.add(UsedSignature(minute=row.minute, account_id=row.account_id, signature=row.signature, used_at=row.used_at))
+    keep(session, given)
     return True
 
 
