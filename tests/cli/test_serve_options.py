@@ -42,6 +42,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "decision_log": ("-", "-"),
     "decision_log_level": ("denies", "denies"),
     "otel_endpoint": ("http://127.0.0.1:8", "http://127.0.0.1:8"),
+    "oidc_allow_private": ("keycloak.internal=10.0.0.7:8443", ("keycloak.internal=10.0.0.7:8443",)),
     "trail_buckets": ("logs=file:///nowhere/logs", ("logs=file:///nowhere/logs",)),
     "trail_delivery": ("9", 9),
     "trail_digests": ("10", 10),

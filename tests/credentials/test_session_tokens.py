@@ -233,7 +233,7 @@ def test_a_token_is_a_compact_jwe(known: OneKey) -> None:
         1772366340,
         True,
         "arn:aws:iam::111122223333:oidc-provider/example.com",
-        [["saml:sub", "alice"]],
+        [["saml:sub", "alice"], ["saml:groups", ["one", "two"]], ["saml:none", []]],
     ]
 
 

@@ -127,6 +127,14 @@ def serve(
             help="http(s)://HOST:PORT of an OpenTelemetry collector (OTLP over gRPC); OTEL_… variables count.",
         ),
     ] = "",
+    oidc_allow_private: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SEKISHO_OIDC_ALLOW_PRIVATE",
+            metavar="HOST[=ADDRESS:PORT]",
+            help="A host of OpenID Connect providers that may be at a private address, or is at this one; once for each.",
+        ),
+    ] = None,
     trail_bucket: Annotated[
         list[str] | None,
         typer.Option(
@@ -208,6 +216,7 @@ def serve(
         decision_log=decision_log,
         decision_log_level=decision_log_level,
         otel_endpoint=otel_endpoint,
+        oidc_allow_private=tuple(oidc_allow_private or ()),
         trail_buckets=tuple(trail_bucket or ()),
         trail_delivery=trail_delivery_seconds,
         trail_digests=trail_digest_seconds,

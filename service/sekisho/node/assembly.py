@@ -10,6 +10,7 @@ from sekisho.calls.call import Node, Writes
 from sekisho.calls.replays import Replays
 from sekisho.credentials import access_keys, saml
 from sekisho.credentials.key_ring import KeyRing
+from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
@@ -69,6 +70,7 @@ def opened(
     trail: Trailing | None = None,
     buckets: frozenset[str] | None = None,
     saml_recipients: Sequence[str] = (),
+    key_sets: KeySets | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -97,6 +99,7 @@ def opened(
         decision_log=decision_log,
         buckets=buckets,
         saml_recipients=tuple(saml_recipients) or (saml.AWS_RECIPIENT,),
+        key_sets=key_sets or KeySets(),
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     beside = ExitStack()

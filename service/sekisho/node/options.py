@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sekisho.credentials import key_ids
+from sekisho.credentials.oidc import addresses
 from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
 from sekisho.journal.decision_log import ALL, parsed
@@ -64,6 +65,7 @@ class Options:
     trail_retention_days: int = 90  # of accounts that do not say their own; 0: for ever
     audit_sink: str = ""  # as `decision_log`
     saml_recipients: tuple[str, ...] = ()  # URLs that responses of SAML providers are for; none: AWS's
+    oidc_allow_private: tuple[str, ...] = ()  # HOST or HOST=ADDRESS:PORT each: `credentials.oidc.addresses`
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -123,6 +125,7 @@ def check(options: Options) -> None:
     for recipient in options.saml_recipients:
         if not recipient.startswith(("https://", "http://")) or len(recipient) > LONGEST_RECIPIENT or not recipient.isascii():
             raise InvalidArgument(f"--saml-recipient: `{recipient}` is not a URL")
+    addresses.parse(options.oidc_allow_private)
     if options.metrics:
         listeners.split(options.metrics)
     _check_root_key(options.root_access_key_id, options.root_secret_access_key)

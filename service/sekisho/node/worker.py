@@ -12,6 +12,8 @@ from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
+from sekisho.credentials.oidc import addresses
+from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
@@ -71,6 +73,7 @@ def worker(
             trail=trail,
             buckets=frozenset(destinations.parsed(options.trail_buckets)),
             saml_recipients=options.saml_recipients,
+            key_sets=KeySets(addresses.parse(options.oidc_allow_private)),
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}

@@ -1,6 +1,10 @@
 """The error codes of STS. Source: https://docs.aws.amazon.com/STS/latest/APIReference/ (Errors of each action)."""
 
-from sekisho.errors import InvalidArgument, PermissionDenied, Unavailable
+from sekisho.credentials.errors import ExpiredTokenException as ExpiredTokenException
+from sekisho.credentials.errors import IDPCommunicationError as IDPCommunicationError
+from sekisho.credentials.errors import IDPRejectedClaim as IDPRejectedClaim
+from sekisho.credentials.errors import InvalidIdentityToken as InvalidIdentityToken
+from sekisho.errors import InvalidArgument, PermissionDenied
 
 
 class RegionDisabled(PermissionDenied):
@@ -9,24 +13,6 @@ class RegionDisabled(PermissionDenied):
 
 class InvalidParameterValue(InvalidArgument):
     """A value that this call cannot take."""
-
-
-class InvalidIdentityToken(InvalidArgument):
-    """The token that an identity provider is said to have made could not be validated."""
-
-
-class IDPRejectedClaim(PermissionDenied):
-    """The provider's own word is against the token: it is not what the provider vouches for any more, or not for us."""
-
-
-class IDPCommunicationError(Unavailable):
-    """The provider could not be reached, or did not answer with what it should; the call may be made again."""
-
-    http = 400  # AWS's status
-
-
-class ExpiredTokenException(InvalidArgument):
-    """The token has expired or is not valid yet."""
 
 
 class InvalidAuthorizationMessageException(InvalidArgument):

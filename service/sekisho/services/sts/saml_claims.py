@@ -13,10 +13,11 @@ from datetime import timedelta
 from sekisho import arn
 from sekisho.api.sts.v1 import sessions_pb2
 from sekisho.credentials import saml
+from sekisho.credentials.errors import InvalidIdentityToken
 from sekisho.errors import ValidationError
 from sekisho.operations import validation
 from sekisho.services.sts import session_policies
-from sekisho.services.sts.errors import InvalidIdentityToken, InvalidParameterValue
+from sekisho.services.sts.errors import InvalidParameterValue
 from sekisho.world import Keys, SamlProviderRecord
 
 _OURS = "https://aws.amazon.com/SAML/Attributes/"

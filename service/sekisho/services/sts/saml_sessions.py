@@ -12,9 +12,9 @@ from sekisho.calls.call import Call
 from sekisho.calls.identities import Vouched
 from sekisho.calls.turns import Turns
 from sekisho.credentials import key_ring, saml
+from sekisho.credentials.errors import ExpiredTokenException, IDPRejectedClaim, InvalidIdentityToken
 from sekisho.operations import operation
 from sekisho.services.sts import federated_sessions, saml_claims, session_policies
-from sekisho.services.sts.errors import ExpiredTokenException, IDPRejectedClaim, InvalidIdentityToken
 from sekisho.world import SamlProviderRecord
 
 _SAYS = {saml.Expired: ExpiredTokenException, saml.Rejected: IDPRejectedClaim}
