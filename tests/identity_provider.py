@@ -154,14 +154,14 @@ def response(what: Said, inner: str, *, prefix: str = "samlp:", place: str = "",
     )
 
 
-def sign(text: str, by: Pair, *, method: str | None = None, digest: str = "sha256", c14n: str = EXCLUSIVE) -> str:
-    """A document whose root is signed, in its place for that."""
+def sign(text: str, by: Pair, *, method: str | None = None, digest: str = "sha256", c14n: str = EXCLUSIVE, named: bool = True) -> str:
+    """A document whose root is signed, in its place for that; the signature names its id, or else the whole document."""
     root = etree.fromstring(text.encode())
     method = method or ("rsa-sha256" if isinstance(by.key, rsa.RSAPrivateKey) else "ecdsa-sha256")
     signer = _Signer(SignatureConstructionMethod.enveloped, method, digest, c14n)
     signer.namespaces = {"ds": DS}
     certificate = by.certificate.public_bytes(serialization.Encoding.PEM).decode()
-    done = signer.sign(root, key=pem(by.key), cert=certificate, reference_uri=f"#{root.get('ID')}")
+    done = signer.sign(root, key=pem(by.key), cert=certificate, reference_uri=f"#{root.get('ID')}" if named else None)
     return str(etree.tostring(done).decode())
 
 

@@ -11,6 +11,8 @@ from signxml.signer import XMLSigner
 from tests.credentials.saml.hostile.making import IDP, SIGNED, TWICE, found, mallory, plain, rows, sent, signature_of, tree
 from tests.identity_provider import DS, EXCLUSIVE, PLACE, assertion, attribute, encode, pair, response, sign
 
+INCLUSIVE = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+
 
 def _signed_by(**how: str) -> str:
     return encode(response(mallory(), sign(assertion(mallory()), IDP.pair, **how)))
@@ -142,7 +144,13 @@ rows(
     the_key_of_the_attacker_in_key_info=lambda: encode(response(mallory(), sign(assertion(mallory()), pair("mallory")))),
     the_key_of_the_attacker_in_key_value=_nested_key_value,
     the_key_of_another_provider=_other_provider,
-    inclusive_canonicalization=lambda: _own_method("rsa-sha256", "sha256", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"),
+    inclusive_canonicalization=lambda: _own_method("rsa-sha256", "sha256", INCLUSIVE),
+    inclusive_canonicalization_that_verifies=lambda: encode(
+        sign(response(mallory(), assertion(mallory(), place=""), place=PLACE), IDP.pair, c14n=INCLUSIVE)
+    ),
+    a_reference_to_the_document_that_verifies=lambda: encode(
+        sign(response(mallory(), assertion(mallory(), place=""), place=PLACE), IDP.pair, named=False)
+    ),
     a_transform_of_xslt=lambda: transform("http://www.w3.org/TR/1999/REC-xslt-19991116"),
     a_transform_of_xpath=lambda: transform("http://www.w3.org/TR/1999/REC-xpath-19991116"),
     a_transform_of_xpath_filter=lambda: transform("http://www.w3.org/2002/06/xmldsig-filter2"),
