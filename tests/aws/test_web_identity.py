@@ -20,7 +20,7 @@ from tests import providers
 from tests.aws.conftest import REGION, Served, serving
 from tests.providers import Provider
 from tests.services.iam.documents import allow
-from tests.services.sts.test_web_identities import federated
+from tests.services.sts.web_identities import federated
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it uses a deprecated part of authlib

@@ -17,7 +17,7 @@ from sekisho.store import db, grants
 from tests import harness, planes, postgres, providers
 from tests.harness import House
 from tests.providers import Provider
-from tests.services.sts.test_web_identities import assume, federated, keys_of, register, role
+from tests.services.sts.web_identities import assume, federated, keys_of, register, role
 
 
 @contextmanager

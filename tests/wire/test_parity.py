@@ -45,6 +45,8 @@ REASONS: dict[Difference, str] = {
     ("AssumeRoleWithSAML.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
     ("GetFederationToken.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
     ("GetFederationToken.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
+    ("AssumeRoleWithWebIdentity.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
+    ("AssumeRoleWithWebIdentity.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
     (
         "PutInsightSelectors.InsightSelectors",
         "required",

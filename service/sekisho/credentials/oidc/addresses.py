@@ -71,7 +71,7 @@ def is_public(text: str) -> bool:
 
 def _is_plain(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return False
+        return False  # Python since 3.13 says of it what it says of the address in it
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback)
 
 
