@@ -67,6 +67,8 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@$(BIN)/python -m tests.memory.campaign
 	@$(BIN)/python -m tests.client.local.campaign
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
+	@CHAINS=5000 $(BIN)/python -m pytest -q tests/services/sts/test_nothing_widens.py
+	@TRIES=1000 $(BIN)/python -m pytest -q tests/services/sts/test_saml_sessions.py -k exactly_one
 	@RACES=1700 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/organizations/test_races.py
 	@KILLS=500 $(BIN)/python -m pytest -q tests/faults/test_ledger.py
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_trail.py

@@ -52,9 +52,15 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "trail_checkpoint_seconds": ("11", 11),
     "trail_retention_days": ("12", 12),
     "audit_sink": ("/nowhere/audit.jsonl", "/nowhere/audit.jsonl"),
+    "saml_recipients": ("https://sekisho.example.com/saml", ("https://sekisho.example.com/saml",)),
     "master_key": ("", KEY),
 }
-CALLED = {"trail_buckets": "trail-bucket", "trail_delivery": "trail-delivery-seconds", "trail_digests": "trail-digest-seconds"}
+CALLED = {
+    "trail_buckets": "trail-bucket",
+    "trail_delivery": "trail-delivery-seconds",
+    "trail_digests": "trail-digest-seconds",
+    "saml_recipients": "saml-recipient",
+}
 """Options whose flags are not named as they are."""
 
 

@@ -177,6 +177,14 @@ def serve(
             envvar="SEKISHO_AUDIT_SINK", metavar="FILE|-|otlp", help="Where the trail is shipped: a file, standard output, the collector."
         ),
     ] = "",
+    saml_recipient: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SEKISHO_SAML_RECIPIENT",
+            metavar="URL",
+            help="What SAML providers send responses to; once for each. None: https://signin.aws.amazon.com/saml, as AWS.",
+        ),
+    ] = None,
 ) -> None:
     """Serve, and stay until it is told to stop.
 
@@ -222,6 +230,7 @@ def serve(
         trail_checkpoint_seconds=trail_checkpoint_seconds,
         trail_retention_days=trail_retention_days,
         audit_sink=audit_sink,
+        saml_recipients=tuple(saml_recipient or ()),
         account_id=account_id,
         master_key=master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command),
         # from the environment alone: arguments are seen by every user of the machine

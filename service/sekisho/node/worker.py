@@ -73,6 +73,7 @@ def worker(
             decision_log=decision_log,
             trail=trail,
             buckets=frozenset(destinations.parsed(options.trail_buckets)),
+            saml_recipients=options.saml_recipients,
             key_sets=KeySets(addresses.parse(options.oidc_allow_private)),
         )
         node = stack.enter_context(opened)
