@@ -119,6 +119,21 @@ with Held(Path({str(tmp_path)!r})):
     assert list((tmp_path / FOLDER).iterdir()) == []
 
 
+def test_a_disk_that_is_full_keeps_no_worker_from_serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = KeyRing.create(tmp_path / "keyring.json")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Held(tmp_path) as held:
+        with monkeypatch.context() as patched:
+            patched.setattr(ring_holders, "write_file", full)
+            held.begin(ring)
+            assert [holder.keys for holder in holders(tmp_path)] == [None]
+        held.tell(ring)
+        assert [holder.keys for holder in holders(tmp_path)] == [ring.held()]
+
+
 @pytest.mark.parametrize("step", ["publish", "use", "retire"])
 def test_a_rotation_that_was_killed_goes_on(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Killed right before and right after each change of the file, and between two batches."""

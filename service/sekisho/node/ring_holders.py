@@ -53,7 +53,7 @@ class Held:
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / FOLDER
         self._lock = self._folder / f"{os.getpid()}-{secrets.token_hex(4)}.lock"
-        self._handle = -1
+        self._handle, self._failing = -1, False
         self._told: object = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -75,8 +75,8 @@ class Held:
         os.close(self._handle)
 
     def begin(self, ring: KeyRing) -> None:
-        """Say what the ring holds, and again whenever that changes."""
-        self.tell(ring)
+        """Say what the ring holds, and again whenever that changes; a disk that is full keeps no worker from serving."""
+        self._look(ring)
         self._thread = threading.Thread(target=self._run, args=(ring,), name="key-ring", daemon=True)
         self._thread.start()
 
@@ -96,16 +96,18 @@ class Held:
         self._told = said
 
     def _run(self, ring: KeyRing) -> None:
-        failing = False
         while not self._stop.wait(INTERVAL):
-            try:
-                ring.refresh()
-                self.tell(ring)
-                failing = False
-            except Exception as error:  # the worker goes on with the keys that it has; whoever rotates waits for it in vain, and says so
-                if not failing:
-                    log.error("key_ring.not_told", error=type(error).__name__)
-                failing = True
+            self._look(ring)
+
+    def _look(self, ring: KeyRing) -> None:
+        try:
+            ring.refresh()
+            self.tell(ring)
+            self._failing = False
+        except Exception as error:  # the worker goes on with the keys that it has; whoever rotates waits for it in vain, and says so
+            if not self._failing:
+                log.error("key_ring.not_told", error=type(error).__name__)
+            self._failing = True
 
 
 def holders(data_dir: Path) -> list[Holder]:
