@@ -49,7 +49,7 @@ class Node:
     """The parts of one worker process: the database that it reads, keys, world and spool, and what it writes with, if it does.
 
     `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded;
-    `buckets` those that trails can name, None for any.
+    `buckets` those that trails can name, None for any; `issuer_url` its own address, as issuers of tokens have it, empty when unknown.
     """
 
     database: db.Database
@@ -67,6 +67,7 @@ class Node:
     services: frozenset[str] | None = None
     decision_log: DecisionLog | None = None
     buckets: frozenset[str] | None = None
+    issuer_url: str = ""
 
     @property
     def operations(self) -> tuple[Operation, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from sekisho.policy import Attached, Program
-from sekisho.world import ControlPolicyRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, TagPolicyRecord
+from sekisho.world import ControlPolicyRecord, GroupRecord, IssuerRecord, PolicyRecord, PrincipalRecord, Record, TagPolicyRecord
 
 BUDGET = 256 * 1024 * 1024
 """Bytes of records."""
@@ -20,6 +20,7 @@ _COMMON = 3
 _PER_PATTERN = 1_536  # bytes of an action, a resource or a condition beyond these: one statement of 6,144 characters may have hundreds
 _PER_VALUE = 512  # bytes of a condition's value: addresses take 420
 _PER_ACTION = 512  # bytes of an action that a program remembers, of the longest name: its text and its place in a dictionary
+_PER_PAIR = 4_096  # bytes of a pair of keys, rounded up: the sealed private key of RSA takes 1.7 KB
 
 
 class _Slot:
@@ -32,6 +33,8 @@ class _Slot:
         self.kept = _FIXED_COST + sum(_made(one.program) for one in _policies(record))
         if isinstance(record, TagPolicyRecord):
             self.kept += 4 * len(record.content)  # bytes that its characters take at most
+        if isinstance(record, IssuerRecord):
+            self.kept += _PER_PAIR * len(record.keys)
         self.cost = self.kept + _grown(record)
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sekisho.credentials import key_ids
+from sekisho.credentials import issuer_urls, key_ids
 from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
 from sekisho.journal.decision_log import ALL, parsed
@@ -41,6 +41,7 @@ class Options:
     snapshot_interval: int = 30  # seconds
     audience: str = "sekisho"
     clock_skew: int = 5  # minutes
+    issuer_url: str = ""  # of the HTTP listener as others reach it; none: where it listens
     metrics: str = ""  # with several workers, each takes the next port; none: /metrics is beside /healthz
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -118,6 +119,8 @@ def check(options: Options) -> None:
         _refuse_plaintext(name, listener, options)
     parsed(options.decision_log_level)
     destinations.parsed(options.trail_buckets)
+    if options.issuer_url:
+        issuer_urls.checked(options.issuer_url)
     if options.metrics:
         listeners.split(options.metrics)
     _check_root_key(options.root_access_key_id, options.root_secret_access_key)

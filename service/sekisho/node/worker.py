@@ -16,7 +16,7 @@ from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
 from sekisho.journal.trail import destinations
-from sekisho.node import assembly, collector, cores, http, logbook, reading, sockets, telemetry, trailing
+from sekisho.node import assembly, collector, cores, http, issuing, logbook, reading, sockets, telemetry, trailing
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
@@ -70,6 +70,7 @@ def worker(
             decision_log=decision_log,
             trail=trail,
             buckets=frozenset(destinations.parsed(options.trail_buckets)),
+            issuer_url=issuing.address(options),
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}

@@ -9,3 +9,11 @@ class RegionDisabled(PermissionDenied):
 
 class InvalidParameterValue(InvalidArgument):
     """A value that this call cannot take."""
+
+
+class OutboundWebIdentityFederationDisabledException(PermissionDenied):
+    """The account issues no tokens for other services."""
+
+
+class SessionDurationEscalationException(PermissionDenied):
+    """A token would outlive the session that asks for it."""
