@@ -1,8 +1,8 @@
 """The documents of issuers over HTTP, by which other services verify the tokens of an account: who the issuer is, and its public keys.
 
 Anybody may read them, and learns nothing else: an issuer that is not there, one that issues no more, and a path that could not be one have
-the same answer. What memory has is answered at once; what has to be loaded waits for the one thread that loads for all who say not who
-they are, shared by their addresses, so that they keep nobody from anything.
+the same answer. What memory has is answered at once. What has to be loaded waits for threads of its own, of which an address has one at a
+time, so that those who do not say who they are keep nobody from anything.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ class Documents:
             return _BUSY
 
     def _loaded(self, asked: Document) -> Page:
-        """As `_answer`, in the thread that loads."""
+        """As `_answer`, in a thread that loads."""
         self._lane.enter()
         return self._answer(asked)
 

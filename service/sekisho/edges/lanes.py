@@ -182,7 +182,7 @@ class Lanes:
         self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000, reserved=decide // 3)
         self.batches = Lane(f"{edge}-batches", threads=max(2, decide // 2), waiting=500, reserved=1)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
-        self.pages = Lane(f"{edge}-pages", threads=1, waiting=64)  # what anybody may read, which may have to be loaded
+        self.pages = Lane(f"{edge}-pages", threads=2, waiting=64, reserved=1)  # what anybody may read
         self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=4000, reserved=streams // 3)
 
     def __iter__(self) -> Iterator[Lane]:
