@@ -116,9 +116,9 @@ def test_it_verifies_tokens_for_other_services_and_signs_none(nodes: tuple[Serve
     """A token that the control plane signed is taken here, whose ring and database role lead to no private key."""
     control, data = nodes
     control.write("EnableOutboundWebIdentityFederation")
-    asked = {"audience": ["orders.example.com"], "signing_algorithm": "ES384"}
+    asked: dict[str, Any] = {"audience": ["orders.example.com"], "signing_algorithm": "ES384"}
     token = control.call("GetWebIdentityToken", **asked).web_identity_token
-    question = {"bearer_token": token, "audience": "orders.example.com", "action": "orders:Ship", "resource": "*"}
+    question: dict[str, Any] = {"bearer_token": token, "audience": "orders.example.com", "action": "orders:Ship", "resource": "*"}
     found = data.call("Authorize", **question, at_least=control.write("CreateUser", user_name="later"))
     assert found.principal_arn.endswith(":root")
     assert refused(data, "GetWebIdentityToken", **asked) == (
