@@ -14,10 +14,6 @@ from tests.identity_provider import DS, EXCLUSIVE, PLACE, assertion, attribute, 
 INCLUSIVE = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 
 
-def _signed_by(**how: str) -> str:
-    return encode(response(mallory(), sign(assertion(mallory()), IDP.pair, **how)))
-
-
 def _hmac() -> str:
     """The public certificate, which everybody has, as the key of an HMAC."""
     signer = XMLSigner(SignatureConstructionMethod.enveloped, "hmac-sha256", "sha256", EXCLUSIVE)
