@@ -22,6 +22,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "role": ("data", "data"),
     "grpc": ("127.0.0.1:1", "127.0.0.1:1"),
     "http": ("127.0.0.1:2", "127.0.0.1:2"),
+    "lean": ("127.0.0.1:3", "127.0.0.1:3"),
     "workers": ("3", 3),
     "worker_memory": ("512", 512),
     "max_staleness": ("4", 4),
@@ -51,9 +52,15 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "trail_checkpoint_seconds": ("11", 11),
     "trail_retention_days": ("12", 12),
     "audit_sink": ("/nowhere/audit.jsonl", "/nowhere/audit.jsonl"),
+    "saml_recipients": ("https://sekisho.example.com/saml", ("https://sekisho.example.com/saml",)),
     "master_key": ("", KEY),
 }
-CALLED = {"trail_buckets": "trail-bucket", "trail_delivery": "trail-delivery-seconds", "trail_digests": "trail-digest-seconds"}
+CALLED = {
+    "trail_buckets": "trail-bucket",
+    "trail_delivery": "trail-delivery-seconds",
+    "trail_digests": "trail-digest-seconds",
+    "saml_recipients": "saml-recipient",
+}
 """Options whose flags are not named as they are."""
 
 

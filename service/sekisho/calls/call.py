@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sekisho import arn, world
 from sekisho.calls.identities import Vouched
 from sekisho.calls.replays import Replays
-from sekisho.credentials import key_ring
+from sekisho.credentials import key_ring, saml
 from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
@@ -51,7 +51,8 @@ class Node:
     """The parts of one worker process: the database that it reads, keys, world and spool, and what it writes with, if it does.
 
     `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded;
-    `buckets` those that trails can name, None for any; `key_sets` are the keys of identity providers.
+    `buckets` those that trails can name, None for any; `saml_recipients` the addresses that responses of SAML providers are for;
+    `key_sets` are the keys of OpenID Connect providers.
     """
 
     database: db.Database
@@ -69,6 +70,7 @@ class Node:
     services: frozenset[str] | None = None
     decision_log: DecisionLog | None = None
     buckets: frozenset[str] | None = None
+    saml_recipients: tuple[str, ...] = (saml.AWS_RECIPIENT,)
     key_sets: KeySets = field(default_factory=KeySets)
 
     @property

@@ -13,3 +13,7 @@ class RegionDisabled(PermissionDenied):
 
 class InvalidParameterValue(InvalidArgument):
     """A value that this call cannot take."""
+
+
+class InvalidAuthorizationMessageException(InvalidArgument):
+    """The message is not one that was encoded for the account."""
