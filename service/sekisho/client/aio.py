@@ -19,7 +19,8 @@ from sekisho.api.iam.v1.aio import AsyncIamClient
 from sekisho.api.sts.v1.aio import AsyncStsClient
 from sekisho.client import bearer, decisions
 from sekisho.client.aio_transport import AsyncTransport
-from sekisho.client.client import AUDIENCE, AUTHORIZE, TIMEOUT, Configured
+from sekisho.client.client import AUTHORIZE, TIMEOUT, Configured
+from sekisho.client.credentials import AUDIENCE
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
 from sekisho.client.following import following

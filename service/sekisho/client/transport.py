@@ -15,11 +15,12 @@ from google.protobuf.message import DecodeError, Message
 
 import sekisho
 from sekisho import sigv4
-from sekisho.client import errors, profiles
+from sekisho.client import errors
 from sekisho.client.retries import Budget, Retries, worth_repeating
+from sekisho.client.sources import NoCredentialsError, Source
 
 R = TypeVar("R", bound=Message)
-CredentialsSource = profiles.Source
+CredentialsSource = Source
 
 Interceptors = Sequence["grpc.UnaryUnaryClientInterceptor[Any, Any]"]
 
@@ -209,4 +210,13 @@ class Transport:
         """The signature of a call, which is good for minutes only; none where the caller has a certificate alone."""
         if self._credentials is None:
             return ()
-        return sigv4.sign_call(self.credentials(), path, body, self.audience, datetime.now(UTC), nonce=nonce)
+        try:
+            signer = self.credentials()
+        except NoCredentialsError as error:
+            raise no_credentials(error) from None
+        return sigv4.sign_call(signer, path, body, self.audience, datetime.now(UTC), nonce=nonce)
+
+
+def no_credentials(error: NoCredentialsError) -> errors.Unavailable:
+    """The error of a call that could not be signed: nothing was decided, and a guard turns everybody away."""
+    return errors.Unavailable(str(error), code="NoCredentials")
