@@ -28,6 +28,7 @@ from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource
 
 if TYPE_CHECKING:
+    from sekisho.api.mfa.v1.aio import AsyncMfaClient
     from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
 
 P = ParamSpec("P")
@@ -70,6 +71,13 @@ class AsyncClient(Configured):
         from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
 
         return AsyncOrganizationsClient(self._transport)
+
+    @cached_property
+    def mfa(self) -> "AsyncMfaClient":
+        """The rpcs of passkeys, hardware devices and those of root users; loaded when they are first asked for."""
+        from sekisho.api.mfa.v1.aio import AsyncMfaClient
+
+        return AsyncMfaClient(self._transport)
 
     @property
     def audience(self) -> str:

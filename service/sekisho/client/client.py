@@ -23,6 +23,7 @@ from sekisho.client.roles import Server
 from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport
 
 if TYPE_CHECKING:
+    from sekisho.api.mfa.v1.client import MfaClient
     from sekisho.api.organizations.v1.client import OrganizationsClient
 
 TIMEOUT = 10.0
@@ -105,6 +106,13 @@ class Client(Configured):
         from sekisho.api.organizations.v1.client import OrganizationsClient
 
         return OrganizationsClient(self._transport)
+
+    @cached_property
+    def mfa(self) -> "MfaClient":
+        """The rpcs of passkeys, hardware devices and those of root users; loaded when they are first asked for."""
+        from sekisho.api.mfa.v1.client import MfaClient
+
+        return MfaClient(self._transport)
 
     @property
     def audience(self) -> str:

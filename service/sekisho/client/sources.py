@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 from sekisho.sigv4 import Credentials
 
@@ -76,6 +77,12 @@ class Refreshing:
         """The credentials, if they need not be renewed yet: an answer that waits for nothing."""
         held = self._held
         return held.credentials if held is not None and self._is_fresh(self._now()) else None
+
+    def lasts(self) -> float:
+        """Seconds for which a stream can go on with the credentials of now: until they are due, or, if they are, until they end."""
+        held, now = self._held, self._now()
+        ends = self._renew_at if self._is_fresh(now) else held.ends if held is not None else None
+        return (ends - now).total_seconds() if ends is not None else inf
 
     def temporary(self) -> Temporary:
         """The credentials and their end."""

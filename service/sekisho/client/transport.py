@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ import sekisho
 from sekisho import sigv4
 from sekisho.client import errors
 from sekisho.client.retries import Budget, Retries, worth_repeating
-from sekisho.client.sources import NoCredentialsError, Source
+from sekisho.client.sources import NoCredentialsError, Refreshing, Source
 
 R = TypeVar("R", bound=Message)
 CredentialsSource = Source
@@ -134,6 +135,10 @@ class Transport:
         if self._credentials is None:
             raise ValueError("the client has no credentials: its certificate says who it is")
         return self._credentials if isinstance(self._credentials, sigv4.Credentials) else self._credentials()
+
+    def lasts(self) -> float:
+        """Seconds for which a stream can go on with the credentials of this moment."""
+        return self._credentials.lasts() if isinstance(self._credentials, Refreshing) else inf
 
     @property
     def signs(self) -> bool:
