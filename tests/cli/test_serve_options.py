@@ -50,9 +50,16 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "trail_checkpoint_seconds": ("11", 11),
     "trail_retention_days": ("12", 12),
     "audit_sink": ("/nowhere/audit.jsonl", "/nowhere/audit.jsonl"),
+    "passkey_rp_id": ("example.com", "example.com"),
+    "passkey_origins": ("https://example.com", ("https://example.com",)),
     "master_key": ("", KEY),
 }
-CALLED = {"trail_buckets": "trail-bucket", "trail_delivery": "trail-delivery-seconds", "trail_digests": "trail-digest-seconds"}
+CALLED = {
+    "passkey_origins": "passkey-origin",
+    "trail_buckets": "trail-bucket",
+    "trail_delivery": "trail-delivery-seconds",
+    "trail_digests": "trail-digest-seconds",
+}
 """Options whose flags are not named as they are."""
 
 

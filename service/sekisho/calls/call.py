@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from sekisho import arn, world
 from sekisho.calls.replays import Replays
 from sekisho.credentials import key_ring
+from sekisho.credentials.passkeys import RelyingParty
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
@@ -49,7 +50,7 @@ class Node:
     """The parts of one worker process: the database that it reads, keys, world and spool, and what it writes with, if it does.
 
     `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded;
-    `buckets` those that trails can name, None for any.
+    `buckets` those that trails can name, None for any; `passkeys` is who it is to browsers, None on one that makes none.
     """
 
     database: db.Database
@@ -67,6 +68,7 @@ class Node:
     services: frozenset[str] | None = None
     decision_log: DecisionLog | None = None
     buckets: frozenset[str] | None = None
+    passkeys: RelyingParty | None = None
 
     @property
     def operations(self) -> tuple[Operation, ...]:

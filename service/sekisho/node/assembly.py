@@ -10,6 +10,7 @@ from sekisho.calls.call import Node, Writes
 from sekisho.calls.replays import Replays
 from sekisho.credentials import access_keys
 from sekisho.credentials.key_ring import KeyRing
+from sekisho.credentials.passkeys import RelyingParty
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
@@ -68,6 +69,7 @@ def opened(
     decision_log: DecisionLog | None = None,
     trail: Trailing | None = None,
     buckets: frozenset[str] | None = None,
+    passkeys: RelyingParty | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -95,6 +97,7 @@ def opened(
         services=services,
         decision_log=decision_log,
         buckets=buckets,
+        passkeys=passkeys,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     beside = ExitStack()

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sekisho.credentials import key_ids
+from sekisho.credentials import key_ids, passkeys
 from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
 from sekisho.journal.decision_log import ALL, parsed
@@ -62,6 +62,8 @@ class Options:
     trail_checkpoint_seconds: int = 60
     trail_retention_days: int = 90  # of accounts that do not say their own; 0: for ever
     audit_sink: str = ""  # as `decision_log`
+    passkey_rp_id: str = ""  # the domain of passkeys; none: no passkeys are made
+    passkey_origins: tuple[str, ...] = ()  # of the pages that may ask for them
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -108,6 +110,7 @@ def check(options: Options) -> None:
         (options.trail_checkpoint_seconds < 1, "--trail-checkpoint-seconds must be at least 1"),
         (options.trail_retention_days < 0, "--trail-retention-days must be 0, for ever, or a number of days"),
         (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
+        (bool(options.passkey_rp_id) != bool(options.passkey_origins), "--passkey-rp-id and --passkey-origin go together"),
         (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
     ):
         if test:
@@ -116,6 +119,8 @@ def check(options: Options) -> None:
         raise InvalidArgument(f"--role {options.role} reads what another node writes; name its database with --database")
     for name, listener in (("--grpc", options.grpc), ("--http", options.http)):
         _refuse_plaintext(name, listener, options)
+    if options.passkey_rp_id and (wrong := passkeys.problem(options.passkey_rp_id, options.passkey_origins)):
+        raise InvalidArgument(f"--passkey-rp-id, --passkey-origin: {wrong}")
     parsed(options.decision_log_level)
     destinations.parsed(options.trail_buckets)
     if options.metrics:

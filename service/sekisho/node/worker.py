@@ -12,6 +12,7 @@ from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
+from sekisho.credentials.passkeys import RelyingParty
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
@@ -70,6 +71,7 @@ def worker(
             decision_log=decision_log,
             trail=trail,
             buckets=frozenset(destinations.parsed(options.trail_buckets)),
+            passkeys=RelyingParty(options.passkey_rp_id, options.passkey_origins) if options.passkey_rp_id else None,
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}
