@@ -13,10 +13,9 @@ import pytest
 from sekisho.client import Client
 from tests.cli.command import environment
 from tests.cli.conftest import Shop
-from tests.cli.test_first_minutes import commands
 
 PAGE = (Path(__file__).parents[2] / "docs/credentials.md").read_text()
-COMMANDS = [command.text for command in commands(PAGE) if command.text.startswith("sekisho ")]
+COMMANDS = re.findall(r"(?m)^    (sekisho .*)$", PAGE)
 
 
 def test_the_page_has_commands() -> None:
