@@ -29,7 +29,7 @@ WORLDS = 10
 QUESTIONS = 12
 ACTIONS = ("orders:Ship", "orders:Refund", "orders:Get", "depot:Open")
 FACTS = frozenset(
-    "kind name tags transitive source_identity policies policy_ids issued_at expires_at mfa mfa_at provider".split()  # noqa: SIM905
+    "kind name tags transitive source_identity policies policy_ids issued_at expires_at mfa mfa_at provider context".split()  # noqa: SIM905
 )
 """What a session may say of its holder: whoever adds to it says how a token carries that, in `calls/holders.py`."""
 

@@ -1,6 +1,7 @@
 """Sessions of web identities: how long they last, what is in them, who is behind them. Rules: SEMANTICS 23-29."""
 
 import dataclasses
+import json
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from tests.harness import House
 from tests.providers import Provider
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow
+from tests.services.sts import tokens
 from tests.services.sts.roles import SHIP, may, new_account, token, trusting
 from tests.services.sts.web_identities import (  # noqa: F401  # fixtures, found by their names here
     ALL,
@@ -174,6 +176,23 @@ def test_semantics_28_keys_of_the_provider_last_as_long_as_the_session(house: Ho
         house.call("Authorize", bearer_token=token(session), action="orders:Ship", resource="*", context=forged)
     other = keys_of(assume(house, arn, provider.token(aud="shop", sub="bob", amr=["mfa"])))
     assert house.call("Authorize", bearer_token=token(other), action="orders:Ship", resource="*").outcome != decisions_pb2.OUTCOME_ALLOWED
+
+
+def test_semantics_28_keys_of_the_provider_are_in_what_the_session_hands_on(house: House, provider: Provider) -> None:
+    """A JWT of the session stays under whatever is denied by what the provider said."""
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["orders:Ship", "sts:GetWebIdentityToken"], "Resource": "*"},
+            {"Effect": "Deny", "Action": "orders:Ship", "Resource": "*", "Condition": {"StringEquals": {f"{ISSUER}:sub": "temp"}}},
+        ],
+    }
+    house.call("EnableOutboundWebIdentityFederation")
+    arn = role(house, federated(register(house, provider)), policy=json.dumps(document))
+    for subject, allowed in (("temp", False), ("staff", True)):
+        session = keys_of(assume(house, arn, provider.token(sub=subject)))
+        assert may(house, session) is allowed
+        assert tokens.may(house, tokens.issued(house, session)) is allowed
 
 
 def test_semantics_28_an_identity_is_issuer_and_subject(shared: House, provider: Provider) -> None:
