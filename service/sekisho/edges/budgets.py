@@ -57,6 +57,9 @@ def holder(host: str) -> str:
     if ":" not in host:
         return host
     try:
-        return str(ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False))
+        address = ipaddress.IPv6Address(host.partition("%")[0])
     except ValueError:
         return host
+    if address.ipv4_mapped is not None:  # as a listener on [::] sees those of IPv4, who are not all of one customer
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, 64), strict=False))

@@ -113,7 +113,15 @@ def test_the_shares_of_a_budget() -> None:
 
 @pytest.mark.parametrize(
     ("host", "charged"),
-    [("192.0.2.1", "192.0.2.1"), ("2001:db8::1:2:3:4", "2001:db8::/64"), ("fe80::1%eth0", "fe80::/64"), ("", ""), ("a:b", "a:b")],
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::ffff:c000:201", "192.0.2.1"),
+        ("2001:db8::1:2:3:4", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("a:b", "a:b"),
+    ],
 )
 def test_who_is_charged(host: str, charged: str) -> None:
     assert holder(host) == charged
