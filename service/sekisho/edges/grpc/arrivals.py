@@ -25,10 +25,10 @@ SUPPORTED = all(hasattr(_server, name) for name in NEEDED)
 
 class Arrivals(ThreadPoolExecutor):
     """What grpcio takes for its pool, which has to be of this class: waits for messages without a thread, then passes on to `lane`, as a
-    call of the account that `claimed` reads from its metadata.
+    call of the account that `claimed` reads from its metadata; where calls claim nothing it is None, and those of one address share.
     """
 
-    def __init__(self, lane: Lane, claimed: Callable[[Any], str], receives: Receives) -> None:
+    def __init__(self, lane: Lane, claimed: Callable[[Any], str] | None, receives: Receives) -> None:
         super().__init__(max_workers=1)  # grows a thread when it is given work, and never is
         self._lane, self._claimed, self._receives = lane, claimed, receives
 
@@ -42,7 +42,7 @@ class Arrivals(ThreadPoolExecutor):
         except sizes.MetadataTooLarge as error:
             refuse(event, state, error)
             return _nothing()
-        receive = self._receive(budgets.holder(host(event.call.peer().decode())), fn, *args)
+        receive = self._receive(_address(event), fn, *args)
         self._receives.ask(receive)
         return receive.ended
 
@@ -54,7 +54,8 @@ class Arrivals(ThreadPoolExecutor):
 
     def submit_arrived(self, event: Any, fn: Callable[..., Any], *args: Any) -> "Future[Any]":
         """Queue a call whose message is there; RuntimeError once the lane is closed."""
-        return self._lane.submit_for(self._claimed(event.invocation_metadata), fn, *args)
+        account = self._claimed(event.invocation_metadata) if self._claimed is not None else _address(event)
+        return self._lane.submit_for(account, fn, *args)
 
     def _receive(self, address: str, fn: Callable[..., Any], in_pool: Any, event: Any, state: Any, *args: Any) -> Receive:
         behaviour, _wait, *rest = args
@@ -70,6 +71,10 @@ def _nothing() -> "Future[Any]":
     ended: Future[Any] = Future()
     ended.set_result(None)
     return ended
+
+
+def _address(event: Any) -> str:
+    return budgets.holder(host(event.call.peer().decode()))
 
 
 def host(peer: str) -> str:

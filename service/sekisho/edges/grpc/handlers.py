@@ -42,7 +42,8 @@ def generic(
 ) -> "list[grpc.GenericRpcHandler[bytes, bytes]]":
     """A generic handler for each service of the node, and one for calls to services of ours that its role does not have."""
     services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
-    pools = {lane: Arrivals(lane, partial(claims.of_metadata, node), receives) for lane in lanes}
+    claimed = partial(claims.of_metadata, node)
+    pools = {lane: Arrivals(lane, claimed if lane is not lanes.unsigned else None, receives) for lane in lanes}
     for operation in node.operations:
         lane = lanes.of(operation)
         if operation.streams and streams.SUPPORTED:

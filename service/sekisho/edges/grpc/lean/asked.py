@@ -17,12 +17,15 @@ Behaviour = Callable[[bytes, Any], bytes]
 
 
 class Method(NamedTuple):
-    """A unary rpc: how a thread answers it that must not wait, None where none can, and how one of its class of calls does."""
+    """A unary rpc: how a thread answers it that must not wait, None where none can, and how one of its class of calls does. Calls that are
+    not `signed` claim nothing: those of one address share.
+    """
 
     path: str
     answer: Behaviour | None
     behaviour: Behaviour
     lane: Lane
+    signed: bool = True
 
 
 class Asked:

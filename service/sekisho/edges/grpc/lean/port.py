@@ -342,8 +342,9 @@ class Port:
         """Have a thread of the call's class answer it."""
         self._counts.ends["passed"] += 1
         asked.passed = True
+        account = self._claimed(asked.invocation_metadata()) if asked.method.signed else asked.connection.owner.address
         try:
-            asked.method.lane.submit_for(self._claimed(asked.invocation_metadata()), self._work, asked)
+            asked.method.lane.submit_for(account, self._work, asked)
         except RuntimeError:  # the lane is closed
             self._finish(asked, answers.STOPPING)
 

@@ -49,7 +49,7 @@ class Lean:
     def _methods(self, node: Node, lanes: Lanes, workloads: Workloads) -> Iterator[Method]:
         inline = handlers.inline(node, lanes, workloads)
         for operation, lane, behaviour in handlers.unary(node, lanes, workloads):
-            yield Method(operation.path, inline.get(operation.path), behaviour, lane)
+            yield Method(operation.path, inline.get(operation.path), behaviour, lane, operation.signed)
         yield Method(HEALTH, self._check, self._check, lanes.decide)
 
     def _check(self, body: bytes, _context: Any) -> bytes:
