@@ -128,6 +128,30 @@ def test_a_key_that_the_provider_has_withdrawn_is_gone_with_the_next_fetch(bench
     assert bench.find() == ["ec", "ed"]
 
 
+def test_a_key_that_was_withdrawn_while_nobody_called_is_gone_for_the_first_who_does(bench: Bench) -> None:
+    """Also where the provider was away once, long ago."""
+    bench.find()
+    for failure in (None, IDPCommunicationError("away")):
+        bench.failure, bench.published = failure, KEYS[:1]
+        bench.now += key_sets.FRESH
+        bench.find()
+        bench.settled()
+        bench.failure, bench.published = None, KEYS[1:]
+        bench.now += key_sets.OLD
+        assert bench.find() == ["ec", "ed"]
+
+
+def test_nobody_waits_again_for_a_provider_that_is_away(bench: Bench) -> None:
+    bench.find()
+    bench.failure = IDPCommunicationError("away")
+    bench.now += key_sets.OLD
+    assert bench.find() == ["rsa"], "nothing else is to be had"
+    bench.now += key_sets.AGAIN
+    with bench.shut():
+        assert bench.find() == ["rsa"]
+        bench.until(lambda: len(bench.fetched) == 3)
+
+
 def test_keys_verify_on_for_a_day_while_the_provider_is_away(bench: Bench) -> None:
     bench.find()
     bench.failure = IDPCommunicationError("away")

@@ -2,7 +2,8 @@
 
 Keys are fetched again when they are `FRESH` old, and beforehand when a token names one that is not there, at most once in `AGAIN`. While
 a provider is away, its keys verify on until they are `LAST` old. Nobody who decides waits for a fetch: it happens in a thread of its own,
-for which a call waits that cannot go on without it, and few of those do at once.
+for which a call waits that cannot go on without it, and few of those do at once. Nor does a call go on with keys that nobody asked for
+since they were `OLD`: the provider may have withdrawn one in that time.
 
 No account takes much of it from the others: one fetches from one provider at a time, and its calls and its keys have bounds of their own.
 """
@@ -26,6 +27,8 @@ from sekisho.errors import SekishoError
 
 FRESH = 900.0
 """Seconds after which keys that are asked for are fetched again, while they verify on."""
+OLD = 2 * FRESH
+"""Seconds after which keys verify no more before the provider was asked again, unless it was away when it was asked last, lately."""
 LAST = 86_400.0
 """Seconds for which keys verify after they were fetched."""
 AGAIN = 60.0
@@ -91,11 +94,12 @@ class KeySets:
         with self._lock:
             entry = self._entry(source)
             now = self._clock()
-            usable = entry.keys if now - entry.fetched < LAST else ()
+            age = now - entry.fetched
+            usable = entry.keys if age < LAST else ()
             missing = not fits(usable)
-            if missing or now - entry.fetched >= FRESH:
+            if missing or age >= FRESH:
                 self._want(entry, now, usable=bool(usable))
-            if not missing:
+            if not missing and (age < OLD or entry.failure is not None):
                 return usable
             fetch = entry.fetch
             if fetch is None:
@@ -133,6 +137,8 @@ class KeySets:
         queued = self._queued.setdefault(entry.source.account, deque())
         if len(queued) >= MOST_QUEUED:
             return
+        if now - entry.tried >= OLD:
+            entry.failure = None  # which says nothing of the provider any more
         entry.fetch, entry.tried = Future(), now
         queued.append(entry)
         self._start()
