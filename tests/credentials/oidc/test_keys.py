@@ -104,3 +104,10 @@ def test_a_key_is_found_by_its_id_alone() -> None:
     for (key_id, algorithm), found in cases.items():
         assert keys.fitting((one, other), key_id, algorithm) == found
     assert keys.fitting((one,), None, "RS256") == (one,)
+
+
+def test_of_keys_with_one_id_few_are_tried() -> None:
+    """Else whoever sends a token to a provider of 200 keys that are alike has a second of the processor for each."""
+    known = keys.read(json.dumps({"keys": [POINT, *[PUBLIC] * 199]}).encode())
+    assert keys.fitting(known, "rsa", "RS256") == known[1 : 1 + keys.MOST_ALIKE]
+    assert keys.fitting(known, "ec", "ES256") == known[:1]
