@@ -22,6 +22,9 @@ _ENTITY, _IDP, _KEY, _SSO = (_MD + name for name in ("EntityDescriptor", "IDPSSO
 _CERTIFICATE = _DS + "X509Certificate"
 
 _MOST_DEPTH = 64
+_MOST_ELEMENTS = 20_000
+_LONGEST_NAMESPACE = 256
+"""Characters; the parser writes the name of each element with its namespace, however long that is."""
 _MOST_CERTIFICATES = 20
 _MOST_ISSUER = 1024
 _MOST_CERTIFICATE = 16_384  # characters
@@ -62,10 +65,12 @@ class _Reader:
         self.parser = expat.ParserCreate(namespace_separator=" ")
         self.parser.buffer_text = True
         self.parser.StartDoctypeDeclHandler = _no_document_type
+        self.parser.StartNamespaceDeclHandler = _refuse_long
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
         self._path: list[str] = []
+        self._elements = 0
         self._issuer = ""
         self._valid_until: datetime | None = None
         self._signing = False
@@ -82,6 +87,9 @@ class _Reader:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._path) >= _MOST_DEPTH or (not self._path and name != _ENTITY):
             raise ValueError("not the descriptor of one entity")
+        self._elements += 1
+        if self._elements > _MOST_ELEMENTS:
+            raise ValueError("too many elements")
         within = self._path[:2]
         self._path.append(name)
         if len(self._path) == 1:
@@ -123,6 +131,11 @@ class _Reader:
 
 def _no_document_type(*_: object) -> NoReturn:
     raise ValueError("a document type, which could declare entities")
+
+
+def _refuse_long(_prefix: str | None, uri: str | None) -> None:
+    if uri is not None and len(uri) > _LONGEST_NAMESPACE:
+        raise ValueError("the name of a namespace is too long")
 
 
 def _moment(text: str) -> datetime:

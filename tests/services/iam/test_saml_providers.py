@@ -84,6 +84,8 @@ LAUGHS = '<!DOCTYPE m [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 FETCHES = '<!DOCTYPE m [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 DECLARED = '<!DOCTYPE m SYSTEM "https://example.com/m.dtd">'
 DEEP = "<md:x>" * 80 + "</md:x>" * 80
+MANY = "<md:x></md:x>" * 20_000
+LONG = f"<x xmlns='urn:{'x' * 253}'></x>"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,8 @@ DEEP = "<md:x>" * 80 + "</md:x>" * 80
         metadata(head=DECLARED),
         metadata(sso=SSO + "&undeclared;"),
         metadata(sso=SSO + DEEP),
+        metadata(sso=SSO + MANY),
+        metadata(sso=SSO + LONG),
         metadata(key=KEY * 21),
         metadata(key=KEY.replace('use="signing"', 'use="encryption"')),
         metadata(key=KEY.replace("\nMII", "\n!!!")),
@@ -110,8 +114,8 @@ DEEP = "<md:x>" * 80 + "</md:x>" * 80
         metadata().replace("urn:oasis:names:tc:SAML:2.0:metadata", "urn:other"),
     ],
     ids=[
-        "no_xml", "cut_short", "billion_laughs", "external_entity", "external_type", "undeclared_entity", "too_deep", "too_many_keys",
-        "no_signing_key", "key_not_base64", "key_no_certificate", "no_key", "no_sign_on", "no_issuer", "long_issuer", "no_date",
+        "no_xml", "cut_short", "billion_laughs", "external_entity", "external_type", "undeclared_entity", "too_deep", "too_many", "long_namespace",
+        "too_many_keys", "no_signing_key", "key_not_base64", "key_no_certificate", "no_key", "no_sign_on", "no_issuer", "long_issuer", "no_date",
         "service_provider", "many_entities", "another_namespace",
     ],
 )  # fmt: skip

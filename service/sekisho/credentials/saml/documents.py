@@ -25,6 +25,8 @@ _MOST_ATTRIBUTES = 24
 """Of one element, declarations of namespaces not counted."""
 _MOST_NAMESPACES = 1000
 """Declarations in all."""
+_LONGEST_NAMESPACE = 256
+"""Characters of its name, which the first parser writes before the name of each element, and canonical XML where it is declared anew."""
 _MOST_PREFIXES = 12
 """Declarations of one element: canonical XML sorts those in scope for each element."""
 
@@ -180,11 +182,11 @@ class _Looker:
         self.parser.EndElementHandler = self._end
         self._depth = self._elements = self._namespaces = self._prefixes = 0
 
-    def _namespace(self, prefix: str | None, uri: str) -> None:
+    def _namespace(self, prefix: str | None, uri: str | None) -> None:
         self._namespaces += 1
         self._prefixes += 1
-        if self._namespaces > _MOST_NAMESPACES or self._prefixes > _MOST_PREFIXES:
-            raise ValueError("too many namespaces")
+        if self._namespaces > _MOST_NAMESPACES or self._prefixes > _MOST_PREFIXES or len(uri or "") > _LONGEST_NAMESPACE:
+            raise ValueError("too many namespaces, or a name too long")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1

@@ -67,6 +67,7 @@ rows(
     very_many_namespaces=lambda: encode(
         plain().replace("<saml:Subject>", "<saml:Subject " + " ".join(f'xmlns:n{n}="u:{n}"' for n in range(2000)) + ">")
     ),
+    a_namespace_with_a_long_name=lambda: encode(plain().replace("<saml:Subject>", f'<saml:Subject xmlns:n="u:{"x" * 255}">')),
     an_attribute_twice=lambda: encode(plain().replace(' Version="2.0"', ' Version="2.0" Version="2.0"', 1)),
 )
 rows(
