@@ -15,6 +15,7 @@ from sekisho.credentials import key_ring
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.data_events import DataEvents
 from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
@@ -59,6 +60,7 @@ class Node:
     spool: Spool
     last_use: LastUse
     accesses: Accesses
+    data_events: DataEvents
     tokens: OpenedTokens
     replays: Replays
     issued: Issued

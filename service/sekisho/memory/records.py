@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from sekisho.policy import Attached, Program
-from sekisho.world import ControlPolicyRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, TagPolicyRecord
+from sekisho.world import AccountRecord, ControlPolicyRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, TagPolicyRecord
 
 BUDGET = 256 * 1024 * 1024
 """Bytes of records."""
@@ -32,6 +32,8 @@ class _Slot:
         self.kept = _FIXED_COST + sum(_made(one.program) for one in _policies(record))
         if isinstance(record, TagPolicyRecord):
             self.kept += 4 * len(record.content)  # bytes that its characters take at most
+        if isinstance(record, AccountRecord):
+            self.kept += 4 * sum(len(text) for _, text in record.data_selectors + record.organization_data_selectors)
         self.cost = self.kept + _grown(record)
 
 

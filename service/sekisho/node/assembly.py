@@ -12,6 +12,7 @@ from sekisho.credentials import access_keys
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.data_events import DataEvents
 from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
@@ -87,6 +88,7 @@ def opened(
         spool=spool,
         last_use=LastUse(spool),
         accesses=Accesses(spool),
+        data_events=DataEvents(spool),
         tokens=OpenedTokens(ring),
         replays=Replays(),
         issued=Issued(spool_path.with_name("issued.db")),
@@ -129,6 +131,7 @@ def opened(
         node.feed.stop()
         if keeping is not None:
             keeping.stop()
+        node.data_events.close()  # before the drain, which takes what it hands to the spool
         drain.stop()
         beside.close()  # after the drain, whose records are sealed
         spool.close()

@@ -33,6 +33,8 @@ _DECIDING = (
     tables.Administrator,
     tables.OrganizationFeature,
     tables.Target,
+    tables.Trail,
+    tables.EventDataStore,
     tables.Revision,
     tables.Change,
 )
