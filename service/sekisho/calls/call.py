@@ -84,11 +84,14 @@ class Node:
 
 
 class Peer(NamedTuple):
-    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it; `tls` is
+    what its event says of that (`tlsDetails`, JSON), empty where the edge does not know.
+    """
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
+    tls: str = ""
 
 
 _NOWHERE = Peer()
