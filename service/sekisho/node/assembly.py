@@ -112,14 +112,14 @@ def opened(
     if writes:
         beside.enter_context(trailing.running(database, ring, trail or Trailing()))
         retired = Retiring(database)
-        retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.by_both_clocks(datetime.now(UTC))})
+        retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.by_both_clocks(datetime.now(UTC))}, last=False)
         retiring.start()
         beside.callback(retiring.stop)
         if services is None or "cloudtrail" in services:
             from sekisho.journal.trail.lake.asking import Asking  # with which comes a parser of SQL; no other node has queries
 
             asks = Asking(database)
-            asking = Rounds("asking", ASKING, {"ask": asks.once})
+            asking = Rounds("asking", ASKING, {"ask": asks.once}, last=False)  # a query may take half a minute
             asking.start()
             beside.callback(asks.close)
             beside.callback(asking.stop)
