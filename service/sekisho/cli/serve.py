@@ -57,6 +57,10 @@ def serve(
     ] = "all",
     grpc: Annotated[str, typer.Option(envvar="SEKISHO_GRPC", help="Where gRPC listens; port 0 picks a free one.")] = "127.0.0.1:50051",
     http: Annotated[str, typer.Option(envvar="SEKISHO_HTTP", help="Where HTTP listens; port 0 picks a free one.")] = "127.0.0.1:8080",
+    lean: Annotated[
+        str,
+        typer.Option(envvar="SEKISHO_LEAN", help="Where unary calls over gRPC are answered at less than half of the cost; none: nowhere."),
+    ] = "",
     workers: Annotated[int, typer.Option(envvar="SEKISHO_WORKERS", min=1, help="Processes that answer.")] = 1,
     worker_memory: Annotated[
         int,
@@ -78,6 +82,14 @@ def serve(
     clock_skew: Annotated[
         int, typer.Option(envvar="SEKISHO_CLOCK_SKEW", min=5, max=15, help="Minutes that a caller's clock may be off, over HTTP.")
     ] = 5,
+    issuer_url: Annotated[
+        str,
+        typer.Option(
+            envvar="SEKISHO_ISSUER_URL",
+            metavar="https://HOST",
+            help="The HTTP listener as other services reach it, for the issuers of tokens; without it, where it listens.",
+        ),
+    ] = "",
     metrics: Annotated[
         str, typer.Option(envvar="SEKISHO_METRICS", help="Where /metrics is, if not beside /healthz; each worker takes the next port.")
     ] = "",
@@ -127,6 +139,14 @@ def serve(
             help="http(s)://HOST:PORT of an OpenTelemetry collector (OTLP over gRPC); OTEL_… variables count.",
         ),
     ] = "",
+    oidc_allow_private: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SEKISHO_OIDC_ALLOW_PRIVATE",
+            metavar="HOST[=ADDRESS:PORT]",
+            help="A host of OpenID Connect providers that may be at a private address, or is at this one; once for each.",
+        ),
+    ] = None,
     trail_bucket: Annotated[
         list[str] | None,
         typer.Option(
@@ -165,13 +185,21 @@ def serve(
             envvar="SEKISHO_AUDIT_SINK", metavar="FILE|-|otlp", help="Where the trail is shipped: a file, standard output, the collector."
         ),
     ] = "",
+    saml_recipient: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SEKISHO_SAML_RECIPIENT",
+            metavar="URL",
+            help="What SAML providers send responses to; once for each. None: https://signin.aws.amazon.com/saml, as AWS.",
+        ),
+    ] = None,
 ) -> None:
     """Serve, and stay until it is told to stop.
 
     The first start on an empty database makes an account with a root access key, written to DATA_DIR/credentials
     (SEKISHO_ROOT_ACCESS_KEY_ID and SEKISHO_ROOT_SECRET_ACCESS_KEY choose it).
     """
-    from sekisho.edges import aws
+    from sekisho.edges import aws, issuers
     from sekisho.node import master_key, run
     from sekisho.node.options import Options
 
@@ -183,10 +211,12 @@ def serve(
         snapshot_interval=snapshot_interval,
         grpc=grpc,
         http=http,
+        lean=lean,
         workers=workers,
         worker_memory=worker_memory,
         audience=audience,
         clock_skew=clock_skew,
+        issuer_url=issuer_url,
         metrics=metrics,
         tls_cert=tls_cert,
         tls_key=tls_key,
@@ -200,6 +230,7 @@ def serve(
         decision_log=decision_log,
         decision_log_level=decision_log_level,
         otel_endpoint=otel_endpoint,
+        oidc_allow_private=tuple(oidc_allow_private or ()),
         trail_buckets=tuple(trail_bucket or ()),
         trail_delivery=trail_delivery_seconds,
         trail_digests=trail_digest_seconds,
@@ -208,6 +239,7 @@ def serve(
         trail_checkpoint_seconds=trail_checkpoint_seconds,
         trail_retention_days=trail_retention_days,
         audit_sink=audit_sink,
+        saml_recipients=tuple(saml_recipient or ()),
         account_id=account_id,
         master_key=master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command),
         # from the environment alone: arguments are seen by every user of the machine
@@ -221,7 +253,7 @@ def serve(
             starting.close()
             _welcome(endpoints, data_dir, tls_cert)
 
-        code = run.serve(options, ready, edges=(aws.application,))
+        code = run.serve(options, ready, edges=(issuers.application, aws.application))
     sys.exit(code)
 
 
@@ -230,6 +262,8 @@ def _welcome(endpoints: "Endpoints", data_dir: Path, tls_cert: Path | None) -> N
     where = connection.reachable(endpoints.grpc)
     scheme = "http" if tls_cert is None else "https"
     lines = [f"gRPC         {where}", f"HTTP         {scheme}://{connection.reachable(endpoints.http)}/readyz"]
+    if endpoints.lean:
+        lines.insert(1, f"gRPC, lean   {connection.reachable(endpoints.lean)}")
     if (credentials := data_dir / "credentials").exists():
         lines.append(f"credentials  {credentials} (profile `root`)")
     sekisho, shop = _program(data_dir, tls_cert), _from_here(example("shop"))

@@ -9,6 +9,7 @@ from sekisho.store.tables import (
     Account,
     Administrator,
     EventDataStore,
+    Issuer,
     Member,
     Organization,
     OrganizationFeature,
@@ -41,15 +42,18 @@ def load_account(session: Session, id_: str) -> Record | None:
     """An account, with its place in its organization, and with what of its decisions is to be recorded."""
     own, of_organization = _data_selectors(session, id_)
     row = session.execute(
-        select(Account.id, Account.status, Member.unit_id).outerjoin(Member, Member.account_id == Account.id).where(Account.id == id_)
+        select(Account.id, Account.status, Member.unit_id, Issuer.id.label("issuer_id"))
+        .outerjoin(Member, Member.account_id == Account.id)
+        .outerjoin(Issuer, Issuer.account_id == Account.id)
+        .where(Account.id == id_)
     ).one_or_none()
     if row is None:
         return None
     if row.unit_id is None:
-        return AccountRecord(row.id, row.status, data_selectors=own)
+        return AccountRecord(row.id, row.status, issuer_id=row.issuer_id, data_selectors=own)
     administers = frozenset(session.scalars(select(Administrator.service_principal).where(Administrator.account_id == id_)))
     scps, rcps, tags = _attached(session, id_)
-    return AccountRecord(row.id, row.status, row.unit_id, scps, rcps, administers, tags, own, of_organization)
+    return AccountRecord(row.id, row.status, row.unit_id, scps, rcps, administers, tags, row.issuer_id, own, of_organization)
 
 
 def _data_selectors(session: Session, id_: str) -> tuple[DataSelectors, DataSelectors]:

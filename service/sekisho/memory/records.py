@@ -3,7 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from sekisho.policy import Attached, Program
-from sekisho.world import AccountRecord, ControlPolicyRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, TagPolicyRecord
+from sekisho.world import (
+    AccountRecord,
+    ControlPolicyRecord,
+    GroupRecord,
+    IssuerRecord,
+    OidcProviderRecord,
+    PolicyRecord,
+    PrincipalRecord,
+    Record,
+    SamlProviderRecord,
+    TagPolicyRecord,
+)
 
 BUDGET = 256 * 1024 * 1024
 """Bytes of records."""
@@ -19,7 +30,9 @@ _PER_STATEMENT = 4_096  # bytes of a compiled statement with `_COMMON` patterns,
 _COMMON = 3
 _PER_PATTERN = 1_536  # bytes of an action, a resource or a condition beyond these: one statement of 6,144 characters may have hundreds
 _PER_VALUE = 512  # bytes of a condition's value: addresses take 420
+_TEXT = 64  # bytes of a string beside its characters, and of its place in a tuple
 _PER_ACTION = 512  # bytes of an action that a program remembers, of the longest name: its text and its place in a dictionary
+_PER_PAIR = 4_096  # bytes of a pair of keys, rounded up: the sealed private key of RSA takes 1.7 KB
 
 
 class _Slot:
@@ -32,8 +45,14 @@ class _Slot:
         self.kept = _FIXED_COST + sum(_made(one.program) for one in _policies(record))
         if isinstance(record, TagPolicyRecord):
             self.kept += 4 * len(record.content)  # bytes that its characters take at most
-        if isinstance(record, AccountRecord):
+        elif isinstance(record, AccountRecord):
             self.kept += 4 * sum(len(text) for _, text in record.data_selectors + record.organization_data_selectors)
+        elif isinstance(record, OidcProviderRecord):
+            self.kept += sum(_TEXT + 4 * len(one) for one in (*record.client_ids, *record.thumbprints))
+        elif isinstance(record, SamlProviderRecord):
+            self.kept += sum(_TEXT + len(one) for one in (*record.certificates, *(sealed for _, sealed in record.private_keys)))
+        elif isinstance(record, IssuerRecord):
+            self.kept += _PER_PAIR * len(record.keys)
         self.cost = self.kept + _grown(record)
 
 

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sekisho.credentials import key_ids
+from sekisho.credentials import issuer_urls, key_ids
+from sekisho.credentials.oidc import addresses
+from sekisho.edges.grpc.lean import port
 from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
 from sekisho.journal.decision_log import ALL, parsed
@@ -16,7 +18,8 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accep
 LANE = ("auto", "off")
 _SECRET = re.compile(r"[\x21-\x7e]{40}")
 
-
+LONGEST_RECIPIENT = 1024
+"""Characters of a URL that responses of SAML providers are for."""
 LEAST_MEMORY = 256
 """MiB: a worker takes about half of that before it was asked anything."""
 
@@ -34,6 +37,7 @@ class Options:
     role: str = "all"  # a row of `roles.ROLES`
     grpc: str = "127.0.0.1:50051"
     http: str = "127.0.0.1:8080"
+    lean: str = ""  # where unary calls over gRPC are answered without grpcio; none: nowhere
     workers: int = 1
     worker_memory: int = 2048  # MiB beyond which one of several workers is replaced; 0: however large it grows
     connection_age: float = AGE  # seconds that a connection over gRPC lasts
@@ -41,6 +45,7 @@ class Options:
     snapshot_interval: int = 30  # seconds
     audience: str = "sekisho"
     clock_skew: int = 5  # minutes
+    issuer_url: str = ""  # of the HTTP listener as others reach it; none: where it listens
     metrics: str = ""  # with several workers, each takes the next port; none: /metrics is beside /healthz
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -62,6 +67,8 @@ class Options:
     trail_checkpoint_seconds: int = 60
     trail_retention_days: int = 90  # of accounts that do not say their own; 0: for ever
     audit_sink: str = ""  # as `decision_log`
+    saml_recipients: tuple[str, ...] = ()  # URLs that responses of SAML providers are for; none: AWS's
+    oidc_allow_private: tuple[str, ...] = ()  # HOST or HOST=ADDRESS:PORT each: `credentials.oidc.addresses`
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -84,6 +91,7 @@ class Endpoints:
 
     grpc: str
     http: str
+    lean: str = ""
 
 
 def check(options: Options) -> None:
@@ -101,6 +109,7 @@ def check(options: Options) -> None:
         (options.snapshot_interval < 1, "--snapshot-interval must be at least 1 second"),
         (0 < options.worker_memory < LEAST_MEMORY, f"--worker-memory must be 0, or at least {LEAST_MEMORY} MiB"),
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
+        (options.lean and not port.SUPPORTED, "--lean is for Linux"),
         (options.lane not in LANE, f"--lane is one of {', '.join(LANE)}"),
         (options.decision_log_level != ALL and not options.decision_log, "--decision-log-level is about a log; give --decision-log"),
         (options.trail_delivery < 1, "--trail-delivery-seconds must be at least 1"),
@@ -114,10 +123,16 @@ def check(options: Options) -> None:
             raise InvalidArgument(message)
     if not ROLES[options.role].writes and not options.database:
         raise InvalidArgument(f"--role {options.role} reads what another node writes; name its database with --database")
-    for name, listener in (("--grpc", options.grpc), ("--http", options.http)):
+    for name, listener in (("--grpc", options.grpc), ("--http", options.http), *((("--lean", options.lean),) if options.lean else ())):
         _refuse_plaintext(name, listener, options)
     parsed(options.decision_log_level)
     destinations.parsed(options.trail_buckets)
+    for recipient in options.saml_recipients:
+        if not recipient.startswith(("https://", "http://")) or len(recipient) > LONGEST_RECIPIENT or not recipient.isascii():
+            raise InvalidArgument(f"--saml-recipient: `{recipient}` is not a URL")
+    addresses.parse(options.oidc_allow_private)
+    if options.issuer_url:
+        issuer_urls.checked(options.issuer_url)
     if options.metrics:
         listeners.split(options.metrics)
     _check_root_key(options.root_access_key_id, options.root_secret_access_key)

@@ -15,6 +15,8 @@ from sekisho.store.tables import Base
 _DECIDING = (
     tables.Account,
     tables.AccessKey,
+    tables.Issuer,
+    tables.IssuerKey,
     tables.Entity,
     tables.User,
     tables.Group,
@@ -35,6 +37,9 @@ _DECIDING = (
     tables.Target,
     tables.Trail,
     tables.EventDataStore,
+    tables.OpenIdConnectProvider,
+    tables.SamlProvider,
+    tables.SamlPrivateKey,
     tables.Revision,
     tables.Change,
 )

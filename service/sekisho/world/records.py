@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sekisho import policy
 
@@ -55,9 +56,10 @@ class AccountRecord:
     """An account; its root user has the same id. `unit_id` is where it hangs in an organization, None outside of any.
 
     `scp_ids` and `rcp_ids` are the control policies that are attached to the account itself, in whatever state their type is;
-    `tag_policy_ids` likewise its tag policies; `administers` are the services that its organization has delegated to it.
-    `data_selectors` are those of its own trails and event data stores that ask for decisions to be recorded; `organization_data_selectors`
-    those of its organization's, which the management account has.
+    `tag_policy_ids` likewise its tag policies; `administers` are the services that its organization has delegated to it; `issuer_id` is the
+    issuer of its tokens for other services, None where it never had one. `data_selectors` are those of its own trails and event data
+    stores that ask for decisions to be recorded; `organization_data_selectors` those of its organization's, which the management account
+    has.
     """
 
     id: str
@@ -67,6 +69,7 @@ class AccountRecord:
     rcp_ids: tuple[str, ...] = ()
     administers: frozenset[str] = frozenset()
     tag_policy_ids: tuple[str, ...] = ()
+    issuer_id: str | None = None
     data_selectors: DataSelectors = ()
     organization_data_selectors: DataSelectors = ()
 
@@ -117,6 +120,28 @@ class KeyRecord:
     secret: str = field(repr=False)
 
 
+class SigningKey(NamedTuple):
+    """A pair of keys of an issuer. `public` is a JWK (RFC 7517) as JSON; `sealed` the private key in base64, under the key ring,
+    empty on a node that does not sign."""
+
+    kid: str
+    algorithm: str
+    public: str
+    sealed: str
+    begins_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerRecord:
+    """The issuer of an account's tokens for other services, with all pairs that it has; `disabled_at` is None while it issues."""
+
+    id: str
+    account_id: str
+    url: str
+    disabled_at: datetime | None = None
+    keys: tuple[SigningKey, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class EntityRecord:
     """A thing with a name, as our own operations see it: by `arn`, `tags` and `boundary_arn` they are permitted or not.
@@ -136,16 +161,49 @@ class EntityRecord:
     password_last_used_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OidcProviderRecord:
+    """An OpenID Connect provider of an account; `issuer` is without its `https://`, as ARNs and condition keys have it."""
+
+    id: str
+    account_id: str
+    arn: str
+    issuer: str
+    client_ids: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SamlProviderRecord:
+    """A SAML provider of an account, with what its metadata says; `issuer` is its entity id there.
+
+    `certificates` are those that it signs with (DER, in base64). `private_keys` open what is encrypted for us: each by its id, sealed as it
+    is in the database (base64). `encryption_mode` is `Allowed`, `Required` or empty.
+    """
+
+    id: str
+    account_id: str
+    arn: str
+    issuer: str
+    certificates: tuple[str, ...]
+    valid_until: datetime
+    encryption_mode: str = ""
+    private_keys: tuple[tuple[str, str], ...] = ()
+
+
 Record = (
     PrincipalRecord
     | GroupRecord
     | PolicyRecord
     | AccountRecord
     | KeyRecord
+    | IssuerRecord
     | EntityRecord
     | UnitRecord
     | ControlPolicyRecord
     | TagPolicyRecord
+    | OidcProviderRecord
+    | SamlProviderRecord
 )
 
 Lookup = Callable[[str], Record | None]
@@ -168,6 +226,8 @@ class SessionFacts:
     mfa: bool | None = None
     mfa_at: datetime | None = None
     provider: str = ""
+    context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Further condition keys that last as long as the session, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,8 @@
 """Queries: asked, answered, paged, cancelled, forgotten; and nobody's records but one's own."""
 
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -223,59 +220,6 @@ def test_what_is_too_large_or_takes_too_long_ends_with_a_word_on_it(house: House
     found = impatient._asked(query, clock.now())
     impatient.close()
     assert (found.status, found.error) == ("TIMED_OUT", "The query took longer than 0 seconds.")
-
-
-def test_what_a_query_has_found_waits_for_no_count_of_all(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events are counted up to a number, and not at all where the time is over: the rows are there already."""
-    id_ = store(house)
-    for name in ("ann", "bob", "carol"):
-        house.call("CreateUser", user_name=name)
-    statement = f"SELECT eventName FROM {id_} WHERE eventName = 'CreateUser' LIMIT 1"
-
-    def scanned() -> int:
-        query = house.call("StartQuery", query_statement=statement).query_id
-        assert over(house, query).query_status == "FINISHED"
-        count: int = house.call("DescribeQuery", query_id=query).query_statistics.events_scanned
-        return count
-
-    assert scanned() >= 3
-    monkeypatch.setattr(asking, "MOST_SCANNED", 2)
-    assert scanned() == 2
-
-    class Late:
-        def scalar(self, _: object) -> int:
-            raise OperationalError("SELECT", {}, sqlite3.OperationalError("interrupted"))
-
-    scope: Any = select(AuditRecord).subquery()
-    assert Asking(house.node.database)._scanned(Late(), scope) == 0  # type: ignore[arg-type]  # it asks once
-
-
-def test_a_statement_is_read_while_nobody_waits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In no transaction that writes: those of an account wait for each other."""
-    writing: set[int] = set()
-    read: list[bool] = []
-    original, parsed = Database.write, statements.read
-
-    @contextmanager
-    def write(self: Database, *given: Any, **named: Any) -> Iterator[Any]:
-        with original(self, *given, **named) as session:
-            writing.add(threading.get_ident())
-            try:
-                yield session
-            finally:
-                writing.discard(threading.get_ident())
-
-    def noted(text: str, parameters: Any) -> Any:
-        read.append(threading.get_ident() in writing)
-        return parsed(text, parameters)
-
-    id_ = store(house)
-    monkeypatch.setattr(Database, "write", write)
-    monkeypatch.setattr(statements, "read", noted)
-    query = house.call("StartQuery", query_statement=f"SELECT eventName FROM {id_}").query_id
-    assert over(house, query).query_status == "FINISHED"
-    assert True not in read
-    assert len(read) >= 2
 
 
 def test_a_query_of_sqlite_is_broken_off_at_its_deadline(tmp_path: Path) -> None:

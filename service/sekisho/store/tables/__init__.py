@@ -3,11 +3,20 @@
 from sekisho.store.db import Base
 from sekisho.store.tables.access_keys import AccessKey
 from sekisho.store.tables.accesses import Access, AccessReport, OrganizationAccessReport
-from sekisho.store.tables.accounts import Account, AccountAlias, AccountContact, AccountRegion, EntityCount, QuotaOverride
+from sekisho.store.tables.accounts import (
+    Account,
+    AccountAlias,
+    AccountContact,
+    AccountPreference,
+    AccountRegion,
+    EntityCount,
+    QuotaOverride,
+)
 from sekisho.store.tables.certificates import ServerCertificate, SigningCertificate
 from sekisho.store.tables.changes import Change, Revision
 from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
 from sekisho.store.tables.instance_profiles import InstanceProfile
+from sekisho.store.tables.issuers import Issuer, IssuerKey, IssuerPrivateKey
 from sekisho.store.tables.mfa_devices import MfaDevice
 from sekisho.store.tables.organizations import (
     AccountEmail,
@@ -52,6 +61,7 @@ __all__ = [
     "Account",
     "AccountAlias",
     "AccountContact",
+    "AccountPreference",
     "AccountEmail",
     "AccountRegion",
     "AccountRequest",
@@ -71,6 +81,9 @@ __all__ = [
     "Handshake",
     "InlinePolicy",
     "InstanceProfile",
+    "Issuer",
+    "IssuerKey",
+    "IssuerPrivateKey",
     "LoginProfile",
     "Member",
     "Membership",
