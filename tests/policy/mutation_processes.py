@@ -45,6 +45,8 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "services/sts",
         "services/iam/test_users.py",
         "services/iam/test_tags.py",
+        "services/organizations/test_root_access.py",
+        "services/organizations/test_tag_policies.py",
     ),
     "journal": ("journal", "calls/test_replays.py", "node/test_drain.py"),
     "memory": ("memory", "calls", "services/authorize"),
@@ -54,6 +56,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "edges": ("edges", "operations/test_toy.py", "wire"),
     "edges/aws": ("wire", "operations/test_toy.py"),
     "node": ("node", "faults"),
+    "services/sts": ("services/sts", "services/organizations/test_root_access.py"),
 }
 
 

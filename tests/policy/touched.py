@@ -102,14 +102,15 @@ class Recorder:
         if report.failed:
             self._failed.add(report.nodeid.partition("::")[0])
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._coverage.stop()
         FOLDER.mkdir(parents=True, exist_ok=True)
         lines: dict[str, dict[str, dict[str, int]]] = {}  # of a file of tests
         for file, test, line in self._seen():
             masks = lines.setdefault(test.partition("::")[0], {}).setdefault(file, {})
             masks[test] = masks.get(test, 0) | 1 << line
-        for tests in {test.partition("::")[0] for test in self._seconds} - self._failed:
+        unasked = {item.nodeid.partition("::")[0] for item in session.items if item.nodeid not in self._seconds}
+        for tests in {test.partition("::")[0] for test in self._seconds} - self._failed - unasked:
             made = {
                 "key": key(ROOT / tests),
                 "seconds": {test: seconds for test, seconds in self._seconds.items() if test.partition("::")[0] == tests},
