@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sekisho.store import engines
 from tests import garbage, postgres, scratch, sqlite
 from tests.costs import pytest_addoption, pytest_runtest_makereport, pytest_runtest_protocol, pytest_terminal_summary
 from tests.garbage import pytest_collection_finish, pytest_unconfigure
@@ -23,6 +24,7 @@ __all__ = [
 
 scratch.use()
 garbage.pause()
+engines._PATIENCE["connect_timeout"] = 60  # seconds: a new connection to PostgreSQL takes more than two on a busy machine
 
 
 @pytest.fixture(scope="session")
