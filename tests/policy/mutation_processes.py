@@ -49,7 +49,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "services/organizations/test_tag_policies.py",
     ),
     "journal": ("journal", "calls/test_replays.py", "node/test_drain.py"),
-    "memory": ("memory", "calls", "services/authorize"),
+    "memory": ("memory", "calls", "services/authorize", "services/organizations/test_memory.py"),
     "operations": ("operations", "calls"),
     "store": ("store", "memory", "calls"),
     "world": ("world", "services/authorize"),
