@@ -120,14 +120,15 @@ def record(package: str, processes: int, shared: Path) -> bool:
 
 def lines_of(source: str, line: int) -> int:
     """The lines of the statement that a line belongs to, without the statements within it: a bit for each."""
-    best: tuple[int, int] = (line, line)
+    best: tuple[int, int] | None = None
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.stmt, ast.excepthandler, ast.match_case)) and not isinstance(node, ast.Try):
-            first = getattr(node, "lineno", None) or node.pattern.lineno  # type: ignore[union-attr]
+            first = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
             body = getattr(node, "body", None)
-            last = max(first, body[0].lineno - 1) if body else node.end_lineno  # type: ignore[union-attr]
-            if first <= line <= last and (best == (line, line) or last - first <= best[1] - best[0]):
+            last: int = max(first, body[0].lineno - 1) if body else getattr(node, "end_lineno", first)
+            if first <= line <= last and (best is None or last - first <= best[1] - best[0]):
                 best = (first, last)
+    best = best or (line, line)
     return sum(1 << number for number in range(best[0], best[1] + 1))
 
 
@@ -147,7 +148,7 @@ def chosen(known: Mapping[Path, touched.Touched], fault: Mutant) -> tuple[list[s
 
 def run(package: str, faults: Sequence[Mutant], processes: int, shared: Path) -> Iterator[tuple[Mutant, str]]:
     """Each fault and which file of tests noticed it, as they are done; abandoned by the caller, it ends what it started."""
-    known = {file: one for file in files_of(package) if (one := touched.load(file)) is not None}
+    known = {file: found for file in files_of(package) if (found := touched.load(file)) is not None}
     assert known.keys() == set(files_of(package)), "what the tests reach is to be recorded first"
     for library in LIBRARIES:
         with contextlib.suppress(ImportError):
