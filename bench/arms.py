@@ -77,7 +77,8 @@ def sekisho(label: str, arguments: tuple[str, ...], core: int | None) -> Iterato
                 raise NoLoad(f"{label} did not start")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)
-        endpoint = json.loads((folder / "endpoints.json").read_text())["grpc"]
+        where = json.loads((folder / "endpoints.json").read_text())
+        endpoint = where.get("lean") or where["grpc"]
         keys, alice = _world(endpoint, profiles.from_file(folder / "credentials", "root"))
 
         def target(signs: bool, count: int) -> Target:

@@ -108,10 +108,12 @@ def _measured(asked: argparse.Namespace) -> tuple[Figures, dict[str, str]]:
 
 
 def _ours() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The ways in which Sekisho serves: with its polling lane and without, where it has one."""
+    """The ways in which Sekisho serves: on its lean listener, and with its polling lane and without, where it has them."""
     said = subprocess.run([sys.executable, "-m", "sekisho.cli", "serve", "--help"], capture_output=True, text=True, check=True).stdout
+    if "--lean" in said:
+        yield "sekisho --lean", ("--lean", "127.0.0.1:0", "--lane", "off")
     if "--lane" in said:
-        yield "sekisho", ("--lane", "auto")
+        yield "sekisho --lane auto", ("--lane", "auto")
         yield "sekisho --lane off", ("--lane", "off")
     else:
         print("this Sekisho has no --lane")
@@ -164,7 +166,7 @@ def _table(profile: Profile, found: Figures) -> Iterator[str]:
 
 
 def _rows(found: Figures) -> list[Row]:
-    """Ours as it serves by itself, beside the peer."""
+    """Ours on its lean listener, beside the peer."""
     made = []
     for what, unit, load, value, more in (
         ("100 in flight, server CPU a call", "µs", PROFILES[0], _cpu, False),
@@ -173,7 +175,7 @@ def _rows(found: Figures) -> list[Row]:
         (f"batches of {arms.ITEMS}, server CPU a batch", "µs", BATCHES, _cpu, False),
     ):
         of = {name: value(runs) for (found_load, name), runs in found.items() if found_load == load.name}
-        ours, theirs = _named(of, "sekisho, bearer"), _named(of, PEER)
+        ours, theirs = _named(of, "sekisho --lean, bearer"), _named(of, PEER)
         if ours and theirs:
             made.append(Row(what, unit, ours, PEER, theirs, ours / theirs if more else theirs / ours))
     return made

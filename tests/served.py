@@ -33,7 +33,7 @@ import sys
 from pathlib import Path
 from sekisho.node.options import Options
 from sekisho.node.run import serve
-lane = {"lane": sys.argv[4]} if sys.argv[4] else {}
+lane = {"lean": "127.0.0.1:0"} if sys.argv[4] == "lean" else {"lane": sys.argv[4]} if sys.argv[4] else {}
 anywhere = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
 sys.exit(serve(Options(**lane, data_dir=Path(sys.argv[1]), database=sys.argv[2], **anywhere, workers=int(sys.argv[3]))))
 """
@@ -171,7 +171,8 @@ def serving(
     root: sigv4.Credentials | None = None,
     anew: bool = False,
 ) -> Iterator[Served]:
-    """A server on this database, with this `--lane` or the usual one; stopped by force when the block ends, if it still runs. `program`
+    """A server on this database, with this `--lane` or the usual one, or called on its `lean` listener; stopped by force when the block
+    ends, if it still runs. `program`
     starts it; `root` are the root credentials where it writes none. What it imports matters where it is started `anew`.
     """
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
@@ -186,7 +187,7 @@ def serving(
         process = forked(program, arguments, settings, log)
     try:
         where = endpoints(process, data, log)
-        with grpc.insecure_channel(where["grpc"], OPTIONS) as channel:
+        with grpc.insecure_channel(where.get("lean") or where["grpc"], OPTIONS) as channel:
             yield Served(folder, url, where, root or credentials(data), process, log, channel)
     finally:
         if process.poll() is None:

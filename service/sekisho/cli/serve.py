@@ -57,6 +57,10 @@ def serve(
     ] = "all",
     grpc: Annotated[str, typer.Option(envvar="SEKISHO_GRPC", help="Where gRPC listens; port 0 picks a free one.")] = "127.0.0.1:50051",
     http: Annotated[str, typer.Option(envvar="SEKISHO_HTTP", help="Where HTTP listens; port 0 picks a free one.")] = "127.0.0.1:8080",
+    lean: Annotated[
+        str,
+        typer.Option(envvar="SEKISHO_LEAN", help="Where unary calls over gRPC are answered at less than half of the cost; none: nowhere."),
+    ] = "",
     workers: Annotated[int, typer.Option(envvar="SEKISHO_WORKERS", min=1, help="Processes that answer.")] = 1,
     worker_memory: Annotated[
         int,
@@ -183,6 +187,7 @@ def serve(
         snapshot_interval=snapshot_interval,
         grpc=grpc,
         http=http,
+        lean=lean,
         workers=workers,
         worker_memory=worker_memory,
         audience=audience,
@@ -230,6 +235,8 @@ def _welcome(endpoints: "Endpoints", data_dir: Path, tls_cert: Path | None) -> N
     where = connection.reachable(endpoints.grpc)
     scheme = "http" if tls_cert is None else "https"
     lines = [f"gRPC         {where}", f"HTTP         {scheme}://{connection.reachable(endpoints.http)}/readyz"]
+    if endpoints.lean:
+        lines.insert(1, f"gRPC, lean   {connection.reachable(endpoints.lean)}")
     if (credentials := data_dir / "credentials").exists():
         lines.append(f"credentials  {credentials} (profile `root`)")
     sekisho, shop = _program(data_dir, tls_cert), _from_here(example("shop"))

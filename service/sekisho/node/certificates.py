@@ -26,6 +26,7 @@ class _Read:
     key: bytes = field(repr=False)
     client_ca: bytes | None
     context: ssl.SSLContext
+    lean: ssl.SSLContext
 
     @property
     def configuration(self) -> grpc.ServerCertificateConfiguration:
@@ -65,6 +66,10 @@ class Certificates:
         fetch: Any = newer  # gRPC's types do not know None, which its documentation asks for
         return grpc.dynamic_ssl_server_credentials(shown.configuration, fetch, self._client_ca is not None)
 
+    def over_lean(self) -> ssl.SSLContext:
+        """The context of the next handshake of the lean listener."""
+        return self._now.lean
+
     def over_http(self) -> ssl.SSLContext:
         """The context of an HTTP listener, which hands each handshake over to the newest one.
 
@@ -90,11 +95,15 @@ class Certificates:
             raise CertificateUnusable(f"{self._key} holds no private key in PEM that opens without a password") from None
         try:
             context = listener.encrypted(self._certificate, self._key)
+            lean = listener.encrypted(self._certificate, self._key, protocol="h2")
         except (ssl.SSLError, OSError) as error:
             reason = getattr(error, "reason", None) or error.strerror or "unknown"
             said = f"the certificate {self._certificate} and the key {self._key} do not go together"
             raise CertificateUnusable(f"{said}: {reason.replace('_', ' ').lower()}") from None
-        return _Read(certificate, key, client_ca, context)
+        if client_ca is not None:
+            lean.verify_mode = ssl.CERT_REQUIRED
+            lean.load_verify_locations(cadata=client_ca.decode("ascii", "replace"))
+        return _Read(certificate, key, client_ca, context, lean)
 
 
 def _content(path: Path) -> bytes:

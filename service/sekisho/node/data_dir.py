@@ -62,7 +62,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 def publish(folder: Path, endpoints: "Endpoints") -> None:
     """Say where the server that has the folder listens."""
-    write_file(folder / ENDPOINTS, json.dumps(asdict(endpoints)).encode(), mode=0o644)
+    write_file(folder / ENDPOINTS, json.dumps({name: where for name, where in asdict(endpoints).items() if where}).encode(), mode=0o644)
 
 
 def is_served(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sekisho.credentials import key_ids
+from sekisho.edges.grpc.lean import port
 from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
 from sekisho.journal.decision_log import ALL, parsed
@@ -34,6 +35,7 @@ class Options:
     role: str = "all"  # a row of `roles.ROLES`
     grpc: str = "127.0.0.1:50051"
     http: str = "127.0.0.1:8080"
+    lean: str = ""  # where unary calls over gRPC are answered without grpcio; none: nowhere
     workers: int = 1
     worker_memory: int = 2048  # MiB beyond which one of several workers is replaced; 0: however large it grows
     connection_age: float = AGE  # seconds that a connection over gRPC lasts
@@ -84,6 +86,7 @@ class Endpoints:
 
     grpc: str
     http: str
+    lean: str = ""
 
 
 def check(options: Options) -> None:
@@ -101,6 +104,7 @@ def check(options: Options) -> None:
         (options.snapshot_interval < 1, "--snapshot-interval must be at least 1 second"),
         (0 < options.worker_memory < LEAST_MEMORY, f"--worker-memory must be 0, or at least {LEAST_MEMORY} MiB"),
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
+        (options.lean and not port.SUPPORTED, "--lean is for Linux"),
         (options.lane not in LANE, f"--lane is one of {', '.join(LANE)}"),
         (options.decision_log_level != ALL and not options.decision_log, "--decision-log-level is about a log; give --decision-log"),
         (options.trail_delivery < 1, "--trail-delivery-seconds must be at least 1"),
@@ -114,7 +118,7 @@ def check(options: Options) -> None:
             raise InvalidArgument(message)
     if not ROLES[options.role].writes and not options.database:
         raise InvalidArgument(f"--role {options.role} reads what another node writes; name its database with --database")
-    for name, listener in (("--grpc", options.grpc), ("--http", options.http)):
+    for name, listener in (("--grpc", options.grpc), ("--http", options.http), *((("--lean", options.lean),) if options.lean else ())):
         _refuse_plaintext(name, listener, options)
     parsed(options.decision_log_level)
     destinations.parsed(options.trail_buckets)

@@ -53,7 +53,7 @@ def serve(options: Options, on_ready: Callable[[Endpoints], None] = lambda _: No
         options = _reserved(options, stack)
 
         def ready() -> None:
-            endpoints = Endpoints(options.grpc, options.http)
+            endpoints = Endpoints(options.grpc, options.http, options.lean)
             data_dir.publish(options.data_dir, endpoints)
             on_ready(endpoints)
 
@@ -86,11 +86,11 @@ def _refuse_unusable(options: Options) -> None:
 
 def _reserved(options: Options, stack: ExitStack) -> Options:
     """The options with the ports that the system picked; all ports are the server's own until the stack ends."""
-    bound = [stack.enter_context(listeners.reserve(listener)) for listener in (options.grpc, options.http)]
+    bound = [stack.enter_context(listeners.reserve(listener)) for listener in (options.grpc, options.http, options.lean) if listener]
     for index in range(options.workers if options.metrics else 0):
         stack.enter_context(listeners.reserve(listeners.beside(options.metrics, index)))
-    grpc, http = map(listeners.address, bound)
-    return replace(options, grpc=grpc, http=http)
+    grpc, http, *lean = map(listeners.address, bound)
+    return replace(options, grpc=grpc, http=http, lean=lean[0] if lean else "")
 
 
 def _stop(orders: Orders, *, alone: bool) -> None:

@@ -12,11 +12,12 @@ from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
+from sekisho.edges.grpc.lean.served import Lean
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
 from sekisho.journal.trail import destinations
-from sekisho.node import assembly, collector, cores, http, logbook, reading, sockets, telemetry, trailing
+from sekisho.node import assembly, collector, cores, http, listeners, logbook, reading, sockets, telemetry, trailing
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
@@ -88,11 +89,17 @@ def worker(
                 polling=options.lane == "auto",
             )
             stack.enter_context(server)
+            lean = None
+            if options.lean:
+                tls = certificates.over_lean if certificates is not None else None
+                bound = listeners.shared(options.lean)
+                lean = Lean(node, lanes[GRPC], bound, workloads=clients, tls=tls, grace=grace, age=options.connection_age)
+                stack.enter_context(lean)
         if HTTP in role.edges:
             stack.enter_context(http.serving(node, lanes[HTTP], options, index, edges=edges, certificates=certificates, wrap=traced.wrap))
         if GRPC in role.edges:
             # first of all, so that calls on both edges have the same seconds
-            stack.callback(lambda: server.stop(LEISURE if order == LEAVE else grace))
+            stack.callback(lambda: _stop(server, lean, LEISURE if order == LEAVE else grace))
         stack.enter_context(collector.survivors_set_aside())
         ready()
         while (order := following(orders)) not in (STOP, LEAVE):
@@ -102,10 +109,17 @@ def worker(
                 trail.reopen()
                 _reload(certificates)
         if order == LEAVE and GRPC in role.edges:
-            order = _left(options, orders)
+            order = _left(options, orders, lean)
 
 
-def _left(options: Options, orders: Orders) -> str:
+def _stop(server: Server, lean: Lean | None, grace: float) -> None:
+    """Have both listeners take no more calls, and give those under way the same seconds."""
+    server.stop(grace)
+    if lean is not None:
+        lean.stop(grace)
+
+
+def _left(options: Options, orders: Orders, lean: Lean | None) -> str:
     """Wait until the connections of a worker that leaves have gone, or it is to stop; the order that holds then.
 
     A gRPC server that stops cancels calls that cross its word on the way. So it goes on until each connection is old, whose client is then
@@ -113,6 +127,8 @@ def _left(options: Options, orders: Orders) -> str:
     """
     sockets.refuse_connections(options.grpc)
     limit = time.monotonic() + parting(options.connection_age)
+    if lean is not None:
+        lean.stop(limit - time.monotonic())  # which says what it has taken, so that no call crosses its word
     while sockets.connections(options.grpc) and time.monotonic() < limit:
         try:
             if (order := orders.get(timeout=LOOK)) == STOP:

@@ -1,4 +1,4 @@
-"""A server for each module: on each kind of database, and on both ways that a call takes through it."""
+"""A server for each module: on each kind of database, and on the ways that a call takes through it."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -8,7 +8,7 @@ import pytest
 from tests import postgres
 from tests.served import Served, serving
 
-WAYS = {"sqlite": ("sqlite", "auto"), "postgresql": ("postgresql", "auto"), "stock": ("sqlite", "off")}
+WAYS = {"sqlite": ("sqlite", "auto"), "postgresql": ("postgresql", "auto"), "stock": ("sqlite", "off"), "lean": ("sqlite", "lean")}
 
 
 @pytest.fixture(scope="module", params=WAYS)

@@ -15,8 +15,10 @@ from sekisho.calls import proofs, workloads
 from sekisho.calls.call import Call, Peer
 from sekisho.client import TLS, Client, Credentials, Retries, Unauthenticated, Unavailable
 from sekisho.edges.grpc.handlers import peer
+from sekisho.edges.grpc.lean.served import Lean
 from sekisho.edges.grpc.server import Server
 from sekisho.errors import InvalidArgument
+from sekisho.node import listeners
 from sekisho.node.certificates import Certificates
 from sekisho.node.options import Options
 from sekisho.node.prepare import prepare
@@ -45,7 +47,7 @@ class Served:
         return Client(self.endpoint, credentials, tls=self.authority.tls(self.folder, spiffe_id), timeout=20.0)
 
 
-@pytest.fixture(scope="module", params=["stock", "lane"])
+@pytest.fixture(scope="module", params=["stock", "lane", "lean"])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder, authority = tmp_path_factory.mktemp("served"), Authority()
     (folder / "clients").mkdir()
@@ -61,8 +63,15 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         lines = {ORDERS: "role/shop/order-service", ALICE: "user/alice", GONE: "user/gone"}
         text = "\n".join(f"{name}: arn:aws:iam::{made.account_id}:{principal}" for name, principal in lines.items())
         (folder / "ca.pem").write_bytes(authority.certificate)
-        credentials = Certificates(*authority.server().write(folder, "own"), folder / "ca.pem").over_grpc()
+        certificates = Certificates(*authority.server().write(folder, "own"), folder / "ca.pem")
+        credentials = certificates.over_grpc()
         lanes, known = ROLES["all"].lanes(GRPC), workloads.parse(text)
+        if request.param == "lean":
+            bound = listeners.shared("127.0.0.1:0")
+            with Lean(made.node, lanes, bound, workloads=known, tls=certificates.over_lean, grace=1.0, age=600.0):
+                yield Served(made, authority, folder / "clients", listeners.address(bound), alice)
+            lanes.close()
+            return
         polling = request.param == "lane"
         server = Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0, polling=polling)
         with server:

@@ -16,6 +16,7 @@ import grpc
 import pytest
 
 from sekisho.calls import workloads
+from sekisho.edges.grpc.lean.served import Lean
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http import listener
 from sekisho.edges.http.listener import Listener
@@ -50,8 +51,8 @@ class Ground:
         return "OK"
 
 
-@pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+@pytest.fixture(scope="module", params=["lane", "lean"])
+def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder, authority = tmp_path_factory.mktemp("tls"), Authority()
     with ExitStack() as stack:
         made = stack.enter_context(house(f"sqlite:///{folder / 'sekisho.db'}", folder))
@@ -67,7 +68,12 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         http = Listener(listener.application(listener.health(made.node)), bound, tls=certificates.over_http())
         http.start()
         stack.callback(http.stop)
-        yield Ground(authority, f"127.0.0.1:{server.port}", listeners.address(bound))
+        endpoint = f"127.0.0.1:{server.port}"
+        if request.param == "lean":
+            beside = listeners.shared("127.0.0.1:0")
+            endpoint = listeners.address(beside)
+            stack.enter_context(Lean(made.node, lanes, beside, workloads=known, tls=certificates.over_lean, grace=1.0, age=600.0))
+        yield Ground(authority, endpoint, listeners.address(bound))
 
 
 def test_alice_gets_in(ground: Ground) -> None:

@@ -1,7 +1,9 @@
-"""One small server twice: with its method on the stock path, and on a polling lane; and what callers make of it."""
+"""One small server in three ways: its method on the stock path, a polling lane and the lean listener; and what callers make of it."""
 
 import json
 import re
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,8 @@ import grpc
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import lane_attach, status
 from sekisho.edges.grpc.arrivals import Arrivals
+from sekisho.edges.grpc.lean.asked import Method
+from sekisho.edges.grpc.lean.port import Port
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.server import OPTIONS
 from sekisho.edges.lanes import Lane
@@ -139,6 +143,40 @@ WORDS: dict[bytes, Callable[[bytes, Any], bytes]] = {
     b"length": lambda rest, _: b"%d" % (len(rest) + 7),
     b"big": lambda rest, _: b"x" * int(rest),
 }
+
+
+class Lean(Ways):
+    """The same on the lean listener."""
+
+    def __init__(self, stack: ExitStack, *, threads: int = 4, tls: ssl.SSLContext | None = None, age: float = 600.0) -> None:
+        self.gate, self.entered = threading.Event(), threading.Semaphore(0)
+        self.pool = Lane("ways", threads=threads, waiting=1000)
+        self.polled = None
+        self.answered_by, self.answered = [], []
+        methods = [Method(POLLED, self.say, self.say, self.pool), Method(BESIDE, None, self.say, self.pool)]
+        bound = socket.socket()
+        bound.bind(("127.0.0.1", 0))
+        self.endpoint = f"127.0.0.1:{bound.getsockname()[1]}"
+        self.port = Port(bound, {one.path: one for one in methods}, claimed, tls=(lambda: tls) if tls is not None else None, age=age)
+        self.budget = self.port._budget
+        self.port.start()
+        stack.callback(self._close)
+
+    def stop(self, grace: float) -> threading.Event:
+        """Stop the listener."""
+        return self.port.stop(grace)
+
+    def _close(self) -> None:
+        self.gate.set()
+        assert self.stop(0.5).wait(PATIENCE)
+        self.pool.shutdown()
+
+
+@contextmanager
+def leanly(**options: Any) -> Iterator[Lean]:
+    """The lean listener."""
+    with ExitStack() as stack:
+        yield Lean(stack, **options)
 
 
 @contextmanager

@@ -77,6 +77,14 @@ def _refuse(_body: bytes, context: grpc.ServicerContext) -> bytes:
     _abort(context, error, request_ids.new())
 
 
+def unary(node: Node, lanes: Lanes, workloads: Workloads) -> "Iterator[tuple[Operation, Lane, Callable[[bytes, Any], bytes]]]":
+    """The operations of a node that answer once, each with the threads of its class of calls and what those do."""
+    for operation in node.operations:
+        if not operation.streams:
+            lane = lanes.of(operation)
+            yield operation, lane, _answering(node, operation, lane, workloads)
+
+
 def inline(node: Node, lanes: Lanes, workloads: Workloads) -> "dict[str, Callable[[bytes, Any], bytes]]":
     """By path, the answers of the operations that a thread gives that must not wait; one that is Cold has left no note of its call."""
     postponed = Postponed(node.accesses, node.last_use)

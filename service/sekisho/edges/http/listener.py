@@ -93,11 +93,11 @@ def application(pages: dict[str, Callable[[], Answer]], edges: Sequence[Served] 
     return answer
 
 
-def encrypted(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS from 1.2 on, with this certificate and its chain."""
+def encrypted(certificate: Path, key: Path, *, protocol: str = "http/1.1") -> ssl.SSLContext:
+    """TLS from 1.2 on, with this certificate and its chain, for a protocol as ALPN names it."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
     return context
 
 

@@ -1,0 +1,127 @@
+"""How calls end: the bytes behind and in the place of a message. Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md"""
+
+import base64
+import struct
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+
+from sekisho.edges import request_ids
+from sekisho.edges.grpc import status
+from sekisho.edges.grpc.lean import frames, stream
+from sekisho.edges.grpc.lean.hpack import literal
+from sekisho.edges.grpc.lean.stream import PREFIX
+from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES, MessageTooLarge, MetadataTooLarge
+from sekisho.errors import SekishoError, Throttling
+
+_FRAME = struct.Struct(">BL")
+_OK = literal("grpc-status", "0")
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer."""
+_PACKED = ("gzip", "deflate")
+_UNPACKS = (("grpc-accept-encoding", "identity,deflate,gzip"),)
+
+Trailing = Iterable[tuple[str, str | bytes]]
+
+
+class Said:
+    """The end of a call that has no message: a header block."""
+
+    __slots__ = ("block",)
+
+    def __init__(self, code: int, details: str, trailing: Trailing = ()) -> None:
+        said = literal("grpc-message", _encoded(details)) if details else b""
+        self.block = frames.ANSWERED + literal("grpc-status", str(code)) + said + b"".join(map(_field, trailing))
+
+
+class Aborted(Exception):  # noqa: N818  # what a handler has done
+    """The call has ended with a status."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__()
+        self.said = said
+
+
+def framed(message: bytes) -> bytes:
+    """A message as gRPC sends it; Aborted where it is too large for that."""
+    if len(message) > MAX_ANSWER:
+        raise Aborted(Said(code("RESOURCE_EXHAUSTED"), f"the answer has {len(message)} bytes; at most {MAX_ANSWER} are sent"))
+    return _FRAME.pack(0, len(message)) + message
+
+
+def trailer(trailing: Trailing) -> bytes:
+    """The header block behind a message."""
+    return _OK + b"".join(map(_field, trailing))
+
+
+def of_status(given: Any) -> Said:
+    """The end that a handler's status is."""
+    return Said(given.code.value[0], given.details, given.trailing_metadata)
+
+
+def of_error(error: SekishoError) -> Said:
+    """The end of a call that no handler has seen."""
+    return of_status(status.of(error, request_ids.new()))
+
+
+def unknown(error: Exception) -> Said:
+    """The end of a call whose handler has failed, as grpcio says it."""
+    return Said(code("UNKNOWN"), f"Exception calling application: {error}")
+
+
+def unpacked(path: str, encoding: str, message: bytes) -> bytes:
+    """The one message that a call is; Aborted where there is none, or none that can be read."""
+    size = len(message) - PREFIX
+    if size < 0 or size != int.from_bytes(message[1:PREFIX], "big"):
+        raise Aborted(Said(code("UNIMPLEMENTED"), f'"{path}" requires exactly one request message.'))
+    if not message[0]:
+        return message[PREFIX:]
+    if message[0] > 1 or not encoding or encoding == "identity":
+        raise Aborted(Said(code("INTERNAL"), "Compression bit set but no encoding configured"))
+    if encoding not in _PACKED:
+        raise Aborted(
+            Said(code("UNIMPLEMENTED"), f"nobody here unpacks `{encoding}`", (("grpc-accept-encoding", "identity,deflate,gzip"),))
+        )
+    opened = zlib.decompressobj(32 + zlib.MAX_WBITS)  # of either, by its first bytes
+    try:
+        found = opened.decompress(message[PREFIX:], MAX_MESSAGE + 1)
+    except zlib.error:
+        raise Aborted(Said(code("INTERNAL"), "the message cannot be unpacked")) from None
+    if len(found) > MAX_MESSAGE:
+        raise Aborted(Said(code("RESOURCE_EXHAUSTED"), f"a message has at most {MAX_MESSAGE} bytes"))
+    if not opened.eof or opened.unused_data:
+        raise Aborted(Said(code("INTERNAL"), "the message cannot be unpacked"))
+    return found
+
+
+def _field(entry: tuple[str, str | bytes]) -> bytes:
+    name, value = entry
+    if isinstance(value, bytes):
+        return literal(name, base64.b64encode(value).decode().rstrip("="))
+    if not value.isprintable():
+        raise ValueError(f"`{name}` has a value that HTTP/2 cannot carry")
+    return literal(name, value)
+
+
+def _encoded(details: str) -> str:
+    return "".join(chr(one) if 32 <= one < 127 and one != 37 else f"%{one:02X}" for one in details.encode())
+
+
+def code(name: str) -> int:
+    """The number of a status."""
+    number: int = grpc.StatusCode[name].value[0]
+    return number
+
+
+NOT_FOUND = Said(code("UNIMPLEMENTED"), "Method not found!")
+UNSAID = Said(code("INTERNAL"), "Failed to send response!")
+LATE = Said(code("DEADLINE_EXCEEDED"), "Deadline Exceeded")
+STOPPING = Said(code("UNAVAILABLE"), "The server stops.")
+EXCESS = {
+    stream.METADATA: MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes"),
+    stream.MESSAGE: MessageTooLarge(f"a message has at most {MAX_MESSAGE} bytes"),
+    stream.ROOM: Throttling("Rate exceeded"),
+}
+"""The errors of calls of which there is too much, by what."""

@@ -1,0 +1,400 @@
+"""One connection of HTTP/2 with a client of gRPC, as a pure machine: bytes in; calls, and bytes out.
+
+It knows unary calls alone: a call is there when its stream has ended, and its answer ends the stream. What a client must not do ends the
+connection with GOAWAY (`Ended`), or its stream with RST_STREAM, as RFC 9113 says; what it does too much of ends the connection too.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sekisho.edges.grpc.lean import frames
+from sekisho.edges.grpc.lean.frames import frame
+from sekisho.edges.grpc.lean.heads import Head, Malformed, head
+from sekisho.edges.grpc.lean.hpack import Decoder, Fields, HpackError, literal
+from sekisho.edges.grpc.lean.stream import MESSAGE, METADATA, PREFIX, ROOM, Ended, Receiver, Stream
+
+STREAMS = 100
+"""Calls of a connection at once."""
+BLOCK = 24 * 1024
+"""Bytes of a header block, compressed; a larger one ends the connection, for it has to be read whole."""
+NOISE = 1_000
+"""Frames that are no part of a call, beyond one for each call, that a connection may send."""
+UNSENT = 8 * 1024 * 1024
+"""Bytes of answers that wait for a client's window, of a connection."""
+CREDIT = frames.WINDOW_SIZE // 2
+"""Bytes that have come before the window of the connection is filled up again."""
+
+_FAREWELL = b"farewell"
+
+
+class Connection:
+    """`out` is to be sent; `owner` is whatever who answers keeps with it; `now` is the time, which it is told."""
+
+    def __init__(self, receiver: Receiver, owner: Any, *, most_bytes: int, most_entries: int, most_message: int) -> None:
+        self.owner = owner
+        self._receiver, self._most = receiver, most_message
+        self._decoder = Decoder(most_bytes, most_entries)
+        self._buffer = b""
+        self._greeted = self._settled = False
+        self._block: tuple[int, int, bytearray] | None = None  # stream, flags and what has come of a block that goes on
+        self._heads: tuple[Fields, Head] | None = None  # of the last call: that of the next is mostly the same
+        self.streams: dict[int, Stream] = {}
+        self.last = self._seen = 0  # the last stream that was looked at; the last that there was
+        self._window = self._initial = frames.WINDOW_SIZE  # what we may send
+        self._received = 0  # bytes that the client was not credited for
+        self._noise = self._unsent = 0
+        self.warned = self.leaving = False
+        self.now = 0.0
+        self.out: list[bytes] = [frames.settings({frames.STREAMS: STREAMS, frames.LIST: most_bytes})]
+
+    def feed(self, data: bytes) -> None:
+        """Take in what has come; Ended when that is the end."""
+        try:
+            self._feed(data)
+        except Ended as ended:
+            self.out.append(frames.goaway(self.last, ended.code, str(ended).encode()[:256]))
+            raise
+
+    def _feed(self, data: bytes) -> None:
+        buffer = self._buffer + data if self._buffer else data
+        at, end = 0, len(buffer)
+        if not self._greeted:
+            if not buffer.startswith(frames.PREFACE[:end]):
+                raise Ended(frames.PROTOCOL, "no preface of HTTP/2")
+            if end < len(frames.PREFACE):
+                self._buffer = buffer
+                return
+            self._greeted, at = True, len(frames.PREFACE)
+        unpack = frames.HEADER.unpack_from
+        while end - at >= 9:
+            high, low, kind, flags, stream = unpack(buffer, at)
+            size = high << 8 | low
+            if size > frames.LENGTH:
+                raise Ended(frames.SIZE, "a frame is too large")
+            begins, at_end = at + 9, at + 9 + size
+            if at_end > end:
+                break
+            at = at_end
+            stream &= frames.MOST_WINDOW
+            if self._block is not None and kind != frames.CONTINUATION:
+                raise Ended(frames.PROTOCOL, "a header block is interrupted")
+            if kind == frames.DATA:
+                self._data(flags, stream, buffer[begins:at_end])
+            elif kind == frames.HEADERS:
+                self._headers(flags, stream, buffer[begins:at_end])
+            elif kind < 10:
+                if not self._settled and kind != frames.SETTINGS:
+                    raise Ended(frames.PROTOCOL, "settings come first")
+                self._other(kind, flags, stream, buffer[begins:at_end])
+            else:
+                self._noisy()
+        self._buffer = buffer[at:]
+
+    # Calls.
+
+    def _headers(self, flags: int, id_: int, payload: bytes) -> None:
+        if not self._settled:
+            raise Ended(frames.PROTOCOL, "settings come first")
+        if flags & (frames.PADDED | frames.PRIORITIZED):
+            payload = _unpadded(flags, payload, 5 if flags & frames.PRIORITIZED else 0)
+        if flags & frames.END_HEADERS:
+            self._begun(id_, flags, payload)
+        else:
+            self._block = (id_, flags, bytearray(payload))
+
+    def _begun(self, id_: int, flags: int, block: bytes) -> None:
+        try:
+            fields = self._decoder.read(block)
+        except HpackError as error:
+            raise Ended(frames.COMPRESSION, str(error)) from None
+        if id_ in self.streams:  # trailers, of which gRPC's clients send none
+            raise Ended(frames.PROTOCOL, "a call has trailers")
+        if not id_ & 1 or id_ <= self._seen:
+            raise Ended(frames.PROTOCOL if not id_ & 1 else frames.CLOSED, "the number of a stream")
+        self._seen = id_
+        if self.leaving:
+            self.out.append(frames.reset(id_, frames.REFUSED))
+            return
+        self.last = id_
+        if len(self.streams) >= STREAMS:
+            self._noisy()
+            self.out.append(frames.reset(id_, frames.REFUSED))
+            return
+        try:
+            given = self._head(fields) if fields is not None else None
+        except Malformed:
+            self._noisy()
+            self.out.append(frames.reset(id_, frames.PROTOCOL))
+            return
+        stream = self.streams[id_] = Stream(id_, given or _UNREAD, self._initial, self.now)
+        stream.whole = ended = flags & frames.END_STREAM > 0
+        if given is None:
+            self._noisy()
+            self._receiver.refused(self, stream, METADATA)
+        elif given.http_status:
+            self._noisy()
+            self.answer_at_once(stream, literal(":status", given.http_status))
+        elif ended:
+            self._whole(stream, b"")
+
+    def _head(self, fields: Fields) -> Head:
+        known = self._heads
+        if known is not None and known[0] is fields:
+            return known[1]
+        made = head(fields)
+        self._heads = fields, made
+        return made
+
+    def _data(self, flags: int, id_: int, payload: bytes) -> None:
+        size = len(payload)
+        self._received += size
+        if self._received > CREDIT:
+            self.out.append(frames.window(0, self._received))
+            self._received = 0
+        stream = self.streams.get(id_)
+        if stream is None or stream.whole:
+            if id_ > self._seen or not id_:
+                raise Ended(frames.PROTOCOL, "data of no stream")
+            self._noisy()  # of one that was reset, perhaps
+            return
+        if flags & frames.PADDED:
+            payload = _unpadded(flags, payload, 0)
+        if flags & frames.END_STREAM:
+            if stream.held:
+                stream.body += payload
+                self._whole(stream, bytes(stream.body))
+            else:
+                self._whole(stream, payload)
+            return
+        if not payload:
+            self._noisy()
+            return
+        self._part(stream, payload, size)
+
+    def _part(self, stream: Stream, payload: bytes, size: int) -> None:
+        """Keep a part of a message, for which there has to be room."""
+        held = stream.held + len(payload)
+        if held > self._most + PREFIX or not self._receiver.take(self, len(payload)):
+            self._noisy()
+            self._receiver.refused(self, stream, MESSAGE if held > self._most + PREFIX else ROOM)
+            return
+        if not stream.held:
+            stream.body = bytearray()
+        stream.held = held
+        stream.body += payload
+        if held >= PREFIX and int.from_bytes(stream.body[1:PREFIX], "big") > self._most:
+            self._receiver.refused(self, stream, MESSAGE)  # before the rest has come
+            return
+        self.out.append(frames.window(stream.id, size))
+
+    def _whole(self, stream: Stream, message: bytes) -> None:
+        stream.whole, stream.body = True, b""
+        if self._noise:
+            self._noise -= 1
+        self._receiver.arrived(self, stream, message)
+
+    def forget(self, stream: Stream) -> None:
+        """The stream is over."""
+        if stream.held:
+            self._receiver.give(self, stream.held)
+            stream.held, stream.body = 0, b""
+        if stream.rest is not None:
+            self._unsent -= len(stream.rest)
+            stream.rest = None
+        self.streams.pop(stream.id, None)
+
+    # Answers.
+
+    def answer(self, stream: Stream, message: bytes, trailer: bytes) -> None:
+        """Send the message of an answer, with its frame's five bytes, and the header block that ends it."""
+        id_, size = stream.id, len(message)
+        pack = frames.HEADER.pack
+        if size <= self._window and size <= stream.window and size <= frames.LENGTH:
+            self._window -= size
+            length = len(trailer)
+            self.out.append(
+                pack(0, _ANSWERED, frames.HEADERS, frames.END_HEADERS, id_)
+                + frames.ANSWERED
+                + pack(size >> 8, size & 255, frames.DATA, 0, id_)
+                + message
+                + pack(length >> 8, length & 255, frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, id_)
+                + trailer
+            )
+            del self.streams[id_]
+            return
+        if self._unsent + size > UNSENT:
+            self.out.append(frames.reset(id_, frames.CALM))
+            self.forget(stream)
+            return
+        self.out.append(frame(frames.HEADERS, frames.END_HEADERS, id_, frames.ANSWERED))
+        stream.rest, stream.trailer = memoryview(message), trailer
+        self._unsent += size
+        self._pump(stream)
+
+    def answer_at_once(self, stream: Stream, block: bytes) -> None:
+        """Send an answer that is a header block alone, as that of an error is; what else comes of the call is not looked at."""
+        self.out.append(frames.block(stream.id, block, frames.END_STREAM))
+        if not stream.whole:
+            self.out.append(frames.reset(stream.id, frames.NO_ERROR))
+        self.forget(stream)
+
+    def _pump(self, stream: Stream) -> None:
+        rest = stream.rest
+        while rest:
+            size = min(len(rest), self._window, stream.window, frames.LENGTH)
+            if size <= 0:
+                stream.rest = rest
+                return
+            self.out.append(frame(frames.DATA, 0, stream.id, bytes(rest[:size])))
+            rest = rest[size:]
+            self._window -= size
+            stream.window -= size
+            self._unsent -= size
+        stream.rest = None
+        self.answer_at_once(stream, stream.trailer)
+
+    # Everything else.
+
+    def _other(self, kind: int, flags: int, id_: int, payload: bytes) -> None:
+        if kind not in (frames.WINDOW, frames.CONTINUATION):
+            self._noisy()
+        if kind == frames.PUSH:
+            raise Ended(frames.PROTOCOL, "a client does not push")
+        _OTHERS[kind](self, flags, id_, payload)
+
+    def _reset(self, _flags: int, id_: int, payload: bytes) -> None:
+        if len(payload) != 4:
+            raise Ended(frames.SIZE, "a reset of another size")
+        if id_ > self._seen or not id_:
+            raise Ended(frames.PROTOCOL, "a reset of no stream")
+        stream = self.streams.get(id_)
+        if stream is not None:
+            self.forget(stream)
+            self._receiver.gone(stream)
+
+    def _ping(self, flags: int, id_: int, payload: bytes) -> None:
+        if len(payload) != 8 or id_:
+            raise Ended(frames.PROTOCOL if id_ else frames.SIZE, "a ping of another form")
+        if not flags & frames.ACK:
+            self.out.append(frame(frames.PING, frames.ACK, 0, payload))
+        elif self.warned and payload == _FAREWELL:
+            self.part()
+
+    def _goaway(self, _flags: int, id_: int, _payload: bytes) -> None:
+        if id_:
+            raise Ended(frames.PROTOCOL, "the end of a stream's connection")
+        self.leaving = True
+
+    def _priority(self, _flags: int, id_: int, payload: bytes) -> None:
+        if not id_ or len(payload) != 5:
+            raise Ended(frames.SIZE if id_ else frames.PROTOCOL, "a priority of another form")
+
+    def _continued(self, flags: int, id_: int, payload: bytes) -> None:
+        if self._block is None or self._block[0] != id_:
+            raise Ended(frames.PROTOCOL, "a continuation of nothing")
+        if not payload:
+            self._noisy()
+        _, first, block = self._block
+        block += payload
+        if len(block) > BLOCK:
+            raise Ended(frames.CALM, "a header block is too large")
+        if flags & frames.END_HEADERS:
+            self._block = None
+            self._begun(id_, first, bytes(block))
+
+    def _settings(self, flags: int, id_: int, payload: bytes) -> None:
+        if id_:
+            raise Ended(frames.PROTOCOL, "settings of a stream")
+        if flags & frames.ACK:
+            if payload:
+                raise Ended(frames.SIZE, "an acknowledgement with settings")
+            return
+        if len(payload) % 6:
+            raise Ended(frames.SIZE, "settings of another size")
+        for name, value in frames.read_settings(payload):
+            if name == frames.INITIAL:
+                if value > frames.MOST_WINDOW:
+                    raise Ended(frames.FLOW, "a window is too large")
+                more, self._initial = value - self._initial, value
+                for stream in self.streams.values():
+                    stream.window += more
+                    if stream.window > frames.MOST_WINDOW:
+                        raise Ended(frames.FLOW, "a window is too large")
+            elif (name == frames.FRAME and not frames.LENGTH <= value < 1 << 24) or (name == frames.ENABLE_PUSH and value > 1):
+                raise Ended(frames.PROTOCOL, "a setting has no such value")
+        self._settled = True
+        self.out.append(frame(frames.SETTINGS, frames.ACK, 0))
+        self._pump_all()
+
+    def _window_update(self, _flags: int, id_: int, payload: bytes) -> None:
+        if len(payload) != 4:
+            raise Ended(frames.SIZE, "an update of another size")
+        more = frames.number(payload)
+        if not more:
+            raise Ended(frames.PROTOCOL, "a window grows by nothing")
+        if not id_:
+            self._window += more
+            if self._window > frames.MOST_WINDOW:
+                raise Ended(frames.FLOW, "a window is too large")
+            self._pump_all()
+            return
+        stream = self.streams.get(id_)
+        if stream is None:
+            if id_ > self._seen:
+                raise Ended(frames.PROTOCOL, "a window of no stream")
+            return
+        self._noisy()
+        stream.window += more
+        if stream.window > frames.MOST_WINDOW:
+            raise Ended(frames.FLOW, "a window is too large")
+        if stream.rest is not None:
+            self._pump(stream)
+
+    def _pump_all(self) -> None:
+        if self._unsent:
+            for stream in [one for one in self.streams.values() if one.rest is not None]:
+                self._pump(stream)
+
+    def leave(self) -> None:
+        """Tell the client to make its next calls elsewhere; those on their way are taken, until it answers a ping behind the word."""
+        if not self.warned:
+            self.warned = True
+            self.out.append(frames.goaway(frames.MOST_WINDOW, frames.NO_ERROR) + frame(frames.PING, 0, 0, _FAREWELL))
+
+    def part(self) -> None:
+        """Take no further calls; those that are open are answered."""
+        if not self.leaving:
+            self.warned = self.leaving = True
+            self.out.append(frames.goaway(self.last, frames.NO_ERROR))
+
+    def _noisy(self) -> None:
+        self._noise += 1
+        if self._noise > NOISE:
+            raise Ended(frames.CALM, "too many frames that are no calls")
+
+
+def _unpadded(flags: int, payload: bytes, skipped: int) -> bytes:
+    begin, end = 0, len(payload)
+    if flags & frames.PADDED:
+        if not payload or payload[0] >= end:
+            raise Ended(frames.PROTOCOL, "more padding than payload")
+        begin, end = 1, end - payload[0]
+    begin += skipped
+    if begin > end:
+        raise Ended(frames.PROTOCOL, "less payload than there must be")
+    return payload[begin:end]
+
+
+_ANSWERED = len(frames.ANSWERED)
+_UNREAD = Head("", (), None, "", "")
+"""The head of a call whose metadata is too much to be read."""
+
+_OTHERS: dict[int, Callable[[Connection, int, int, bytes], None]] = {
+    frames.PRIORITY: Connection._priority,
+    frames.RESET: Connection._reset,
+    frames.SETTINGS: Connection._settings,
+    frames.PING: Connection._ping,
+    frames.GOAWAY: Connection._goaway,
+    frames.WINDOW: Connection._window_update,
+    frames.CONTINUATION: Connection._continued,
+}

@@ -1,0 +1,100 @@
+"""Clients' sockets, as the thread that polls them has them: TLS, what is read, and what waits to be sent."""
+
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from sekisho.edges.grpc.lean.connection import Connection
+
+READ = 16 * 1024
+"""Bytes that are read of a client before it is another's turn."""
+UNSENT = 256 * 1024
+"""Bytes that wait to be sent, beyond which no more is read of a client."""
+INSECURE: Mapping[str, Any] = {"transport_security_type": [b"insecure"]}
+"""What gRPC's authentication context says without TLS."""
+
+_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Gone(Exception):  # noqa: N818  # what has happened
+    """The client has gone, or never was one."""
+
+
+class Peer:
+    """A client. `stuck` is since when nothing could be sent to it, `ends` when it is told to go, 0 for never."""
+
+    __slots__ = ("address", "auth", "began", "connection", "ends", "mask", "name", "number", "shaking", "stuck", "unsent", "_socket")
+
+    connection: Connection
+
+    def __init__(self, connected: socket.socket, where: tuple[Any, ...], address: str, began: float, ends: float) -> None:
+        self._socket, self.number = connected, connected.fileno()
+        host, port = where[:2]
+        self.name = f"ipv6:%5B{host}%5D:{port}" if ":" in host else f"ipv4:{host}:{port}"
+        self.address, self.began, self.ends = address, began, ends
+        self.auth: Mapping[str, Any] = INSECURE
+        self.shaking = isinstance(connected, ssl.SSLSocket)
+        self.unsent = b""
+        self.stuck = 0.0
+        self.mask = 0
+
+    def shake(self) -> None:
+        """Go on with the handshake; Gone where the client does not speak HTTP/2, or shows no certificate that is asked for."""
+        tls: Any = self._socket
+        try:
+            tls.do_handshake()
+        except _LATER:
+            return
+        except (OSError, ValueError):
+            raise Gone from None
+        if tls.selected_alpn_protocol() != "h2":
+            raise Gone
+        self.shaking = False
+        auth: dict[str, Any] = {"transport_security_type": [b"ssl"]}
+        if certificate := tls.getpeercert(binary_form=True):
+            auth["x509_pem_cert"] = [ssl.DER_cert_to_PEM_cert(certificate).encode()]
+        self.auth = auth
+
+    def read(self) -> bytes:
+        """What has come, nothing where nothing has; Gone at the end."""
+        try:
+            data = self._socket.recv(READ)
+        except _LATER:
+            return b""
+        except OSError:
+            raise Gone from None
+        if not data:
+            raise Gone
+        return data
+
+    @property
+    def has_more(self) -> bool:
+        """True where TLS has opened bytes that no poll tells of."""
+        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+
+    def send(self, now: float) -> None:
+        """Send what there is, as far as that goes; Gone where it does not go at all."""
+        out = self.connection.out
+        if out:
+            data = b"".join((self.unsent, *out)) if self.unsent or len(out) > 1 else out[0]
+            out.clear()
+        else:
+            data = self.unsent
+        if not data:
+            return
+        try:
+            sent = self._socket.send(data)
+        except _LATER:
+            sent = 0
+        except OSError:
+            raise Gone from None
+        self.unsent = data[sent:]
+        if not self.unsent:
+            self.stuck = 0.0
+        elif sent or not self.stuck:
+            self.stuck = now
+
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()

@@ -1,0 +1,397 @@
+"""The listener and its thread: sockets, calls in the order of their accounts, and their answers.
+
+    bytes come → a call is whole → there is a place for its account → its turn → answered → sent with the others of its connection
+
+The thread must not wait: what would have to is `Cold` before it has an effect, and goes to the threads of its class of calls, which hand
+the answer back. So do all calls but decisions. Sockets, connections and calls are this thread's alone.
+"""
+
+import errno
+import os
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from sekisho.edges import budgets
+from sekisho.edges.budgets import Budget
+from sekisho.edges.grpc.lean import answers
+from sekisho.edges.grpc.lean.answers import Aborted
+from sekisho.edges.grpc.lean.asked import Asked, Method
+from sekisho.edges.grpc.lean.connection import Connection
+from sekisho.edges.grpc.lean.counts import Counts
+from sekisho.edges.grpc.lean.peers import INSECURE, UNSENT, Gone, Peer
+from sekisho.edges.grpc.lean.stream import ROOM, Ended, Stream
+from sekisho.edges.grpc.line import Line
+from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
+from sekisho.memory import cold
+
+SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")
+"""Linux has both."""
+EVENTS = 16
+"""Sockets that are read before calls are answered."""
+SLICE = 0.01
+"""Seconds for which calls are answered before sockets are looked at again."""
+PATIENCE = 10.0
+"""Seconds that a client has to shake hands, to send all of a message, to take what was sent, and to go."""
+CONNECTIONS = 10_000
+"""Connections of a worker; a further one is closed as soon as it comes."""
+OF_ADDRESS = 5_000
+"""Those of one address; a proxy or a load balancer is one address."""
+ROUND = 1.0
+"""Seconds between two looks at who is late."""
+
+_SMALL = {"most_bytes": METADATA, "most_entries": MOST_ENTRIES, "most_message": MAX_MESSAGE}
+log = structlog.get_logger(__name__)
+
+
+class Port:
+    """Holds a bound socket from its making on, answers from `start` on. `claimed` reads from metadata whose a call says it is, `tls` makes
+    the context of the next handshake; connections last `age` seconds, a tenth more or less.
+    """
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        methods: Mapping[str, Method],
+        claimed: Callable[[Any], str],
+        *,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+        age: float,
+    ) -> None:
+        self._bound, self._methods, self._claimed, self._tls, self._age = bound, methods, claimed, tls, age
+        bound.setblocking(False)
+        bound.listen(1024)
+        self._poll = select.epoll()
+        self._poll.register(bound.fileno(), select.EPOLLIN)
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll.register(self._wake, select.EPOLLIN)
+        self._peers: dict[int, Peer] = {}
+        self._of_address: Counter[str] = Counter()
+        self._unsent: dict[Peer, None] = {}  # who may have something to be sent
+        self._more: dict[Peer, None] = {}  # whose TLS has bytes that no poll tells of
+        self._answered: deque[tuple[Asked, Any]] = deque()  # by other threads
+        self._line: Line[Asked] = Line()
+        self._budget = Budget()
+        self._counts = Counts()
+        self._ends = 0.0  # when all has to be over, once it was told to stop
+        self._looked = 0.0
+        self._over = threading.Event()
+
+    def start(self) -> None:
+        """Begin to answer."""
+        threading.Thread(target=self._run, name="grpc-lean", daemon=True).start()
+
+    def stop(self, grace: float) -> threading.Event:
+        """Take no more calls, and give those under way these seconds; the event is when they have ended."""
+        ends = time.monotonic() + grace
+        self._ends = min(self._ends or ends, ends)
+        self._rouse()
+        return self._over
+
+    def _rouse(self) -> None:
+        with suppress(OSError):  # it is closed already
+            os.eventfd_write(self._wake, 1)
+
+    def _run(self) -> None:
+        try:
+            with cold.unwaiting():
+                while not self._ends or (self._peers and time.monotonic() < self._ends):
+                    self._step()
+        finally:
+            for peer in list(self._peers.values()):
+                self._close(peer)
+            self._counts.publish(0)
+            for number in (self._bound, self._poll):
+                number.close()
+            os.close(self._wake)
+            self._over.set()
+
+    def _step(self) -> None:
+        """Read what has come, answer who is next, send."""
+        waits = 0.0 if self._line.ready or self._more or self._answered else ROUND
+        events = self._poll.poll(waits, EVENTS)
+        now = time.monotonic()
+        for number, mask in events:
+            if (peer := self._peers.get(number)) is not None:
+                self._guarded(peer, self._read if mask & ~select.EPOLLOUT or peer.shaking else self._later, now)
+            elif number == self._wake:
+                with suppress(BlockingIOError):
+                    os.eventfd_read(number)
+            else:
+                self._accept(now)
+        more, self._more = self._more, {}
+        for peer in more:
+            self._guarded(peer, self._read, now)
+        while self._answered:
+            self._finish(*self._answered.popleft())
+        if self._line.ready:
+            self._answer_some()
+        unsent, self._unsent = self._unsent, {}
+        for peer in unsent:
+            self._guarded(peer, self._send, now)
+        if now - self._looked >= ROUND or self._ends:
+            self._looked = now
+            self._look_around(now)
+
+    def _guarded(self, peer: Peer, act: Callable[[Peer, float], None], now: float) -> None:
+        """Act on a client; what goes wrong ends it, and nobody else."""
+        if self._peers.get(peer.number) is not peer:
+            return
+        try:
+            act(peer, now)
+        except Gone:
+            self._close(peer)
+        except Exception:
+            log.exception("lean.fault", peer=peer.name)
+            self._close(peer)
+
+    # Clients.
+
+    def _accept(self, now: float) -> None:
+        for _ in range(EVENTS):
+            try:
+                connected, where = self._bound.accept()
+            except OSError as error:
+                if self._ends:  # told so, or found shut
+                    self._poll.unregister(self._bound.fileno())
+                    self._bound.close()
+                elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
+                    log.error("lean.accept", error=error.strerror)
+                return
+            address = budgets.holder(str(where[0]))
+            if self._ends or len(self._peers) >= CONNECTIONS or self._of_address[address] >= OF_ADDRESS:
+                connected.close()
+                self._counts.ends["connection"] += 1
+                continue
+            connected.setblocking(False)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                connected = self._tls().wrap_socket(connected, server_side=True, do_handshake_on_connect=False)
+            lasts = self._age * (0.9 + 0.2 * (hash(where) % 1000) / 1000)
+            peer = Peer(connected, where, address, now, now + lasts)
+            peer.connection = Connection(self, peer, **_SMALL)
+            self._peers[peer.number] = peer
+            self._of_address[address] += 1
+            self._poll.register(peer.number, select.EPOLLIN)
+            peer.mask = select.EPOLLIN
+            self._unsent[peer] = None
+
+    def _read(self, peer: Peer, now: float) -> None:
+        self._unsent[peer] = None
+        if peer.shaking:
+            peer.shake()
+            if peer.shaking:
+                return
+        data = peer.read()
+        if not data:
+            return
+        if peer.auth is not INSECURE and peer.has_more:
+            self._more[peer] = None
+        peer.connection.now = now
+        try:
+            peer.connection.feed(data)
+        except Ended as ended:
+            log.info("lean.ended", peer=peer.name, reason=str(ended))
+            peer.send(now)
+            raise Gone from None
+
+    def _later(self, peer: Peer, _now: float) -> None:
+        self._unsent[peer] = None
+
+    def _send(self, peer: Peer, now: float) -> None:
+        if peer.shaking:
+            return
+        peer.send(now)
+        waiting = len(peer.unsent)
+        mask = (select.EPOLLOUT if waiting else 0) | (select.EPOLLIN if waiting < UNSENT else 0)
+        if mask != peer.mask:
+            peer.mask = mask
+            self._poll.modify(peer.number, mask)
+
+    def _close(self, peer: Peer) -> None:
+        if self._peers.pop(peer.number, None) is None:
+            return
+        self._poll.unregister(peer.number)
+        self._of_address[peer.address] -= 1
+        if not self._of_address[peer.address]:
+            del self._of_address[peer.address]
+        for stream in list(peer.connection.streams.values()):
+            peer.connection.forget(stream)
+            self.gone(stream)
+        with suppress(OSError):
+            peer.close()
+
+    def _look_around(self, now: float) -> None:
+        """End what has had its time."""
+        for peer in list(self._peers.values()):
+            open_ = peer.connection
+            if (peer.stuck and now - peer.stuck > PATIENCE) or (not open_.last and now - peer.began > PATIENCE + self._age):
+                self._close(peer)
+            elif peer.shaking:
+                if now - peer.began > PATIENCE or self._ends:
+                    self._close(peer)
+            else:
+                self._age_of(peer, now)
+        self._counts.publish(len(self._peers))
+
+    def _age_of(self, peer: Peer, now: float) -> None:
+        open_ = peer.connection
+        unfinished = [one for one in open_.streams.values() if not one.whole]
+        for stream in unfinished:
+            if now - stream.began > min(PATIENCE, stream.head.seconds or PATIENCE):
+                self._end(open_, stream, answers.LATE)
+        if now > peer.ends or self._ends:
+            if not open_.warned:
+                open_.leave()
+                peer.ends = now
+            elif now > peer.ends + PATIENCE / 2:
+                open_.part()
+            if open_.leaving and not open_.streams and not peer.unsent and not open_.out and (now > peer.ends + PATIENCE / 2 or self._ends):
+                self._close(peer)
+                return
+        self._unsent[peer] = None
+
+    # Calls, of which connections tell.
+
+    def take(self, of: Connection, size: int) -> bool:
+        """Room for a part of a message."""
+        return self._budget.take(of.owner.address, size)
+
+    def give(self, of: Connection, size: int) -> None:
+        """Room that is free again."""
+        self._budget.give(of.owner.address, size)
+
+    def refused(self, of: Connection, stream: Stream, of_what: str) -> None:
+        """A call that is too large, or for which there is no room."""
+        self._counts.ends["refused"] += 1
+        self._end(of, stream, answers.of_error(answers.EXCESS[of_what]))
+
+    def gone(self, stream: Stream) -> None:
+        """A call that nobody waits for any more; one that a thread is at keeps its room until that is done."""
+        asked: Asked | None = stream.call
+        if asked is not None:
+            asked.gone, stream.call = True, None
+            self._leave(asked)
+            if not asked.passed:
+                self._give_back(asked)
+
+    def arrived(self, of: Connection, stream: Stream, message: bytes) -> None:
+        """A whole call: it is refused, or stands in its account's line, or is for other threads."""
+        method = self._methods.get(stream.head.path)
+        if method is None:
+            self._end(of, stream, answers.NOT_FOUND)
+            return
+        asked = stream.call = Asked(method, of, stream)
+        try:
+            asked.body = answers.unpacked(method.path, stream.head.encoding, message)
+        except Aborted as aborted:
+            self._finish(asked, aborted.said)
+            return
+        if method.answer is None:
+            self._pass_on(asked)
+            return
+        # Who claims no account has the share of an address. Who comes alone waits for nobody, whoever it is.
+        line, address = self._line, of.owner.address
+        asked.account = (self._claimed(stream.head.metadata) or address) if line.waiting else address
+        if line.enter(asked.account):
+            asked.entered = True
+            line.put(asked.account, asked)
+        else:
+            self._counts.ends["refused"] += 1
+            self._finish(asked, answers.of_error(answers.EXCESS[ROOM]))
+
+    def _answer_some(self) -> None:
+        until = time.perf_counter() + SLICE
+        while (taken := self._line.take()) is not None:
+            account, asked, expected = taken
+            began = time.thread_time()
+            if not asked.gone:
+                self._answer(asked)
+            self._line.settle(account, expected=expected, spent=time.thread_time() - began)
+            if time.perf_counter() > until:
+                return
+
+    def _answer(self, asked: Asked) -> None:
+        answer = asked.method.answer
+        if asked.late:  # nobody hears the answer: it is for others that there is time
+            self._finish(asked, answers.LATE)
+            return
+        try:
+            said: Any = answer(asked.body, asked) if answer is not None else answers.NOT_FOUND
+        except cold.Cold:
+            self._leave(asked)
+            self._pass_on(asked)
+            return
+        except Aborted as aborted:
+            said = aborted.said
+        except Exception as error:
+            log.exception("lean.handler")
+            said = answers.unknown(error)
+        self._counts.ends["inline"] += 1
+        self._finish(asked, said)
+
+    def _pass_on(self, asked: Asked) -> None:
+        """Have a thread of the call's class answer it."""
+        self._counts.ends["passed"] += 1
+        asked.passed = True
+        try:
+            asked.method.lane.submit_for(self._claimed(asked.invocation_metadata()), self._work, asked)
+        except RuntimeError:  # the lane is closed
+            self._finish(asked, answers.STOPPING)
+
+    def _work(self, asked: Asked) -> None:
+        said: Any = answers.LATE
+        try:
+            if not asked.gone and not asked.late:
+                said = asked.method.behaviour(asked.body, asked)
+        except Aborted as aborted:
+            said = aborted.said
+        except Exception as error:
+            log.exception("lean.handler")
+            said = answers.unknown(error)
+        self._answered.append((asked, said))
+        self._rouse()
+
+    def _finish(self, asked: Asked, said: Any) -> None:
+        """Send an answer: a message, or how else the call ends."""
+        self._leave(asked)
+        self._give_back(asked)
+        stream, of = asked.stream, asked.connection
+        if asked.gone or stream.call is not asked:
+            return
+        stream.call = None
+        if said.__class__ is bytes:
+            try:
+                message, trailer = answers.framed(said), answers.trailer(asked.trailing)
+            except Aborted as aborted:
+                said = aborted.said
+            except ValueError:
+                log.exception("lean.unsaid")
+                said = answers.UNSAID
+            else:
+                self._unsent[of.owner] = None
+                of.answer(stream, message, trailer)
+                return
+        self._end(of, stream, said)
+
+    def _end(self, of: Connection, stream: Stream, said: answers.Said) -> None:
+        of.answer_at_once(stream, said.block)
+        self._unsent[of.owner] = None
+
+    def _leave(self, asked: Asked) -> None:
+        if asked.entered:
+            asked.entered = False
+            self._line.leave(asked.account)
+
+    def _give_back(self, asked: Asked) -> None:
+        if asked.room:
+            self._budget.give(asked.connection.owner.address, asked.room)
+            asked.room = 0

@@ -1,0 +1,78 @@
+"""The lean listener of a worker: the unary operations of its node, and health, with the threads of the server beside it."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Self
+
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health, health_pb2
+
+from sekisho.calls.call import Node
+from sekisho.calls.workloads import Workloads
+from sekisho.edges import claims
+from sekisho.edges.grpc import handlers
+from sekisho.edges.grpc.lean import answers
+from sekisho.edges.grpc.lean.answers import Aborted, Said
+from sekisho.edges.grpc.lean.asked import Method
+from sekisho.edges.grpc.lean.port import Port
+from sekisho.edges.lanes import Lanes
+
+HEALTH = f"/{health.SERVICE_NAME}/Check"
+_END = 5.0
+"""Seconds that its thread has to end, once all calls have."""
+
+
+class Lean:
+    """Listens from its making on, answers while it is entered; says NOT_SERVING before it stops. `grace` are the seconds that calls under
+    way have then, `age` those that a connection lasts, a tenth more or less.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        lanes: Lanes,
+        bound: socket.socket,
+        *,
+        workloads: Workloads,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+        grace: float,
+        age: float,
+    ) -> None:
+        self._grace, self._stopping = grace, False
+        self._names = {operation.service.full_name for operation in node.operations}
+        methods = {method.path: method for method in self._methods(node, lanes, workloads)}
+        self._port = Port(bound, methods, partial(claims.of_metadata, node), tls=tls, age=age)
+
+    def _methods(self, node: Node, lanes: Lanes, workloads: Workloads) -> Iterator[Method]:
+        inline = handlers.inline(node, lanes, workloads)
+        for operation, lane, behaviour in handlers.unary(node, lanes, workloads):
+            yield Method(operation.path, inline.get(operation.path), behaviour, lane)
+        yield Method(HEALTH, self._check, self._check, lanes.decide)
+
+    def _check(self, body: bytes, _context: Any) -> bytes:
+        """Health, of the whole or of a service. Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md"""
+        try:
+            service = health_pb2.HealthCheckRequest.FromString(body).service
+        except DecodeError:
+            raise Aborted(Said(answers.code("INTERNAL"), "not a HealthCheckRequest")) from None
+        if service and service not in self._names:
+            raise Aborted(Said(answers.code("NOT_FOUND"), "unknown service"))
+        response = health_pb2.HealthCheckResponse
+        status = response.NOT_SERVING if self._stopping else response.SERVING
+        made: bytes = response(status=status).SerializeToString()
+        return made
+
+    def __enter__(self) -> Self:
+        self._port.start()
+        return self
+
+    def stop(self, grace: float | None = None) -> threading.Event:
+        """Take no more calls, and give those under way these seconds, or their grace; the event is when they have ended."""
+        self._stopping = True
+        return self._port.stop(self._grace if grace is None else grace)
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop().wait(self._grace + _END)

@@ -1,0 +1,57 @@
+"""A call within its connection, who answers it, and the end of a connection."""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sekisho.edges.grpc.lean.heads import Head
+
+if TYPE_CHECKING:
+    from sekisho.edges.grpc.lean.connection import Connection
+
+PREFIX = 5
+"""Bytes before a message: is it compressed, and how long it is."""
+
+
+class Ended(Exception):  # noqa: N818  # what has happened
+    """The connection is over, for this reason; the bytes to send before it is closed are in `out`."""
+
+    def __init__(self, code: int, said: str) -> None:
+        super().__init__(said)
+        self.code = code
+
+
+class Receiver(Protocol):
+    """Who answers the calls of a connection. All that a stream has taken of its room, it gives back."""
+
+    def arrived(self, connection: "Connection", stream: "Stream", message: bytes) -> None:
+        """Take a call that has come whole; its room is the receiver's own from here on."""
+
+    def gone(self, stream: "Stream") -> None:
+        """Drop a call that its caller has taken back; its answer is not sent."""
+
+    def refused(self, connection: "Connection", stream: "Stream", excess: str) -> None:
+        """Answer a call of which there is too much: METADATA, MESSAGE, or ROOM that nobody has for it."""
+
+    def take(self, connection: "Connection", size: int) -> bool:
+        """Take so many bytes of room for the part of a message; False where there are none."""
+
+    def give(self, connection: "Connection", size: int) -> None:
+        """Give room back."""
+
+
+METADATA, MESSAGE, ROOM = "metadata", "message", "room"
+"""What there can be too much of."""
+
+
+class Stream:
+    """One call: its head, what has come of its message, and what of its answer waits for the client's window."""
+
+    __slots__ = ("body", "began", "call", "head", "held", "id", "rest", "trailer", "whole", "window")
+
+    def __init__(self, id_: int, given: Head, window: int, began: float) -> None:
+        self.id, self.head, self.window, self.began = id_, given, window, began
+        self.body: bytes | bytearray = b""
+        self.held = 0  # bytes of room, until all has come
+        self.whole = False  # all of it has come
+        self.rest: memoryview | None = None
+        self.trailer = b""
+        self.call: Any = None  # whatever who answers keeps with it
