@@ -1,10 +1,8 @@
 """Turns: one computes at a time, accounts one after the other, and nobody who gave up keeps a turn."""
 
-import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import pytest
 
@@ -107,29 +105,4 @@ def test_a_turn_that_comes_in_the_very_moment_of_giving_up_goes_on_to_the_next(m
         patched.setattr(threading, "Lock", Late)
         with pytest.raises(RequestTimeout):
             shared.take("late", time.monotonic())
-    assert (shared.waiting, shared.taken) == (0, False)
-
-
-def test_a_turn_that_comes_when_its_caller_has_just_given_up_goes_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = Turns()
-
-    class Late:
-        """A lock that is opened after whoever waits for it has ceased to, and before it can say so."""
-
-        def __init__(self) -> None:
-            self._lock = threading.Lock()
-
-        def acquire(self, timeout: float | None = None) -> bool:
-            if timeout is None:
-                return self._lock.acquire()
-            shared.give()
-            return False
-
-        def release(self) -> None:
-            self._lock.release()
-
-    shared.take("holder", math.inf)
-    monkeypatch.setattr(turns, "threading", SimpleNamespace(Lock=Late, TIMEOUT_MAX=threading.TIMEOUT_MAX))
-    with pytest.raises(RequestTimeout):
-        shared.take("a", time.monotonic() + 60)
     assert (shared.waiting, shared.taken) == (0, False)

@@ -96,7 +96,7 @@ def test_a_composed_session_is_charged_its_own_policies() -> None:
 
 def test_look_ups_that_memory_answers_are_counted() -> None:
     before = hits()
-    with Reader(Kept()) as reader:  # type: ignore[arg-type]  # as much of a memory as is asked
+    with Reader(Kept()) as reader:  # as much of a memory as is asked
         assert hits() == before
         for id_ in ("111122223333", "444455556666"):
             assert reader.get_record(id_) == AccountRecord(id_, "ACTIVE")
