@@ -56,7 +56,7 @@ bench: gen .venv/.bench ## Measure, with the peers in the same run: one table at
 bench-authorize: gen .venv/.dev .venv/.node ## Measure Authorize under load beside Cerbos and a bare echo; h2load is in nghttp2-client
 	@$(BIN)/python -m bench authorize $(ARGS)
 
-campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, a million messages, mutants, kills, ten thousand races, two hours of load, Envoy, Ansible, Cloud Custodian, Prowler
+campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, a million messages, mutants, kills, ten thousand races, twenty rotations of each key, two hours of load, Envoy, Ansible, Cloud Custodian, Prowler
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@WORLDS=20000 LAWS=1000 $(BIN)/python -m pytest -q -n $(JOBS) tests/policy/test_agreement.py tests/policy/test_algebra.py tests/policy/test_algebra_conditions.py
 	@DOORS=2000 $(BIN)/python -m pytest -q -n $(JOBS) tests/world/test_agreement.py
@@ -68,9 +68,12 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@$(BIN)/python -m tests.memory.campaign
 	@$(BIN)/python -m tests.client.local.campaign
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
+	@CHAINS=5000 $(BIN)/python -m pytest -q tests/services/sts/test_nothing_widens.py
+	@TRIES=1000 $(BIN)/python -m pytest -q tests/services/sts/test_saml_sessions.py -k exactly_one
 	@RACES=1700 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/organizations/test_races.py
 	@KILLS=500 $(BIN)/python -m pytest -q tests/faults/test_ledger.py
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_trail.py
+	@ROTATIONS=20 $(BIN)/python -m pytest -q tests/faults/test_rotations.py
 	@$(BIN)/python -m tests.journal.trail.campaign --count 10000
 	@$(BIN)/python -m pytest -q tests/deploy/test_envoy.py
 	@$(BIN)/python -m tests.soak --seconds 7200

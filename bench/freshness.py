@@ -36,10 +36,10 @@ def main() -> int:
     parser.add_argument("--watchers", type=int, default=1000)
     given = parser.parse_args()
     for kind in ("sqlite", "postgresql"):
-        with _database(kind) as (url, folder), together(url, folder) as workers:
+        with database(kind) as (url, folder), together(url, folder) as workers:
             waited = sorted(_waited(workers, given.changes))
         print(f"commit to effect, {kind:10} {len(waited)} observations: {_quantiles(waited)}")
-    with _database("sqlite") as (url, folder), inside(url, folder) as place:
+    with database("sqlite") as (url, folder), inside(url, folder) as place:
         _watchers(place, given.watchers)
     return 0
 
@@ -129,7 +129,7 @@ def _changing(place: Inside) -> Iterator[None]:
 
 
 @contextmanager
-def _database(kind: str) -> Iterator[tuple[str, Path]]:
+def database(kind: str) -> Iterator[tuple[str, Path]]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         if kind == "sqlite":

@@ -87,10 +87,10 @@ class Server:
 def run() -> Summary:
     """Print medians of the rounds, and how many times moto's throughput that is."""
     with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(_sekisho("SQLite", ""))]
+        servers = [stack.enter_context(sekisho_server("SQLite", ""))]
         database = stack.enter_context(postgres.running(postgres.binaries()))
-        servers.append(stack.enter_context(_sekisho("PostgreSQL", stack.enter_context(database.database()))))
-        peer = stack.enter_context(_moto())
+        servers.append(stack.enter_context(sekisho_server("PostgreSQL", stack.enter_context(database.database()))))
+        peer = stack.enter_context(moto_server())
         if peer is not None:
             servers.append(peer)
         for server in servers:
@@ -121,7 +121,7 @@ def run() -> Summary:
 
 
 @contextlib.contextmanager
-def _sekisho(name: str, database: str) -> Iterator[Server]:
+def sekisho_server(name: str, database: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "sekisho.cli", "serve", "--data-dir", folder, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
         with _process([*command, "--database", database] if database else command) as process:
@@ -135,7 +135,7 @@ def _sekisho(name: str, database: str) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def _moto() -> Iterator[Server | None]:
+def moto_server() -> Iterator[Server | None]:
     program = shutil.which("moto_server", path=str(Path(sys.executable).parent))
     if program is None:
         yield None

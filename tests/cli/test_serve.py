@@ -194,6 +194,7 @@ def test_a_second_server_is_refused_the_port_and_the_data_directory(shop: Shop, 
 def test_a_master_key_from_outside_is_needed_by_whoever_opens_the_key_ring(tmp_path: Path) -> None:
     key = tmp_path / "master"
     key.write_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+    key.chmod(0o600)
     with throwaway.server("--master-key-file", str(key)) as server:
         command = ("account", "create", "--data-dir", server.data_dir)
         assert "was made with a master key from outside, which is missing" in one_line(sekisho(*command))

@@ -43,6 +43,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "decision_log": ("-", "-"),
     "decision_log_level": ("denies", "denies"),
     "otel_endpoint": ("http://127.0.0.1:8", "http://127.0.0.1:8"),
+    "oidc_allow_private": ("keycloak.internal=10.0.0.7:8443", ("keycloak.internal=10.0.0.7:8443",)),
     "trail_buckets": ("logs=file:///nowhere/logs", ("logs=file:///nowhere/logs",)),
     "trail_delivery": ("9", 9),
     "trail_digests": ("10", 10),
@@ -51,9 +52,15 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "trail_checkpoint_seconds": ("11", 11),
     "trail_retention_days": ("12", 12),
     "audit_sink": ("/nowhere/audit.jsonl", "/nowhere/audit.jsonl"),
+    "saml_recipients": ("https://sekisho.example.com/saml", ("https://sekisho.example.com/saml",)),
     "master_key": ("", KEY),
 }
-CALLED = {"trail_buckets": "trail-bucket", "trail_delivery": "trail-delivery-seconds", "trail_digests": "trail-digest-seconds"}
+CALLED = {
+    "trail_buckets": "trail-bucket",
+    "trail_delivery": "trail-delivery-seconds",
+    "trail_digests": "trail-digest-seconds",
+    "saml_recipients": "saml-recipient",
+}
 """Options whose flags are not named as they are."""
 
 

@@ -5,6 +5,7 @@ import json
 import random
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 from sekisho.credentials import ring_file
 from sekisho.credentials.envelopes import SealBroken
 from sekisho.credentials.key_ring import KeyRing, UnknownKey, parse_master
-from sekisho.credentials.ring_file import KeyRingUnusable
+from sekisho.credentials.ring_document import KeyRingUnusable
 
 MASTER = bytes(range(32))
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 PLACE = ("access_keys", "secret", "AKIAEXAMPLE")
 WRITTEN_BEFORE = """{
  "format": 1,
@@ -325,8 +327,9 @@ def test_a_ring_that_the_version_before_wrote_opens(tmp_path: Path) -> None:
 
 
 def test_a_ring_from_given_randomness_is_repeatable(tmp_path: Path) -> None:
-    first = KeyRing.create(tmp_path / "1.json", random=random.Random(1).randbytes)
-    assert KeyRing.create(tmp_path / "2.json", random=random.Random(1).randbytes).current("mfa").id == first.current("mfa").id
+    first = KeyRing.create(tmp_path / "1.json", random=random.Random(1).randbytes, clock=lambda: NOON)
+    second = KeyRing.create(tmp_path / "2.json", random=random.Random(1).randbytes, clock=lambda: NOON)
+    assert second.current("mfa").id == first.current("mfa").id
     assert (tmp_path / "1.json").read_text() == (tmp_path / "2.json").read_text()
 
 

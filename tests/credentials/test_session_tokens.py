@@ -43,7 +43,7 @@ FULL = replace(
     mfa_at=NOW - timedelta(minutes=1),
     chained=True,
     provider="arn:aws:iam::111122223333:oidc-provider/example.com",
-    context=(("saml:sub", "alice"),),
+    context=(("saml:sub", "alice"), ("saml:groups", ("one", "two")), ("saml:none", ())),
 )
 USER = replace(
     ROLE,
@@ -96,7 +96,7 @@ sessions = st.builds(
     mfa_at=st.none() | moments,
     chained=st.booleans(),
     provider=text,
-    context=st.lists(st.tuples(text, text), max_size=2).map(tuple),
+    context=st.lists(st.tuples(text, text | st.lists(text, max_size=2).map(tuple)), max_size=2).map(tuple),
 )
 
 
@@ -233,7 +233,7 @@ def test_a_token_is_a_compact_jwe(known: OneKey) -> None:
         1772366340,
         True,
         "arn:aws:iam::111122223333:oidc-provider/example.com",
-        [["saml:sub", "alice"]],
+        [["saml:sub", "alice"], ["saml:groups", ["one", "two"]], ["saml:none", []]],
     ]
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from sekisho import sigv4
 from sekisho.credentials import accounts
+from sekisho.credentials.oidc import key_sets
 from sekisho.edges import claims
-from sekisho.edges.lanes import Lane, Lanes
+from sekisho.edges.lanes import UNSIGNED, Lane, Lanes
 from sekisho.errors import Throttling
 from sekisho.sigv4 import bearer
 from tests import harness
@@ -38,6 +39,15 @@ def test_a_call_does_not_stand_behind_the_flood_of_another_account() -> None:
         future.result(timeout=60)
     assert done[:10].count("quiet") == 3
     lane.shutdown()
+
+
+def test_calls_that_nobody_signs_have_threads_of_their_own() -> None:
+    """More than wait at once for an identity provider."""
+    lanes = Lanes("test", decide=6, control=2)
+    assert lanes.of(harness.BY_NAME["AssumeRoleWithWebIdentity"]) is lanes.unsigned
+    assert lanes.of(harness.BY_NAME["AssumeRole"]) is lanes.control
+    assert UNSIGNED - 1 > key_sets.MOST_WAITING
+    lanes.close()
 
 
 def test_calls_of_one_account_are_answered_in_their_order() -> None:

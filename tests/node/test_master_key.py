@@ -13,6 +13,7 @@ from sekisho.errors import SekishoError
 from sekisho.node import master_key
 from sekisho.node.options import Options
 from sekisho.node.prepare import prepare
+from sekisho.store import db, schema
 
 KEY = bytes(range(32))
 TEXT = b64encode(KEY).decode()
@@ -22,6 +23,7 @@ TEXT = b64encode(KEY).decode()
 def file(tmp_path: Path) -> Path:
     made = tmp_path / "master"
     made.write_text(f"{TEXT}\n")
+    made.chmod(0o600)
     return made
 
 
@@ -45,6 +47,14 @@ def test_it_comes_from_each_place(file: Path) -> None:
     assert master_key.given(None, TEXT, "") == KEY
     assert master_key.given(None, "", f"cat '{file}'") == KEY
     assert master_key.given(None, "", "") is None
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
+def test_a_file_is_its_owners_alone(file: Path, mode: int) -> None:
+    file.chmod(mode)
+    assert refused(file) == f"--master-key-file: {file} is open to others than its owner: chmod 600 it"
+    file.chmod(0o400)
+    assert master_key.given(file, "", "") == KEY
 
 
 def test_two_places_are_one_too_many(file: Path) -> None:
@@ -94,3 +104,22 @@ def test_a_key_ring_with_its_own_master_key_takes_no_other(tmp_path: Path) -> No
     prepare(Options(data_dir=tmp_path / "data"))
     with pytest.raises(SekishoError, match="has its own master key, and another was given"):
         prepare(Options(data_dir=tmp_path / "data", master_key=KEY))
+
+
+def test_a_wrong_master_key_writes_nothing(bare_database_url: str, tmp_path: Path) -> None:
+    """An older schema is there, which a start with the right key would bring up to date."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    KeyRing.create(folder / "keyring.json", KEY)
+    if bare_database_url.startswith("sqlite"):
+        Path(bare_database_url.removeprefix("sqlite:///")).unlink(missing_ok=True)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for wrong in (None, bytes(32)):
+        with pytest.raises(SekishoError, match="master key"):
+            prepare(Options(data_dir=folder, database=bare_database_url, master_key=wrong))
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+        with db.Database(bare_database_url) as database:
+            assert schema.current(database) is None
+    with pytest.raises(SekishoError, match="32 bytes"):
+        master_key.given(None, "wrong", "")
+    prepare(Options(data_dir=folder, database=bare_database_url, master_key=KEY))

@@ -87,6 +87,7 @@ OWNED = [
     "saml:aud",
     "accounts.google.com:sub",
     "token.actions.example.com/path:sub",
+    "keycloak/realms/shop:sub",
 ]
 GIVEN = [
     "aws:SourceIp",

@@ -41,8 +41,12 @@ REASONS: dict[Difference, str] = {
     ("AssumeRole.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): (
         "a text that is no ARN is refused before anything is looked up"
     ),
+    ("AssumeRoleWithSAML.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
+    ("AssumeRoleWithSAML.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
     ("GetFederationToken.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
     ("GetFederationToken.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
+    ("AssumeRoleWithWebIdentity.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
+    ("AssumeRoleWithWebIdentity.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
     (
         "PutInsightSelectors.InsightSelectors",
         "required",

@@ -46,7 +46,8 @@ _dumps = json.JSONEncoder(check_circular=False).encode
 def event(call: Call, request: Message | None, response: Message | None, error: SekishoError | None = None) -> Event:
     """The record of a call as a flat dictionary of JSON values; the keys are the columns of AuditRecord."""
     acting = call.acting
-    who = identities.of(acting) if acting is not None else identities.NOBODY
+    vouched = call.vouched
+    who = identities.of(acting) if acting is not None else vouched.identity if vouched is not None else identities.NOBODY
     return {
         "id": call.request_id,
         "account_id": acting.subject.account_id if acting is not None else call.recipient,
@@ -54,7 +55,7 @@ def event(call: Call, request: Message | None, response: Message | None, error: 
         "event_source": call.operation.service.event_source,
         "event_name": call.operation.name,
         "read_only": call.operation.level != Access.WRITE,
-        "principal_id": acting.user_id if acting is not None else "",
+        "principal_id": acting.user_id if acting is not None else vouched.principal_id if vouched is not None else "",
         "principal_arn": acting.arn if acting is not None else "",
         "access_key_id": acting.subject.access_key_id if acting is not None else "",
         "source_ip": call.peer.source_ip,

@@ -10,8 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, world
+from sekisho.calls.identities import Vouched
 from sekisho.calls.replays import Replays
-from sekisho.credentials import key_ring
+from sekisho.credentials import key_ring, saml
+from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
@@ -49,7 +51,8 @@ class Node:
     """The parts of one worker process: the database that it reads, keys, world and spool, and what it writes with, if it does.
 
     `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded;
-    `buckets` those that trails can name, None for any.
+    `buckets` those that trails can name, None for any; `saml_recipients` the addresses that responses of SAML providers are for;
+    `key_sets` are the keys of OpenID Connect providers.
     """
 
     database: db.Database
@@ -67,6 +70,8 @@ class Node:
     services: frozenset[str] | None = None
     decision_log: DecisionLog | None = None
     buckets: frozenset[str] | None = None
+    saml_recipients: tuple[str, ...] = (saml.AWS_RECIPIENT,)
+    key_sets: KeySets = field(default_factory=KeySets)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -119,6 +124,8 @@ class Call:
     """All that the caller was authorized for, in the order of the checks: the audit record names it."""
     recipient: str = ""
     """The account that a call without a caller is about, once its function knows: the audit record of the call is that account's."""
+    vouched: Vouched | None = None
+    """Whom an identity provider vouched for, in a call without a caller."""
     use: Use | None = None
     """The use of the signature that a WRITE came with, which its transaction keeps."""
     secret: str | None = field(default=None, repr=False)

@@ -28,6 +28,23 @@ class Identity(NamedTuple):
 NOBODY = Identity("{}", "")
 
 
+class Vouched(NamedTuple):
+    """Somebody whom an identity provider vouches for, as the trail shows the call that gave a session: `type` is WebIdentityUser or
+    SAMLUser.
+    """
+
+    type: str
+    principal_id: str
+    user_name: str
+    provider: str
+
+    @property
+    def identity(self) -> Identity:
+        """`userIdentity` of the call."""
+        shown = {"type": self.type, "principalId": self.principal_id, "userName": self.user_name, "identityProvider": self.provider}
+        return Identity(json.dumps(shown), self.user_name)
+
+
 def of(acting: Acting) -> Identity:
     """Of a composed caller, which keeps it: it is the same for each of its calls."""
     kept: Identity | None = acting.kept.get(_KEPT)

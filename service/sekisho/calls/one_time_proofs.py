@@ -1,17 +1,19 @@
-"""Codes of MFA devices as proofs: each is taken once, which takes the database.
+"""Codes of MFA devices, and assertions of identity providers, as proofs: each is taken once, which takes the database.
 
-A call that issues credentials has no transaction. So the code is taken in a short one of its own, before anything is decided or issued:
-if the call then fails, the code is gone; two calls with one code cannot both succeed, on whatever workers they are.
+A call that issues credentials has no transaction. So the proof is taken in a short one of its own, before anything is issued: if the call
+then fails, the proof is gone; two calls with one cannot both succeed, on whatever workers they are. A code is taken before anything is
+decided, so that guesses are counted; an assertion, which nobody can guess, after it.
 Nothing that decisions depend on changes here, hence no revision.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from sekisho import arn
 from sekisho.calls.call import Call
 from sekisho.credentials import one_time
+from sekisho.store import used
 from sekisho.store.tables import MfaDevice
 
 FREE_FAILURES = 5
@@ -37,3 +39,11 @@ def take(call: Call, serial_number: str, code: str) -> bool:
             return False
         device.last_step, device.failures, device.failed_at = step, 0, None
         return True
+
+
+def take_assertion(call: Call, account_id: str, name: str, issued_at: datetime) -> bool:
+    """Whether nobody has used the assertion of this name in the account; from then on somebody has. It must be refused for its age before
+    its use is forgotten.
+    """
+    with call.node.primary.write((account_id,), deadline=call.deadline) as session:
+        return used.take(session, account_id, name, issued_at, call.now)

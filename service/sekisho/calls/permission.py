@@ -5,12 +5,12 @@ the request and the resource. Where nothing decides, the caller is denied.
 """
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from google.protobuf.message import Message
 
-from sekisho import policy, world
+from sekisho import arn, policy, world
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied
@@ -115,9 +115,19 @@ def decide(
         return world.question(who, asked, reader.get_record, call.now)
 
     try:
-        (request, layers), _ = memory.consistent(compose)
+        return _decided(call, compose)
     except UnknownPrincipal:
         raise InvalidClientTokenId from None
+
+
+def decide_vouched(call: Call, who: world.Acting, action: str, resource: Resource, keys: Keys, trust: policy.Attached) -> policy.Decision:
+    """The decision about somebody whom an identity provider vouches for, and a resource's policy trusts or not."""
+    asked = _asked(call, action, resource, keys, trust)
+    return _decided(call, lambda reader: world.question(who, asked, reader.get_record, call.now))[1]
+
+
+def _decided(call: Call, compose: Callable[[Reader], world.Question]) -> tuple[policy.Request, policy.Decision]:
+    (request, layers), _ = call.node.world.consistent(compose)
     cold.may_take_long(request, layers)
     return request, policy.decide(request, layers)
 
@@ -135,7 +145,7 @@ def _asked(
     return world.Asked(
         action=action,
         resource=resource.arn,
-        account=call.account_id,
+        account=call.account_id if call.acting is not None else arn.account_of(resource.arn),
         resource_account=resource.owner,
         resource_policy=resource_policy,
         tags=resource.tags,

@@ -314,5 +314,6 @@ def _of_session(session: Session, access_key_id: str) -> Subject:
             mfa=session.mfa,
             mfa_at=session.mfa_at,
             provider=session.provider,
+            context=dict(session.context),
         ),
     )

@@ -32,6 +32,10 @@ def authorize(
     resource_policy: Annotated[Path | None, typer.Option(help="A file with the resource's own policy.")] = None,
     at_least: Annotated[str | None, typer.Option(help="A revision that the answer must know of.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say how every policy was judged.")] = False,
+    encode: Annotated[
+        bool,
+        typer.Option("--encode-message", help="Give a denial's reasons as a message for `aws sts decode-authorization-message`."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     endpoint: Endpoint = None,
     profile: Profile = None,
@@ -55,6 +59,7 @@ def authorize(
             "resource_account": resource_account,
             "resource_policy": _resource_policy(resource_policy) if resource_policy is not None else None,
             "at_least": at_least,
+            "encode_authorization_message": encode,
         }
         for warning in spelling.warnings(action, resource, caller.account):
             print(f"warning: {warning}", file=sys.stderr)
@@ -121,6 +126,8 @@ def _members(decision: "Decision", explanation: "Explanation | None") -> dict[st
         "decision_id": decision.decision_id,
         "revision": decision.revision,
     }
+    if decision.encoded_authorization_message:
+        members["encoded_authorization_message"] = decision.encoded_authorization_message
     if explanation is not None:
         members |= {"sentence": explanation.sentence, "text": explanation.text, "trace": explanation.trace}
     return members
@@ -133,6 +140,8 @@ def _show(decision: "Decision", explanation: "Explanation | None", action: str, 
     if decision.missing_keys:
         lines.append(("missing", f"{', '.join(decision.missing_keys)}: asked for by a condition, given by nobody"))
     lines += [("decision", decision.decision_id), ("revision", decision.revision)]
+    if decision.encoded_authorization_message:
+        lines.append(("encoded", decision.encoded_authorization_message))
     for name, text in lines:
         out.print(f"  {name:9} {text}", markup=False)
     if explanation is not None:

@@ -131,6 +131,14 @@ def serve(
             help="http(s)://HOST:PORT of an OpenTelemetry collector (OTLP over gRPC); OTEL_… variables count.",
         ),
     ] = "",
+    oidc_allow_private: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SEKISHO_OIDC_ALLOW_PRIVATE",
+            metavar="HOST[=ADDRESS:PORT]",
+            help="A host of OpenID Connect providers that may be at a private address, or is at this one; once for each.",
+        ),
+    ] = None,
     trail_bucket: Annotated[
         list[str] | None,
         typer.Option(
@@ -169,6 +177,14 @@ def serve(
             envvar="SEKISHO_AUDIT_SINK", metavar="FILE|-|otlp", help="Where the trail is shipped: a file, standard output, the collector."
         ),
     ] = "",
+    saml_recipient: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SEKISHO_SAML_RECIPIENT",
+            metavar="URL",
+            help="What SAML providers send responses to; once for each. None: https://signin.aws.amazon.com/saml, as AWS.",
+        ),
+    ] = None,
 ) -> None:
     """Serve, and stay until it is told to stop.
 
@@ -205,6 +221,7 @@ def serve(
         decision_log=decision_log,
         decision_log_level=decision_log_level,
         otel_endpoint=otel_endpoint,
+        oidc_allow_private=tuple(oidc_allow_private or ()),
         trail_buckets=tuple(trail_bucket or ()),
         trail_delivery=trail_delivery_seconds,
         trail_digests=trail_digest_seconds,
@@ -213,6 +230,7 @@ def serve(
         trail_checkpoint_seconds=trail_checkpoint_seconds,
         trail_retention_days=trail_retention_days,
         audit_sink=audit_sink,
+        saml_recipients=tuple(saml_recipient or ()),
         account_id=account_id,
         master_key=master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command),
         # from the environment alone: arguments are seen by every user of the machine

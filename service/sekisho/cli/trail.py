@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sekisho.cli import connection
+from sekisho.cli import connection, screen
 from sekisho.cli.connection import DataDir
 from sekisho.cli.serve import Database, MasterKeyCommand, MasterKeyFile
 
 if TYPE_CHECKING:
     from sekisho.credentials.key_ring import KeyRing
-    from sekisho.journal.trail.evidence import Progress
     from sekisho.journal.trail.faults import Report
     from sekisho.store import db
 
@@ -69,7 +68,7 @@ def verify(
         raise ValueError(f"there is no directory `{checkpoints}`")
     if export is not None and (account or begins or ends or database):
         raise ValueError("an export is verified whole: leave out --account, --from, --to and --database")
-    with _progress("verifying") as progress:
+    with screen.progress("verifying") as progress:
         if export is not None:
             report = evidence.of_export(export, witness, progress)
         else:
@@ -165,21 +164,6 @@ def _database(url: str, data_dir: Path) -> "Iterator[db.Database]":
     with database.opened(Options(data_dir=data_dir, database=url)) as opened:
         schema.refuse_mismatch(opened)
         yield opened
-
-
-@contextmanager
-def _progress(what: str) -> "Iterator[Progress]":
-    """A bar on standard error while somebody is looking."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def _moment(text: str) -> datetime | None:

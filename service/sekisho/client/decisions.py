@@ -33,6 +33,8 @@ class Question(TypedDict, total=False):
     resource_policy: str | Mapping[str, Any] | None
     at_least: str | None
     """The revision of a write, which the answer must know of."""
+    encode_authorization_message: bool
+    """Whether a denial comes with its reasons, sealed for the principal's account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Decision:
     decision_id: str = ""
     revision: str = ""
     principal_arn: str = ""
+    encoded_authorization_message: str = ""
+    """The reasons of a denial, where they were asked for, as `sts:DecodeAuthorizationMessage` reads them."""
     error_code: str = ""
     error_message: str = ""
 
@@ -113,6 +117,7 @@ def request(
     resource_tags: Mapping[str, str] | None = None,
     resource_policy: str | Mapping[str, Any] | None = None,
     at_least: str | None = None,
+    encode_authorization_message: bool = False,
 ) -> pb.AuthorizeRequest:
     """The message of a question; TypeError when it says twice who wants to act."""
     if sum(subject is not None for subject in (principal, bearer_token, signed_request)) > 1:
@@ -134,6 +139,7 @@ def request(
         resource_tags=resource_tags,
         resource_policy=document(resource_policy) if isinstance(resource_policy, Mapping) else resource_policy,
         at_least=at_least,
+        encode_authorization_message=encode_authorization_message,
     )
 
 
@@ -191,6 +197,7 @@ def decision(answer: pb.AuthorizeResponse) -> Decision:
         decision_id=answer.decision_id,
         revision=answer.revision,
         principal_arn=answer.principal_arn,
+        encoded_authorization_message=answer.encoded_authorization_message,
     )
 
 

@@ -9,6 +9,7 @@ One key seals at most 2^32 values before random nonces are likelier to meet than
 import hmac
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Self
 
 from cryptography.exceptions import InvalidTag
@@ -35,16 +36,20 @@ class SealBroken(Internal):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of one purpose; `id` is eight hexadecimal digits. Sealing and MACs use keys derived from it, never itself."""
+    """One key of one purpose; `id` is eight hexadecimal digits. Sealing and MACs use keys derived from it, never itself.
+
+    From `ends` on it opens nothing.
+    """
 
     id: str
     aead: AESGCM = field(repr=False)
     mac: bytes = field(repr=False)
+    ends: datetime | None = field(default=None, repr=False)
 
     @classmethod
-    def derived(cls, key_id: str, raw: bytes) -> Self:
+    def derived(cls, key_id: str, raw: bytes, ends: datetime | None = None) -> Self:
         """The key whose 32 bytes are `raw`."""
-        return cls(key_id, AESGCM(derive(raw, b"", "seal")), derive(raw, b"", "mac"))
+        return cls(key_id, AESGCM(derive(raw, b"", "seal")), derive(raw, b"", "mac"), ends)
 
     def seal(self, plaintext: bytes, place: tuple[str, ...], random: Random) -> bytes:
         """Put a plaintext into an envelope that opens only for the same place."""

@@ -38,8 +38,8 @@ class Session:
     chained: bool = False
     provider: str = ""
     """The identity provider that vouched for a federated session (`aws:FederatedProvider`)."""
-    context: tuple[tuple[str, str], ...] = ()
-    """Further condition keys that last as long as the session."""
+    context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
+    """Further condition keys that last as long as the session, in lower case; one with several values has a tuple."""
 
     @property
     def arn(self) -> str:
@@ -101,5 +101,5 @@ def unpack(members: list[Any]) -> Session:
         None if mfa_at is None else datetime.fromtimestamp(mfa_at, UTC),
         chained,
         provider,
-        tuple((key, value) for key, value in context),
+        tuple((key, value if isinstance(value, str) else tuple(value)) for key, value in context),
     )

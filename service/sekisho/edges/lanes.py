@@ -25,6 +25,8 @@ from sekisho.operations.annotations import Access
 
 STREAMS = 6
 """Threads in which streams make their messages (`grpc.streams`)."""
+UNSIGNED = 8
+"""Threads of calls that nobody signs: more than wait at once for an identity provider (`credentials.oidc.key_sets`)."""
 REFUSING = 2
 """Threads beside those, which tell further callers that there is no place, where each stream takes a thread."""
 
@@ -176,21 +178,26 @@ class Lane(Executor):
 
 
 class Lanes:
-    """Decisions have threads of their own: neither a slow write nor a batch nor a stream, which lasts, ever stands before one."""
+    """Decisions have threads of their own: neither a slow write nor a batch nor a stream, which lasts, ever stands before one. So have
+    calls that nobody signs, since whoever makes them up is to have no thread of others, and some wait for an identity provider.
+    """
 
     def __init__(self, edge: str, *, decide: int, control: int, streams: int = STREAMS) -> None:
         self.decide = Lane(f"{edge}-decide", threads=decide, waiting=2000, reserved=decide // 3)
         self.batches = Lane(f"{edge}-batches", threads=max(2, decide // 2), waiting=500, reserved=1)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
+        self.unsigned = Lane(f"{edge}-unsigned", threads=UNSIGNED, waiting=250, reserved=1)
         self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=4000, reserved=streams // 3)
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter((self.decide, self.batches, self.control, self.streams))
+        return iter((self.decide, self.batches, self.control, self.unsigned, self.streams))
 
     def of(self, operation: Operation) -> Lane:
         """The lane of an operation."""
         if operation.streams:
             return self.streams
+        if not operation.signed:
+            return self.unsigned
         if operation.level != Access.DECIDE:
             return self.control
         return self.batches if operation.access.batch else self.decide

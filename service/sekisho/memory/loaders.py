@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, inspect, select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
-from sekisho.memory import organizations
+from sekisho.memory import organizations, providers
 from sekisho.memory.names import Name
 from sekisho.store.tables import (
     AccessKey,
@@ -90,6 +90,8 @@ def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | N
     loader = _LOADERS.get(id_[:4]) or _OF_ORGANIZATIONS.get(id_.partition("-")[0])
     if loader is not None:
         return loader(session, id_)
+    if providers.is_id(id_):
+        return providers.load_provider(session, id_)
     key: Any = session.execute(_KEY, {"id": id_}).one_or_none()
     if key is None:
         if decoy is not None:

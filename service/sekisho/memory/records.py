@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from sekisho.policy import Attached, Program
-from sekisho.world import ControlPolicyRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, TagPolicyRecord
+from sekisho.world import (
+    ControlPolicyRecord,
+    GroupRecord,
+    OidcProviderRecord,
+    PolicyRecord,
+    PrincipalRecord,
+    Record,
+    SamlProviderRecord,
+    TagPolicyRecord,
+)
 
 BUDGET = 256 * 1024 * 1024
 """Bytes of records."""
@@ -19,6 +28,7 @@ _PER_STATEMENT = 4_096  # bytes of a compiled statement with `_COMMON` patterns,
 _COMMON = 3
 _PER_PATTERN = 1_536  # bytes of an action, a resource or a condition beyond these: one statement of 6,144 characters may have hundreds
 _PER_VALUE = 512  # bytes of a condition's value: addresses take 420
+_TEXT = 64  # bytes of a string beside its characters, and of its place in a tuple
 _PER_ACTION = 512  # bytes of an action that a program remembers, of the longest name: its text and its place in a dictionary
 
 
@@ -32,6 +42,10 @@ class _Slot:
         self.kept = _FIXED_COST + sum(_made(one.program) for one in _policies(record))
         if isinstance(record, TagPolicyRecord):
             self.kept += 4 * len(record.content)  # bytes that its characters take at most
+        elif isinstance(record, OidcProviderRecord):
+            self.kept += sum(_TEXT + 4 * len(one) for one in (*record.client_ids, *record.thumbprints))
+        elif isinstance(record, SamlProviderRecord):
+            self.kept += sum(_TEXT + len(one) for one in (*record.certificates, *(sealed for _, sealed in record.private_keys)))
         self.cost = self.kept + _grown(record)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import prometheus_client
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from sekisho.meters.metrics import FAMILIES, Age, Counter, Family, Gauge, Histogram
@@ -40,6 +41,14 @@ def summed(names: Iterable[str], *, worker: str = "") -> dict[str, Values]:
         else:
             values[labels] = list(numbers)
     return found
+
+
+def read(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
+    """The labels and the number of each sample of a metric in the page of another node; ValueError of what is not such a page."""
+    for family in text_string_to_metric_families(page):
+        if family.name == name:
+            for sample in family.samples:
+                yield dict(sample.labels), sample.value
 
 
 class _Workers(Collector):

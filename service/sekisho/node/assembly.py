@@ -1,6 +1,6 @@
 """Puts a node together: database, key ring, world, feed and spool, and what it writes with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sekisho.calls.call import Node, Writes
 from sekisho.calls.replays import Replays
-from sekisho.credentials import access_keys
+from sekisho.credentials import access_keys, saml
 from sekisho.credentials.key_ring import KeyRing
+from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
@@ -68,6 +69,8 @@ def opened(
     decision_log: DecisionLog | None = None,
     trail: Trailing | None = None,
     buckets: frozenset[str] | None = None,
+    saml_recipients: Sequence[str] = (),
+    key_sets: KeySets | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -95,6 +98,8 @@ def opened(
         services=services,
         decision_log=decision_log,
         buckets=buckets,
+        saml_recipients=tuple(saml_recipients) or (saml.AWS_RECIPIENT,),
+        key_sets=key_sets or KeySets(),
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     beside = ExitStack()

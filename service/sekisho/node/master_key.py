@@ -1,6 +1,7 @@
 """The master key that wraps the key ring, from outside the data directory: a file, the environment, or a program that prints it."""
 
 import shlex
+import stat
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from sekisho.credentials import key_ring
 from sekisho.errors import FailedPrecondition, InvalidArgument, SekishoError
 
 VARIABLE = "SEKISHO_MASTER_KEY"
+PLACES = ("--master-key-file", VARIABLE, "--master-key-command")
 PATIENCE = 30.0
 """Seconds that the program may take."""
 
@@ -16,10 +18,12 @@ class MasterKeyMissing(FailedPrecondition):
     """The master key cannot be had from where it was said to be."""
 
 
-def given(file: Path | None, text: str, command: str) -> bytes | None:
-    """The key from the one place that was named; None when none was. Errors name the place, and never quote what was found there."""
-    named = {"--master-key-file": file, VARIABLE: text, "--master-key-command": command}
-    places = [name for name, value in named.items() if value]
+def given(file: Path | None, text: str, command: str, *, called: tuple[str, str, str] = PLACES) -> bytes | None:
+    """The key from the one place that was named; None when none was. Errors name the place, and never quote what was found there.
+
+    `called` are the names of a file, of a text in the environment, and of a command.
+    """
+    places = [name for name, value in zip(called, (file, text, command), strict=True) if value]
     if len(places) > 1:
         raise InvalidArgument(f"{' and '.join(places)} both say where the master key is; give one of them")
     if not places:
@@ -36,6 +40,9 @@ def given(file: Path | None, text: str, command: str) -> bytes | None:
 
 def _content(file: Path) -> str:
     try:
+        mode = file.stat().st_mode
+        if stat.S_ISREG(mode) and mode & 0o077:
+            raise MasterKeyMissing(f"{file} is open to others than its owner: chmod 600 it")
         return file.read_text("ascii")
     except OSError as error:
         raise MasterKeyMissing(f"{file} cannot be read: {error.strerror}") from None

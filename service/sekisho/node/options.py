@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sekisho.credentials import key_ids
+from sekisho.credentials.oidc import addresses
 from sekisho.edges.grpc.lean import port
 from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
@@ -17,7 +18,8 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accep
 LANE = ("auto", "off")
 _SECRET = re.compile(r"[\x21-\x7e]{40}")
 
-
+LONGEST_RECIPIENT = 1024
+"""Characters of a URL that responses of SAML providers are for."""
 LEAST_MEMORY = 256
 """MiB: a worker takes about half of that before it was asked anything."""
 
@@ -64,6 +66,8 @@ class Options:
     trail_checkpoint_seconds: int = 60
     trail_retention_days: int = 90  # of accounts that do not say their own; 0: for ever
     audit_sink: str = ""  # as `decision_log`
+    saml_recipients: tuple[str, ...] = ()  # URLs that responses of SAML providers are for; none: AWS's
+    oidc_allow_private: tuple[str, ...] = ()  # HOST or HOST=ADDRESS:PORT each: `credentials.oidc.addresses`
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -122,6 +126,10 @@ def check(options: Options) -> None:
         _refuse_plaintext(name, listener, options)
     parsed(options.decision_log_level)
     destinations.parsed(options.trail_buckets)
+    for recipient in options.saml_recipients:
+        if not recipient.startswith(("https://", "http://")) or len(recipient) > LONGEST_RECIPIENT or not recipient.isascii():
+            raise InvalidArgument(f"--saml-recipient: `{recipient}` is not a URL")
+    addresses.parse(options.oidc_allow_private)
     if options.metrics:
         listeners.split(options.metrics)
     _check_root_key(options.root_access_key_id, options.root_secret_access_key)

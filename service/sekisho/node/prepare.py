@@ -27,6 +27,7 @@ def prepare(options: Options) -> None:
 
 
 def _first_start(database: db.Database, options: Options) -> None:
+    refuse_closed_ring(options)  # before anything is written
     if database.sqlite or schema.current(database) is None:
         schema.upgrade(database)
     schema.refuse_mismatch(database)
@@ -42,6 +43,12 @@ def _first_start(database: db.Database, options: Options) -> None:
     )
     accounts.refuse_other_ring(database, ring)
     managed_policies.load(database)
+
+
+def refuse_closed_ring(options: Options) -> None:
+    """Raise KeyRingUnusable for a ring that is there and that the master key does not open."""
+    if (path := options.data_dir / "keyring.json").exists():
+        KeyRing.open(path, options.master_key)
 
 
 def key_ring(database: db.Database, options: Options) -> KeyRing:

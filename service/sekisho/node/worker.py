@@ -12,12 +12,14 @@ from sekisho import meters
 from sekisho.calls import workloads
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
+from sekisho.credentials.oidc import addresses
+from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.edges.grpc.lean.served import Lean
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
 from sekisho.journal.trail import destinations
-from sekisho.node import assembly, collector, cores, http, listeners, logbook, reading, sockets, telemetry, trailing
+from sekisho.node import assembly, collector, cores, http, listeners, logbook, reading, ring_holders, sockets, telemetry, trailing
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
@@ -48,13 +50,15 @@ def worker(
         cores.pin(index, options.data_dir)
     spool = options.data_dir / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
-    ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key, purposes=role.purposes)
     certificates = Certificates.of(options)
     clients = workloads.parse(options.spiffe_map.read_text()) if options.spiffe_map is not None else Workloads()
     order = STOP  # until there is one: who fails before is not waited for
     with ExitStack() as stack:
         meters.SHEET.keep(options.data_dir / "meters", place)
         stack.callback(meters.SHEET.leave)
+        held = stack.enter_context(ring_holders.Held(options.data_dir))
+        ring = KeyRing.open(options.data_dir / "keyring.json", options.master_key, purposes=role.purposes)
+        held.begin(ring)
         traced = stack.enter_context(telemetry.running(options, index))
         decision_log = stack.enter_context(logbook.logged(options, index))
         trail = trailing.of(options, index) if role.writes else Trailing()
@@ -71,6 +75,8 @@ def worker(
             decision_log=decision_log,
             trail=trail,
             buckets=frozenset(destinations.parsed(options.trail_buckets)),
+            saml_recipients=options.saml_recipients,
+            key_sets=KeySets(addresses.parse(options.oidc_allow_private)),
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}

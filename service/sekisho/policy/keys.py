@@ -242,7 +242,10 @@ def owned_by_principal(name: str) -> bool:
     if key is not None:
         return key.source in _OWNED
     lowered = name.lower()
-    return lowered.startswith(_OWNED_PREFIXES) or lowered in _OWNED_ACROSS_SERVICES or "." in lowered.partition(":")[0]
+    if lowered.startswith(_OWNED_PREFIXES) or lowered in _OWNED_ACROSS_SERVICES:
+        return True
+    service = lowered.partition(":")[0]
+    return "." in service or "/" in service  # of an identity provider, named after its host and its path
 
 
 def lasts(name: str) -> bool:

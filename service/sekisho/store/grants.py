@@ -33,6 +33,9 @@ _DECIDING = (
     tables.Administrator,
     tables.OrganizationFeature,
     tables.Target,
+    tables.OpenIdConnectProvider,
+    tables.SamlProvider,
+    tables.SamlPrivateKey,
     tables.Revision,
     tables.Change,
 )

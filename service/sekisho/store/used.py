@@ -4,6 +4,7 @@ Both happen while the write is alone in its account. So of two calls with one si
 one that was not committed has used nothing.
 """
 
+import hashlib
 import re
 import sqlite3
 from datetime import datetime
@@ -79,6 +80,17 @@ def keep(session: Session, given: Use) -> None:
     """Have the use written with the commit."""
     row = {"minute": given.minute, "account_id": given.account_id, "signature": given.signature, "used_at": given.used_at}
     db.at_commit(session, lambda script: _INSERT.run(script, [row]))
+
+
+def take(session: Session, account_id: str, name: str, issued_at: datetime, now: datetime) -> bool:
+    """Use an assertion, whatever its name; False when the account has used it before. Such uses stand among those of signatures, and are
+    kept as long as those, which is longer than any assertion is fresh.
+    """
+    given = use(account_id, hashlib.sha256(f"assertion {name}".encode()).hexdigest(), issued_at, now, grace=0.0)
+    if session.get(UsedSignature, (given.minute, given.account_id, given.signature)) is not None:
+        return False
+    keep(session, given)
+    return True
 
 
 def purge(database: db.Database, now: datetime) -> None:

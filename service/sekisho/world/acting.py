@@ -143,8 +143,8 @@ def _folded(tags: Mapping[str, str]) -> dict[str, str]:
     return {key.lower(): value for key, value in tags.items()}
 
 
-def _session_keys(session: SessionFacts, now: datetime) -> dict[str, str]:
-    keys = {}
+def _session_keys(session: SessionFacts, now: datetime) -> dict[str, str | tuple[str, ...]]:
+    keys = dict(session.context)
     if session.issued_at is not None:
         keys["aws:tokenissuetime"] = session.issued_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     if session.mfa is not None:

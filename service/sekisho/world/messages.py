@@ -131,6 +131,10 @@ def _session(facts: SessionFacts) -> pb.SessionRecord:
         mfa=facts.mfa,
         mfa_at=_stamp(facts.mfa_at),
         provider=facts.provider,
+        context=[
+            pb.RecordKey(key=key, values=(value,) if isinstance(value, str) else value, multivalued=not isinstance(value, str))
+            for key, value in facts.context.items()
+        ],
     )
 
 
@@ -147,6 +151,7 @@ def _facts(said: pb.SessionRecord) -> SessionFacts:
         mfa=said.mfa if said.HasField("mfa") else None,
         mfa_at=_moment(said, "mfa_at"),
         provider=said.provider,
+        context={one.key: tuple(one.values) if one.multivalued else one.values[0] for one in said.context},
     )
 
 

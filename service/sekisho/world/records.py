@@ -128,6 +128,36 @@ class EntityRecord:
     password_last_used_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OidcProviderRecord:
+    """An OpenID Connect provider of an account; `issuer` is without its `https://`, as ARNs and condition keys have it."""
+
+    id: str
+    account_id: str
+    arn: str
+    issuer: str
+    client_ids: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SamlProviderRecord:
+    """A SAML provider of an account, with what its metadata says; `issuer` is its entity id there.
+
+    `certificates` are those that it signs with (DER, in base64). `private_keys` open what is encrypted for us: each by its id, sealed as it
+    is in the database (base64). `encryption_mode` is `Allowed`, `Required` or empty.
+    """
+
+    id: str
+    account_id: str
+    arn: str
+    issuer: str
+    certificates: tuple[str, ...]
+    valid_until: datetime
+    encryption_mode: str = ""
+    private_keys: tuple[tuple[str, str], ...] = ()
+
+
 Record = (
     PrincipalRecord
     | GroupRecord
@@ -138,6 +168,8 @@ Record = (
     | UnitRecord
     | ControlPolicyRecord
     | TagPolicyRecord
+    | OidcProviderRecord
+    | SamlProviderRecord
 )
 
 Lookup = Callable[[str], Record | None]
@@ -160,6 +192,8 @@ class SessionFacts:
     mfa: bool | None = None
     mfa_at: datetime | None = None
     provider: str = ""
+    context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Further condition keys that last as long as the session, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import botocore.session
 import pytest
 
 from tests.harness import House
+from tests.services.conftest import Refused
 from tests.services.iam.documents import LIST_BUCKETS, TRUST_EC2
 from tests.services.iam.mfa import enabled, phone
 
@@ -68,3 +69,14 @@ def test_what_there_is_is_counted(house: House) -> None:
         "MFADevices": 2,
         "MFADevicesInUse": 1,
     }
+
+
+def test_the_form_of_tokens_that_an_account_prefers(house: House, refused: Refused) -> None:
+    house.call("SetSecurityTokenServicePreferences", global_endpoint_token_version="v1Token")
+    assert summary(house)["GlobalEndpointTokenVersion"] == 1
+    house.call("SetSecurityTokenServicePreferences", global_endpoint_token_version="v2Token")
+    assert summary(house)["GlobalEndpointTokenVersion"] == 2
+    assert refused("SetSecurityTokenServicePreferences", global_endpoint_token_version="v3Token")[0] == "ValidationError"
+    assert (
+        refused("SetSecurityTokenServicePreferences", _as=house.user("ann"), global_endpoint_token_version="v1Token")[0] == "AccessDenied"
+    )

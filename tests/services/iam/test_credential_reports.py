@@ -70,7 +70,7 @@ def test_what_it_says_of_users(house: House, stopped_clock: datetime) -> None:
         house.call("CreateUser", user_name=name)
     enabled(house, "Ann")
     house.call("UpdateAccountPasswordPolicy", max_password_age=90)
-    house.call("CreateLoginProfile", user_name="Ann", password="Password-1")
+    house.call("CreateLoginProfile", user_name="Ann", password="Horse-Battery-1")
     for status in ("Active", "Inactive"):
         key = house.call("CreateAccessKey", user_name="Ann").access_key.access_key_id
         house.call("UpdateAccessKey", user_name="Ann", access_key_id=key, status=status)

@@ -118,18 +118,18 @@ def test_a_boundary_limits_what_the_account_permits(house: House, refused: Refus
 
 
 def test_old_passwords_are_ruled_out_as_far_back_as_the_policy_says(house: House, refused: Refused, ann: sigv4.Credentials) -> None:
-    house.call("CreateLoginProfile", user_name="ann", password="Password-0")
+    house.call("CreateLoginProfile", user_name="ann", password="Horse-Battery-0")
     for number in (1, 2, 3):
-        house.call("UpdateLoginProfile", user_name="ann", password=f"Password-{number}")
+        house.call("UpdateLoginProfile", user_name="ann", password=f"Horse-Battery-{number}")
     house.call("UpdateAccountPasswordPolicy", password_reuse_prevention=2)
     for number in (2, 3):
-        assert refused("UpdateLoginProfile", user_name="ann", password=f"Password-{number}") == REUSED
-    assert refused("ChangePassword", _as=ann, old_password="Password-3", new_password="Password-2") == REUSED
+        assert refused("UpdateLoginProfile", user_name="ann", password=f"Horse-Battery-{number}") == REUSED
+    assert refused("ChangePassword", _as=ann, old_password="Horse-Battery-3", new_password="Horse-Battery-2") == REUSED
     house.call("DeleteLoginProfile", user_name="ann")
-    assert refused("CreateLoginProfile", user_name="ann", password="Password-3") == REUSED
-    house.call("CreateLoginProfile", user_name="ann", password="Password-1")
+    assert refused("CreateLoginProfile", user_name="ann", password="Horse-Battery-3") == REUSED
+    house.call("CreateLoginProfile", user_name="ann", password="Horse-Battery-1")
     house.call("DeleteAccountPasswordPolicy")
-    house.call("UpdateLoginProfile", user_name="ann", password="Password-1")
+    house.call("UpdateLoginProfile", user_name="ann", password="Horse-Battery-1")
 
 
 def test_no_more_than_24_passwords_are_remembered(house: House, ann: sigv4.Credentials) -> None:
@@ -189,20 +189,20 @@ def test_hashing_holds_no_lock(house: House, ann: sigv4.Credentials, monkeypatch
 
 
 def test_a_password_that_was_set_meanwhile_is_not_lost(house: House, ann: sigv4.Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.call("CreateLoginProfile", user_name="ann", password="Password-0")
+    house.call("CreateLoginProfile", user_name="ann", password="Horse-Battery-0")
     house.call("UpdateAccountPasswordPolicy", password_reuse_prevention=5)
     original, calls = passwords.hashed, []
 
     def interrupted(password: str) -> str:
         calls.append(password)
         if len(calls) == 1:
-            house.call("UpdateLoginProfile", user_name="ann", password="Password-1")
+            house.call("UpdateLoginProfile", user_name="ann", password="Horse-Battery-1")
         return original(password)
 
     monkeypatch.setattr(passwords, "hashed", interrupted)
-    house.call("UpdateLoginProfile", user_name="ann", password="Password-2")
-    assert calls == ["Password-2", "Password-1", "Password-2"]
-    assert fits(house, "Password-2")
+    house.call("UpdateLoginProfile", user_name="ann", password="Horse-Battery-2")
+    assert calls == ["Horse-Battery-2", "Horse-Battery-1", "Horse-Battery-2"]
+    assert fits(house, "Horse-Battery-2")
     with house.node.database.read() as session:
         numbers = session.scalars(select(PasswordHistory.number).join(User).where(User.account_id == house.account_id)).all()
     assert sorted(numbers) == [1, 2, 3]

@@ -45,8 +45,9 @@ def test_a_provider_is_what_was_said_of_it(house: House) -> None:
         ("https://accounts.example.com", "accounts.example.com"),
         ("https://Accounts.Example.com/Path", "accounts.example.com/Path"),
         ("https://tenant.example.com/", "tenant.example.com/"),
+        ("https://keycloak/realms/Shop", "keycloak/realms/Shop"),
     ],
-    ids=["host", "case_of_the_host", "trailing_slash"],
+    ids=["host", "case_of_the_host", "trailing_slash", "one_word_and_a_path"],
 )
 def test_the_name_is_the_issuer_without_its_scheme(house: House, url: str, name: str) -> None:
     assert create(house, url) == arn_of(house, name)
@@ -66,6 +67,7 @@ def test_the_name_is_the_issuer_without_its_scheme(house: House, url: str, name:
         "https://accounts.example.com/#part",
         "https://accounts.example.com/a b",
         "https://-.example.com",
+        "https://orders",
     ],
 )
 def test_what_is_no_issuer(house: House, refused: Refused, url: str) -> None:

@@ -117,7 +117,10 @@ class LocalAuthorizer:
         resource_tags: Mapping[str, str] | None = None,
         resource_policy: str | Mapping[str, Any] | None = None,
         at_least: str | None = None,
+        encode_authorization_message: bool = False,
     ) -> Decision:
+        if encode_authorization_message:
+            raise _Elsewhere("reasons of a denial are sealed by the server")
         if bearer_token is not None or signed_request is not None or audience is not None:
             raise _Elsewhere("whose proof it is, only the server can tell")
         if principal == "":  # who sends one has lost a name: it must not become the caller itself

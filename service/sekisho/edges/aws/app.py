@@ -91,7 +91,10 @@ class Gateway:
             return route.fail(errors.NotImplemented(f"The operation {route.name} is not implemented by this server."), request_id)
         operation, codec = route.answered
         lane = self._lanes.of(operation)
-        account = claims.of_text(self._node, request.header("authorization") or request.query)
+        if operation.signed:
+            account = claims.of_text(self._node, request.header("authorization") or request.query)
+        else:  # which claims nothing: those of one address share
+            account = budgets.holder(peer.source_ip)
         call = lane.submit_for(account, self._counted, lane, route, operation, codec, request, peer, request_id)
         return await asyncio.wrap_future(call)
 

@@ -14,7 +14,7 @@ from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
-from sekisho.services.authorize import log_entries, organizations, subjects
+from sekisho.services.authorize import denials, log_entries, organizations, subjects
 from sekisho.store.changes import Point
 from sekisho.store.db import remaining
 from sekisho.world import Asked, Question, Subject
@@ -65,11 +65,13 @@ Read = tuple[Subject, Asked]
 @operation
 def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
+    if request.encode_authorization_message:
+        cold.may_wait()  # sealing takes longer than deciding
     subject, asked = _read(call, request)
     question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     decision = _decide(call, subject, question)
     log_entries.note(call, question, decision, call.point, call.request_id)
-    return _answer(call, question, decision, call.point, call.request_id)
+    return _answer(call, question, decision, call.point, call.request_id, encode=request.encode_authorization_message)
 
 
 @operation
@@ -85,8 +87,8 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
     call.point = point
     with _turns.turn(call.account_id, call.deadline) as turn:
         items = [
-            _item(call, item, question, point, f"{call.request_id}/{index}", turn)
-            for index, (item, question) in enumerate(zip(read, questions, strict=True))
+            _item(call, item, question, point, f"{call.request_id}/{index}", turn, encode=asked.encode_authorization_message)
+            for index, (asked, item, question) in enumerate(zip(request.requests, read, questions, strict=True))
         ]
     return pb.AuthorizeBatchResponse(items=items)
 
@@ -106,7 +108,7 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     decision = organizations.shown(call, made, decision)
     text = policy.short(made, layers, decision)
     return pb.ExplainResponse(
-        decision=_answer(call, question, decision, call.point, call.request_id),
+        decision=_answer(call, question, decision, call.point, call.request_id, encode=request.request.encode_authorization_message),
         sentence=policy.sentence(made, decision),
         text=text,
         trace_json=json.dumps(policy.trace(made, layers, decision, proceed=lambda: remaining(call.deadline))),
@@ -200,7 +202,7 @@ def _context(request: pb.AuthorizeRequest) -> world.Keys:
 
 
 def _item(
-    call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str, turn: Turn
+    call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str, turn: Turn, *, encode: bool
 ) -> pb.BatchItem:
     try:
         if isinstance(item, SekishoError):
@@ -210,7 +212,7 @@ def _item(
         remaining(call.deadline)
         decision = _decide(call, item[0], question)
         log_entries.note(call, question, decision, point, decision_id)
-        decided = pb.BatchItem(decision=_answer(call, question, decision, point, decision_id))
+        decided = pb.BatchItem(decision=_answer(call, question, decision, point, decision_id, encode=encode))
         turn.pause()
         return decided
     except SekishoError as error:
@@ -228,7 +230,9 @@ def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision
     return decision
 
 
-def _answer(call: Call, question: Question, decision: policy.Decision, point: Point, decision_id: str) -> pb.AuthorizeResponse:
+def _answer(
+    call: Call, question: Question, decision: policy.Decision, point: Point, decision_id: str, *, encode: bool
+) -> pb.AuthorizeResponse:
     """What is shown of a decision. Of a principal of another account, which has a token and no say in who sees it, it is what was decided
     in which layer, and nothing of that account's policies: neither which statements matched nor which keys they read.
     """
@@ -244,6 +248,7 @@ def _answer(call: Call, question: Question, decision: policy.Decision, point: Po
         decision_id=decision_id,
         revision=point.token,
         principal_arn=principal.arn,
+        encoded_authorization_message=denials.encoded(call, question, decision) if encode and not decision.allowed else "",
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, select
 from sekisho.api.iam.v1 import account_summaries_pb2 as pb
 from sekisho.calls.call import Call
 from sekisho.operations import operation
-from sekisho.services.iam import quotas
+from sekisho.services.iam import quotas, security_token_preferences
 from sekisho.store.tables import AccessKey, Entity, EntityCount, MfaDevice, PolicyVersion, SigningCertificate
 
 # Entities by the name under which they are counted.
@@ -48,7 +48,7 @@ def get_account_summary(call: Call, request: pb.GetAccountSummaryRequest) -> pb.
         "AccountSigningCertificatesPresent": min(
             1, _count(call, select(func.count()).select_from(SigningCertificate).where(SigningCertificate.owner_id == root))
         ),
-        "GlobalEndpointTokenVersion": 2,
+        "GlobalEndpointTokenVersion": security_token_preferences.token_version(call),
         "MFADevicesInUse": _count(
             call,
             select(func.count()).select_from(MfaDevice).where(MfaDevice.account_id == call.account_id, MfaDevice.user_id.is_not(None)),

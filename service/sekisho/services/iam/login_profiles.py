@@ -7,7 +7,7 @@ still the same; the number of the new one makes sure of that.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from sekisho.api.iam.v1 import login_profiles_pb2 as pb
 from sekisho.calls.call import Call
@@ -16,7 +16,7 @@ from sekisho.errors import AccessDenied, ValidationError
 from sekisho.operations import operation, prepare
 from sekisho.services.iam import entities, password_policies, users
 from sekisho.services.iam.errors import EntityAlreadyExists, InvalidInput, InvalidUserType, NoSuchEntity, PasswordPolicyViolation
-from sekisho.store.tables import Account, LoginProfile, PasswordHistory, PasswordPolicy, User
+from sekisho.store.tables import Account, LoginProfile, MfaDevice, PasswordHistory, PasswordPolicy, User
 
 _REUSED = "Policy constraint violation with password reuse prevention during password change."
 
@@ -109,9 +109,7 @@ def _for_change(call: Call, request: pb.ChangePasswordRequest) -> Callable[[], P
 
 def _hashing(call: Call, user: User, new: str, *, old: str = "", old_hash: str = "") -> Callable[[], Prepared]:
     """The work of hashing a new password, and of holding it against those that it must not be; a bad one is refused before."""
-    rule = call.session.get(PasswordPolicy, call.account_id)
-    account = call.session.get(Account, call.account_id)
-    password_policies.check(rule, new, account.name if account is not None else "")
+    rule = _check(call, user, new)
     history = _history(call, user)
     newest = history[0].number if history else 0
     ruled_out = [row.password_hash for row in history[: (rule.password_reuse_prevention or 0) if rule is not None else 0]]
@@ -131,8 +129,7 @@ def _set(call: Call, user: User, row: LoginProfile, password: str) -> None:
 
     When somebody has set a password meanwhile, the next number is taken: a WriteConflict, after which the pipeline begins again.
     """
-    account = call.session.get(Account, call.account_id)
-    password_policies.check(call.session.get(PasswordPolicy, call.account_id), password, account.name if account is not None else "")
+    _check(call, user, password)
     if call.prepared.reused:
         raise PasswordPolicyViolation(_REUSED)
     row.password_hash, row.changed_at = call.prepared.password_hash, call.now
@@ -140,6 +137,16 @@ def _set(call: Call, user: User, row: LoginProfile, password: str) -> None:
     call.add(PasswordHistory(user_id=user.id, number=call.prepared.newest + 1, password_hash=row.password_hash))
     for old in history[password_policies.REMEMBERED - 1 :]:
         call.session.delete(old)
+
+
+def _check(call: Call, user: User, password: str) -> PasswordPolicy | None:
+    """The password policy of the account; PasswordPolicyViolation for a password that the user cannot have."""
+    rule = call.session.get(PasswordPolicy, call.account_id)
+    account = call.session.get(Account, call.account_id)
+    devices = call.session.scalar(select(func.count()).select_from(MfaDevice).where(MfaDevice.user_id == user.id))
+    name = account.name if account is not None else ""
+    password_policies.check(rule, password, name, user_name=user.name, alone=not devices)
+    return rule
 
 
 def _history(call: Call, user: User) -> Sequence[PasswordHistory]:

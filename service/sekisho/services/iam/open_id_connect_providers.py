@@ -1,6 +1,6 @@
 """OpenID Connect providers: who may vouch for outsiders with an ID token, and for which audiences.
 
-Nothing is fetched from a provider here: what its keys are is asked when a token comes.
+Nothing is fetched from a provider here: what its keys are is asked when a token comes (`sts`).
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html
 """
 
@@ -145,7 +145,7 @@ def _name(url: str) -> str:
         raise ValidationError("Invalid Open ID Connect Provider URL")
     host, slash, path = url.removeprefix(_SCHEME).partition("/")
     name = f"{host.lower()}{slash}{path}"
-    if _NAME.fullmatch(name) is None:
+    if _NAME.fullmatch(name) is None or not {".", "/"} & set(name):  # a name of one word is a service's, in the names of condition keys
         raise ValidationError("Invalid Open ID Connect Provider URL")
     return name
 

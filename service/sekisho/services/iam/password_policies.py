@@ -1,5 +1,7 @@
 """What an account demands of its users' passwords.
 
+Beneath it are the rules of NIST SP 800-63B-4 (section 3.1.1.2), which no policy lowers: a password that is the only proof has at least 15
+characters, and none is one that many have chosen.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html
 """
 
@@ -9,6 +11,7 @@ from sekisho import policy
 from sekisho.api.iam.v1 import password_policies_pb2 as pb
 from sekisho.calls import permission
 from sekisho.calls.call import Call
+from sekisho.credentials import common_passwords
 from sekisho.operations import Resource, operation
 from sekisho.services.iam.errors import NoSuchEntity, PasswordPolicyViolation
 from sekisho.store.tables import PasswordPolicy
@@ -25,6 +28,8 @@ _FOR_ALL_USERS = policy.Attached(
 )
 _DEFAULT_LENGTH = 8
 _DEFAULT_TYPES = 3
+ALONE = 15
+"""Characters of a password of a user who has no MFA device."""
 
 # What a password may have to have: the column that demands it, what it is called, and how a character of it is known.
 _TYPES: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
@@ -96,11 +101,20 @@ def permit(call: Call, of: Resource) -> None:
     permission.demand(call, call.operation.action, of, {}, beside=(_FOR_ALL_USERS,) if for_all_users else ())
 
 
-def check(row: PasswordPolicy | None, password: str, account_name: str) -> None:
-    """Raise PasswordPolicyViolation when a password is not what the policy demands; without a row, what AWS demands by default.
+def check(row: PasswordPolicy | None, password: str, account_name: str, *, user_name: str, alone: bool) -> None:
+    """Raise PasswordPolicyViolation when a password is not what the policy demands; without a row, what AWS demands by default; or when it
+    is common, the user's own name, or too short to be `alone`, without an MFA device.
 
     Which passwords were used before is not asked here: that takes hashing.
     """
+    _check_policy(row, password, account_name)
+    if alone and len(password) < ALONE:
+        raise PasswordPolicyViolation(f"Password should have a minimum length of {ALONE} for a user without an MFA device")
+    if password.casefold() in (user_name.casefold(), account_name.casefold()) or common_passwords.is_common(password):
+        raise PasswordPolicyViolation("Password should not be commonly used, or the name of the user or the account")
+
+
+def _check_policy(row: PasswordPolicy | None, password: str, account_name: str) -> None:
     least = row.minimum_password_length if row is not None else _DEFAULT_LENGTH
     missing = {column: f"Password should have at least one {name}" for column, name, of in _TYPES if not any(map(of, password))}
     if len(password) < least:

@@ -14,11 +14,11 @@ from sqlalchemy import select
 from sekisho import arn
 from sekisho.api.iam.v1 import saml_providers_pb2 as pb
 from sekisho.calls.call import Call
-from sekisho.credentials import key_ring
+from sekisho.credentials import key_ring, saml_metadata
+from sekisho.credentials.saml_metadata import MalformedMetadata, Metadata
 from sekisho.operations import Resource, operation, prepare, resource
-from sekisho.services.iam import certificates, entities, provider_arns, quotas, saml_metadata, tags
+from sekisho.services.iam import certificates, entities, provider_arns, quotas, tags
 from sekisho.services.iam.errors import InvalidInput, MalformedCertificate
-from sekisho.services.iam.saml_metadata import Metadata
 from sekisho.store.tables import SamlPrivateKey, SamlProvider
 
 _LONG = timedelta(days=36_525)
@@ -162,7 +162,10 @@ def _read(call: Call, request: _Described) -> Callable[[], Metadata | None]:
             _check_key(request.add_private_key)
         if not request.saml_metadata_document:
             return None
-        metadata = saml_metadata.read(request.saml_metadata_document)
+        try:
+            metadata = saml_metadata.read(request.saml_metadata_document)
+        except MalformedMetadata:
+            raise InvalidInput("Could not parse metadata") from None
         if metadata.valid_until is not None and metadata.valid_until <= call.now:
             raise InvalidInput("The metadata document has expired.")
         return metadata

@@ -4,32 +4,22 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 
-from sekisho import arn, policy
 from sekisho.api.sts.v1 import sessions_pb2 as pb
 from sekisho.calls import permission, request_keys
 from sekisho.calls.call import Call
 from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
-from sekisho.errors import AccessDenied, InvalidArn, Unimplemented, ValidationError
+from sekisho.errors import AccessDenied, Unimplemented
 from sekisho.operations import Resource, operation
-from sekisho.services.sts import session_policies
+from sekisho.services.sts import roles, session_policies
 from sekisho.services.sts import session_tokens as session_tokens_of_users
 from sekisho.services.sts.errors import InvalidParameterValue
-from sekisho.world import NO_KEYS, AccountRecord, Keys, PrincipalRecord, SessionFacts
+from sekisho.world import NO_KEYS, Keys, PrincipalRecord, SessionFacts
 
-DEFAULT_SECONDS = 3600
-CHAINED_SECONDS = 3600
 _NO_SESSION = SessionFacts(kind="")
-_TRUSTS_NOBODY = policy.Attached(
-    program=policy.compiled(
-        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"AIDA00000000000000000"},"Action":"sts:AssumeRole"}]}'
-    ),
-    name="AssumeRolePolicyDocument",
-)
 _MFA_JUST_NOW = {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
 
 
@@ -41,12 +31,12 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
     # For the decision on this request alone: the session that comes of it knows nothing of MFA.
     proved = _MFA_JUST_NOW if session_tokens_of_users.mfa(call, request) else NO_KEYS
     tags, transitive = _tags(request, before)
-    role = _role(call, request.role_arn)
+    role = roles.stand_in(call, request.role_arn)
     call.resources = (Resource(request.role_arn),)  # in the caller's words, whether there is such a role or not
     _permitted(call, request, role, before, proved)
-    if role.trust is _TRUSTS_NOBODY:  # which its trust policy has said already
+    if role.trust is roles.TRUSTS_NOBODY:  # which its trust policy has said already
         raise _denied(call, "sts:AssumeRole", request.role_arn)
-    seconds = _seconds(request, role, chained=before.kind == "assumed-role")
+    seconds = roles.seconds(request.duration_seconds, role, chained=before.kind == "assumed-role")
     source_identity = _source_identity(request, before)
     inline, policy_ids = session_policies.policies(call, request, role.account_id)
     session = Session(
@@ -65,21 +55,10 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
         expires_at=call.now.replace(microsecond=0) + timedelta(seconds=seconds),
         chained=before.kind == "assumed-role",
     )
-    issued = session_tokens.issue(session, call.node.ring)
-    response = pb.AssumeRoleResponse(
-        credentials=pb.Credentials(
-            access_key_id=issued.access_key_id,
-            secret_access_key=issued.secret_access_key,
-            session_token=issued.session_token,
-            expiration=session.expires_at,
-        ),
-        assumed_role_user=pb.AssumedRoleUser(
-            assumed_role_id=f"{role.id}:{request.role_session_name}",
-            arn=arn.assumed_role(role.account_id, role.name, request.role_session_name),
-        ),
-    )
+    credentials = roles.issue(call, session)
+    response = pb.AssumeRoleResponse(credentials=credentials, assumed_role_user=roles.assumed(role, request.role_session_name))
     if request.policy or request.policy_arns or request.tags:
-        response.packed_policy_size = session_tokens.packed_size_percent(issued.session_token or "")
+        response.packed_policy_size = session_tokens.packed_size_percent(credentials.session_token)
     if source_identity:
         response.source_identity = source_identity
     return response
@@ -87,34 +66,12 @@ def assume_role(call: Call, request: pb.AssumeRoleRequest) -> pb.AssumeRoleRespo
 
 def _possible(call: Call, request: pb.AssumeRoleRequest) -> None:
     """What is refused for every role; asked first, so that the answer does not tell whether there is such a role."""
-    try:
-        arn.parse(request.role_arn)
-    except InvalidArn:
-        raise ValidationError(f"{request.role_arn} is invalid") from None
+    roles.refuse_no_arn(request.role_arn)
     if call.caller.principal.kind == "root":
         raise AccessDenied("Roles may not be assumed by root accounts.")
     session_policies.refuse_token_size(request)
     if request.provided_contexts:  # to leave them out in silence could leave out a restriction
         raise Unimplemented("ProvidedContexts are not supported.")
-
-
-def _role(call: Call, text: str) -> PrincipalRecord:
-    """The role of an ARN in an active account, else one in its place that trusts an id that nobody has. Either takes the same steps, here
-    and afterwards.
-    """
-    missing = _missing(text)
-    named = arn.entity(text)
-    id_ = call.node.world.get_id(named) if named is not None and named.kind == "role" else None
-    record = call.node.world.get_record(id_ or missing.id)
-    account = call.node.world.get_record(missing.account_id)
-    usable = isinstance(account, AccountRecord) and account.status == "ACTIVE"
-    return record if usable and isinstance(record, PrincipalRecord) and record.trust is not None else missing
-
-
-def _missing(text: str) -> PrincipalRecord:
-    """A role whose id no role has: unlike those that are given out, it has digits that base32 lacks."""
-    id_ = f"AROA0{hashlib.sha256(text.encode()).hexdigest()[:16].upper()}"
-    return PrincipalRecord(id_, arn.account_of(text), "role", "", text, trust=_TRUSTS_NOBODY)
 
 
 def _permitted(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord, before: SessionFacts, proved: Keys) -> None:
@@ -137,15 +94,6 @@ def _permitted(call: Call, request: pb.AssumeRoleRequest, role: PrincipalRecord,
 def _denied(call: Call, action: str, role_arn: str) -> AccessDenied:
     """The same sentence for a role that does not exist and for one that does not trust the caller."""
     return AccessDenied(f"User: {call.caller.arn} is not authorized to perform: {action} on resource: {role_arn}")
-
-
-def _seconds(request: pb.AssumeRoleRequest, role: PrincipalRecord, *, chained: bool) -> int:
-    seconds = request.duration_seconds or DEFAULT_SECONDS
-    if chained and seconds > CHAINED_SECONDS:
-        raise ValidationError("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
-    if seconds > role.max_session_seconds:
-        raise ValidationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
-    return seconds
 
 
 def _tags(request: pb.AssumeRoleRequest, before: SessionFacts) -> tuple[Mapping[str, str], frozenset[str]]:

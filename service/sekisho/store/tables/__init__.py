@@ -3,7 +3,15 @@
 from sekisho.store.db import Base
 from sekisho.store.tables.access_keys import AccessKey
 from sekisho.store.tables.accesses import Access, AccessReport, OrganizationAccessReport
-from sekisho.store.tables.accounts import Account, AccountAlias, AccountContact, AccountRegion, EntityCount, QuotaOverride
+from sekisho.store.tables.accounts import (
+    Account,
+    AccountAlias,
+    AccountContact,
+    AccountPreference,
+    AccountRegion,
+    EntityCount,
+    QuotaOverride,
+)
 from sekisho.store.tables.certificates import ServerCertificate, SigningCertificate
 from sekisho.store.tables.changes import Change, Revision
 from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
@@ -52,6 +60,7 @@ __all__ = [
     "Account",
     "AccountAlias",
     "AccountContact",
+    "AccountPreference",
     "AccountEmail",
     "AccountRegion",
     "AccountRequest",

@@ -54,6 +54,16 @@ class AccountRegion(Base):
     enabled_at: Mapped[datetime]
 
 
+class AccountPreference(Base):
+    """What an account prefers of STS, where it has said so."""
+
+    __tablename__ = "account_preferences"
+    touches = ()
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    global_endpoint_token_version: Mapped[int]
+
+
 class QuotaOverride(Base):
     """A quota of an account that an operator has set to another value than the usual one."""
 

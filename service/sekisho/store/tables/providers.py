@@ -37,7 +37,7 @@ class SamlPrivateKey(Base):
     """A key that opens the assertions of a SAML provider, sealed with the row's id as associated data."""
 
     __tablename__ = "saml_private_keys"
-    touches = ()
+    touches = ("provider_id",)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     provider_id: Mapped[str] = mapped_column(ForeignKey("saml_providers.id"), index=True)

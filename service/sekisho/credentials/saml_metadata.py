@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from cryptography import x509
 
-from sekisho.services.iam.errors import InvalidInput
+from sekisho.errors import InvalidArgument
 
 _MD = "urn:oasis:names:tc:SAML:2.0:metadata "
 _DS = "http://www.w3.org/2000/09/xmldsig# "
@@ -25,6 +25,10 @@ _MOST_DEPTH = 64
 _MOST_CERTIFICATES = 20
 _MOST_ISSUER = 1024
 _MOST_CERTIFICATE = 16_384  # characters
+
+
+class MalformedMetadata(InvalidArgument):
+    """The document is not the metadata of one identity provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,13 @@ class Metadata:
 
 
 def read(text: str) -> Metadata:
-    """The metadata in a document, or InvalidInput in AWS's words."""
+    """The metadata in a document, or MalformedMetadata."""
     reader = _Reader()
     try:
         reader.parser.Parse(text, True)
         return reader.metadata()
     except (expat.ExpatError, ValueError, x509.InvalidVersion) as error:
-        raise InvalidInput("Could not parse metadata") from error
+        raise MalformedMetadata(str(error)) from error
 
 
 class _Reader:
