@@ -83,5 +83,5 @@ def house(url: str, folder: Path) -> Iterator[House]:
         schema.upgrade(database)
         ring = KeyRing.create(folder / "keyring.json")
         account = accounts.create(database, ring)
-        with assembly.opened(database, ring, folder / "spool.db", audience="sekisho") as made:
+        with assembly.opened(database, ring, folder / "spool.db", audience="sekisho", issuer_url="https://auth.example.com") as made:
             yield House(made, account)

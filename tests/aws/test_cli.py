@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from tests.aws import forked
@@ -252,3 +254,26 @@ def test_version_2_of_the_program(aws: Aws) -> None:
 
 def test_what_is_not_here_says_so(aws: Aws) -> None:
     assert aws.error("iam set-security-token-service-preferences --global-endpoint-token-version v2Token") == "NotImplemented"
+
+
+def test_tokens_for_other_services(aws: Aws) -> None:
+    ask = "sts get-web-identity-token --audience orders.example.com --signing-algorithm"
+    assert aws.error(f"{ask} ES384") == "OutboundWebIdentityFederationDisabledException"
+    assert aws.error("iam get-outbound-web-identity-federation-info") == "FeatureDisabled"
+    issuer = aws("iam enable-outbound-web-identity-federation")["IssuerIdentifier"]
+    try:
+        assert issuer.startswith(f"{aws.served.url}/iss-")
+        assert aws.error("iam enable-outbound-web-identity-federation") == "FeatureEnabled"
+        assert aws("iam get-outbound-web-identity-federation-info") == {"IssuerIdentifier": issuer, "JwtVendingEnabled": True}
+        keys = jwt.PyJWKClient(f"{issuer}/.well-known/jwks.json")
+        for algorithm in ("ES384", "RS256"):
+            made = aws(f"{ask} {algorithm} --duration-seconds 60 --tags Key=job,Value=7")
+            token = made["WebIdentityToken"]
+            key = keys.get_signing_key_from_jwt(token)
+            claims = jwt.decode(token, key, algorithms=[algorithm], audience="orders.example.com", issuer=issuer, leeway=60)
+            assert claims["https://sts.amazonaws.com/"]["request_tags"] == {"job": "7"}
+            assert datetime.fromisoformat(made["Expiration"]).timestamp() == claims["exp"]
+        assert aws.error(f"{ask} HS256") == "ValidationError"
+    finally:
+        assert aws("iam disable-outbound-web-identity-federation") is None
+    assert aws.error("iam disable-outbound-web-identity-federation") == "FeatureDisabled"

@@ -29,6 +29,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "snapshot_interval": ("5", 5),
     "audience": ("orders", "orders"),
     "clock_skew": ("6", 6),
+    "issuer_url": ("https://auth.example.com", "https://auth.example.com"),
     "metrics": ("127.0.0.1:7", "127.0.0.1:7"),
     "tls_cert": ("cert.pem", Path("cert.pem")),
     "tls_key": ("key.pem", Path("key.pem")),

@@ -160,7 +160,7 @@ MAKERS: dict[str, tuple[str, Callable[[House], Any]]] = {
     "mfa": ("GetMFADevice", lambda house: house.call("CreateVirtualMFADevice", virtual_mfa_device_name="it")),
     "oidc-provider": (
         "GetOpenIDConnectProvider",
-        lambda house: house.call("CreateOpenIDConnectProvider", url="https://it", thumbprint_list=["a" * 40]),
+        lambda house: house.call("CreateOpenIDConnectProvider", url="https://it.example", thumbprint_list=["a" * 40]),
     ),
 }
 
@@ -172,7 +172,7 @@ def test_what_was_asked_for_in_vain_shows_as_soon_as_it_is_created(nodes: tuple[
     fields: dict[str, Any] = {
         "GetPolicy": {"policy_arn": f"arn:aws:iam::{writer.account_id}:policy/it"},
         "GetMFADevice": {"serial_number": f"arn:aws:iam::{writer.account_id}:mfa/it"},
-        "GetOpenIDConnectProvider": {"open_id_connect_provider_arn": f"arn:aws:iam::{writer.account_id}:oidc-provider/it"},
+        "GetOpenIDConnectProvider": {"open_id_connect_provider_arn": f"arn:aws:iam::{writer.account_id}:oidc-provider/it.example"},
     }.get(name, {f"{kind.replace('-', '_')}_name": "it"})
     for house in (reader, writer, reader):
         with pytest.raises(SekishoError) as caught:

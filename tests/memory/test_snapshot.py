@@ -19,10 +19,12 @@ from sekisho.world import (
     AccountRecord,
     ControlPolicyRecord,
     GroupRecord,
+    IssuerRecord,
     KeyRecord,
     PolicyRecord,
     PrincipalRecord,
     Record,
+    SigningKey,
     UnitRecord,
 )
 from tests.services.iam.documents import allow
@@ -60,6 +62,14 @@ RECORDS: dict[str, Record] = {
     "444455556666": AccountRecord("444455556666", "ACTIVE", "r-ab12", ("p-FullAWSAccess",), ("p-example",)),
     "r-ab12": UnitRecord("r-ab12", "o-example", None, ("p-FullAWSAccess",), (), "111122223333", frozenset({"SERVICE_CONTROL_POLICY"})),
     "p-example": ControlPolicyRecord("p-example", attached(arn="arn:p", name="limits")),
+    "777788889999": AccountRecord("777788889999", "ACTIVE", issuer_id="iss-example"),
+    "iss-example": IssuerRecord(
+        "iss-example",
+        "777788889999",
+        "https://auth.example.com/iss-example",
+        None,
+        (SigningKey("kid", "ES384", "{}", "c2VhbGVk", NOW), SigningKey("next", "ES384", "{}", "", NOW + DAY)),
+    ),
     "AKIAIOSFODNN7EXAMPLE": KeyRecord("AKIAIOSFODNN7EXAMPLE", "111122223333", "AIDAEXAMPLE", "Active", SECRET),
 }
 

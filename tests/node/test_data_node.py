@@ -112,6 +112,24 @@ def test_a_code_of_an_mfa_device_needs_a_node_that_writes(nodes: tuple[Served, S
     )
 
 
+def test_it_verifies_tokens_for_other_services_and_signs_none(nodes: tuple[Served, Served]) -> None:
+    """A token that the control plane signed is taken here, whose ring and database role lead to no private key."""
+    control, data = nodes
+    control.write("EnableOutboundWebIdentityFederation")
+    asked: dict[str, Any] = {"audience": ["orders.example.com"], "signing_algorithm": "ES384"}
+    token = control.call("GetWebIdentityToken", **asked).web_identity_token
+    question: dict[str, Any] = {"bearer_token": token, "audience": "orders.example.com", "action": "orders:Ship", "resource": "*"}
+    found = data.call("Authorize", **question, at_least=control.write("CreateUser", user_name="later"))
+    assert found.principal_arn.endswith(":root")
+    assert refused(data, "GetWebIdentityToken", **asked) == (
+        "UNAVAILABLE",
+        "CANNOT_SIGN",
+        "This node does not sign tokens for other services; send the call to one of the control plane.",
+    )
+    forged = token[:-1] + ("A" if token[-1] != "A" else "B")
+    assert refused(data, "Authorize", **question | {"bearer_token": forged})[0] == "UNAUTHENTICATED"
+
+
 def test_it_holds_no_key_of_seeds(nodes: tuple[Served, Served]) -> None:
     ring = json.loads((nodes[1].folder / "data" / "keyring.json").read_text())
     assert {key["purpose"] for key in ring["keys"]} == {"access-keys", "sessions", "snapshot"}

@@ -21,7 +21,9 @@ from tests.scraped import Sample, values
 from tests.served import OPTIONS, PROGRAM, Served, serving, signed
 
 PATIENCE = 120.0
-GATEWAY = "from sekisho.edges import aws" + PROGRAM.replace("argv[3])))", "argv[3])), edges=(aws.application,))")
+GATEWAY = "from sekisho.edges import aws, issuers" + PROGRAM.replace(
+    "argv[3])))", "argv[3])), edges=(issuers.application, aws.application))"
+)
 """The server with the edge of AWS's protocols."""
 
 

@@ -49,6 +49,7 @@ def furnish(org: Organization, member: str) -> None:
     call("CreateVirtualMFADevice", _as=keys, virtual_mfa_device_name="d")
     call("CreateAccountAlias", _as=keys, account_alias=f"alias-{member}")
     call("GenerateCredentialReport", _as=keys)
+    call("EnableOutboundWebIdentityFederation", _as=keys)
     call("GenerateServiceLastAccessedDetails", _as=keys, arn=arn)
     org("TagResource", resource_id=member, tags=[{"key": "a", "value": "b"}])
     org.attach(org.policy(deny("a:b")), member)
@@ -89,7 +90,7 @@ def test_of_an_account_nothing_is_left_after_ninety_days(org: Organization, most
     for account_id in (member, other):
         furnish(org, account_id)
     before = rest(org, other)
-    assert len(before) == 11
+    assert len(before) == 14
     access = {"account_id": member, "service": "s", "action": "a", "at": NOW, "region": ""}
     with org.house.node.database.write((member,)) as session:
         session.add(Access(principal_id=f"AIDA{member}", **access))

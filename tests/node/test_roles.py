@@ -220,7 +220,14 @@ def test_a_data_node_refuses_a_database_that_is_not_its_own(written: Options, tm
 def test_every_table_is_read_by_data_nodes_or_none_of_their_business() -> None:
     """A table that is new has to be put on one side: a data node reads no seeds, no hashes of passwords, no private keys."""
     assert set(grants.READ) - {"alembic_version"} <= set(Base.metadata.tables)
-    assert {"mfa_devices", "login_profiles", "password_history", "saml_private_keys", "audit_records"} <= grants.UNREAD
+    assert {
+        "mfa_devices",
+        "login_profiles",
+        "password_history",
+        "saml_private_keys",
+        "issuer_private_keys",
+        "audit_records",
+    } <= grants.UNREAD
     for table in grants.READ:
         columns = Base.metadata.tables[table].columns.keys() if table != "alembic_version" else []
         assert not {"seed", "hash", "private_key"} & set(columns), table

@@ -217,9 +217,13 @@ def test_request_and_response_are_the_rpcs_own(rpc: str) -> None:
     assert (RPCS[rpc].input_type.name, RPCS[rpc].output_type.name) == (f"{name}Request", f"{name}Response")
 
 
+OF_CALLER = "self"
+"""The kind of resource that no field names, for it is the caller."""
+
+
 @pytest.mark.parametrize("rpc", RPCS)
 def test_access_names_fields_of_the_request(rpc: str) -> None:
     access = annotations.access(RPCS[rpc])
     fields = set(RPCS[rpc].input_type.fields_by_name)
     assert {name for check in access.check for name in (check.field, check.when_field) if name} <= fields
-    assert all(bool(check.kind) == bool(check.field) for check in access.check)
+    assert all(bool(check.kind) == bool(check.field) or check.kind == OF_CALLER for check in access.check)

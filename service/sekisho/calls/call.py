@@ -52,7 +52,7 @@ class Node:
 
     `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded;
     `buckets` those that trails can name, None for any; `saml_recipients` the addresses that responses of SAML providers are for;
-    `key_sets` are the keys of OpenID Connect providers.
+    `key_sets` are the keys of OpenID Connect providers; `issuer_url` its own address, as issuers of tokens have it, empty when unknown.
     """
 
     database: db.Database
@@ -72,6 +72,7 @@ class Node:
     buckets: frozenset[str] | None = None
     saml_recipients: tuple[str, ...] = (saml.AWS_RECIPIENT,)
     key_sets: KeySets = field(default_factory=KeySets)
+    issuer_url: str = ""
 
     @property
     def operations(self) -> tuple[Operation, ...]:

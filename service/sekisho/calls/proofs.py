@@ -15,7 +15,8 @@ from typing import NamedTuple, Protocol
 from sekisho import arn, policy, sigv4
 from sekisho.calls.call import Call
 from sekisho.calls.workloads import Workload
-from sekisho.credentials import session_tokens
+from sekisho.credentials import identity_tokens, session_tokens
+from sekisho.credentials.key_ring import SESSIONS, UnknownKey
 from sekisho.credentials.session_tokens import Opened
 from sekisho.credentials.sessions import Session
 from sekisho.journal.last_use import Use
@@ -24,7 +25,7 @@ from sekisho.operations.annotations import Access
 from sekisho.policy.shares import Shares
 from sekisho.sigv4 import InvalidClientTokenId, Signed, bearer
 from sekisho.store import used
-from sekisho.world import AccountRecord, KeyRecord, Record, SessionFacts, Subject
+from sekisho.world import AccountRecord, IssuerRecord, KeyRecord, Record, SessionFacts, Subject
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
@@ -85,8 +86,7 @@ class Bearer:
         elif verified.holder.opened is not None:
             call.node.tokens.refuse_forgotten(verified.holder.opened)
         _used(call, verified.holder, verified.region)
-        if call.operation.level in _ONCE:
-            raise sigv4.PresignedRefused(f"A bearer token can only read and decide: sign the call of {call.operation.action}.")
+        _refuse_bearer(call)
         return verified.holder.subject
 
     def _verify(self, call: Call, key: tuple[str, str, str]) -> "_Verified":
@@ -99,6 +99,55 @@ class Bearer:
         verified = _Verified(holder, signed.scope.region, signed.timestamp - sigv4.SKEW, ends)
         call.node.world.keep_finding(key, verified, holder.subject.account_id, holder.origins, 2 * len(self.token) + _cost(holder))
         return verified
+
+
+@dataclass(slots=True)
+class IdentityToken:
+    """A JWT that our STS issued for an audience: it reads and decides as whoever asked for it, and neither writes nor issues."""
+
+    token: str
+    audience: str
+
+    def prove(self, call: Call) -> Subject:
+        """Whose credentials asked for the token: as it was verified before, until it ends or something that it rests on is another."""
+        key = ("identity-token", self.audience, self.token)
+        accepted: _Accepted | None = call.node.world.get_finding(key)
+        if accepted is None or not accepted.begins <= call.now < accepted.ends:
+            accepted = self._verify(call, key)
+        else:
+            _refuse_sealed(call, accepted.key)
+        _used(call, accepted.holder, "")
+        _refuse_bearer(call)
+        return accepted.holder.subject
+
+    def _verify(self, call: Call, key: tuple[str, str, str]) -> "_Accepted":
+        cold.may_wait()  # a signature over P-384 takes as long to verify as a hundred decisions
+        memory = call.node.world
+        read = identity_tokens.read(self.token, call.node.ring)
+        whose = read.holder
+        account = memory.get_record(whose.account)
+        issuer = memory.get_record(account.issuer_id) if isinstance(account, AccountRecord) and account.issuer_id is not None else None
+        if account is None or not isinstance(issuer, IssuerRecord):
+            raise InvalidClientTokenId
+        identity_tokens.verify(read, issuer, self.audience, call.now)
+        _refuse_inactive(account)
+        origins: list[tuple[str, Record | None]] = [(account.id, account), (issuer.id, issuer)]
+        if whose.session is not None:
+            if call.now >= whose.session.expires_at:
+                raise sigv4.ExpiredToken
+            subject = _of_session(whose.session, whose.access_key_id)
+        else:
+            subject = Subject(whose.principal_id, whose.account, whose.access_key_id)
+            if whose.access_key_id:  # empty where a client's certificate asked for the token
+                used = memory.get_record(whose.access_key_id)
+                if not isinstance(used, KeyRecord) or used.status != "Active" or used.owner_id != whose.principal_id:
+                    raise InvalidClientTokenId
+                origins.append((used.id, used))
+        holder = _Holder(subject, None, tuple(origins))
+        accepted = _Accepted(holder, read.key, read.issued_at - sigv4.SKEW, read.expires_at)
+        cost = 2 * (len(self.token) + read.size) + (records.cost_of(subject.session.policies) if subject.session is not None else 0)
+        memory.keep_finding(key, accepted, whose.account, holder.origins, cost)
+        return accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +228,7 @@ class Certified:
 
 
 def of_metadata(metadata: Metadata, path: str, body: bytes, audience: str) -> Proof:
-    """The proof in a gRPC call's metadata: a bearer token, else a signature over the call."""
+    """The proof in a gRPC call's metadata: what a bearer has, else a signature over the call."""
     authorization = None
     for name, value in metadata:
         if name == "authorization" and isinstance(value, str):
@@ -188,8 +237,28 @@ def of_metadata(metadata: Metadata, path: str, body: bytes, audience: str) -> Pr
             authorization = value
     else:
         if authorization is not None and authorization[:7].lower() == "bearer ":
-            return Bearer(authorization[7:].strip(), audience)
+            return of_bearer(authorization[7:], audience)
     return CallSignature(metadata, path, body, audience)
+
+
+def of_bearer(token: str, audience: str) -> Proof:
+    """The proof that a bearer has, which a service may have been handed for its own audience: a JWT has two dots, a bearer token none."""
+    text = token.removeprefix(bearer.SCHEME).strip()
+    return IdentityToken(text, audience) if text.count(".") == 2 else Bearer(text, audience)
+
+
+def _refuse_bearer(call: Call) -> None:
+    """Raise for a call that writes or issues, which its caller signs."""
+    if call.operation.level in _ONCE:
+        raise sigv4.PresignedRefused(f"A bearer token can only read and decide: sign the call of {call.operation.action}.")
+
+
+def _refuse_sealed(call: Call, key: str) -> None:
+    """Raise when the ring has no more the key that sealed the credentials in a token."""
+    try:
+        call.node.ring.key(SESSIONS, key)
+    except UnknownKey:
+        raise InvalidClientTokenId from None
 
 
 def _refuse_presigned(call: Call, expires: int) -> None:
@@ -229,6 +298,15 @@ class _Verified(NamedTuple):
 
     holder: _Holder
     region: str
+    begins: datetime
+    ends: datetime
+
+
+class _Accepted(NamedTuple):
+    """A JWT that verified: whose it is, the key that sealed its credentials, and from when until when it would again."""
+
+    holder: _Holder
+    key: str
     begins: datetime
     ends: datetime
 

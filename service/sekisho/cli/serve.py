@@ -82,6 +82,14 @@ def serve(
     clock_skew: Annotated[
         int, typer.Option(envvar="SEKISHO_CLOCK_SKEW", min=5, max=15, help="Minutes that a caller's clock may be off, over HTTP.")
     ] = 5,
+    issuer_url: Annotated[
+        str,
+        typer.Option(
+            envvar="SEKISHO_ISSUER_URL",
+            metavar="https://HOST",
+            help="The HTTP listener as other services reach it, for the issuers of tokens; without it, where it listens.",
+        ),
+    ] = "",
     metrics: Annotated[
         str, typer.Option(envvar="SEKISHO_METRICS", help="Where /metrics is, if not beside /healthz; each worker takes the next port.")
     ] = "",
@@ -191,7 +199,7 @@ def serve(
     The first start on an empty database makes an account with a root access key, written to DATA_DIR/credentials
     (SEKISHO_ROOT_ACCESS_KEY_ID and SEKISHO_ROOT_SECRET_ACCESS_KEY choose it).
     """
-    from sekisho.edges import aws
+    from sekisho.edges import aws, issuers
     from sekisho.node import master_key, run
     from sekisho.node.options import Options
 
@@ -208,6 +216,7 @@ def serve(
         worker_memory=worker_memory,
         audience=audience,
         clock_skew=clock_skew,
+        issuer_url=issuer_url,
         metrics=metrics,
         tls_cert=tls_cert,
         tls_key=tls_key,
@@ -244,7 +253,7 @@ def serve(
             starting.close()
             _welcome(endpoints, data_dir, tls_cert)
 
-        code = run.serve(options, ready, edges=(aws.application,))
+        code = run.serve(options, ready, edges=(issuers.application, aws.application))
     sys.exit(code)
 
 

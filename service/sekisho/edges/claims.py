@@ -1,9 +1,10 @@
 """Whose a call says it is, before anything is verified: enough to share threads fairly, and for nothing else.
 
-The account stands in the access key id of a signature or of a bearer token. Anybody can write any id; so only an account that the worker
-has in memory has a share of its own. All others share the empty name, with callers who claim nothing.
+The account stands in the access key id of a signature or of a bearer token, and in a JWT of ours. Anybody can write any id; so only an
+account that the worker has in memory has a share of its own. All others share the empty name, with callers who claim nothing.
 """
 
+import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable
 
@@ -13,6 +14,7 @@ from sekisho.credentials import key_ids
 _ID = 20  # characters of an access key id
 _BEGINNING = 1024  # characters of a bearer token: its URL names the key before the long parts
 _MARKS = ("X-Amz-Credential=", "Credential=")
+_ACCOUNT = re.compile(r'"aws_account": ?"([0-9]{12})"')  # the first claim of a JWT of ours
 
 
 def of_metadata(node: Node, metadata: Iterable[tuple[str, str | bytes]]) -> str:
@@ -31,11 +33,14 @@ def of_text(node: Node, text: str) -> str:
             begins += len(mark)
             account = key_ids.account_of_key_id(text[begins : begins + _ID])
             return account if account is not None and node.world.has_record(account) else ""
-    return ""
+    said = _ACCOUNT.search(text)
+    return said[1] if said is not None and node.world.has_record(said[1]) else ""
 
 
 def _bearer(value: str) -> str:
     token = value[7 : 7 + _BEGINNING].strip()
+    if "." in token:  # a JWT: what it says stands behind its header
+        token = token.split(".")[1]
     try:
         return urlsafe_b64decode(token[: len(token) // 4 * 4]).decode("latin-1")
     except ValueError:

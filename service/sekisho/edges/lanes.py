@@ -187,10 +187,11 @@ class Lanes:
         self.batches = Lane(f"{edge}-batches", threads=max(2, decide // 2), waiting=500, reserved=1)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
         self.unsigned = Lane(f"{edge}-unsigned", threads=UNSIGNED, waiting=250, reserved=1)
+        self.pages = Lane(f"{edge}-pages", threads=2, waiting=64, reserved=1)  # what anybody may read
         self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=4000, reserved=streams // 3)
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter((self.decide, self.batches, self.control, self.unsigned, self.streams))
+        return iter((self.decide, self.batches, self.control, self.unsigned, self.pages, self.streams))
 
     def of(self, operation: Operation) -> Lane:
         """The lane of an operation."""

@@ -53,13 +53,17 @@ class World(Contents):
         decoy: AccessKey | None = None,
         loads: db.Database | None = None,
         max_staleness: float | None = None,
+        private: bool = True,
     ) -> None:
-        """`loads` is the database again, with connections for what is loaded; `decoy` is opened in the place of a key that is not there."""
+        """`loads` is the database again, with connections for what is loaded; `decoy` is opened in the place of a key that is not there;
+        without `private`, the private keys of issuers are left where they are.
+        """
         super().__init__(budget, max_staleness)
         self._database = database
         self.loads = loads or database
         self._unseal = unseal
         self._decoy = decoy
+        self._private = private
         self._written = 0
         """Number of the newest write of this worker's own, which may be ahead of the point: what was loaded before it is not kept."""
         self._hearers: list[Moved] = []
@@ -295,7 +299,7 @@ class World(Contents):
         principal comes what a decision about it will look up next.
         """
         loaded_at = self.sync(session)
-        record = loaders.load_record(session, id_, self._unseal, self._decoy)
+        record = loaders.load_record(session, id_, self._unseal, self._decoy, private=self._private)
         followed = loaders.load_followed(session, record, self._records.get_record, self._is_known) if record is not None else {}
         with self._lock:
             if self._is_new(loaded_at):

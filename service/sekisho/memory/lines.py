@@ -17,7 +17,7 @@ from sekisho.credentials import access_keys
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.policy import Attached
 from sekisho.sigv4 import Credentials
-from sekisho.world import EntityRecord, KeyRecord, Record
+from sekisho.world import EntityRecord, KeyRecord, Record, SigningKey
 
 KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Record) if kind is not EntityRecord}
 """By the name of their class: the records that decisions are made of."""
@@ -60,6 +60,8 @@ def read(line: bytes, ring: KeyRing) -> Record:
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
+    if isinstance(value, SigningKey):
+        return ["signing key", *map(_plain, value)]
     if isinstance(value, tuple):
         return ["tuple", *map(_plain, value)]
     if isinstance(value, frozenset):
@@ -78,6 +80,7 @@ def _value(plain: Any) -> Any:
 
 
 _VALUES: Mapping[str, Callable[[list[Any]], Any]] = {
+    "signing key": lambda items: SigningKey(*map(_value, items)),
     "tuple": lambda items: tuple(map(_value, items)),
     "set": lambda items: frozenset(map(_value, items)),
     "map": lambda items: {key: _value(item) for key, item in items[0].items()},

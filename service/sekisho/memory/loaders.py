@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, inspect, select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
-from sekisho.memory import organizations, providers
+from sekisho.memory import issuers, organizations, providers
 from sekisho.memory.names import Name
 from sekisho.store.tables import (
     AccessKey,
@@ -83,10 +83,14 @@ _POLICIES = (
 _TAGS = select(Tag.key, Tag.value).where(Tag.owner_id == bindparam("owner_id")).order_by(Tag.key_key)
 
 
-def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | None = None) -> Record | None:
-    """The record of an id, or None when there is no such thing; then the secret of `decoy` is opened in the place of a key's own."""
+def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | None = None, *, private: bool = True) -> Record | None:
+    """The record of an id, or None when there is no such thing; then the secret of `decoy` is opened in the place of a key's own. Private
+    keys of issuers are loaded for a node that may read them.
+    """
     if arn.is_account_id(id_):
         return organizations.load_account(session, id_)
+    if id_.startswith(f"{issuers.PREFIX}-"):
+        return issuers.load_issuer(session, id_, private=private)
     loader = _LOADERS.get(id_[:4]) or _OF_ORGANIZATIONS.get(id_.partition("-")[0])
     if loader is not None:
         return loader(session, id_)

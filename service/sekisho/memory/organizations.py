@@ -7,6 +7,7 @@ from sekisho import arn, policy
 from sekisho.store.tables import (
     Account,
     Administrator,
+    Issuer,
     Member,
     Organization,
     OrganizationFeature,
@@ -25,15 +26,18 @@ _ASKED = (SCP, RCP, tag_policies.TYPE)
 def load_account(session: Session, id_: str) -> Record | None:
     """An account, with its place in its organization."""
     row = session.execute(
-        select(Account.id, Account.status, Member.unit_id).outerjoin(Member, Member.account_id == Account.id).where(Account.id == id_)
+        select(Account.id, Account.status, Member.unit_id, Issuer.id.label("issuer_id"))
+        .outerjoin(Member, Member.account_id == Account.id)
+        .outerjoin(Issuer, Issuer.account_id == Account.id)
+        .where(Account.id == id_)
     ).one_or_none()
     if row is None:
         return None
     if row.unit_id is None:
-        return AccountRecord(row.id, row.status)
+        return AccountRecord(row.id, row.status, issuer_id=row.issuer_id)
     administers = frozenset(session.scalars(select(Administrator.service_principal).where(Administrator.account_id == id_)))
     scps, rcps, tags = _attached(session, id_)
-    return AccountRecord(row.id, row.status, row.unit_id, scps, rcps, administers, tags)
+    return AccountRecord(row.id, row.status, row.unit_id, scps, rcps, administers, tags, row.issuer_id)
 
 
 def load_unit(session: Session, id_: str) -> Record | None:

@@ -6,6 +6,7 @@ from sekisho.policy import Attached, Program
 from sekisho.world import (
     ControlPolicyRecord,
     GroupRecord,
+    IssuerRecord,
     OidcProviderRecord,
     PolicyRecord,
     PrincipalRecord,
@@ -30,6 +31,7 @@ _PER_PATTERN = 1_536  # bytes of an action, a resource or a condition beyond the
 _PER_VALUE = 512  # bytes of a condition's value: addresses take 420
 _TEXT = 64  # bytes of a string beside its characters, and of its place in a tuple
 _PER_ACTION = 512  # bytes of an action that a program remembers, of the longest name: its text and its place in a dictionary
+_PER_PAIR = 4_096  # bytes of a pair of keys, rounded up: the sealed private key of RSA takes 1.7 KB
 
 
 class _Slot:
@@ -46,6 +48,8 @@ class _Slot:
             self.kept += sum(_TEXT + 4 * len(one) for one in (*record.client_ids, *record.thumbprints))
         elif isinstance(record, SamlProviderRecord):
             self.kept += sum(_TEXT + len(one) for one in (*record.certificates, *(sealed for _, sealed in record.private_keys)))
+        elif isinstance(record, IssuerRecord):
+            self.kept += _PER_PAIR * len(record.keys)
         self.cost = self.kept + _grown(record)
 
 

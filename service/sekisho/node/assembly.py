@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sekisho.calls.call import Node, Writes
 from sekisho.calls.replays import Replays
-from sekisho.credentials import access_keys, saml
+from sekisho.credentials import access_keys, saml, signing_keys
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.credentials.session_tokens import OpenedTokens
@@ -71,6 +71,7 @@ def opened(
     buckets: frozenset[str] | None = None,
     saml_recipients: Sequence[str] = (),
     key_sets: KeySets | None = None,
+    issuer_url: str = "",
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -80,7 +81,14 @@ def opened(
     nobody = Credentials("-" * 20, "-" * 40)
     decoy = AccessKey(id=nobody.access_key_id, secret=access_keys.seal(nobody, ring))
     loads = db.Database(database.url, pool_size=places.MOST, make=database.make)
-    world = World(database, lambda row: access_keys.unseal(row.id, row.secret, ring), decoy=decoy, loads=loads, max_staleness=max_staleness)
+    world = World(
+        database,
+        lambda row: access_keys.unseal(row.id, row.secret, ring),
+        decoy=decoy,
+        loads=loads,
+        max_staleness=max_staleness,
+        private=writes,
+    )
     spool = Spool(spool_path)
     node = Node(
         database=database,
@@ -100,6 +108,7 @@ def opened(
         buckets=buckets,
         saml_recipients=tuple(saml_recipients) or (saml.AWS_RECIPIENT,),
         key_sets=key_sets or KeySets(),
+        issuer_url=issuer_url,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     beside = ExitStack()
@@ -115,7 +124,8 @@ def opened(
     if writes:
         beside.enter_context(trailing.running(database, ring, trail or Trailing()))
         retired = Retiring(database)
-        retiring = Rounds("retiring", INTERVAL, {"retire": lambda: retired.by_both_clocks(datetime.now(UTC))})
+        steps = {"retire": lambda: retired.by_both_clocks(datetime.now(UTC)), "turn": lambda: _turned(database, ring, datetime.now(UTC))}
+        retiring = Rounds("retiring", INTERVAL, steps)
         retiring.start()
         beside.callback(retiring.stop)
         if services is None or "cloudtrail" in services:
@@ -140,3 +150,8 @@ def opened(
         node.issued.close()
         world.close()
         loads.close()
+
+
+def _turned(database: db.Database, ring: KeyRing, now: datetime) -> bool:
+    """Have one issuer go on with another pair of keys when its own has had its time; whether there was one."""
+    return signing_keys.turn_one(database, ring, now, begun=now - signing_keys.TERM) is not None

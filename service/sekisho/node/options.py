@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sekisho.credentials import key_ids
+from sekisho.credentials import issuer_urls, key_ids
 from sekisho.credentials.oidc import addresses
 from sekisho.edges.grpc.lean import port
 from sekisho.edges.grpc.server import AGE
@@ -45,6 +45,7 @@ class Options:
     snapshot_interval: int = 30  # seconds
     audience: str = "sekisho"
     clock_skew: int = 5  # minutes
+    issuer_url: str = ""  # of the HTTP listener as others reach it; none: where it listens
     metrics: str = ""  # with several workers, each takes the next port; none: /metrics is beside /healthz
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -130,6 +131,8 @@ def check(options: Options) -> None:
         if not recipient.startswith(("https://", "http://")) or len(recipient) > LONGEST_RECIPIENT or not recipient.isascii():
             raise InvalidArgument(f"--saml-recipient: `{recipient}` is not a URL")
     addresses.parse(options.oidc_allow_private)
+    if options.issuer_url:
+        issuer_urls.checked(options.issuer_url)
     if options.metrics:
         listeners.split(options.metrics)
     _check_root_key(options.root_access_key_id, options.root_secret_access_key)

@@ -19,7 +19,7 @@ from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
 from sekisho.errors import SekishoError
 from sekisho.journal.trail import destinations
-from sekisho.node import assembly, collector, cores, http, listeners, logbook, reading, ring_holders, sockets, telemetry, trailing
+from sekisho.node import assembly, collector, cores, http, issuing, listeners, logbook, reading, ring_holders, sockets, telemetry, trailing
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
@@ -77,6 +77,7 @@ def worker(
             buckets=frozenset(destinations.parsed(options.trail_buckets)),
             saml_recipients=options.saml_recipients,
             key_sets=KeySets(addresses.parse(options.oidc_allow_private)),
+            issuer_url=issuing.address(options),
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}

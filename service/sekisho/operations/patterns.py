@@ -84,4 +84,8 @@ PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
     Rules.S3_URI: (_regex(r"s3://[a-z0-9][.a-z0-9-]{1,61}[a-z0-9](?:/.*)?"), r"s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9](/.*)?"),
     Rules.CONTACT_EMAIL: (_contact_email, r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
     Rules.ENTITY_PATH: (_regex(r"o-[0-9a-z]{10,32}/r-[0-9a-z]{4,32}[0-9a-z/-]*"), r"^o-[0-9a-z]{10,32}\/r-[0-9a-z]{4,32}[0-9a-z-\/]*"),
+    Rules.TOKEN_SCOPE: (
+        _regex(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]+(?: [\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]+)*"),
+        r"[\x21\x23-\x2B\x2D-\x5B\x5D-\x7E]+( [\x21\x23-\x2B\x2D-\x5B\x5D-\x7E]+)*",
+    ),
 }

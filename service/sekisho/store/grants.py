@@ -15,6 +15,8 @@ from sekisho.store.tables import Base
 _DECIDING = (
     tables.Account,
     tables.AccessKey,
+    tables.Issuer,
+    tables.IssuerKey,
     tables.Entity,
     tables.User,
     tables.Group,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sekisho import policy
 
@@ -51,7 +52,8 @@ class AccountRecord:
     """An account; its root user has the same id. `unit_id` is where it hangs in an organization, None outside of any.
 
     `scp_ids` and `rcp_ids` are the control policies that are attached to the account itself, in whatever state their type is;
-    `tag_policy_ids` likewise its tag policies; `administers` are the services that its organization has delegated to it.
+    `tag_policy_ids` likewise its tag policies; `administers` are the services that its organization has delegated to it; `issuer_id` is the
+    issuer of its tokens for other services, None where it never had one.
     """
 
     id: str
@@ -61,6 +63,7 @@ class AccountRecord:
     rcp_ids: tuple[str, ...] = ()
     administers: frozenset[str] = frozenset()
     tag_policy_ids: tuple[str, ...] = ()
+    issuer_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,28 @@ class KeyRecord:
     owner_id: str
     status: str
     secret: str = field(repr=False)
+
+
+class SigningKey(NamedTuple):
+    """A pair of keys of an issuer. `public` is a JWK (RFC 7517) as JSON; `sealed` the private key in base64, under the key ring,
+    empty on a node that does not sign."""
+
+    kid: str
+    algorithm: str
+    public: str
+    sealed: str
+    begins_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerRecord:
+    """The issuer of an account's tokens for other services, with all pairs that it has; `disabled_at` is None while it issues."""
+
+    id: str
+    account_id: str
+    url: str
+    disabled_at: datetime | None = None
+    keys: tuple[SigningKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +189,7 @@ Record = (
     | PolicyRecord
     | AccountRecord
     | KeyRecord
+    | IssuerRecord
     | EntityRecord
     | UnitRecord
     | ControlPolicyRecord

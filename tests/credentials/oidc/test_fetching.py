@@ -114,7 +114,10 @@ def test_no_redirect_is_followed(provider: Provider, status: int, path: str) -> 
         (answering(200, b"not json"), "InvalidIdentityToken"),
         (answering(200, b"[]"), "InvalidIdentityToken"),
         (answering(200, b"{}"), "InvalidIdentityToken"),
-        (answering(200, b'{"issuer":"https://other.example.com","jwks_uri":"https://login.example.com/keys"}'), "InvalidIdentityToken"),
+        (
+            answering(200, b'{"issuer":"https://other.example.com","jwks_uri":"https://login.example.com/keys"}', "-configuration"),
+            "InvalidIdentityToken",
+        ),
         (answering(200, b'{"issuer":"https://login.example.com/realms/Shop"}'), "InvalidIdentityToken"),
         (answering(200, b"{}", Content_Encoding="gzip"), "InvalidIdentityToken"),
         (answering(200, b"{}", "/keys"), "InvalidIdentityToken"),

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from sekisho.client.client import Client
 from sekisho.client.guard import fields, proofs
 from sekisho.client.guard import routes as paths
-from sekisho.client.guard.gate import PASSAGE, Caller, Gate, Passage
+from sekisho.client.guard.gate import PASSAGE, Caller, Gate, Passage, Verifies
 from sekisho.client.guard.refusals import DECISION_ID, Kind, Refused, denied
 from sekisho.client.guard.requests import HttpRequest, Peer
 from sekisho.client.guard.rules import PUBLIC, Bound, Rule, _Public, bind
@@ -58,13 +58,14 @@ class Guard:
         account: str | None = None,
         timeout: float | None = None,
         reveal: bool = False,
+        issuers: Verifies | None = None,
         peer: FindPeer | None = None,
         max_body: int = MAX_BODY,
         threads: int = 32,
         preflight: bool = False,
     ) -> None:
         self._app, self._max_body, self._preflight = app, max_body, preflight
-        self._gate = Gate(client, audience=audience, account=account, timeout=timeout, reveal=reveal)
+        self._gate = Gate(client, audience=audience, account=account, timeout=timeout, reveal=reveal, issuers=issuers)
         self._peer = connection if peer is None else peer
         self._routes = paths.Routes(_bound(method, path, rule) for (method, path), rule in routes.items())
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="guard")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sekisho import policy
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
@@ -21,6 +21,14 @@ from sekisho.client.guard.rules import Bound, Rule, bind
 
 log = logging.getLogger("sekisho.guard")
 T = TypeVar("T")
+
+
+class Verifies(Protocol):
+    """Looks at tokens before Sekisho is asked: `issuers.Issuers`, which takes more than the base install."""
+
+    def verify(self, token: str, audience: str, now: float) -> None:
+        """Return if the token is good now (seconds of the epoch) for this audience; else Refused."""
+
 
 _BATCH = 1000
 _BATCH_BYTES = 1_000_000  # Sekisho takes 1 MiB, and what frames each question is not counted here
@@ -43,16 +51,24 @@ class Gate:
 
     It must not be the client's audience: such a token could be used at Sekisho itself, in its maker's name, by every service that it was
     shown to. `timeout` is in seconds and never longer than what is left of the incoming call; `account` is what `{account}` stands for,
-    without it the account of the client. With `reveal`, denials name the kind of policy and the statements that decided.
+    without it the account of the client. With `reveal`, denials name the kind of policy and the statements that decided. Tokens that are
+    JWTs are verified by `issuers` before Sekisho is asked, where there are such.
     """
 
     def __init__(
-        self, client: Client, *, audience: str, account: str | None = None, timeout: float | None = None, reveal: bool = False
+        self,
+        client: Client,
+        *,
+        audience: str,
+        account: str | None = None,
+        timeout: float | None = None,
+        reveal: bool = False,
+        issuers: Verifies | None = None,
     ) -> None:
         if not audience or audience == client.audience:
             raise ValueError("a guarded service has an audience of its own, other than that of Sekisho")
         self.audience = audience
-        self._client, self._account, self._reveal = client, account, reveal
+        self._client, self._account, self._reveal, self._issuers = client, account, reveal, issuers
         self._timeout = client.timeout if timeout is None else timeout
         self._answered = -_TRUSTED
 
@@ -63,6 +79,9 @@ class Gate:
     def ask(self, bound: Bound, request: Any, caller: Caller, until: float) -> "Passage":
         """Let a request pass that may, with the decision; Refused in every other case."""
         action = bound.rule.action
+        token = caller.proof.bearer_token
+        if self._issuers is not None and token is not None and token.count(".") == 2:  # a bearer token of Sekisho's own has no dot
+            self._issuers.verify(token, caller.proof.audience, time.time())
         try:
             question = self._question(bound, request, caller, until)
             decision = self._client.authorize(**question, timeout=_left(until))

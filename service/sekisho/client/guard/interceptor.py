@@ -16,7 +16,7 @@ from google.protobuf.descriptor_pool import Default, DescriptorPool
 
 from sekisho.client.client import Client
 from sekisho.client.guard import aio, fields, proofs, refusals
-from sekisho.client.guard.gate import PASSAGE, Caller, Gate, Passage
+from sekisho.client.guard.gate import PASSAGE, Caller, Gate, Passage, Verifies
 from sekisho.client.guard.refusals import Refused, denied
 from sekisho.client.guard.requests import Peer
 from sekisho.client.guard.rules import PUBLIC, Bound, Rules, Stream, bind
@@ -32,6 +32,7 @@ def guarded(
     account: str | None = None,
     timeout: float | None = None,
     reveal: bool = False,
+    issuers: Verifies | None = None,
     peer: FindPeer | None = None,
     pool: DescriptorPool | None = None,
     threads: int = 32,
@@ -43,7 +44,7 @@ def guarded(
     names no field of its request is a ValueError here. `peer` says where a call comes from, where that is not its connection; under
     `grpc.aio` questions are asked in at most `threads` threads; the other options are those of `Gate`.
     """
-    gate = Gate(client, audience=audience, account=account, timeout=timeout, reveal=reveal)
+    gate = Gate(client, audience=audience, account=account, timeout=timeout, reveal=reveal, issuers=issuers)
     bound = {path: rule if rule is PUBLIC else bind(rule, _reader(path, pool or Default())) for path, rule in rules.items()}
     return _Interceptor(gate, bound, connection if peer is None else peer, threads)
 

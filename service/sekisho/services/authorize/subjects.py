@@ -28,7 +28,7 @@ def subject(call: Call, request: pb.AuthorizeRequest) -> Subject:
     if kind is None:
         return call.caller.subject
     if kind == "bearer_token":
-        return proofs.Bearer(request.bearer_token, request.audience or call.node.audience).prove(call)
+        return proofs.of_bearer(request.bearer_token, request.audience or call.node.audience).prove(call)
     if kind == "signed_request":
         return _signed(request.signed_request).prove(call)
     return _named(call, request.principal_arn)

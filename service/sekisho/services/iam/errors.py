@@ -108,6 +108,14 @@ class ServiceAccessNotEnabledException(FailedPrecondition):
     http = 400
 
 
+class FeatureEnabled(AlreadyExists):
+    """The account has the feature already."""
+
+
+class FeatureDisabled(NotFound):
+    """The account does not have the feature."""
+
+
 class ReportNotPresent(FailedPrecondition):
     """No credential report was generated yet."""
 

@@ -17,3 +17,11 @@ class InvalidParameterValue(InvalidArgument):
 
 class InvalidAuthorizationMessageException(InvalidArgument):
     """The message is not one that was encoded for the account."""
+
+
+class OutboundWebIdentityFederationDisabledException(PermissionDenied):
+    """The account issues no tokens for other services."""
+
+
+class SessionDurationEscalationException(PermissionDenied):
+    """A token would outlive the session that asks for it."""

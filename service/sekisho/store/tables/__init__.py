@@ -16,6 +16,7 @@ from sekisho.store.tables.certificates import ServerCertificate, SigningCertific
 from sekisho.store.tables.changes import Change, Revision
 from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
 from sekisho.store.tables.instance_profiles import InstanceProfile
+from sekisho.store.tables.issuers import Issuer, IssuerKey, IssuerPrivateKey
 from sekisho.store.tables.mfa_devices import MfaDevice
 from sekisho.store.tables.organizations import (
     AccountEmail,
@@ -80,6 +81,9 @@ __all__ = [
     "Handshake",
     "InlinePolicy",
     "InstanceProfile",
+    "Issuer",
+    "IssuerKey",
+    "IssuerPrivateKey",
     "LoginProfile",
     "Member",
     "Membership",
