@@ -9,6 +9,7 @@ import pytest
 
 from sekisho.cli import throwaway
 from sekisho.cli.examples import example
+from sekisho.client import Client
 from tests.cli.command import sekisho
 
 
@@ -39,3 +40,19 @@ def shop() -> Iterator[Shop]:
         answer = sekisho("authorize", "--data-dir", server.data_dir, "--action", "a:b", "--resource", "*", "--json")
         account = json.loads(answer.stdout)["principal_arn"].split(":")[4]
         yield Shop(server.data_dir, server.grpc, account)
+
+
+@pytest.fixture(scope="session")
+def role(shop: Shop) -> str:
+    """The ARN of a role that `carla` assumes, whose keys stand in the data directory."""
+    with Client.from_profile("root", shop.data_dir / "credentials", endpoint=shop.grpc) as client:
+        user = client.iam.create_user(user_name="carla").user
+        key = client.iam.create_access_key(user_name="carla").access_key
+        trust = {"Effect": "Allow", "Principal": {"AWS": user.arn}, "Action": "sts:AssumeRole"}
+        made = client.iam.create_role(
+            role_name="couriers", assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        )
+    with (shop.data_dir / "credentials").open("a") as file:
+        file.write(f"[carla]\naws_access_key_id = {key.access_key_id}\naws_secret_access_key = {key.secret_access_key}\n")
+        file.write(f"[courier]\nrole_arn = {made.role.arn}\nsource_profile = carla\nrole_session_name = tour\nduration_seconds = 900\n")
+    return made.role.arn

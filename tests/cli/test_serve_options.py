@@ -54,9 +54,12 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "trail_retention_days": ("12", 12),
     "audit_sink": ("/nowhere/audit.jsonl", "/nowhere/audit.jsonl"),
     "saml_recipients": ("https://sekisho.example.com/saml", ("https://sekisho.example.com/saml",)),
+    "passkey_rp_id": ("example.com", "example.com"),
+    "passkey_origins": ("https://example.com", ("https://example.com",)),
     "master_key": ("", KEY),
 }
 CALLED = {
+    "passkey_origins": "passkey-origin",
     "trail_buckets": "trail-bucket",
     "trail_delivery": "trail-delivery-seconds",
     "trail_digests": "trail-digest-seconds",

@@ -26,6 +26,15 @@ def home(tmp_path: Path) -> dict[str, str]:
         "[profile configured]\naws_access_key_id = AKIACONFIG\naws_secret_access_key = c\n"
         "[profile bare]\nregion = eu-west-1\n"
         "[profile role]\nrole_arn = arn:aws:iam::111122223333:role/admin\nsource_profile = default\n"
+        "[profile bare-role]\nrole_arn = arn:aws:iam::111122223333:role/admin\n"
+        "[profile two-ways]\nrole_arn = r\nsource_profile = default\ncredential_source = Environment\n"
+        "[profile machine]\nrole_arn = r\ncredential_source = Ec2InstanceMetadata\n"
+        "[profile environment]\nrole_arn = r\ncredential_source = Environment\n"
+        "[profile nowhere]\nrole_arn = r\nsource_profile = gone\n"
+        "[profile keyless]\nrole_arn = r\nsource_profile = bare\n"
+        "[profile self]\nrole_arn = r\nsource_profile = self\n"
+        "[profile ping]\nrole_arn = r\nsource_profile = pong\n[profile pong]\nrole_arn = r\nsource_profile = ping\n"
+        "[profile long]\nrole_arn = r\nsource_profile = default\nduration_seconds = an hour\n"
         "[profile sso]\nsso_session = corp\n"
         "[sso-session corp]\nsso_region = eu-west-1\n"
         "[services corp]\naws_access_key_id = AKIANEVER\naws_secret_access_key = n\n"
@@ -79,7 +88,24 @@ REFUSED = {
         r"no profile `bob` in .*credentials` or .*; they have `default`, `both`,",
     ),
     "one without keys": ({"AWS_PROFILE": "bare"}, r"profile `bare` of .*config has no aws_access_key_id"),
-    "one that assumes a role": ({"AWS_PROFILE": "role"}, r"profile `role` of .*config assumes a role"),
+    "one that assumes a role with nobody's credentials": (
+        {"AWS_PROFILE": "bare-role"},
+        "names neither source_profile nor credential_source",
+    ),
+    "one with two ways": ({"AWS_PROFILE": "two-ways"}, "names both a source_profile and a credential_source"),
+    "one of AWS's machines": ({"AWS_PROFILE": "machine"}, "the credential_source `Ec2InstanceMetadata` of profile `machine` of"),
+    "one of an environment without keys": (
+        {"AWS_PROFILE": "environment"},
+        "the credential_source of profile `environment` of .* has no aws_acc",
+    ),
+    "one that leads nowhere": ({"AWS_PROFILE": "nowhere"}, "no profile `gone` in"),
+    "one that leads to no keys": (
+        {"AWS_PROFILE": "keyless"},
+        "profile `bare` of .*, the source_profile of profile `keyless` of .*, has no",
+    ),
+    "one that leads to itself": ({"AWS_PROFILE": "self"}, "leads back to itself: self → self"),
+    "a chain that comes back": ({"AWS_PROFILE": "ping"}, "leads back to itself: ping → pong → ping"),
+    "a duration in words": ({"AWS_PROFILE": "long"}, "the duration_seconds of profile `long` of .* is not a number"),
     "one that signs in": ({"AWS_PROFILE": "sso"}, "signs in with SSO"),
     "a section about something else": ({"AWS_PROFILE": "corp"}, "no profile `corp`"),
     "a file that is not there": ({"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}, "cannot read the credentials file `/nonexistent`"),
@@ -91,7 +117,7 @@ REFUSED = {
 def test_what_is_named_and_cannot_be_had_is_an_error_and_never_somebody_else(home: dict[str, str], case: str) -> None:
     env, said = REFUSED[case]
     with pytest.raises(NoCredentialsError, match=said):
-        find({**home, **env})
+        find({**home, "SEKISHO_ENDPOINT": "127.0.0.1:1", **env})
 
 
 def test_credentials_of_awss_own_machines_are_not_read(tmp_path: Path) -> None:
@@ -108,9 +134,9 @@ def test_a_helper_program_is_asked_once(home: dict[str, str], tmp_path: Path, mo
     assert (tmp_path / "asked").read_text() == "."
 
 
-def test_a_helper_program_is_asked_again_before_they_end(home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_helper_program_is_asked_again_when_they_end(home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    helper(home, printed(Expiration=(datetime.now(UTC) + timedelta(minutes=4)).strftime("%Y-%m-%dT%H:%M:%SZ")))
+    helper(home, printed(Expiration=(datetime.now(UTC) - timedelta(minutes=4)).strftime("%Y-%m-%dT%H:%M:%SZ")))
     source = source_from_env({**home, "AWS_PROFILE": "helped"})
     assert not isinstance(source, Credentials)
     assert source() == source()
@@ -136,3 +162,15 @@ def test_a_helper_program_that_is_broken_is_not_quoted(
         from_env({**home, "AWS_PROFILE": "helped"})
     assert "secret-of-mine" not in str(raised.value)
     assert "profile `helped` of" in str(raised.value)
+
+
+def test_a_helper_program_that_asks_for_its_own_profile_comes_to_an_end(
+    home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {**home, "AWS_PROFILE": "helped"}.items():
+        monkeypatch.setenv(name, value)
+    helper(home, "open('asked','a').write('.'); import os; from sekisho.client import from_env; from_env(os.environ)")
+    with pytest.raises(NoCredentialsError, match="ended with code 1"):
+        from_env({**home, "AWS_PROFILE": "helped"})
+    assert (tmp_path / "asked").read_text() == "...."

@@ -78,6 +78,7 @@ UNSIGNED = {"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"}
 PERMITTED = {
     "AssumeRole",  # the role's trust policy decides
     "AssumeRoot",  # the caller's policies decide, and what the organization has enabled
+    "BeginPasskeyAssertion",  # a challenge for a passkey of one's own, which AssumeRole and GetSessionToken take
     "ChangePassword",  # the old password decides, and the account's password policy
     "GetAccountPasswordPolicy",  # whoever chooses a password must know it
     "GetCallerIdentity",

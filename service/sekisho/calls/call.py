@@ -14,6 +14,7 @@ from sekisho.calls.identities import Vouched
 from sekisho.calls.replays import Replays
 from sekisho.credentials import key_ring, saml
 from sekisho.credentials.oidc.key_sets import KeySets
+from sekisho.credentials.passkeys import RelyingParty
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
@@ -52,7 +53,8 @@ class Node:
 
     `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded;
     `buckets` those that trails can name, None for any; `saml_recipients` the addresses that responses of SAML providers are for;
-    `key_sets` are the keys of OpenID Connect providers; `issuer_url` its own address, as issuers of tokens have it, empty when unknown.
+    `key_sets` are the keys of OpenID Connect providers; `issuer_url` its own address, as issuers of tokens have it, empty when unknown;
+    `passkeys` is who it is to browsers, None on one that makes none.
     """
 
     database: db.Database
@@ -73,6 +75,7 @@ class Node:
     saml_recipients: tuple[str, ...] = (saml.AWS_RECIPIENT,)
     key_sets: KeySets = field(default_factory=KeySets)
     issuer_url: str = ""
+    passkeys: RelyingParty | None = None
 
     @property
     def operations(self) -> tuple[Operation, ...]:

@@ -6,38 +6,39 @@ decided, so that guesses are counted; an assertion, which nobody can guess, afte
 Nothing that decisions depend on changes here, hence no revision.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import select
-
-from sekisho import arn
+from sekisho.calls import backing_off, devices
 from sekisho.calls.call import Call
 from sekisho.credentials import one_time
 from sekisho.store import used
-from sekisho.store.tables import MfaDevice
-
-FREE_FAILURES = 5
-"""Wrong codes in a row that cost nothing; a code has a million values, three of which are right at a time."""
-
-PAUSE = timedelta(seconds=60)
-"""After those, how long each further wrong code makes a device refuse all (RFC 4226, section 7.3)."""
+from sekisho.store.tables import ProofFailure
 
 
 def take(call: Call, serial_number: str, code: str) -> bool:
-    """Whether the caller's own device shows this code now, and nobody has used it; from then on somebody has."""
+    """Whether the caller's own device shows this code now, and nobody has used it; from then on somebody has.
+
+    Wrong codes are counted by device, and by caller, so that several devices give no more tries.
+    """
+    caller = call.caller.subject.id
     with call.node.primary.write((call.account_id,), deadline=call.deadline) as session:
-        query = select(MfaDevice).where(MfaDevice.account_id == call.account_id, MfaDevice.user_id == call.caller.subject.id)
-        device = next(
-            (row for row in session.scalars(query) if arn.iam(row.account_id, row.kind, row.name, row.path) == serial_number), None
-        )
-        if device is None or (device.failures >= FREE_FAILURES and device.failed_at is not None and call.now < device.failed_at + PAUSE):
+        device = devices.get_device(session, call.account_id, serial_number)
+        if device is None or devices.owner_id(device) != caller or not devices.shows_codes(device):
+            backing_off.meter(backing_off.CODE, backing_off.WRONG)
             return False
-        seed = one_time.unseal(device.id, device.seed, call.node.ring)
+        failures = session.get(ProofFailure, (caller, backing_off.CODE))
+        if backing_off.is_waiting(device, call.now) or backing_off.is_waiting(failures, call.now):
+            backing_off.meter(backing_off.CODE, backing_off.WAITING)
+            return False
+        seed = devices.seed(device, call.node.ring)
         step = one_time.accepted(seed, code, call.now, drift=device.drift, after=device.last_step)
         if step is None:
-            device.failures, device.failed_at = device.failures + 1, call.now
+            backing_off.failed(device, call.now)
+            backing_off.owner_failed(session, caller, backing_off.CODE, call.now)
+            backing_off.meter(backing_off.CODE, backing_off.WRONG)
             return False
         device.last_step, device.failures, device.failed_at = step, 0, None
+        backing_off.owner_proved(session, caller, backing_off.CODE)
         return True
 
 

@@ -166,7 +166,8 @@ def refuse_restricted_session(call: Call, service: str) -> None:
     if session is None or session.kind in _UNRESTRICTED:
         return
     mfa_proved = session.kind == "session-token" and session.mfa is True
-    if (service == "iam" and not mfa_proved) or (service == "sts" and call.operation.name not in _STS_OF_SESSIONS[session.kind]):
+    of_iam = service == "iam" or (service == "mfa" and call.operation.name not in _MFA_OF_SESSIONS[session.kind])
+    if (of_iam and not mfa_proved) or (service == "sts" and call.operation.name not in _STS_OF_SESSIONS[session.kind]):
         raise AccessDenied(f"Cannot call {call.operation.name} with session credentials")
 
 
@@ -177,6 +178,9 @@ _STS_OF_SESSIONS = {
     "session-token": frozenset(("AssumeRole", "GetCallerIdentity", "GetWebIdentityToken")),
     "federation": frozenset(("GetCallerIdentity",)),
 }
+
+_MFA_OF_SESSIONS = {"session-token": frozenset(("BeginPasskeyAssertion",)), "federation": frozenset[str]()}
+"""The rest of the rpcs about MFA devices does what IAM's do."""
 
 
 def _has(request: Message, field: str) -> bool:

@@ -11,7 +11,24 @@ from typing import Annotated
 import typer
 
 import sekisho
-from sekisho.cli import account, authorize, db, demo, health, keys, load, managed_policies, org, policy, serve, spool, token, trail, whoami
+from sekisho.cli import (
+    account,
+    authorize,
+    credentials,
+    db,
+    demo,
+    health,
+    keys,
+    load,
+    managed_policies,
+    org,
+    policy,
+    serve,
+    spool,
+    token,
+    trail,
+    whoami,
+)
 from sekisho.cli.database import driver_sentence
 
 FAILED = 1
@@ -39,6 +56,7 @@ app.command()(token.token)
 app.command()(whoami.whoami)
 app.command()(health.health)
 app.add_typer(account.app)
+app.add_typer(credentials.app)
 app.add_typer(db.app)
 app.add_typer(keys.app)
 app.add_typer(managed_policies.app)

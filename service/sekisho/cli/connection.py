@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sekisho.api.sts.v1.identities_pb2 import GetCallerIdentityResponse
     from sekisho.client import Client, Credentials
     from sekisho.client.credentials import Found
+    from sekisho.client.roles import Server
 
 DATA_DIR = Path(".data")
 
@@ -64,35 +65,42 @@ def reachable(listener: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host) + f":{port}"  # noqa: S104  # read, not bound
 
 
-def caller(profile: str | None, data_dir: Path) -> "Found":
+def server(endpoint: str | None, data_dir: Path, audience: str, ca: Path | None = None) -> "Server":
+    """The server that the options name; ValueError where neither they nor the data directory do."""
+    from sekisho.client.roles import Server
+    from sekisho.client.transport import tls_from_env
+
+    tls = tls_from_env(os.environ | ({"SEKISHO_CA": str(ca)} if ca is not None else {}))
+    return Server(endpoint or endpoints(data_dir)["grpc"], audience, tls)
+
+
+def caller(profile: str | None, data_dir: Path, at: "Callable[[], Server]") -> "Found":
     """The credentials of whoever asks: a profile that was named, else whom the environment and the files of AWS's tools name.
 
     Only when they name nobody it is the root user of the data directory. Credentials that are named and cannot be had are an error.
+    Where a profile assumes a role, that is at `at`.
     """
     from sekisho import client
-    from sekisho.client.credentials import Found, find
+    from sekisho.client.credentials import find, of_profile
 
     file = Path(os.environ.get("SEKISHO_CREDENTIALS") or data_dir / "credentials")
     if profile is None:
-        return find(os.environ) or Found(client.from_file(file, "root"), f"profile `root` of {file}")
+        return find(os.environ, at) or of_profile("root", os.environ, file)
     try:
-        return Found(client.from_file(file, profile), f"profile `{profile}` of {file}")
+        return of_profile(profile, os.environ, file, at)
     except client.NoCredentialsError as error:
         if os.environ.get("SEKISHO_CREDENTIALS"):
             raise
         # A profile that is named is not shadowed by keys of the environment, as with AWS's own --profile.
-        others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name.endswith("_FILE")}
         try:
-            found = find({**others, "AWS_PROFILE": profile})
+            return of_profile(profile, os.environ, None, at)
         except client.NoCredentialsError as other:
             raise client.NoCredentialsError(f"{error}; {other}") from None
-        assert found is not None  # it was asked for by its name
-        return found
 
 
 def credentials(profile: str | None, data_dir: Path) -> "Credentials":
-    """The credentials of this moment of whoever asks."""
-    return caller(profile, data_dir).credentials()
+    """The credentials of this moment of whoever asks at the server of a data directory."""
+    return caller(profile, data_dir, lambda: server(None, data_dir, "sekisho")).credentials()
 
 
 def introduce(arn: str, found: "Found") -> None:
@@ -110,19 +118,18 @@ def connect(
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it has to say about a handshake is in the error, which is one line
     from sekisho.client import Client, Unauthenticated, Unavailable
-    from sekisho.client.transport import tls_from_env
 
-    found = caller(profile, data_dir)
-    tls = tls_from_env(os.environ | ({"SEKISHO_CA": str(ca)} if ca is not None else {}))
-    address = endpoint or endpoints(data_dir)["grpc"]
-    with Client(address, found.source, audience=audience, tls=tls) as client:
+    found = caller(profile, data_dir, lambda: server(endpoint, data_dir, audience, ca))
+    found.credentials()  # now, where a code may be asked for, and not with a line about waiting on the screen
+    at = server(endpoint, data_dir, audience, ca)
+    with Client(at.endpoint, found.source, audience=audience, tls=at.tls) as client:
         try:
-            with screen.waiting(f"asking {address}"):
+            with screen.waiting(f"asking {at.endpoint}"):
                 identity = client.sts.get_caller_identity()
             introduce(identity.arn, found)
             yield client, identity
         except Unavailable as error:
-            if tls is None and error.message.endswith("Socket closed"):
+            if at.tls is None and error.message.endswith("Socket closed"):
                 raise Unavailable(f"{error.message} (if it serves TLS, give --ca or an https:// endpoint)") from None
             raise
         except Unauthenticated as error:

@@ -114,6 +114,16 @@ def serve(
         str,
         typer.Option(envvar="SEKISHO_LANE", metavar="auto|off", help="Answer Authorize where it arrives, if this grpcio is tested for it."),
     ] = "auto",
+    passkey_rp_id: Annotated[
+        str,
+        typer.Option(envvar="SEKISHO_PASSKEY_RP_ID", metavar="DOMAIN", help="The domain of passkeys; without it, none are made."),
+    ] = "",
+    passkey_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SEKISHO_PASSKEY_ORIGIN", metavar="URL", help="A page's origin on it that may ask for passkeys; once for each."
+        ),
+    ] = None,
     account_id: Annotated[
         str | None, typer.Option(envvar="SEKISHO_ACCOUNT_ID", help="The account that the first start makes; random without it.")
     ] = None,
@@ -240,6 +250,8 @@ def serve(
         trail_retention_days=trail_retention_days,
         audit_sink=audit_sink,
         saml_recipients=tuple(saml_recipient or ()),
+        passkey_rp_id=passkey_rp_id,
+        passkey_origins=tuple(passkey_origin or ()),
         account_id=account_id,
         master_key=master_key.given(master_key_file, os.environ.get(master_key.VARIABLE, ""), master_key_command),
         # from the environment alone: arguments are seen by every user of the machine

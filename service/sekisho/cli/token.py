@@ -1,5 +1,6 @@
 """`sekisho token`: a bearer token for tools that cannot sign."""
 
+import os
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -21,7 +22,9 @@ def token(
     """
     from sekisho.client import token as made
 
-    found = connection.caller(profile, data_dir)
+    # A token names its own audience; a role of a profile is assumed at the server that the environment or the data directory names.
+    server_name = os.environ.get("SEKISHO_AUDIENCE") or "sekisho"
+    found = connection.caller(profile, data_dir, lambda: connection.server(os.environ.get("SEKISHO_ENDPOINT"), data_dir, server_name))
     signer = found.credentials()
     connection.introduce(f"the owner of {signer.access_key_id}", found)
     print(made(signer, audience, datetime.now(UTC), expires=expires))

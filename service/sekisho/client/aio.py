@@ -19,7 +19,8 @@ from sekisho.api.iam.v1.aio import AsyncIamClient
 from sekisho.api.sts.v1.aio import AsyncStsClient
 from sekisho.client import bearer, decisions
 from sekisho.client.aio_transport import AsyncTransport
-from sekisho.client.client import AUDIENCE, AUTHORIZE, TIMEOUT, Configured
+from sekisho.client.client import AUTHORIZE, TIMEOUT, Configured
+from sekisho.client.credentials import AUDIENCE
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
 from sekisho.client.following import following
@@ -27,6 +28,7 @@ from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource
 
 if TYPE_CHECKING:
+    from sekisho.api.mfa.v1.aio import AsyncMfaClient
     from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
 
 P = ParamSpec("P")
@@ -69,6 +71,13 @@ class AsyncClient(Configured):
         from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
 
         return AsyncOrganizationsClient(self._transport)
+
+    @cached_property
+    def mfa(self) -> "AsyncMfaClient":
+        """The rpcs of passkeys, hardware devices and those of root users; loaded when they are first asked for."""
+        from sekisho.api.mfa.v1.aio import AsyncMfaClient
+
+        return AsyncMfaClient(self._transport)
 
     @property
     def audience(self) -> str:

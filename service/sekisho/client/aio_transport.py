@@ -14,7 +14,8 @@ from google.protobuf.message import DecodeError, Message
 from sekisho import sigv4
 from sekisho.client import errors
 from sekisho.client.retries import Budget, Retries, worth_repeating
-from sekisho.client.transport import OPTIONS, REVISION, TLS, CredentialsSource, new_nonce, target
+from sekisho.client.sources import NoCredentialsError, Refreshing
+from sekisho.client.transport import OPTIONS, REVISION, TLS, CredentialsSource, new_nonce, no_credentials, target
 
 R = TypeVar("R", bound=Message)
 
@@ -55,7 +56,10 @@ class AsyncTransport:
         """The credentials of this moment; ValueError where the caller has a certificate alone. A source is asked in a thread."""
         if self._credentials is None:
             raise ValueError("the client has no credentials: its certificate says who it is")
-        return self._credentials if isinstance(self._credentials, sigv4.Credentials) else await asyncio.to_thread(self._credentials)
+        if isinstance(self._credentials, sigv4.Credentials):
+            return self._credentials
+        fresh = self._credentials.cached_fresh() if isinstance(self._credentials, Refreshing) else None
+        return fresh if fresh is not None else await asyncio.to_thread(self._credentials)
 
     async def close(self) -> None:
         """End what is under way and disconnect."""
@@ -92,7 +96,10 @@ class AsyncTransport:
         if method is None:
             method = self._methods[path] = self._channel.unary_unary(path, None, None)
         # Signed anew for each try: a signature is good for minutes only.
-        signer = await self.credentials() if self._credentials is not None else None
+        try:
+            signer = await self.credentials() if self._credentials is not None else None
+        except NoCredentialsError as error:
+            raise no_credentials(error) from None
         metadata = sigv4.sign_call(signer, path, body, self.audience, datetime.now(UTC), nonce=nonce) if signer is not None else ()
         call = method(body, timeout=deadline - time.monotonic(), metadata=metadata)
         reply: bytes = await call

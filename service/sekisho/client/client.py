@@ -14,16 +14,18 @@ from sekisho.api.authorize.v1.client import AuthorizeClient
 from sekisho.api.iam.v1.client import IamClient
 from sekisho.api.sts.v1.client import StsClient
 from sekisho.client import bearer, credentials, decisions
+from sekisho.client.credentials import AUDIENCE
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
 from sekisho.client.following import following
 from sekisho.client.retries import Retries
-from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport, tls_from_env
+from sekisho.client.roles import Server
+from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport
 
 if TYPE_CHECKING:
+    from sekisho.api.mfa.v1.client import MfaClient
     from sekisho.api.organizations.v1.client import OrganizationsClient
 
-AUDIENCE = "sekisho"
 TIMEOUT = 10.0
 AUTHORIZE = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
 P = ParamSpec("P")
@@ -42,21 +44,28 @@ class Configured:
 
         SEKISHO_CLIENT_CERT and SEKISHO_CLIENT_KEY are the client's own certificate, which may be instead of credentials.
         """
-        endpoint = _endpoint(env)
-        options.setdefault("audience", env.get("SEKISHO_AUDIENCE") or AUDIENCE)
-        tls = tls_from_env(env)
-        if tls is not None:
-            options.setdefault("tls", tls)
+        server = credentials.server_from_env(env)
+        options.setdefault("audience", server.audience)
+        if server.tls is not None:
+            options.setdefault("tls", server.tls)
+        server = Server(server.endpoint, options["audience"], options.get("tls"))
         # A certificate is enough where nobody names credentials; those that are named and cannot be had are an error all the same.
-        found = credentials.find(env)
-        by_certificate = found is None and tls is not None and tls.certificate is not None
+        found = credentials.find(env, lambda: server)
+        by_certificate = found is None and server.tls is not None and server.tls.certificate is not None
         signer = None if by_certificate else found.source if found is not None else credentials.source_from_env(env)
-        return cls(endpoint, signer, **options)
+        return cls(server.endpoint, signer, **options)
 
     @classmethod
-    def from_profile(cls, profile: str, file: Path | str = "~/.aws/credentials", *, endpoint: str | None = None, **options: Any) -> Self:
-        """A client with the credentials of a profile in a file; without an endpoint, for SEKISHO_ENDPOINT."""
-        return cls(endpoint or _endpoint(os.environ), credentials.from_file(Path(file), profile), **options)
+    def from_profile(cls, profile: str, file: Path | str | None = None, *, endpoint: str | None = None, **options: Any) -> Self:
+        """A client with the credentials of a profile of AWS's files, or of `file` alone; without an endpoint, for SEKISHO_ENDPOINT.
+
+        A profile with `role_arn` assumes the role at that endpoint, with the credentials of its `source_profile`, and again before the
+        session ends. The code of an `mfa_serial` is asked for at the terminal.
+        """
+        address = endpoint or credentials.server_from_env(os.environ).endpoint
+        server = Server(address, options.get("audience", AUDIENCE), options.get("tls"))
+        found = credentials.of_profile(profile, os.environ, Path(file) if file is not None else None, lambda: server)
+        return cls(address, found.source, **options)
 
 
 class Client(Configured):
@@ -97,6 +106,13 @@ class Client(Configured):
         from sekisho.api.organizations.v1.client import OrganizationsClient
 
         return OrganizationsClient(self._transport)
+
+    @cached_property
+    def mfa(self) -> "MfaClient":
+        """The rpcs of passkeys, hardware devices and those of root users; loaded when they are first asked for."""
+        from sekisho.api.mfa.v1.client import MfaClient
+
+        return MfaClient(self._transport)
 
     @property
     def audience(self) -> str:
@@ -165,10 +181,3 @@ def pages(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Iterator[R
         if further is None:
             return
         kwargs.update(further)
-
-
-def _endpoint(env: Mapping[str, str]) -> str:
-    endpoint = env.get("SEKISHO_ENDPOINT")
-    if not endpoint:
-        raise ValueError("no endpoint: set SEKISHO_ENDPOINT to HOST:PORT")
-    return endpoint

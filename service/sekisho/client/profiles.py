@@ -1,37 +1,52 @@
-"""AWS's profiles: the shared credentials file, the config file beside it, and the helper programs that they name.
+"""AWS's profiles: the shared credentials file and the config file beside it, as they stand.
 
-Sources: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html and .../feature-process-credentials.html
+Source: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
 
 import configparser
-import json
-import shlex
-import subprocess
-import threading
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from sekisho.client.sources import NoCredentialsError
 from sekisho.sigv4 import Credentials
 
-Source = Credentials | Callable[[], Credentials]
-"""Credentials, or what gives them for each call: a source that renews temporary ones before they end."""
-
 MEMBERS = ("access_key_id", "secret_access_key", "session_token")
-EARLY = timedelta(minutes=5)
-"""How long before their end credentials of a helper program are renewed."""
-
-_ELSEWHERE = {  # what a profile can hold that leads to a service of AWS
-    "role_arn": "assumes a role: `aws sts assume-role` or `aws configure export-credentials` has its credentials",
-    "sso_session": "signs in with SSO: `aws configure export-credentials` has its credentials",
-    "sso_start_url": "signs in with SSO: `aws configure export-credentials` has its credentials",
-    "web_identity_token_file": "signs in with a web identity",
-    "login_session": "signs in with a browser: `aws configure export-credentials` has its credentials",
-}
 
 
-class NoCredentialsError(Exception):
-    """There are no credentials where they were looked for; says where."""
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a profile says, and where."""
+
+    name: str
+    members: Mapping[str, str]
+    file: Path
+
+    @property
+    def place(self) -> str:
+        """For the sentence that says who asks."""
+        return f"profile `{self.name}` of {self.file}"
+
+    @property
+    def is_static(self) -> bool:
+        """True when credentials stand in it."""
+        return bool(self.members.get("aws_access_key_id") or self.members.get("aws_secret_access_key"))
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """The profiles of some files, by name."""
+
+    known: Mapping[str, Profile]
+    files: tuple[Path, ...]
+
+    def find(self, name: str) -> Profile:
+        """The profile of a name; NoCredentialsError says which there are."""
+        if name not in self.known:
+            listed = ", ".join(f"`{profile}`" for profile in self.known) or "none"
+            places = " or ".join(f"`{file}`" for file in self.files)
+            raise NoCredentialsError(f"no profile `{name}` in {places}; {'they have' if len(self.files) > 1 else 'it has'} {listed}")
+        return self.known[name]
 
 
 def files(env: Mapping[str, str]) -> tuple[Path, Path]:
@@ -41,9 +56,24 @@ def files(env: Mapping[str, str]) -> tuple[Path, Path]:
     return (_file(env, home, *named[0]), _file(env, home, *named[1]))
 
 
-def _file(env: Mapping[str, str], home: Path, variable: str, usual: str) -> Path:
-    given = env.get(variable)
-    return home / usual if not given else home / given[2:] if given.startswith("~/") else Path(given)
+def of_file(path: Path) -> Profiles:
+    """The profiles of a file alone, whose sections are their names."""
+    return Profiles({name: Profile(name, members, path) for name, members in sections(path).items()}, (path,))
+
+
+def shared(env: Mapping[str, str]) -> Profiles:
+    """The profiles of both files of an environment: the credentials file counts for more than the config file."""
+    credentials_file, config_file = files(env)
+    known: dict[str, Profile] = {}
+    for file, prefix, variable in ((config_file, "profile ", "AWS_CONFIG_FILE"), (credentials_file, "", "AWS_SHARED_CREDENTIALS_FILE")):
+        if not file.exists() and not env.get(variable):
+            continue
+        for section, members in sections(file).items():
+            name = _profile(section, prefix)
+            if name is not None:
+                before = known[name].members if name in known else {}
+                known[name] = Profile(name, {**before, **members}, file)
+    return Profiles(known, (credentials_file, config_file))
 
 
 def sections(path: Path) -> Mapping[str, Mapping[str, str]]:
@@ -67,36 +97,9 @@ def static(found: Mapping[str, str], place: str) -> Credentials:
     return Credentials(found["aws_access_key_id"], found["aws_secret_access_key"], found.get("aws_session_token") or None)
 
 
-def shared(env: Mapping[str, str]) -> tuple[Source, str] | None:
-    """The source of the profile that an environment means, and where it is; None when there is no profile and none was asked for."""
-    name = env.get("AWS_PROFILE") or env.get("AWS_DEFAULT_PROFILE") or "default"
-    asked = any(env.get(variable) for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SHARED_CREDENTIALS_FILE"))
-    credentials_file, config_file = files(env)
-    given: dict[str, str] = {}
-    known: list[str] = []
-    place = credentials_file
-    # The credentials file counts for more than the config file.
-    for file, prefix, variable in ((config_file, "profile ", "AWS_CONFIG_FILE"), (credentials_file, "", "AWS_SHARED_CREDENTIALS_FILE")):
-        if not file.exists() and not env.get(variable):
-            continue
-        found = {_profile(section, prefix): members for section, members in sections(file).items()}
-        known += [profile for profile in found if profile is not None and profile not in known]
-        if name in found:
-            given, place = {**given, **found[name]}, file
-    described = f"profile `{name}` of {place}"
-    for member, what in _ELSEWHERE.items():
-        if given.get(member):
-            raise NoCredentialsError(f"{described} {what}")
-    if given.get("aws_access_key_id") or given.get("aws_secret_access_key"):
-        return static(given, described), described
-    if given.get("credential_process"):
-        return Process(given["credential_process"], described), described
-    if not asked:
-        return None
-    if name in known:
-        raise NoCredentialsError(f"{described} has no aws_access_key_id")
-    listed = ", ".join(f"`{profile}`" for profile in known) or "none"
-    raise NoCredentialsError(f"no profile `{name}` in `{credentials_file}` or `{config_file}`; they have {listed}")
+def _file(env: Mapping[str, str], home: Path, variable: str, usual: str) -> Path:
+    given = env.get(variable)
+    return home / usual if not given else home / given[2:] if given.startswith("~/") else Path(given)
 
 
 def _profile(section: str, prefix: str) -> str | None:
@@ -104,39 +107,3 @@ def _profile(section: str, prefix: str) -> str | None:
     if section == "default" or not prefix:
         return section
     return section.removeprefix(prefix).strip() if section.startswith(prefix) else None
-
-
-class Process:
-    """Credentials that a helper program prints; it is started again shortly before they end. Threads may share it."""
-
-    def __init__(self, command: str, place: str) -> None:
-        self._command, self._place = command, place
-        self._lock = threading.Lock()
-        self._held: Credentials | None = None
-        self._until: datetime | None = None
-
-    def __call__(self) -> Credentials:
-        with self._lock:
-            ends = self._until is not None and datetime.now(UTC) >= self._until - EARLY
-            if self._held is None or ends:
-                self._held, self._until = self._asked()
-            return self._held
-
-    def _asked(self) -> tuple[Credentials, datetime | None]:
-        try:
-            # The owner of the profile names the program. What it says on standard error is for people; its output is never quoted.
-            done = subprocess.run(shlex.split(self._command), stdout=subprocess.PIPE, check=False)  # noqa: S603  # as it is named
-        except (OSError, ValueError) as error:
-            raise NoCredentialsError(f"the credential_process of {self._place} cannot be started: {error}") from None
-        if done.returncode != 0:
-            raise NoCredentialsError(f"the credential_process of {self._place} ended with code {done.returncode}")
-        try:
-            said = json.loads(done.stdout)
-            credentials = Credentials(said["AccessKeyId"], said["SecretAccessKey"], said.get("SessionToken"))
-            texts = (credentials.access_key_id, credentials.secret_access_key, credentials.session_token or "")
-            if said["Version"] != 1 or not all(isinstance(text, str) for text in texts):
-                raise ValueError
-            until = datetime.fromisoformat(said["Expiration"]) if said.get("Expiration") else None
-        except (ValueError, KeyError, TypeError):
-            raise NoCredentialsError(f"the credential_process of {self._place} printed no credentials of version 1") from None
-        return credentials, until if until is None or until.tzinfo is not None else until.replace(tzinfo=UTC)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +16,12 @@ from google.protobuf.message import DecodeError, Message
 
 import sekisho
 from sekisho import sigv4
-from sekisho.client import errors, profiles
+from sekisho.client import errors
 from sekisho.client.retries import Budget, Retries, worth_repeating
+from sekisho.client.sources import NoCredentialsError, Refreshing, Source
 
 R = TypeVar("R", bound=Message)
-CredentialsSource = profiles.Source
+CredentialsSource = Source
 
 Interceptors = Sequence["grpc.UnaryUnaryClientInterceptor[Any, Any]"]
 
@@ -134,6 +136,10 @@ class Transport:
             raise ValueError("the client has no credentials: its certificate says who it is")
         return self._credentials if isinstance(self._credentials, sigv4.Credentials) else self._credentials()
 
+    def lasts(self) -> float:
+        """Seconds for which a stream can go on with the credentials of this moment."""
+        return self._credentials.lasts() if isinstance(self._credentials, Refreshing) else inf
+
     @property
     def signs(self) -> bool:
         """Whether calls are signed; otherwise a certificate says who calls."""
@@ -209,4 +215,13 @@ class Transport:
         """The signature of a call, which is good for minutes only; none where the caller has a certificate alone."""
         if self._credentials is None:
             return ()
-        return sigv4.sign_call(self.credentials(), path, body, self.audience, datetime.now(UTC), nonce=nonce)
+        try:
+            signer = self.credentials()
+        except NoCredentialsError as error:
+            raise no_credentials(error) from None
+        return sigv4.sign_call(signer, path, body, self.audience, datetime.now(UTC), nonce=nonce)
+
+
+def no_credentials(error: NoCredentialsError) -> errors.Unavailable:
+    """The error of a call that could not be signed: nothing was decided, and a guard turns everybody away."""
+    return errors.Unavailable(str(error), code="NoCredentials")

@@ -5,7 +5,7 @@ What makes them one-time is not here: whoever takes a code remembers its step, a
 
 import hmac
 import secrets
-from base64 import b32encode
+from base64 import b32decode, b32encode
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
@@ -21,6 +21,9 @@ WINDOW = 1
 RESYNC_WINDOW = 120
 """Steps to either side, an hour, within which two codes in a row set a device's clock; a guess of both meets with 241 in 10^12."""
 
+LEAST_SEED, MOST_SEED = 16, 64
+"""Bytes of a seed that somebody brings."""
+
 _DIGITS = 6
 _SEED = 40  # bytes; 64 characters in base32, as AWS's
 
@@ -30,14 +33,26 @@ def new_seed(random: Random = secrets.token_bytes) -> bytes:
     return random(_SEED)
 
 
-def seal(device_id: str, seed: bytes, ring: KeyRing) -> bytes:
-    """What the column `mfa_devices.seed` of the device's row holds."""
-    return ring.seal(MFA, seed, _place(device_id))
+def seal(device_id: str, seed: bytes, ring: KeyRing, *, table: str = "mfa_devices") -> bytes:
+    """What the column `seed` of the device's row holds."""
+    return ring.seal(MFA, seed, (table, "seed", device_id))
 
 
-def unseal(device_id: str, sealed: bytes, ring: KeyRing) -> bytes:
+def unseal(device_id: str, sealed: bytes, ring: KeyRing, *, table: str = "mfa_devices") -> bytes:
     """The seed in a row; SealBroken when it is not this row's."""
-    return ring.unseal(MFA, sealed, _place(device_id))
+    return ring.unseal(MFA, sealed, (table, "seed", device_id))
+
+
+def parsed(text: str) -> bytes:
+    """The seed that a hardware device came with, in base32 with or without padding; ValueError for one that is too short or too long.
+
+    RFC 4226 demands 128 bits, and recommends 160.
+    """
+    digits = text.upper().replace(" ", "").rstrip("=")
+    seed = b32decode(digits + "=" * (-len(digits) % 8))
+    if not LEAST_SEED <= len(seed) <= MOST_SEED:
+        raise ValueError(f"a seed has {LEAST_SEED} to {MOST_SEED} bytes")
+    return seed
 
 
 def shown(seed: bytes) -> str:
@@ -86,7 +101,3 @@ def _found(seed: bytes, codes: tuple[str, ...], steps: range, after: int | None)
         if right and (after is None or at > after):
             found = at
     return found
-
-
-def _place(device_id: str) -> tuple[str, ...]:
-    return ("mfa_devices", "seed", device_id)

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, bindparam, func, literal_column, select, text, update
 from sqlalchemy.orm import Session
 
-from sekisho.credentials.key_ring import ACCESS_KEYS, CERTIFICATES, MFA, TRAIL, KeyRing
+from sekisho.credentials.key_ring import ACCESS_KEYS, CERTIFICATES, MFA, SIGNING, TRAIL, KeyRing
 from sekisho.errors import SekishoError, Unavailable
 from sekisho.store import db
-from sekisho.store.tables import AccessKey, Base, MfaDevice, SamlPrivateKey, ServerCertificate, TrailKey
+from sekisho.store.tables import AccessKey, Authenticator, Base, IssuerPrivateKey, MfaDevice, SamlPrivateKey, ServerCertificate, TrailKey
 
 BATCH = 100
 """Rows of one transaction: on SQLite nobody else writes meanwhile, for some milliseconds."""
@@ -57,9 +57,11 @@ class Sealed:
 SEALED = (
     Sealed(ACCESS_KEYS, AccessKey, "secret"),
     Sealed(MFA, MfaDevice, "seed"),
+    Sealed(MFA, Authenticator, "seed"),
     Sealed(CERTIFICATES, ServerCertificate, "private_key"),
     Sealed(CERTIFICATES, SamlPrivateKey, "private_key"),
     Sealed(TRAIL, TrailKey, "private_key"),
+    Sealed(SIGNING, IssuerPrivateKey, "private_key"),
 )
 """Every sealed column of the schema."""
 
@@ -73,7 +75,9 @@ def counts(session: Session, purpose: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for column in SEALED:
         if column.purpose == purpose:
-            for start, number in session.execute(select(_start(column), func.count()).group_by(_start(column))):
+            for start, number in session.execute(
+                select(_start(column), func.count()).where(column.value.is_not(None)).group_by(_start(column))
+            ):
                 found[bytes(start).hex()] = found.get(bytes(start).hex(), 0) + number
     return found
 

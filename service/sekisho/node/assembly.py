@@ -11,6 +11,7 @@ from sekisho.calls.replays import Replays
 from sekisho.credentials import access_keys, saml, signing_keys
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.oidc.key_sets import KeySets
+from sekisho.credentials.passkeys import RelyingParty
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
 from sekisho.journal.decision_log import DecisionLog
@@ -72,6 +73,7 @@ def opened(
     saml_recipients: Sequence[str] = (),
     key_sets: KeySets | None = None,
     issuer_url: str = "",
+    passkeys: RelyingParty | None = None,
 ) -> Iterator[Node]:
     """A node with its threads running; stopped, and its spool drained as far as the database takes it, at the end.
 
@@ -109,6 +111,7 @@ def opened(
         saml_recipients=tuple(saml_recipients) or (saml.AWS_RECIPIENT,),
         key_sets=key_sets or KeySets(),
         issuer_url=issuer_url,
+        passkeys=passkeys,
     )
     drain = Drain(spool, (node.last_use, node.accesses), node.writes.database if node.writes is not None else None)
     beside = ExitStack()

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sekisho.credentials import issuer_urls, key_ids
+from sekisho.credentials import issuer_urls, key_ids, passkeys
 from sekisho.credentials.oidc import addresses
 from sekisho.edges.grpc.lean import port
 from sekisho.edges.grpc.server import AGE
@@ -69,6 +69,8 @@ class Options:
     audit_sink: str = ""  # as `decision_log`
     saml_recipients: tuple[str, ...] = ()  # URLs that responses of SAML providers are for; none: AWS's
     oidc_allow_private: tuple[str, ...] = ()  # HOST or HOST=ADDRESS:PORT each: `credentials.oidc.addresses`
+    passkey_rp_id: str = ""  # the domain of passkeys; none: no passkeys are made
+    passkey_origins: tuple[str, ...] = ()  # of the pages that may ask for them
     account_id: str | None = None
     root_access_key_id: str | None = None
     root_secret_access_key: str | None = field(default=None, repr=False)
@@ -117,6 +119,7 @@ def check(options: Options) -> None:
         (options.trail_checkpoint_seconds < 1, "--trail-checkpoint-seconds must be at least 1"),
         (options.trail_retention_days < 0, "--trail-retention-days must be 0, for ever, or a number of days"),
         (options.log_format not in logs.FORMATS, f"--log-format is one of {', '.join(logs.FORMATS)}"),
+        (bool(options.passkey_rp_id) != bool(options.passkey_origins), "--passkey-rp-id and --passkey-origin go together"),
         (options.log_level not in logs.LEVELS, f"--log-level is one of {', '.join(logs.LEVELS)}"),
     ):
         if test:
@@ -125,6 +128,8 @@ def check(options: Options) -> None:
         raise InvalidArgument(f"--role {options.role} reads what another node writes; name its database with --database")
     for name, listener in (("--grpc", options.grpc), ("--http", options.http), *((("--lean", options.lean),) if options.lean else ())):
         _refuse_plaintext(name, listener, options)
+    if options.passkey_rp_id and (wrong := passkeys.problem(options.passkey_rp_id, options.passkey_origins)):
+        raise InvalidArgument(f"--passkey-rp-id, --passkey-origin: {wrong}")
     parsed(options.decision_log_level)
     destinations.parsed(options.trail_buckets)
     for recipient in options.saml_recipients:

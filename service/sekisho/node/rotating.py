@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sekisho.credentials import resealing, rotation
-from sekisho.credentials.key_ring import PURPOSES, KeyRing, utc_now
+from sekisho.credentials import resealing, rotation, signing_keys
+from sekisho.credentials.key_ring import PURPOSES, SIGNING, KeyRing, utc_now
 from sekisho.credentials.ring_document import Document
 from sekisho.credentials.rotation import KINDS, Kind
 from sekisho.errors import FailedPrecondition, Unavailable
@@ -86,6 +86,8 @@ class Rotating:
             say(f"{name}: {_shown([document.current(purpose) for purpose in kind.purposes])} seals")
             self._wait(_sealing(document, kind), "seal with the new key", say)
             self._reseal(name, kind, say, progress)
+            if SIGNING in kind.purposes and (turned := signing_keys.turn(self.database, self.ring, utc_now())):
+                say(f"{name}: {len(turned)} new pairs of issuers, which sign when everybody may know them")
             rotation.retire(self.ring, kind, utc_now())
             say(f"{name}: the keys before {'are kept' if kind.overlap is None else f'end in {_hours(kind)}'}")
 

@@ -14,6 +14,7 @@ from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.oidc import addresses
 from sekisho.credentials.oidc.key_sets import KeySets
+from sekisho.credentials.passkeys import RelyingParty
 from sekisho.edges.grpc.lean.served import Lean
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
@@ -78,6 +79,7 @@ def worker(
             saml_recipients=options.saml_recipients,
             key_sets=KeySets(addresses.parse(options.oidc_allow_private)),
             issuer_url=issuing.address(options),
+            passkeys=RelyingParty(options.passkey_rp_id, options.passkey_origins) if options.passkey_rp_id else None,
         )
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}

@@ -1,6 +1,7 @@
 """The local authorizer when something is wrong: silence, revocation, other callers, other histories."""
 
 import gc
+import itertools
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,10 @@ import pytest
 
 from sekisho import client, sigv4
 from sekisho.api.authorize.v1 import changes_pb2 as pb
-from sekisho.client import Unavailable
+from sekisho.client import Client, Unavailable
 from sekisho.client.local import LocalAuthorizer
-from sekisho.client.local.follower import SNAPSHOT, _Anew
+from sekisho.client.local.follower import SNAPSHOT, Follower, _Anew
+from sekisho.client.sources import Refreshing, Temporary
 from sekisho.store import changes
 from sekisho.world import PrincipalRecord, Subject
 from tests.client.local.asking import SHIP, local, question, until
@@ -46,6 +48,31 @@ def test_a_decision_names_what_the_servers_does(place: Inside) -> None:
         assert (found.principal_arn, found.revision) == (asked.principal_arn, asked.revision)
         assert authorizer.revision == found.revision
         assert found.decision_id != authorizer.authorize(**question(place)).decision_id
+
+
+def test_a_copy_is_kept_while_credentials_come_and_go(place: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [place.house.user(f"asker-{number}", allow("authorize:*")) for number in range(2)]
+    given = itertools.cycle(keys)
+    loaded: list[sigv4.Credentials] = []
+    dropped: list[None] = []
+
+    def load() -> Temporary:
+        loaded.append(next(given))
+        return Temporary(loaded[-1], datetime.now(UTC) + timedelta(seconds=4))
+
+    was = Follower._set
+
+    def set_(self: Follower, replica: Any, *rest: Any) -> None:
+        if not replica:
+            dropped.append(None)
+        was(self, replica, *rest)
+
+    monkeypatch.setattr(Follower, "_set", set_)
+    with Client(place.address, Refreshing(load), timeout=60.0) as made, LocalAuthorizer(made) as authorizer:
+        assert authorizer.wait_until_ready(60)
+        until(lambda: len(loaded) >= 3 and authorizer._follower._loaded_as == loaded[-1])
+        assert local(authorizer.authorize(**question(place)))
+        assert dropped == []
 
 
 def test_a_revocation_holds_as_soon_as_it_is_insisted_on(place: Inside) -> None:

@@ -7,8 +7,10 @@ from base64 import b32decode
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import delete, select
+
 from sekisho.credentials import one_time
-from sekisho.store.tables import MfaDevice
+from sekisho.store.tables import Entity, MfaDevice, ProofFailure
 from tests import clock
 from tests.harness import House
 
@@ -32,6 +34,9 @@ class Phone:
     def forget(self) -> None:
         """Have the house forget which codes were used and how many were wrong, as if time had passed."""
         self.set(last_step=None, failures=0, failed_at=None)
+        with self.house.node.database.write((self.house.account_id,)) as session:
+            own = select(Entity.id).where(Entity.account_id == self.house.account_id)
+            session.execute(delete(ProofFailure).where(ProofFailure.owner_id.in_(own)).execution_options(synchronize_session=False))
 
     def set(self, **columns: Any) -> None:
         """Change the device's row past the API."""

@@ -2,15 +2,13 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from sekisho import sigv4
-from sekisho.calls import one_time_proofs
 from sekisho.errors import SekishoError
-from tests import clock
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow, trust
@@ -116,19 +114,6 @@ def test_codes_that_are_not_the_callers(house: House, ann: sigv4.Credentials, de
 @pytest.mark.parametrize("fields", [{"token_code": "123456"}, {"serial_number": "arn:aws:iam::1:mfa/x"}], ids=["no_serial", "no_code"])
 def test_a_serial_number_and_a_code_go_together(refused: Refused, ann: sigv4.Credentials, fields: dict[str, str]) -> None:
     assert refused("GetSessionToken", _as=ann, **fields) == NEEDS_BOTH
-
-
-def test_guessing_is_slowed_down(house: House, ann: sigv4.Credentials, device: Phone, refused: Refused) -> None:
-    ask: dict[str, Any] = {"_as": ann, "serial_number": device.serial}
-    for _ in range(one_time_proofs.FREE_FAILURES):
-        assert refused("GetSessionToken", **ask, token_code=device.code(30)) == FAILED
-    assert refused("GetSessionToken", **ask, token_code=device.code()) == FAILED
-    device.set(failed_at=clock.now() - one_time_proofs.PAUSE - timedelta(seconds=1))
-    assert refused("GetSessionToken", **ask, token_code=device.code(30)) == FAILED
-    assert refused("GetSessionToken", **ask, token_code=device.code()) == FAILED
-    device.set(failed_at=clock.now() - one_time_proofs.PAUSE - timedelta(seconds=1))
-    house.call("GetSessionToken", **ask, token_code=device.code())
-    assert device.row.failures == 0
 
 
 def test_a_drifting_device_is_taken_as_it_is(house: House, ann: sigv4.Credentials, device: Phone, refused: Refused) -> None:

@@ -25,6 +25,8 @@ LOAD = 300.0
 """Seconds in which a snapshot has to come."""
 RENEWAL = 900.0
 """Seconds after which a stream is opened anew, so that the clocks of both sides do not drift apart, and new credentials are used."""
+LEAST = 1.0
+"""Seconds that a stream is opened for, however soon the credentials end."""
 DRIFT = 0.5
 """Seconds by which the server's clock may have gone faster since a stream began; what is more says that this process, or its machine, stood
 still, and then the stream no longer tells how old its messages are."""
@@ -134,7 +136,9 @@ class Follower:
                 cursor=replica.point.token, heartbeat_seconds=self._heartbeat, records=pb.WatchRecords(nonce=nonce)
             )
 
-        for content in self._contents(WATCH, watch, RENEWAL, credentials):
+        # A stream that outlived its credentials would be refused, as one whose caller has been deleted is.
+        seconds = min(RENEWAL, max(LEAST, self._transport.lasts()))
+        for content in self._contents(WATCH, watch, seconds, credentials):
             batch = pb.Batch.FromString(content)
             replica = self._applied(replica, batch)
             if replica.size > self._max_bytes:

@@ -21,6 +21,7 @@ from sekisho.services.iam import entities
 from sekisho.services.iam.errors import ReportExpired, ReportNotPresent
 from sekisho.store.tables import (
     AccessKey,
+    Authenticator,
     CredentialReport,
     Entity,
     LoginProfile,
@@ -97,6 +98,8 @@ def _load_known(session: Session, account_id: str) -> Iterable[Known]:
     age = timedelta(days=rule.max_password_age) if rule is not None and rule.max_password_age is not None else None
     profiles = {row.user_id: row for row in session.scalars(select(LoginProfile).join(User).where(User.account_id == account_id))}
     armed = set(session.scalars(select(MfaDevice.user_id).where(MfaDevice.account_id == account_id, MfaDevice.user_id.is_not(None))))
+    armed |= set(session.scalars(select(Authenticator.owner_id).where(Authenticator.account_id == account_id)))
+    armed |= set(session.scalars(select(MfaDevice.account_id).where(MfaDevice.account_id == account_id, MfaDevice.of_root).limit(1)))
     keys = _by_owner(
         session.scalars(select(AccessKey).where(AccessKey.account_id == account_id).order_by(AccessKey.created_at, AccessKey.id))
     )

@@ -7,16 +7,17 @@ still the same; the number of the new one makes sure of that.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from sekisho.api.iam.v1 import login_profiles_pb2 as pb
+from sekisho.calls import backing_off, devices
 from sekisho.calls.call import Call
 from sekisho.credentials import passwords
 from sekisho.errors import AccessDenied, ValidationError
 from sekisho.operations import operation, prepare
 from sekisho.services.iam import entities, password_policies, users
 from sekisho.services.iam.errors import EntityAlreadyExists, InvalidInput, InvalidUserType, NoSuchEntity, PasswordPolicyViolation
-from sekisho.store.tables import Account, LoginProfile, MfaDevice, PasswordHistory, PasswordPolicy, User
+from sekisho.store.tables import Account, LoginProfile, PasswordHistory, PasswordPolicy, ProofFailure, User
 
 _REUSED = "Policy constraint violation with password reuse prevention during password change."
 
@@ -114,14 +115,33 @@ def _hashing(call: Call, user: User, new: str, *, old: str = "", old_hash: str =
     newest = history[0].number if history else 0
     ruled_out = [row.password_hash for row in history[: (rule.password_reuse_prevention or 0) if rule is not None else 0]]
 
+    user_id = user.id
+
     def work() -> Prepared:
-        if old_hash and not passwords.fits(old, old_hash):
+        if old_hash and not _is_old(call, user_id, old, old_hash):
             return Prepared("", newest, knows_old=False)
         if passwords.fits_any(new, ruled_out):
             return Prepared("", newest, reused=True)
         return Prepared(passwords.hashed(new), newest)
 
     return work
+
+
+def _is_old(call: Call, user_id: str, old: str, old_hash: str) -> bool:
+    """True for the old password, unless there were too many wrong ones; it is counted as wrong before it is looked at, so that many at once
+    are no more tries.
+    """
+    with call.node.primary.write((call.account_id,), deadline=call.deadline) as session:
+        if backing_off.is_waiting(session.get(ProofFailure, (user_id, backing_off.PASSWORD)), call.now):
+            backing_off.meter(backing_off.PASSWORD, backing_off.WAITING)
+            return False
+        backing_off.owner_failed(session, user_id, backing_off.PASSWORD, call.now)
+    if not passwords.fits(old, old_hash):
+        backing_off.meter(backing_off.PASSWORD, backing_off.WRONG)
+        return False
+    with call.node.primary.write((call.account_id,), deadline=call.deadline) as session:
+        backing_off.owner_proved(session, user_id, backing_off.PASSWORD)
+    return True
 
 
 def _set(call: Call, user: User, row: LoginProfile, password: str) -> None:
@@ -143,9 +163,8 @@ def _check(call: Call, user: User, password: str) -> PasswordPolicy | None:
     """The password policy of the account; PasswordPolicyViolation for a password that the user cannot have."""
     rule = call.session.get(PasswordPolicy, call.account_id)
     account = call.session.get(Account, call.account_id)
-    devices = call.session.scalar(select(func.count()).select_from(MfaDevice).where(MfaDevice.user_id == user.id))
     name = account.name if account is not None else ""
-    password_policies.check(rule, password, name, user_name=user.name, alone=not devices)
+    password_policies.check(rule, password, name, user_name=user.name, alone=not devices.load_of(call.session, user.account_id, user.id))
     return rule
 
 

@@ -1,4 +1,4 @@
-"""MFA devices: what shows the one-time passwords of a user. All are virtual: AWS's API makes no others. A name is unique with its path."""
+"""MFA devices of users and root users. Virtual ones are made here, the others in `services/mfa`. A name is unique with its path."""
 
 import io
 import uuid
@@ -7,28 +7,33 @@ from dataclasses import replace
 
 import segno
 from google.protobuf.message import Message
-from sqlalchemy import bindparam, literal, select
+from sqlalchemy import ColumnElement, bindparam, literal, select
 from sqlalchemy.orm import aliased
 
 from sekisho import arn
 from sekisho.api.iam.v1 import mfa_devices_pb2 as pb
 from sekisho.api.iam.v1.tags_pb2 import Tag
+from sekisho.calls import devices
 from sekisho.calls.call import Call
+from sekisho.calls.devices import Device
 from sekisho.credentials import one_time
 from sekisho.operations import Resource, operation, resource
 from sekisho.services.iam import entities, quotas, tags, users
 from sekisho.services.iam.errors import DeleteConflict, EntityAlreadyExists, InvalidAuthenticationCode, InvalidInput, NoSuchEntity
-from sekisho.store.tables import AccountAlias, MfaDevice, Root, User
+from sekisho.store.tables import AccountAlias, Authenticator, MfaDevice, Root, User
 
 _SERIAL_LENGTH = 256
 _DEVICES, _OWNERS = aliased(MfaDevice, flat=True), aliased(User, flat=True)
+_OTHERS, _THEIRS = aliased(Authenticator), aliased(User, flat=True)
 _SOMETHING = select(literal(1).label("row")).subquery()
 _OWNER = (
     # One row, also for a device that is not there: to read one more would take time that tells.
-    select(_DEVICES.name, _DEVICES.path, _OWNERS.name.label("owner"))
+    select(_DEVICES.name, _DEVICES.path, _OWNERS.name.label("owner"), _THEIRS.name.label("owner_of_other"))
     .select_from(_SOMETHING)
     .outerjoin(_DEVICES, (_DEVICES.account_id == bindparam("account_id")) & (_DEVICES.name_key == bindparam("name_key")))
     .outerjoin(_OWNERS, _OWNERS.id == _DEVICES.user_id)
+    .outerjoin(_OTHERS, (_OTHERS.account_id == bindparam("account_id")) & (_OTHERS.serial == bindparam("serial")))
+    .outerjoin(_THEIRS, _THEIRS.id == _OTHERS.owner_id)
 )
 _PIXELS = 5  # of the picture, a module of the code
 
@@ -53,9 +58,9 @@ def mfa_owner(call: Call, request: pb.GetMFADeviceRequest, field: str) -> Resour
     serial_number = getattr(request, field)
     named = arn.entity(serial_number)
     key = named.key if named is not None and (named.account, named.kind) == (call.account_id, "mfa") else ""
-    row = call.session.execute(_OWNER, {"account_id": call.account_id, "name_key": key}).one()
+    row = call.session.execute(_OWNER, {"account_id": call.account_id, "name_key": key, "serial": serial_number}).one()
     owner = row.owner if named is not None and (row.name, row.path) == (named.name, named.path) else None
-    return replace(entities.resource(call, User, request, owner or ""), named=serial_number)
+    return replace(entities.resource(call, User, request, owner or row.owner_of_other or ""), named=serial_number)
 
 
 @operation
@@ -76,8 +81,8 @@ def create_virtual_mfa_device(call: Call, request: pb.CreateVirtualMFADeviceRequ
 @operation
 def delete_virtual_mfa_device(call: Call, request: pb.DeleteVirtualMFADeviceRequest) -> pb.DeleteVirtualMFADeviceResponse:
     """It must be nobody's."""
-    row = _find(call, request.serial_number)
-    if row.user_id is not None:
+    row = _find_virtual(call, request.serial_number)
+    if devices.owner_id(row) is not None:
         raise DeleteConflict("MFA VirtualDevice in use. Must deactivate first.")
     tags.clear(call, row)
     call.session.delete(row)
@@ -87,7 +92,8 @@ def delete_virtual_mfa_device(call: Call, request: pb.DeleteVirtualMFADeviceRequ
 @operation
 def list_virtual_mfa_devices(call: Call, request: pb.ListVirtualMFADevicesRequest) -> pb.ListVirtualMFADevicesResponse:
     """By name, without tags and seeds."""
-    assigned = {"Assigned": [MfaDevice.user_id.is_not(None)], "Unassigned": [MfaDevice.user_id.is_(None)]}
+    of_somebody = MfaDevice.user_id.is_not(None) | MfaDevice.of_root
+    assigned: dict[str, list[ColumnElement[bool]]] = {"Assigned": [of_somebody], "Unassigned": [~of_somebody]}
     found = entities.page_by_name(call, request, MfaDevice, *assigned.get(request.assignment_status, ()))
     shown = [_message(call, row) for row in found.rows]
     return pb.ListVirtualMFADevicesResponse(virtual_mfa_devices=shown, is_truncated=found.marker is not None, marker=found.marker)
@@ -98,11 +104,12 @@ def enable_mfa_device(call: Call, request: pb.EnableMFADeviceRequest) -> pb.Enab
     """At most eight a user. Neither code can be used again."""
     user = entities.find(call, User, request.user_name)
     row = _find(call, request.serial_number)
-    if row.user_id is not None:
+    if devices.owner_id(row) is not None:
         raise EntityAlreadyExists("MFA Device is already in use.")
-    quotas.check("MFADevicesPerUserQuota", len(_of_user(call, user)) + 1)
+    quotas.check("MFADevicesPerUserQuota", len(devices.load_of(call.session, call.account_id, user.id)) + 1)
     row.last_step, row.drift = _prove(call, row, request, window=one_time.WINDOW), 0
-    row.user_id, row.enabled_at, row.failures = user.id, call.now, 0
+    devices.give(row, user)
+    row.enabled_at, row.failures = call.now, 0
     return pb.EnableMFADeviceResponse()
 
 
@@ -117,23 +124,24 @@ def resync_mfa_device(call: Call, request: pb.ResyncMFADeviceRequest) -> pb.Resy
 
 @operation
 def deactivate_mfa_device(call: Call, request: pb.DeactivateMFADeviceRequest) -> pb.DeactivateMFADeviceResponse:
-    """Codes that the device has shown stay used."""
+    """Codes that the device has shown stay used. A passkey goes: it is of use to nobody else."""
     user = users.find_named_or_own(call, request.user_name)
-    row = _of(call, user, request.serial_number)
-    row.user_id = row.enabled_at = None
+    devices.take_away(call.session, _of(call, user, request.serial_number))
     return pb.DeactivateMFADeviceResponse()
 
 
 @operation
 def list_mfa_devices(call: Call, request: pb.ListMFADevicesRequest) -> pb.ListMFADevicesResponse:
-    """By name."""
+    """By serial number; at most eight."""
     user = users.find_named_or_own(call, request.user_name)
-    found = entities.page_by_name(call, request, MfaDevice, MfaDevice.user_id == user.id)
-    shown = [
-        pb.MFADevice(user_name=user.name, serial_number=entities.arn_of(row), enable_date=entities.seconds(row.enabled_at))
-        for row in found.rows
-    ]
-    return pb.ListMFADevicesResponse(mfa_devices=shown, is_truncated=found.marker is not None, marker=found.marker)
+    cursor = entities.cursor(call, request)
+    after = cursor.open(request.marker)[0] if request.marker else ""
+    found = [row for row in devices.load_of(call.session, call.account_id, user.id) if devices.serial(row) > after]
+    page = found[: request.max_items or len(found)]
+    name = users.shown_name(user)
+    shown = [pb.MFADevice(user_name=name, serial_number=devices.serial(row), enable_date=entities.seconds(row.enabled_at)) for row in page]
+    marker = cursor.marker([devices.serial(page[-1])]) if len(page) < len(found) else None
+    return pb.ListMFADevicesResponse(mfa_devices=shown, is_truncated=marker is not None, marker=marker)
 
 
 @operation
@@ -142,10 +150,11 @@ def get_mfa_device(call: Call, request: pb.GetMFADeviceRequest) -> pb.GetMFADevi
     row = _find(call, request.serial_number)
     if request.user_name:
         _of(call, entities.find(call, User, request.user_name), request.serial_number)
-    user = call.session.get(User, row.user_id) if row.user_id is not None else None
+    owner = devices.owner_id(row)
+    user = call.session.get(User, owner) if owner is not None else None
     return pb.GetMFADeviceResponse(
         user_name=user.name if user is not None else None,
-        serial_number=entities.arn_of(row),
+        serial_number=devices.serial(row),
         enable_date=entities.seconds(row.enabled_at),
     )
 
@@ -153,55 +162,58 @@ def get_mfa_device(call: Call, request: pb.GetMFADeviceRequest) -> pb.GetMFADevi
 @operation
 def tag_mfa_device(call: Call, request: pb.TagMFADeviceRequest) -> pb.TagMFADeviceResponse:
     """The keys of a device's tags differ by case."""
-    tags.put(call, _find(call, request.serial_number), request.tags)
+    tags.put(call, _find_virtual(call, request.serial_number), request.tags)
     return pb.TagMFADeviceResponse()
 
 
 @operation
 def untag_mfa_device(call: Call, request: pb.UntagMFADeviceRequest) -> pb.UntagMFADeviceResponse:
     """A key that is not there is no error."""
-    tags.remove(call, _find(call, request.serial_number), request.tag_keys)
+    tags.remove(call, _find_virtual(call, request.serial_number), request.tag_keys)
     return pb.UntagMFADeviceResponse()
 
 
 @operation
 def list_mfa_device_tags(call: Call, request: pb.ListMFADeviceTagsRequest) -> pb.ListMFADeviceTagsResponse:
     """By key."""
-    return tags.respond(call, request, _find(call, request.serial_number), pb.ListMFADeviceTagsResponse)
+    return tags.respond(call, request, _find_virtual(call, request.serial_number), pb.ListMFADeviceTagsResponse)
 
 
-def _prove(call: Call, row: MfaDevice, request: pb.EnableMFADeviceRequest | pb.ResyncMFADeviceRequest, *, window: int) -> int:
+def _prove(call: Call, row: Device, request: pb.EnableMFADeviceRequest | pb.ResyncMFADeviceRequest, *, window: int) -> int:
     """The step of the second of the request's codes; InvalidAuthenticationCode when the device does not show them one after the other."""
-    seed = one_time.unseal(row.id, row.seed, call.node.ring)
+    if not devices.shows_codes(row):
+        raise InvalidAuthenticationCode("Authentication code for device is not valid.")
     codes = request.authentication_code1, request.authentication_code2
-    step = one_time.pair(seed, *codes, call.now, window=window, after=row.last_step)
+    step = one_time.pair(devices.seed(row, call.node.ring), *codes, call.now, window=window, after=row.last_step)
     if step is None:
         raise InvalidAuthenticationCode("Authentication code for device is not valid.")
     return step
 
 
-def _lookup(call: Call, serial_number: str) -> MfaDevice | None:
-    """The device of a serial number; path and spelling must be its own."""
-    return call.row(MfaDevice, serial_number) if serial_number.startswith("arn:") else None
-
-
-def _find(call: Call, serial_number: str) -> MfaDevice:
-    row = _lookup(call, serial_number)
+def _find(call: Call, serial_number: str) -> Device:
+    row = devices.get_device(call.session, call.account_id, serial_number)
     if row is None:
-        raise NoSuchEntity(f"MFA Device with serial number {serial_number} does not exist.")
+        raise _no_such(serial_number)
     return row
 
 
-def _of(call: Call, user: User | Root, serial_number: str) -> MfaDevice:
+def _find_virtual(call: Call, serial_number: str) -> MfaDevice:
+    row = _find(call, serial_number)
+    if not isinstance(row, MfaDevice):
+        raise _no_such(serial_number)
+    return row
+
+
+def _no_such(serial_number: str) -> NoSuchEntity:
+    return NoSuchEntity(f"MFA Device with serial number {serial_number} does not exist.")
+
+
+def _of(call: Call, user: User | Root, serial_number: str) -> Device:
     """The device, if it is this user's."""
     row = _find(call, serial_number)
-    if row.user_id != user.id:
+    if devices.owner_id(row) != user.id:
         raise NoSuchEntity("MFA Device invalid for user.")
     return row
-
-
-def _of_user(call: Call, user: User) -> list[MfaDevice]:
-    return list(call.session.scalars(select(MfaDevice).where(MfaDevice.user_id == user.id)))
 
 
 def _account_name(call: Call) -> str:

@@ -15,6 +15,7 @@ from sekisho.services.iam import boundaries, entities, tags
 from sekisho.store.tables import (
     AccessKey,
     Attachment,
+    Authenticator,
     InlinePolicy,
     LoginProfile,
     Membership,
@@ -101,6 +102,7 @@ def delete_user(call: Call, request: pb.DeleteUserRequest) -> pb.DeleteUserRespo
             (AccessKey.owner_id == row.id, "Cannot delete entity, must delete access keys first."),
             (LoginProfile.user_id == row.id, "Cannot delete entity, must delete login profile first."),
             (MfaDevice.user_id == row.id, "Cannot delete entity, must delete MFA device first."),
+            (Authenticator.owner_id == row.id, "Cannot delete entity, must delete MFA device first."),
             (SigningCertificate.owner_id == row.id, "Cannot delete entity, must delete signing certificates first."),
             (SshPublicKey.owner_id == row.id, _REFERENCED),
             (ServiceCredential.owner_id == row.id, _REFERENCED),

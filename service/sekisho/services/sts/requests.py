@@ -7,7 +7,7 @@ from sekisho.api.sts.v1.sessions_pb2 import PolicyDescriptorType, Tag
 
 
 class Proving(Protocol):
-    """A request that can prove the caller's MFA device; both are empty in one that does not."""
+    """A request that can prove the caller's MFA device; all are empty in one that does not."""
 
     @property
     def serial_number(self) -> str:
@@ -16,6 +16,10 @@ class Proving(Protocol):
     @property
     def token_code(self) -> str:
         """The code that the device shows."""
+
+    @property
+    def passkey_assertion(self) -> str:
+        """What the device has signed, where it is a passkey."""
 
 
 class Limiting(Protocol):

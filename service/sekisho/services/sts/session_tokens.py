@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from sekisho import arn
 from sekisho.api.sts.v1 import federation_tokens_pb2, sessions_pb2
 from sekisho.api.sts.v1 import session_tokens_pb2 as pb
-from sekisho.calls import one_time_proofs
+from sekisho.calls import one_time_proofs, passkey_proofs
 from sekisho.calls.call import Call
 from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
@@ -88,12 +88,19 @@ def get_federation_token(
 
 
 def mfa(call: Call, request: Proving) -> bool:
-    """True when the request proves the caller's MFA device; AccessDenied when it tries to and fails. A code that was right is used up."""
-    if not request.serial_number and not request.token_code:
+    """True when the request proves the caller's MFA device, by a code or by what a passkey signed; AccessDenied when it tries to and fails.
+    A proof that was right is used up.
+    """
+    proofs = bool(request.token_code) + bool(request.passkey_assertion)
+    if not request.serial_number and not proofs:
         return False
-    if not request.serial_number or not request.token_code:
+    if not request.serial_number or proofs != 1:
         raise AccessDenied(_BOTH)
-    if not one_time_proofs.take(call, request.serial_number, request.token_code):
+    if request.token_code:
+        proved = one_time_proofs.take(call, request.serial_number, request.token_code)
+    else:
+        proved = passkey_proofs.take(call, request.serial_number, request.passkey_assertion)
+    if not proved:
         raise AccessDenied(NO_MFA)
     return True
 

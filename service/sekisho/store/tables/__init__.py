@@ -17,7 +17,7 @@ from sekisho.store.tables.changes import Change, Revision
 from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
 from sekisho.store.tables.instance_profiles import InstanceProfile
 from sekisho.store.tables.issuers import Issuer, IssuerKey, IssuerPrivateKey
-from sekisho.store.tables.mfa_devices import MfaDevice
+from sekisho.store.tables.mfa_devices import Authenticator, MfaDevice, ProofFailure
 from sekisho.store.tables.organizations import (
     AccountEmail,
     AccountRequest,
@@ -68,6 +68,7 @@ __all__ = [
     "Administrator",
     "Attachment",
     "AuditRecord",
+    "Authenticator",
     "Base",
     "Change",
     "CredentialReport",
@@ -101,6 +102,7 @@ __all__ = [
     "PolicyOrigin",
     "PolicyType",
     "PolicyVersion",
+    "ProofFailure",
     "QuotaOverride",
     "Revision",
     "Role",

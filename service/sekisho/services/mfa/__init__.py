@@ -1,0 +1,1 @@
+"""MFA devices that AWS's API does not make; a service of our own."""
