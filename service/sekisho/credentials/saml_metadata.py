@@ -54,7 +54,7 @@ def read(text: str) -> Metadata:
     try:
         reader.parser.Parse(text, True)
         return reader.metadata()
-    except (expat.ExpatError, ValueError, x509.InvalidVersion) as error:
+    except (expat.ExpatError, ValueError, OverflowError, x509.InvalidVersion) as error:
         raise MalformedMetadata(str(error)) from error
 
 

@@ -68,6 +68,13 @@ def test_a_provider_turns_its_key_with_both_certificates_in_its_metadata() -> No
     assert saml.read(text, provider(IDP, pair("next").der), [RECIPIENT], NOW).name_id == "ana@example.com"
 
 
+def test_a_certificate_with_a_key_that_nobody_here_knows_is_in_nobodys_way() -> None:
+    curve = bytes.fromhex("2a8648ce3d0301")
+    strange = pair("curve", bits=0).der.replace(curve + b"\x07", curve + b"\x63")
+    assert strange != pair("curve", bits=0).der
+    assert saml.read(IDP.okta(IDP.says(NOW)), provider(IDP, strange), [RECIPIENT], NOW).name_id == "ana@example.com"
+
+
 @pytest.mark.parametrize(("mode", "whole"), [("aes256-gcm", False), ("aes128-gcm", True), ("aes256-cbc", True), ("aes128-cbc", True)])
 def test_an_encrypted_assertion_is_opened_by_any_of_our_keys(mode: str, whole: bool) -> None:
     ours, other = pair("ours"), pair("other")

@@ -109,6 +109,7 @@ LONG = f"<x xmlns='urn:{'x' * 253}'></x>"
         metadata(issuer=""),
         metadata(issuer="https://idp.example.com/" + "x" * 1024),
         metadata(attributes='validUntil="tomorrow"'),
+        metadata(attributes='validUntil="0001-01-01T00:00:00+01:00"'),
         metadata().replace("IDPSSODescriptor", "SPSSODescriptor"),
         metadata().replace("EntityDescriptor", "EntitiesDescriptor"),
         metadata().replace("urn:oasis:names:tc:SAML:2.0:metadata", "urn:other"),
@@ -116,7 +117,7 @@ LONG = f"<x xmlns='urn:{'x' * 253}'></x>"
     ids=[
         "no_xml", "cut_short", "billion_laughs", "external_entity", "external_type", "undeclared_entity", "too_deep", "too_many",
         "long_namespace", "too_many_keys", "no_signing_key", "key_not_base64", "key_no_certificate", "no_key", "no_sign_on",
-        "no_issuer", "long_issuer", "no_date", "service_provider", "many_entities", "another_namespace",
+        "no_issuer", "long_issuer", "no_date", "no_time_in_utc", "service_provider", "many_entities", "another_namespace",
     ],
 )  # fmt: skip
 def test_what_is_no_metadata(house: House, refused: Refused, document: str) -> None:

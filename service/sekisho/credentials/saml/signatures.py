@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
@@ -40,11 +41,14 @@ _UNSIGNED = "Response signature invalid"
 
 
 def usable(certificates: Sequence[bytes], now: datetime) -> list[x509.Certificate]:
-    """The certificates, out of DER, with keys that are strong enough, whose time it is."""
+    """The certificates, out of DER, with keys that are known and strong enough, whose time it is."""
     found = []
     for one in certificates:
         certificate = x509.load_der_x509_certificate(one)
-        key = certificate.public_key()
+        try:
+            key = certificate.public_key()
+        except (ValueError, UnsupportedAlgorithm):
+            continue
         strong = isinstance(key, ec.EllipticCurvePublicKey) or (isinstance(key, rsa.RSAPublicKey) and key.key_size >= _LEAST_RSA)
         if strong and certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
             found.append(certificate)
