@@ -36,6 +36,7 @@ def _session(caller: Acting, facts: SessionFacts) -> Session:
         mfa=facts.mfa,
         mfa_at=facts.mfa_at,
         provider=facts.provider,
+        context=tuple(facts.context.items()),
     )
 
 
