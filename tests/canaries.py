@@ -18,8 +18,8 @@ from sqlalchemy import NullPool, create_engine, text
 
 from sekisho.operations import OPERATIONS, Operation
 
-PERSONAL = ("sekisho.api.account.", "sekisho.api.organizations.", "sekisho.api.sts.v1.AssumeRoleWithSAMLResponse.")
-"""Packages and messages whose own redacted fields are names, addresses and notes."""
+PERSONAL = ("sekisho.api.account.", "sekisho.api.organizations.")
+"""Packages whose redacted fields are names, addresses and notes."""
 
 SHORTEST = 12
 """Characters of what is searched for: one-time codes are shorter, end after a minute, and would be found by chance."""
