@@ -37,7 +37,6 @@ _DECIDING = (
     tables.Target,
     tables.OpenIdConnectProvider,
     tables.SamlProvider,
-    tables.SamlPrivateKey,
     tables.Revision,
     tables.Change,
 )
