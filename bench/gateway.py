@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,13 +56,21 @@ class Server:
     def request(self, action: str, service: tuple[str, str], members: dict[str, str]) -> bytes:
         """A signed request as bytes."""
         body = urlencode({"Action": action, "Version": service[1], **members}).encode()
-        headers = (
+        headers = self._headers(body)
+        signed = sigv4.sign_http(self.keys, sigv4.HttpRequest("POST", "/", "", headers, body), "us-east-1", service[0], datetime.now(UTC))
+        return _written(signed.headers, body)
+
+    def unsigned(self, action: str, service: tuple[str, str], members: dict[str, str]) -> bytes:
+        """The request of somebody without credentials."""
+        body = urlencode({"Action": action, "Version": service[1], **members}).encode()
+        return _written(self._headers(body), body)
+
+    def _headers(self, body: bytes) -> tuple[tuple[str, str], ...]:
+        return (
             ("Host", f"{self.address[0]}:{self.address[1]}"),
             ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"),
             ("Content-Length", str(len(body))),
         )
-        signed = sigv4.sign_http(self.keys, sigv4.HttpRequest("POST", "/", "", headers, body), "us-east-1", service[0], datetime.now(UTC))
-        return b"".join((b"POST / HTTP/1.1\r\n", *(f"{name}: {value}\r\n".encode() for name, value in signed.headers), b"\r\n", body))
 
     def requests(self, action: str) -> Sequence[bytes]:
         """The requests that one round sends."""
@@ -82,6 +90,10 @@ class Server:
         """Of all rounds."""
         rates, costs = zip(*self.figures[action], strict=True)
         return statistics.median(rates), statistics.median(costs)
+
+
+def _written(headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+    return b"".join((b"POST / HTTP/1.1\r\n", *(f"{name}: {value}\r\n".encode() for name, value in headers), b"\r\n", body))
 
 
 def run() -> Summary:
@@ -121,10 +133,11 @@ def run() -> Summary:
 
 
 @contextlib.contextmanager
-def sekisho_server(name: str, database: str) -> Iterator[Server]:
+def sekisho_server(name: str, database: str, *options: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "sekisho.cli", "serve", "--data-dir", folder, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
-        with _process([*command, "--database", database] if database else command) as process:
+        command += [*(("--database", database) if database else ()), *options]
+        with _process(command) as process:
             ready = Path(folder) / "endpoints.json"
             while not ready.exists():
                 if process.poll() is not None:

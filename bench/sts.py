@@ -1,8 +1,9 @@
 """Temporary credentials: issued and verified a second over HTTP, with server CPU, beside moto's server in the same run; and what it takes
 inside the process to verify a session and a bearer token.
 
-One process each, four kept connections. moto draws its credentials and remembers them, and verifies neither signature nor token; Sekisho
-seals each session, writes what it issues to its spool on the disk before it answers, and verifies signature, token and trust policy.
+One process each, four kept connections. moto draws its credentials and remembers them, and verifies neither signature nor token, nor what
+an identity provider signed; Sekisho seals each session, writes what it issues to its spool on the disk before it answers, and verifies
+signature, token and trust policy.
 A session is cold on the first call that it signs, and cached from then on.
 """
 
@@ -25,6 +26,8 @@ from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.credentials.sessions import Session
 from sekisho.sigv4 import bearer
+from tests import providers
+from tests.providers import Provider
 
 COUNT = 200
 ROUNDS = 5
@@ -42,10 +45,11 @@ def run() -> Summary:
     """Print both tables."""
     inside()
     with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(gateway.sekisho_server("Sekisho", ""))]
+        provider = stack.enter_context(providers.provider())
+        servers = [stack.enter_context(gateway.sekisho_server("Sekisho", "", "--oidc-allow-private", provider.allowance))]
         if (peer := stack.enter_context(gateway.moto_server())) is not None:
             servers.append(peer)
-        jobs = {server.name: _prepared(server) for server in servers}
+        jobs = {server.name: _prepared(server, provider) for server in servers}
         actions = list(jobs["Sekisho"])
         for number, action in itertools.product(range(ROUNDS + 1), actions):
             for server in servers:
@@ -105,7 +109,7 @@ def inside() -> None:
             print(f"{name:30}{cost:10.1f} µs of CPU{target}")
 
 
-def _prepared(server: Server) -> dict[str, Callable[[], list[bytes]]]:
+def _prepared(server: Server, provider: Provider) -> dict[str, Callable[[], list[bytes]]]:
     """What each round sends: made anew where a request must not be the same."""
     who = _user(server)
     account = _asked(who, "GetCallerIdentity", STS, {})["Account"]
@@ -123,8 +127,17 @@ def _prepared(server: Server) -> dict[str, Callable[[], list[bytes]]]:
     def lasting() -> dict[str, str]:
         return {"DurationSeconds": str(900 + next(_numbers) % 30_000)}
 
+    job = _job(server, account, provider)
+
+    def federated() -> bytes:
+        """A token of its own, as each job has one: none was verified before."""
+        members = {"RoleArn": job, "RoleSessionName": f"bench-{(number := next(_numbers))}"}
+        return server.unsigned("AssumeRoleWithWebIdentity", STS, {**members, "WebIdentityToken": provider.token(jti=str(number))})
+
+    load.send(server.address, [federated()])  # the provider is asked for its keys once, and not by four at a time
     return {
         "AssumeRole": lambda: [who.request("AssumeRole", STS, assume()) for _ in range(COUNT)],
+        "AssumeRoleWithWebIdentity": lambda: [federated() for _ in range(COUNT)],
         "GetSessionToken": lambda: [who.request("GetSessionToken", STS, lasting()) for _ in range(COUNT)],
         "verification of a session": lambda: [one.request("GetCallerIdentity", STS, {})] * COUNT,
         "first call of a session": lambda: [assumed().request("GetCallerIdentity", STS, {}) for _ in range(COUNT)],
@@ -146,6 +159,25 @@ def _user(server: Server) -> Server:
     _asked(server, "CreateRole", IAM, {"RoleName": "clerk", "AssumeRolePolicyDocument": trust})
     key = _asked(server, "CreateAccessKey", IAM, {"UserName": "bench"})
     return _as(server, sigv4.Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+
+
+def _job(server: Server, account: str, provider: Provider) -> str:
+    """A role that the provider's tokens assume. Its ARN."""
+    given = {
+        "Url": f"https://{provider.issuer}",
+        "ClientIDList.member.1": "sts.amazonaws.com",
+        "ThumbprintList.member.1": provider.thumbprint,
+    }
+    principal = _asked(server, "CreateOpenIDConnectProvider", IAM, given)["OpenIDConnectProviderArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": principal},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{provider.issuer}:sub": "alice"}},
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    _asked(server, "CreateRole", IAM, {"RoleName": "job", "AssumeRolePolicyDocument": trust})
+    return f"arn:aws:iam::{account}:role/job"
 
 
 def _as(server: Server, keys: sigv4.Credentials) -> Server:

@@ -6,17 +6,21 @@ The question is one that no worker answers from the database: a decision about w
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.credentials.oidc import keys
+from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.errors import SekishoError
 from sekisho.sigv4 import bearer
 from tests import clock
 from tests.harness import House
+from tests.providers import RSA, Provider
 from tests.services.iam.documents import allow, trust
+from tests.services.sts.web_identities import assume, federated
 
 REFUSALS = frozenset(("InvalidClientTokenId", "AccessDenied", "UnknownPrincipal"))
 """Codes of errors that say that somebody may not, or is nobody."""
@@ -26,6 +30,8 @@ OPEN = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "P
 """The policy of a resource that anybody may use who is somebody."""
 
 _numbers = itertools.count()
+_KEY_SETS = KeySets(load=lambda _source, _allowed: keys.read(json.dumps({"keys": [RSA.as_dict(private=False)]}).encode()))
+"""The keys of every provider, which are not fetched from anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,28 @@ def trust_changed(house: House) -> Revocation:
     return Revocation(lambda: house.call("UpdateAssumeRolePolicy", **change), permitted)
 
 
+def provider_removed(house: House) -> Revocation:
+    """Nobody new comes with a token of the provider; a session that there is goes on, as with AWS."""
+    issuer, name = f"login-{next(_numbers)}.example.com", f"role-{next(_numbers)}"
+    given: dict[str, Any] = {"url": f"https://{issuer}", "client_id_list": ["sts.amazonaws.com"], "thumbprint_list": ["0" * 40]}
+    named = house.call("CreateOpenIDConnectProvider", **given).open_id_connect_provider_arn
+    arn = house.call("CreateRole", role_name=name, assume_role_policy_document=federated(named)).role.arn
+    token = Provider(issuer).token()
+
+    def permitted(asked: House, at_least: str) -> bool:
+        if asked.node.key_sets is not _KEY_SETS:
+            asked.node = replace(asked.node, key_sets=_KEY_SETS)
+        try:
+            assume(asked, arn, token)
+        except SekishoError as error:
+            if error.code == "InvalidIdentityToken" or error.code in REFUSALS:
+                return False
+            raise
+        return True
+
+    return Revocation(lambda: house.call("DeleteOpenIDConnectProvider", open_id_connect_provider_arn=named), permitted)
+
+
 KINDS: dict[str, Kind] = {
     one.__name__: one
     for one in (
@@ -147,7 +175,8 @@ KINDS: dict[str, Kind] = {
         permission_of_a_user_taken,
         permission_of_a_role_changed,
         trust_changed,
+        provider_removed,
     )
 }
-WITHOUT_REVISION = frozenset(("trust_changed",))
-"""Those whose question takes no `at_least`: AWS's AssumeRole has no such member."""
+WITHOUT_REVISION = frozenset(("trust_changed", "provider_removed"))
+"""Those whose question takes no `at_least`: AWS's operations that assume roles have no such member."""

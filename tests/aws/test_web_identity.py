@@ -1,6 +1,7 @@
 """Web identities as AWS's own tools have them: boto3 and the `aws` command unmodified, with a real OpenID Connect provider over TLS."""
 
 import configparser
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from sekisho.client import Client
 from tests import providers
 from tests.aws.conftest import REGION, Served, serving
 from tests.providers import Provider
@@ -64,8 +66,12 @@ def ci() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, real: Real, ci: Provider) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("served")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, real: Real, ci: Provider) -> Iterator[Served]:
     options = ("--oidc-allow-private", real.allowance, "--oidc-allow-private", ci.allowance)
     with serving(folder, f"sqlite:///{folder / 'sekisho.db'}", *options) as made:
         yield made
@@ -86,6 +92,14 @@ def roles(server: Served, real: Real, ci: Provider) -> dict[str, str]:
         made[name] = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
         iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=allow("iam:ListUsers"))
     return made
+
+
+@pytest.fixture(scope="module")
+def grpc(server: Served, folder: Path) -> str:
+    """The address over gRPC."""
+    assert server.url
+    found: str = json.loads((folder / "data/endpoints.json").read_text())["grpc"]
+    return found
 
 
 def keys(served: Served) -> dict[str, str]:
@@ -173,8 +187,8 @@ def test_a_token_file_in_the_environment(server: Served, ci: Provider, roles: di
     assert program(server, tmp_path, "iam", "list-users", "--query", "Users", "--output", "text", **variables) == ""
 
 
-def test_a_profile_with_a_token_file(
-    server: Served, ci: Provider, roles: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_profile_with_a_token_file_is_read_by_boto3_and_our_client(
+    server: Served, grpc: str, ci: Provider, roles: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "token").write_text(ci.token(sub="amara"))
     profile = {"role_arn": roles["job"], "web_identity_token_file": str(tmp_path / "token"), "role_session_name": "from-profile"}
@@ -187,3 +201,5 @@ def test_a_profile_with_a_token_file(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     found = boto3.Session(profile_name="ci").client("sts").get_caller_identity()
     assert found["Arn"].endswith(":assumed-role/job/from-profile")
+    with Client.from_profile("ci", endpoint=grpc, timeout=60.0) as client:
+        assert client.sts.get_caller_identity().arn == found["Arn"]

@@ -121,8 +121,8 @@ def test_what_is_named_and_cannot_be_had_is_an_error_and_never_somebody_else(hom
 
 
 def test_credentials_of_awss_own_machines_are_not_read(tmp_path: Path) -> None:
-    with pytest.raises(NoCredentialsError, match="AWS_WEB_IDENTITY_TOKEN_FILE is set"):
-        find({"HOME": str(tmp_path), "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/token"})
+    with pytest.raises(NoCredentialsError, match="AWS_CONTAINER_CREDENTIALS_FULL_URI is set"):
+        find({"HOME": str(tmp_path), "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2/"})
 
 
 def test_a_helper_program_is_asked_once(home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

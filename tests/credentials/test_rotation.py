@@ -162,7 +162,13 @@ def test_a_key_that_is_revoked_during_an_exchange_is_gone_for_both(tmp_path: Pat
 
 def test_every_sealed_column_is_known() -> None:
     """A column of bytes is sealed, or stands here with what it has."""
-    plain = {"trail_keys.public_key", "trail_files.content", "trail_digests.content", "service_credentials.password_hash"}
+    plain = {
+        "authenticators.public_key",
+        "service_credentials.password_hash",
+        "trail_digests.content",
+        "trail_files.content",
+        "trail_keys.public_key",
+    }
     columns = {
         f"{table.name}.{column.name}"
         for table in Base.metadata.tables.values()

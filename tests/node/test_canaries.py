@@ -6,7 +6,7 @@ import http.client
 import json
 import secrets
 import time
-from base64 import b32decode, b64encode
+from base64 import b32decode, b32encode, b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,17 +19,24 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from sekisho import sigv4
+from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.credentials import one_time
 from sekisho.operations import Operation
 from sekisho.sigv4 import bearer
-from tests import canaries, planes
+from tests import canaries, planes, providers
 from tests.canaries import Canaries
 from tests.harness import BY_NAME
+from tests.identity_provider import ROLE as SAML_ROLE
+from tests.identity_provider import SESSION_NAME as SAML_NAME
+from tests.identity_provider import IdentityProvider
 from tests.node import collector
+from tests.providers import Provider
 from tests.served import AUDIENCE, Answer, Served, serving, signed
 from tests.services.iam import pki
 from tests.services.iam.documents import allow, trust
 from tests.services.iam.test_saml_providers import metadata
+from tests.services.mfa.authenticator import Passkey
+from tests.services.sts.web_identities import federated
 
 PROGRAM = """
 import sys
@@ -43,16 +50,26 @@ if __name__ == "__main__":
         data_dir=Path(sys.argv[1]), database=sys.argv[2], grpc="127.0.0.1:0", http="127.0.0.1:0", log_level="debug",
         decision_log=str(folder / "decisions"), audit_sink=str(folder / "audit"), trail_buckets=(f"logs=file://{folder}/logs",),
         trail_delivery=1, trail_digests=1, trail_checkpoints=folder / "checkpoints", trail_checkpoint_seconds=1, otel_endpoint=ENDPOINT,
+        oidc_allow_private=(ALLOWANCE,), passkey_rp_id="example.com", passkey_origins=("https://console.example.com",),
     ), edges=(aws.application,)))
 """
 CODE = "123456"
 
 
-class Story:
-    """A server, and the calls to it; what they carry is remembered."""
+PEOPLE = IdentityProvider()
 
-    def __init__(self, served: Served) -> None:
-        self.served, self.canaries, self.done = served, Canaries(), set[str]()
+
+def codes(seed: bytes, step: int | None = None) -> dict[str, str]:
+    """Two codes of a device in a row, the second one of now."""
+    now = one_time.step(datetime.now(UTC)) if step is None else step
+    return {"authentication_code1": one_time.code(seed, now - 1), "authentication_code2": one_time.code(seed, now)}
+
+
+class Story:
+    """A server, and the calls to it; what they carry is remembered. `provider` vouches for people who have no keys."""
+
+    def __init__(self, served: Served, provider: Provider | None = None) -> None:
+        self.served, self.canaries, self.done, self.provider = served, Canaries(), set[str](), provider
         self.answers: list[tuple[str, str]] = []
 
     def send(self, name: str, _as: sigv4.Credentials | None = None, /, **fields: Any) -> Answer:
@@ -61,7 +78,12 @@ class Story:
         request = operation.request(**fields)
         self.canaries.take(f"the request of {name}", *canaries.secrets_of(request))
         body = request.SerializeToString()
-        return self.told(name, self.served.send(operation.path, body, signed(_as or self.served.root, operation.path, body)))
+        return self.told(name, self.served.send(operation.path, body, self.proof(operation, _as or self.served.root, body)))
+
+    @staticmethod
+    def proof(operation: Operation, who: sigv4.Credentials, body: bytes) -> tuple[tuple[str, str], ...]:
+        """The metadata of a call: none where nobody signs it."""
+        return signed(who, operation.path, body) if operation.signed else ()
 
     def told(self, name: str, answer: Answer) -> Answer:
         """An answer, whose error is kept."""
@@ -98,15 +120,56 @@ class Story:
         made = self.call("CreateVirtualMFADevice", virtual_mfa_device_name="phone").virtual_mfa_device
         seed, step = b32decode(made.base32_string_seed), one_time.step(datetime.now(UTC))
         self.canaries.take("a seed", seed)
-        codes = {"authentication_code1": one_time.code(seed, step - 1), "authentication_code2": one_time.code(seed, step)}
-        self.call("EnableMFADevice", user_name="ann", serial_number=made.serial_number, **codes)
+        self.call("EnableMFADevice", user_name="ann", serial_number=made.serial_number, **codes(seed, step))
         self.session("GetSessionToken", ann, serial_number=made.serial_number, token_code=one_time.code(seed, step + 1))
         self.call("ListVirtualMFADevices")
-        self.send("ResyncMFADevice", user_name="ann", serial_number=made.serial_number, **codes)
+        self.send("ResyncMFADevice", user_name="ann", serial_number=made.serial_number, **codes(seed, step))
         for service in ("codecommit.amazonaws.com", "cassandra.amazonaws.com"):
             given = self.call("CreateServiceSpecificCredential", user_name="ann", service_name=service).service_specific_credential
             id_ = given.service_specific_credential_id
             self.call("ResetServiceSpecificCredential", user_name="ann", service_specific_credential_id=id_)
+
+    def devices(self) -> None:
+        """MFA devices that AWS's API does not make."""
+        dan, seed = self.user("dan"), secrets.token_bytes(20)
+        self.canaries.take("a seed", seed)
+        self.call("CreateHardwareDevice", serial_number="GAHT12345678", base32_string_seed=b32encode(seed).decode())
+        self.call("EnableRootDevice", serial_number="GAHT12345678", **codes(seed))
+        passkey, label = Passkey(), {"label": "laptop"}
+        options = self.call("BeginPasskeyRegistration", dan).options
+        serial = self.call("CompletePasskeyRegistration", dan, credential=passkey.register(options), **label).serial_number
+        assertion = passkey.sign(self.call("BeginPasskeyAssertion", dan).options)
+        self.session("GetSessionToken", dan, serial_number=serial, passkey_assertion=assertion)
+        assert self.send("GetSessionToken", dan, serial_number=serial, passkey_assertion=assertion).status.name != "OK"
+
+    def federation(self) -> None:
+        """People and programs of providers elsewhere, and tokens for services elsewhere."""
+        assert self.provider is not None
+        account = self.call("GetCallerIdentity").account
+        provider = {"url": f"https://{self.provider.issuer}", "client_id_list": ["sts.amazonaws.com"]}
+        oidc = self.call("CreateOpenIDConnectProvider", thumbprint_list=[self.provider.thumbprint], **provider).open_id_connect_provider_arn
+        saml = self.call("CreateSAMLProvider", name="people", saml_metadata_document=PEOPLE.metadata).saml_provider_arn
+        job, person = (f"arn:aws:iam::{account}:role/{name}" for name in ("job", "person"))
+        self.call("CreateRole", role_name="job", assume_role_policy_document=federated(oidc))
+        self.call("PutRolePolicy", role_name="job", policy_name="all", policy_document=allow("*"))
+        self.call("CreateRole", role_name="person", assume_role_policy_document=federated(saml, "sts:AssumeRoleWithSAML"))
+        asked = {"role_arn": job, "role_session_name": "s1", "web_identity_token": self.provider.token()}
+        session = self.session("AssumeRoleWithWebIdentity", **asked)
+        for change in ({"web_identity_token": asked["web_identity_token"][:-4]}, {"role_arn": person}):
+            assert self.send("AssumeRoleWithWebIdentity", **{**asked, **change}).status.name != "OK"
+        attributes = {SAML_ROLE: [f"{person},{saml}"], SAML_NAME: ["ana"]}
+        response = PEOPLE.keycloak(PEOPLE.says(datetime.now(UTC).replace(microsecond=0), attributes=attributes))
+        self.session("AssumeRoleWithSAML", role_arn=person, principal_arn=saml, saml_assertion=response)
+        for wrong in (response, response[:-8]):  # a second time, and damaged
+            assert self.send("AssumeRoleWithSAML", role_arn=person, principal_arn=saml, saml_assertion=wrong).status.name != "OK"
+        self.call("EnableOutboundWebIdentityFederation")
+        asked_for = {"audience": ["shop.example.com"], "signing_algorithm": "ES384"}
+        token = self.call("GetWebIdentityToken", session, **asked_for).web_identity_token
+        question = {"audience": "shop.example.com", "action": "orders:Ship", "resource": "*"}
+        assert self.call("Authorize", bearer_token=token, **question).outcome == pb.OUTCOME_ALLOWED
+        assert self.send("Authorize", bearer_token=token[:-4], **question).status.name != "OK"
+        denied = self.call("Authorize", principal_arn=person, encode_authorization_message=True, **{**question, "audience": ""})
+        self.call("DecodeAuthorizationMessage", encoded_message=denied.encoded_authorization_message)
 
     def user(self, name: str) -> sigv4.Credentials:
         self.call("CreateUser", user_name=name)
@@ -172,8 +235,9 @@ class Story:
                 body = request.SerializeToString()
                 self.canaries.take(f"a bad request of {operation.name}", *canaries.secrets_of(request))
                 for _as in (self.served.root, sigv4.Credentials(self.served.root.access_key_id, "x" * 40)):
-                    self.told(operation.name, self.served.send(operation.path, body, signed(_as, operation.path, body)))
-                self.told(operation.name, self.served.send(operation.path, body[:-1], signed(self.served.root, operation.path, body[:-1])))
+                    self.told(operation.name, self.served.send(operation.path, body, self.proof(operation, _as, body)))
+                cut = body[:-1]
+                self.told(operation.name, self.served.send(operation.path, cut, self.proof(operation, self.served.root, cut)))
 
     def _fill(self, operation: Operation, request: Any, shape: Callable[[str], str]) -> None:
         for field in request.DESCRIPTOR.fields:
@@ -221,14 +285,23 @@ def collected() -> Iterator[collector.Collector]:
         yield made
 
 
+def program(endpoint: str, provider: Provider) -> str:
+    """The server that is searched."""
+    return PROGRAM.replace("ENDPOINT", repr(endpoint)).replace("ALLOWANCE", repr(provider.allowance))
+
+
 def test_nothing_that_is_written_has_a_secret(database_url: str, tmp_path: Path, collected: collector.Collector) -> None:
     for folder in ("checkpoints", "logs"):
         (tmp_path / folder).mkdir()
-    with serving(database_url, tmp_path, program=PROGRAM.replace("ENDPOINT", repr(collected.endpoint)), anew=True) as served:
-        story = Story(served)
+    with (
+        providers.provider() as provider,
+        serving(database_url, tmp_path, program=program(collected.endpoint, provider), anew=True) as served,
+    ):
+        story = Story(served, provider)
         story.call("CreateTrail", name="trail", s3_bucket_name="logs")
         story.call("StartLogging", name="trail")
-        for part in (story.people, story.keys, story.sessions, story.organization, story.failures, story.over_http):
+        parts = (story.people, story.devices, story.keys, story.sessions, story.federation, story.organization)
+        for part in (*parts, story.failures, story.over_http):
             part()
         wanted = {one.name for one in canaries.operations(answering=True)}
         assert wanted - story.done == set(), "a call of it that succeeds belongs into this story"

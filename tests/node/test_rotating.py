@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -13,14 +13,14 @@ import pytest
 from sqlalchemy import select
 
 from sekisho import sigv4
-from sekisho.credentials import resealing, rotation
-from sekisho.credentials.key_ring import ACCESS_KEYS, SESSIONS, TRAIL, KeyRing
+from sekisho.credentials import resealing, rotation, signing_keys
+from sekisho.credentials.key_ring import ACCESS_KEYS, SESSIONS, SIGNING, TRAIL, KeyRing
 from sekisho.credentials.rotation import KINDS
 from sekisho.errors import SekishoError
 from sekisho.node import data_dir, ring_holders, rotating
 from sekisho.node.ring_holders import FOLDER, Held, holders
 from sekisho.node.rotating import Rotating
-from sekisho.store.tables import AccessKey
+from sekisho.store.tables import AccessKey, IssuerKey, IssuerPrivateKey
 from tests import harness
 from tests.harness import House
 
@@ -280,6 +280,30 @@ def test_a_revoked_key_is_gone_from_every_worker(house: House, tmp_path: Path, w
 def test_the_key_of_a_chain_is_kept_when_it_is_rotated(house: House, tmp_path: Path) -> None:
     assert rotate(house, tmp_path, "trail")[-1] == "trail: the keys before are kept"
     assert [state for _, state in states(tmp_path, TRAIL)] == ["kept", "current"]
+
+
+def test_issuers_turn_when_the_key_that_seals_their_pairs_does(house: House, tmp_path: Path) -> None:
+    house.call("EnableOutboundWebIdentityFederation")
+    ring = KeyRing.open(tmp_path / "keyring.json")
+    with house.node.database.read() as session:
+        before = {row.id: row.private_key for row in session.scalars(select(IssuerPrivateKey))}
+    told = rotate(house, tmp_path, "signing")
+    assert [state for _, state in states(tmp_path, SIGNING)] == ["retiring", "current"]
+    assert "signing: 2 rows sealed anew" in told
+    assert "signing: 2 new pairs of issuers, which sign when everybody may know them" in told
+    ring.refresh()
+    with house.node.database.read() as session:
+        after = {row.id: row.private_key for row in session.scalars(select(IssuerPrivateKey))}
+        begins = {row.id: row.begins_at for row in session.scalars(select(IssuerKey))}
+    assert (len(before), len(after)) == (2, 4)
+    assert before.keys() < after.keys()
+    assert all(ring.is_current(SIGNING, sealed) for sealed in after.values())
+    assert not any(ring.is_current(SIGNING, sealed) for sealed in before.values())
+    ahead = datetime.now(UTC) + signing_keys.LEAD - timedelta(minutes=10)
+    assert {kid for kid, moment in begins.items() if moment > ahead} == after.keys() - before.keys()
+    told = rotate(house, tmp_path, "signing")
+    assert "signing: 4 rows sealed anew" in told
+    assert not [line for line in told if "pairs of issuers" in line], "who has a next pair gets no other"
 
 
 def test_a_new_master_key_waits_for_servers_to_be_started_with_it(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ Rules = annotations_pb2.Rules
 Difference = tuple[str, str, object, object]
 """A member's path (`AssumeRole.Tags[].Key`), what differs, ours, AWS's."""
 
-OURS = {"annotations", "authorize"}
+OURS = {"annotations", "authorize", "mfa"}
 """Packages that AWS has no service for."""
 
 STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"
@@ -41,6 +41,10 @@ REASONS: dict[Difference, str] = {
     ("AssumeRole.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): (
         "a text that is no ARN is refused before anything is looked up"
     ),
+    ("AssumeRole.passkey_assertion", "member", "passkey_assertion", None): (
+        "ours, over gRPC alone: AWS's wire has six digits and no room for what a passkey signs"
+    ),
+    ("GetSessionToken.passkey_assertion", "member", "passkey_assertion", None): "as AssumeRole.passkey_assertion",
     ("AssumeRoleWithSAML.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",
     ("AssumeRoleWithSAML.PolicyArns[].arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
     ("GetFederationToken.PolicyArns", "max", 10, None): "as AssumeRole.PolicyArns",

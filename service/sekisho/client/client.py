@@ -59,8 +59,8 @@ class Configured:
     def from_profile(cls, profile: str, file: Path | str | None = None, *, endpoint: str | None = None, **options: Any) -> Self:
         """A client with the credentials of a profile of AWS's files, or of `file` alone; without an endpoint, for SEKISHO_ENDPOINT.
 
-        A profile with `role_arn` assumes the role at that endpoint, with the credentials of its `source_profile`, and again before the
-        session ends. The code of an `mfa_serial` is asked for at the terminal.
+        A profile with `role_arn` assumes the role at that endpoint, with the credentials of its `source_profile` or the token in its
+        `web_identity_token_file`, and again before the session ends. The code of an `mfa_serial` is asked for at the terminal.
         """
         address = endpoint or credentials.server_from_env(os.environ).endpoint
         server = Server(address, options.get("audience", AUDIENCE), options.get("tls"))

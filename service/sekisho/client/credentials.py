@@ -46,10 +46,11 @@ def find(env: Mapping[str, str], server: Callable[[], Server] | None = None) -> 
     """The credentials that an environment names, in the order in which AWS's tools look; None when it names none.
 
     AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; else the profile SEKISHO_PROFILE (default `root`) of the file
-    SEKISHO_CREDENTIALS; else the profile AWS_PROFILE (default `default`) of AWS_SHARED_CREDENTIALS_FILE (default ~/.aws/credentials) and
-    AWS_CONFIG_FILE (default ~/.aws/config), with its role or its `credential_process`. Credentials that are named but cannot be had, and
-    those of AWS's machines (containers), are a NoCredentialsError: nobody is to ask as somebody else by accident. Roles are assumed at
-    `server`, SEKISHO_ENDPOINT's without one.
+    SEKISHO_CREDENTIALS; else the role AWS_ROLE_ARN for the token in AWS_WEB_IDENTITY_TOKEN_FILE, unless the profile that follows has a role
+    that other credentials assume; else the profile AWS_PROFILE (default `default`) of AWS_SHARED_CREDENTIALS_FILE (default
+    ~/.aws/credentials) and AWS_CONFIG_FILE (default ~/.aws/config), with its role or its `credential_process`. Credentials that are named
+    but cannot be had, and those of AWS's machines (containers), are a NoCredentialsError: nobody is to ask as somebody else by accident.
+    Roles are assumed at `server`, SEKISHO_ENDPOINT's without one.
     """
     if env.get("AWS_ACCESS_KEY_ID") or env.get("AWS_SECRET_ACCESS_KEY"):
         members = {f"aws_{name}": env.get(f"AWS_{name.upper()}", "") for name in profiles.MEMBERS}
@@ -59,13 +60,18 @@ def find(env: Mapping[str, str], server: Callable[[], Server] | None = None) -> 
         return of_profile(env.get("SEKISHO_PROFILE") or "root", env, Path(file), server)
     name = env.get("AWS_PROFILE") or env.get("AWS_DEFAULT_PROFILE")
     known = profiles.shared(env)
+    where = Where(env, server or (lambda: server_from_env(env)))
+    profile = known.find(name) if name else known.known.get("default")
+    # As AWS's tools have it: of a profile, only a role that other credentials assume counts for more.
+    if (profile is None or not profile.assumes_with_credentials) and (federated := roles.of_environment(where)) is not None:
+        return federated
     if name or env.get("AWS_SHARED_CREDENTIALS_FILE") or "default" in known.known:
-        found = roles.of_profile(known, name or "default", Where(env, server or (lambda: server_from_env(env))))
+        found = roles.of_profile(known, name or "default", where)
         if found is not None:
             return found
         if name or env.get("AWS_SHARED_CREDENTIALS_FILE"):
             raise NoCredentialsError(f"{known.find(name or 'default').place} has no aws_access_key_id")
-    for variable in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
+    for variable in ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
         if env.get(variable):
             raise NoCredentialsError(f"{variable} is set, and credentials of that kind are not read; give AWS_PROFILE or AWS_ACCESS_KEY_ID")
     return None

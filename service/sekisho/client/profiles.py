@@ -32,6 +32,11 @@ class Profile:
         """True when credentials stand in it."""
         return bool(self.members.get("aws_access_key_id") or self.members.get("aws_secret_access_key"))
 
+    @property
+    def assumes_with_credentials(self) -> bool:
+        """True when it names a role that other credentials assume, not a web identity."""
+        return bool(self.members.get("role_arn")) and not self.members.get("web_identity_token_file")
+
 
 @dataclass(frozen=True, slots=True)
 class Profiles:

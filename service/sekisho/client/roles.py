@@ -6,9 +6,11 @@ Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-cred
 import getpass
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
+from pathlib import Path
 
 from sekisho.api.sts.v1 import sessions_pb2
 from sekisho.api.sts.v1.client import StsClient
@@ -22,6 +24,12 @@ from sekisho.sigv4 import Credentials
 
 TIMEOUT = 10.0
 """Seconds that assuming a role may take."""
+
+LONGEST_TOKEN = 20_000
+"""Bytes of a web identity's token, at the most, as STS has it."""
+
+_NOT_WITH_TOKEN = ("source_profile", "credential_source", "mfa_serial", "external_id")
+"""Members of a profile that say what AssumeRoleWithWebIdentity cannot be told."""
 
 _ELSEWHERE = {  # what a profile can hold that leads to a service of AWS
     "sso_session": "signs in with SSO: `aws configure export-credentials` has its credentials",
@@ -84,31 +92,53 @@ def of_profile(profiles: Profiles, name: str, where: Where, visited: tuple[str, 
     return None
 
 
+def of_environment(where: Where) -> Found | None:
+    """The credentials of AWS_ROLE_ARN for the web identity whose token stands in AWS_WEB_IDENTITY_TOKEN_FILE; None without the latter."""
+    env = where.env
+    if not (file := env.get("AWS_WEB_IDENTITY_TOKEN_FILE")):
+        return None
+    if not (arn := env.get("AWS_ROLE_ARN")):
+        raise NoCredentialsError("AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not")
+    return federated(Role(arn, env.get("AWS_ROLE_SESSION_NAME", "")), Path(file), where, "AWS_WEB_IDENTITY_TOKEN_FILE")
+
+
 def assumed(role: Role, through: Found, where: Where, place: str) -> Found:
     """The credentials of a role that those of `through` assume; it is assumed when the first call needs it."""
     server = where.server()
     return Found(Refreshing(lambda: assume(role, through.source, server, place)), place, (*role.names, *through.names))
 
 
+def federated(role: Role, token_file: Path, where: Where, place: str) -> Found:
+    """The credentials of a role for the web identity whose token stands in a file; it is assumed when the first call needs it."""
+    server = where.server()
+    return Found(Refreshing(lambda: assume_with_token(role, token_file, server, place)), place, (*role.names, str(token_file)))
+
+
 def assume(role: Role, source: Source, server: Server, place: str) -> Temporary:
     """Assume a role; NoCredentialsError says which could not be, and why. The code of an MFA device is asked for at the terminal."""
     code = ask_code(role.mfa_serial) if role.mfa_serial else ""
-    transport = Transport(
-        server.endpoint, source, audience=server.audience, tls=server.tls, timeout=TIMEOUT, retries=Retries(), interceptors=()
-    )
-    try:
-        answer = StsClient(transport).assume_role(
+    with _sts(role, source, server, place) as sts:
+        answer = sts.assume_role(
             role_arn=role.arn,
-            role_session_name=role.session_name or f"sekisho-{int(time.time())}",
+            role_session_name=_session_name(role),
             external_id=role.external_id or None,
             duration_seconds=role.duration_seconds or None,
             serial_number=role.mfa_serial or None,
             token_code=code or None,
         )
-    except Error as error:
-        raise NoCredentialsError(f"{place}: {role.arn} was not assumed: {error}") from None
-    finally:
-        transport.close()
+    return temporary(answer.credentials)
+
+
+def assume_with_token(role: Role, token_file: Path, server: Server, place: str) -> Temporary:
+    """Assume a role with the token that a file holds at this moment, by a call that nobody signs; NoCredentialsError says why not."""
+    token = _token(token_file, place)
+    with _sts(role, None, server, place) as sts:
+        answer = sts.assume_role_with_web_identity(
+            role_arn=role.arn,
+            role_session_name=_session_name(role),
+            web_identity_token=token,
+            duration_seconds=role.duration_seconds or None,
+        )
     return temporary(answer.credentials)
 
 
@@ -141,6 +171,37 @@ def ask_code(serial: str) -> str:
         raise NoCredentialsError(f"no code of the MFA device {serial} was given") from None
 
 
+@contextmanager
+def _sts(role: Role, source: Source | None, server: Server, place: str) -> Iterator[StsClient]:
+    """STS at a server, whose refusal becomes a NoCredentialsError; without a source, calls are not signed."""
+    transport = Transport(
+        server.endpoint, source, audience=server.audience, tls=server.tls, timeout=TIMEOUT, retries=Retries(), interceptors=()
+    )
+    try:
+        yield StsClient(transport)
+    except Error as error:
+        raise NoCredentialsError(f"{place}: {role.arn} was not assumed: {error}") from None
+    finally:
+        transport.close()
+
+
+def _session_name(role: Role) -> str:
+    return role.session_name or f"sekisho-{int(time.time())}"
+
+
+def _token(file: Path, place: str) -> str:
+    """The token in a file, which whoever runs the program replaces before it ends. It is a secret: no error quotes it."""
+    try:
+        with file.expanduser().open("rb") as opened:
+            content = opened.read(LONGEST_TOKEN + 1)
+    except OSError as error:
+        raise NoCredentialsError(f"{place}: cannot read the web_identity_token_file `{file}`: {error.strerror}") from None
+    token = content.strip()
+    if not token or len(content) > LONGEST_TOKEN or not token.isascii():
+        raise NoCredentialsError(f"{place}: the web_identity_token_file `{file}` does not hold a token")
+    return token.decode()
+
+
 def _static(profile: Profile) -> Found:
     found = static(profile.members, profile.place)
     return Found(found, profile.place, (found.access_key_id,))
@@ -149,8 +210,11 @@ def _static(profile: Profile) -> Found:
 def _of_role(profiles: Profiles, profile: Profile, where: Where, visited: tuple[str, ...]) -> Found:
     members = profile.members
     through, by = members.get("source_profile"), members.get("credential_source")
-    if members.get("web_identity_token_file"):
-        raise NoCredentialsError(f"{profile.place} signs in with a web identity")
+    if file := members.get("web_identity_token_file"):
+        for member in _NOT_WITH_TOKEN:
+            if members.get(member):
+                raise NoCredentialsError(f"{profile.place} has both a web_identity_token_file and {member}")
+        return federated(_role(profile), Path(file), where, profile.place)
     if through and by:
         raise NoCredentialsError(f"{profile.place} names both a source_profile and a credential_source")
     if through:

@@ -56,7 +56,7 @@ class World(Contents):
         private: bool = True,
     ) -> None:
         """`loads` is the database again, with connections for what is loaded; `decoy` is opened in the place of a key that is not there;
-        without `private`, the private keys of issuers are left where they are.
+        without `private`, the private keys of issuers and SAML providers are left where they are.
         """
         super().__init__(budget, max_staleness)
         self._database = database

@@ -85,7 +85,7 @@ _TAGS = select(Tag.key, Tag.value).where(Tag.owner_id == bindparam("owner_id")).
 
 def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | None = None, *, private: bool = True) -> Record | None:
     """The record of an id, or None when there is no such thing; then the secret of `decoy` is opened in the place of a key's own. Private
-    keys of issuers are loaded for a node that may read them.
+    keys of issuers and SAML providers are loaded for a node that may read them.
     """
     if arn.is_account_id(id_):
         return organizations.load_account(session, id_)
@@ -95,7 +95,7 @@ def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | N
     if loader is not None:
         return loader(session, id_)
     if providers.is_id(id_):
-        return providers.load_provider(session, id_)
+        return providers.load_provider(session, id_, private=private)
     key: Any = session.execute(_KEY, {"id": id_}).one_or_none()
     if key is None:
         if decoy is not None:

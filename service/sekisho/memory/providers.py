@@ -39,10 +39,12 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def load_provider(session: Session, id_: str) -> Record | None:
-    """An identity provider of either kind. One whose metadata cannot be read any more has no certificate, so that it vouches for nobody."""
+def load_provider(session: Session, id_: str, *, private: bool) -> Record | None:
+    """An identity provider of either kind; its private keys only for a node that may read these.
+
+    One whose metadata cannot be read any more has no certificate, so that it vouches for nobody.
+    """
     row = session.execute(_PROVIDER, {"id": id_}).one_or_none()
-    keys = session.execute(_KEYS, {"id": id_}).all()
     if row is None:
         return None
     named = arn.iam(row.account_id, row.kind, row.name)
@@ -50,6 +52,7 @@ def load_provider(session: Session, id_: str) -> Record | None:
         return OidcProviderRecord(id_, row.account_id, named, row.name, tuple(row.client_ids), tuple(row.thumbprints))
     if row.document is None:
         return None
+    keys = session.execute(_KEYS, {"id": id_}).all() if private else ()
     return SamlProviderRecord(
         id=id_,
         account_id=row.account_id,

@@ -39,7 +39,6 @@ _DECIDING = (
     tables.EventDataStore,
     tables.OpenIdConnectProvider,
     tables.SamlProvider,
-    tables.SamlPrivateKey,
     tables.Revision,
     tables.Change,
 )

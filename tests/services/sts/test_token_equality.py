@@ -17,13 +17,14 @@ from sekisho.credentials import accounts
 from sekisho.credentials.sessions import pack, unpack
 from sekisho.errors import SekishoError
 from sekisho.world import SessionFacts
-from tests import clock
+from tests import clock, providers
 from tests.harness import House
 from tests.nodes import two
 from tests.services.iam.documents import allow
 from tests.services.iam.mfa import enabled
 from tests.services.sts.roles import trusting
 from tests.services.sts.tokens import SHOP, asks, issued
+from tests.services.sts.web_identities import assume, federated, keys_of, knowing, register, role
 
 WORLDS = 10
 QUESTIONS = 12
@@ -176,6 +177,32 @@ def test_a_session_comes_out_of_a_token_as_it_went_in(house: House) -> None:
     carried = holders.of(acting).session
     assert carried is not None
     assert unpack(json.loads(json.dumps(pack(carried)))) == dataclasses.replace(opened, chained=False)
+
+
+def test_a_token_of_somebody_whom_a_provider_vouched_for_keeps_the_keys_of_the_provider(shared: House) -> None:
+    """Those keys allow, and they deny: without them a token could do more than the session, or less."""
+    with providers.provider() as provider:
+        house = knowing(shared, provider)
+        house.call("EnableOutboundWebIdentityFederation")
+        sub, amr = f"{provider.issuer}:sub", f"{provider.issuer}:amr"
+        allowed = {"Effect": "Allow", "Action": "orders:*", "Resource": "*", "Condition": {"StringEquals": {sub: "alice"}}}
+        denied = {
+            "Effect": "Deny",
+            "Action": "orders:Refund",
+            "Resource": "*",
+            "Condition": {"ForAnyValue:StringEquals": {amr: "guest"}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [ASKING, allowed, denied]})
+        arn = role(house, federated(register(house, provider)), policy=policy)
+        credentials = keys_of(assume(house, arn, provider.token(amr=["guest", "pwd"])))
+        token = issued(house, credentials)
+        outcomes = []
+        for action in ("orders:Ship", "orders:Refund"):
+            question = {"action": action, "resource": "*"}
+            found = asks(house, token, **question).outcome
+            assert found == own(house, credentials, **question).outcome
+            outcomes.append(found)
+    assert outcomes == [pb.OUTCOME_ALLOWED, pb.OUTCOME_EXPLICITLY_DENIED]
 
 
 # Revocation, seen from another worker that has the token in memory.

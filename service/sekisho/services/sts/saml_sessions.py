@@ -73,7 +73,7 @@ def _facts(call: Call, request: pb.AssumeRoleWithSAMLRequest, provider: SamlProv
         issuer=provider.issuer,
         certificates=tuple(b64decode(one) for one in provider.certificates),
         valid_until=provider.valid_until,
-        private_keys=lambda: tuple(_opened(call, id_, sealed) for id_, sealed in provider.private_keys),
+        private_keys=lambda: _private_keys(call, provider),
         encrypted=provider.encryption_mode == "Required",
     )
     try:
@@ -81,6 +81,12 @@ def _facts(call: Call, request: pb.AssumeRoleWithSAMLRequest, provider: SamlProv
             return saml.read(request.saml_assertion, held, call.node.saml_recipients, call.now)
     except saml.SamlError as error:
         raise _SAYS.get(type(error), InvalidIdentityToken)(error.message) from None
+
+
+def _private_keys(call: Call, provider: SamlProviderRecord) -> tuple[bytes, ...]:
+    """The keys that open what the provider encrypts, in PEM; NoWritePath on a node that only reads, which has none."""
+    _ = call.node.primary
+    return tuple(_opened(call, id_, sealed) for id_, sealed in provider.private_keys)
 
 
 def _opened(call: Call, id_: str, sealed: str) -> bytes:
