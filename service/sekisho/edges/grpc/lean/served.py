@@ -75,4 +75,6 @@ class Lean:
         return self._port.stop(self._grace if grace is None else grace)
 
     def __exit__(self, *exc: object) -> None:
-        self.stop().wait(self._grace + _END)
+        if not self._stopping:
+            self.stop()
+        self._port.over.wait(self._port.left() + _END)  # of the grace that was given
