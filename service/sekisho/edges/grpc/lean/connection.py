@@ -19,7 +19,7 @@ BLOCK = 24 * 1024
 """Bytes of a header block, compressed; a larger one ends the connection, for it has to be read whole."""
 NOISE = 1_000
 """Frames that are no part of a call, beyond one for each call, that a connection may send."""
-UNSENT = 8 * 1024 * 1024
+UNSENT = 32 * 1024 * 1024
 """Bytes of answers that wait for a client's window, of a connection."""
 CREDIT = frames.WINDOW_SIZE // 2
 """Bytes that have come before the window of the connection is filled up again."""
@@ -43,9 +43,8 @@ class Connection:
         self._window = self._initial = frames.WINDOW_SIZE  # what we may send
         self._received = 0  # bytes that the client was not credited for
         self._noise = self._unsent = self.held = 0  # `held`: bytes of answers that wait, each until all of it was sent
-        self.moved = 0.0  # when the last frame came
         self.warned = self.leaving = False
-        self.now = 0.0
+        self.now = self.moved = 0.0  # `moved`: when the last frame came
         self.out: list[bytes] = [frames.settings({frames.STREAMS: STREAMS, frames.LIST: most_bytes})]
 
     def feed(self, data: bytes) -> None:
@@ -357,7 +356,8 @@ class Connection:
             if id_ > self._seen:
                 raise Ended(frames.PROTOCOL, "a window of no stream")
             return
-        self._noisy()
+        if stream.rest is None or more < frames.SIP:
+            self._noisy()
         stream.window += more
         if stream.window > frames.MOST_WINDOW:
             raise Ended(frames.FLOW, "a window is too large")
