@@ -6,19 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres, scratch, sqlite
+from sekisho.store import engines
+from tests import garbage, postgres, scratch, sqlite
 from tests.costs import pytest_addoption, pytest_runtest_makereport, pytest_runtest_protocol, pytest_terminal_summary
+from tests.garbage import pytest_collection_finish, pytest_unconfigure
 from tests.order import pytest_collection_modifyitems
 
 __all__ = [
     "pytest_addoption",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
     "pytest_terminal_summary",
+    "pytest_unconfigure",
 ]
 
 scratch.use()
+garbage.pause()
+engines._PATIENCE["connect_timeout"] = 60  # seconds: a new connection to PostgreSQL takes more than two on a busy machine
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +36,10 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server(run_folder: Path) -> postgres.Server:
-    """The PostgreSQL that all processes of this test run share; no PostgreSQL is a failure, never a skip."""
-    return postgres.shared(run_folder / "postgres")
+    """The PostgreSQL that all processes of this test run share; no PostgreSQL is a failure, never a skip. TESTS_POSTGRES names the folder
+    of one that is there for many runs.
+    """
+    return postgres.shared(Path(os.environ.get("TESTS_POSTGRES", run_folder / "postgres")))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 The process that is forked is that of `tests.processes`; it has no threads, and gRPC has not begun in it.
 """
 
+import gc
 import os
 import signal
 import subprocess
@@ -79,6 +80,7 @@ def forked(program: str, arguments: Sequence[str], environment: Mapping[str, str
 
 
 def _run(program: str, arguments: tuple[str, ...], environment: dict[str, str], log: str, folder: str) -> None:
+    gc.freeze()  # what was imported before stays: nobody need look through it again
     output = os.open(log, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(output, descriptor)

@@ -1,12 +1,17 @@
 """The page about organizations does what it says: its commands are run as they stand there."""
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from bench import tree
+from tests import postgres
 from tests.aws.conftest import Served, serving
 from tests.aws.forked import Program
 
@@ -18,17 +23,22 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Path:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def told(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, program: Program, postgres_server: postgres.Server
+) -> Iterator[Path]:
     """The folder in which all commands of the page were run."""
     folder = tmp_path_factory.mktemp("story")
     files = program.stand_in(folder)
-    with serving(folder, f"sqlite:///{folder / 'sekisho.db'}") as served:
+    with ExitStack() as stack:
+        on_postgresql = request.param == "postgresql"
+        url = stack.enter_context(postgres_server.database()) if on_postgresql else f"sqlite:///{folder / 'sekisho.db'}"
+        served = stack.enter_context(serving(folder, url))
         script = "set -euo pipefail\n" + "\n".join(blocks("sh"))
-        env = _environment(served, folder)
+        env = _environment(served, folder) | {"SEKISHO_DATA_DIR": str(folder / "data"), "SEKISHO_DATABASE": url}
         done = subprocess.run(["bash", "-c", script], cwd=folder, env=env, pass_fds=files, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return folder
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        yield folder
 
 
 def _environment(served: Served, folder: Path) -> dict[str, str]:
@@ -61,3 +71,27 @@ def test_what_no_level_denies_is_allowed(told: Path, file: str) -> None:
 def test_the_tree_is_the_one_on_the_page(told: Path) -> None:
     drawn = re.sub(r"\b(o|r|ou)-[a-z0-9-]+", r"\1-…", (told / "tree.txt").read_text())
     assert re.sub(r"\b\d{12}\b", "…", drawn) == blocks("text")[0]
+
+
+def test_the_picture_is_of_the_tree_on_the_page() -> None:
+    """`python -m bench.tree` draws it anew."""
+    assert tree.PICTURE.read_text() == tree.drawn(blocks("text")[0])
+
+
+def test_a_denial_names_the_level_of_the_scp(told: Path) -> None:
+    """The second, that of the unit: the root is the first, the account itself the third."""
+    said = (told / "printing.txt").read_text()
+    second = said[said.index(", level 2:") : said.index(", level 3:")]
+    assert re.search(r"/service_control_policy/p-[a-z0-9]{10}", second), said
+    assert "NoPrinting" in second
+
+
+def test_all_of_it_is_in_the_trail(told: Path) -> None:
+    assert (told / "done.txt").read_text() + (told / "decided.txt").read_text() == blocks("text")[1]
+    move = json.loads((told / "move.json").read_text())
+    accounts = dict(line.split() for line in (told / "accounts.txt").read_text().splitlines())
+    assert (move["eventName"], move["readOnly"], move["requestParameters"]["accountId"]) == ("MoveAccount", False, accounts["Orders"])
+
+
+def test_the_chain_verifies(told: Path) -> None:
+    assert (told / "verified.txt").read_text().splitlines()[-1] == "nothing is wrong"

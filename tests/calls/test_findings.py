@@ -295,6 +295,18 @@ def test_a_token_ends_for_who_was_remembered_by_it(nodes: tuple[House, House]) -
     assert gate.ask(house) == "ALLOWED"
 
 
+def test_a_token_is_verified_once(nodes: tuple[House, House]) -> None:
+    house, _ = nodes
+    gate, _ = shop(house)
+    now = datetime.now(UTC)
+    with mock.patch.object(bearer, "verify", wraps=bearer.verify) as verify:
+        assert [gate.ask(house) for _ in range(2)] == ["ALLOWED"] * 2
+        for minutes in (-4, 14):
+            with at(now + timedelta(minutes=minutes)):
+                assert gate.ask(house) == "ALLOWED"
+    assert verify.call_count == 1
+
+
 def test_a_session_ends_while_it_is_remembered(nodes: tuple[House, House]) -> None:
     house, _ = nodes
     house.user("ann", allow("orders:Ship"))

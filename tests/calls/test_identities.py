@@ -1,7 +1,9 @@
 """The caller is shown as CloudTrail shows it, for each way to call."""
 
 import json
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,10 @@ import pytest
 
 from sekisho import sigv4
 from sekisho.calls import audit, pipeline
-from sekisho.calls.call import Peer
-from sekisho.errors import ServiceFailure
-from tests.harness import House, house
+from sekisho.calls.call import Call, Peer
+from sekisho.credentials import accounts
+from sekisho.errors import Internal, ServiceFailure
+from tests.harness import BY_NAME, House, house
 
 ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 
@@ -246,3 +249,23 @@ def test_a_read_whose_record_cannot_be_made_fails(made: House, monkeypatch: pyte
     monkeypatch.setattr(made.node.spool, "note", broken)
     with pytest.raises(ServiceFailure):
         made.call("GetUser", user_name="ann")
+
+
+def test_another_account_sees_the_callers_id_and_account_alone(made: House, events: list[audit.Event]) -> None:
+    other = House(made.node, accounts.create(made.node.database, made.node.ring))
+    ann = other.user("ann", ALL)
+    user_id = other.call("GetUser", user_name="ann").user.user_id
+    role = made.call("CreateRole", role_name="r", assume_role_policy_document=trust(f"arn:aws:iam::{other.account_id}:user/ann")).role
+    other.assume(role.arn, _as=ann)
+    first, shared = events[-2:]
+    assert json.loads(shared["identity"]) == {"type": "AWSAccount", "principalId": user_id, "accountId": other.account_id}
+    assert (shared["account_id"], shared["username"], shared["principal_arn"], shared["access_key_id"]) == (made.account_id, "", "", "")
+    assert (first["account_id"], first["username"], first["shared_id"]) == (other.account_id, "ann", shared["shared_id"])
+
+
+def test_a_call_without_a_transaction_has_no_session(made: House) -> None:
+    operation = BY_NAME["GetUser"]
+    call = Call(node=made.node, operation=operation, request_id="r", now=datetime.now(UTC), deadline=time.monotonic() + 60)
+    with pytest.raises(Internal, match=r"^GetUser runs without a transaction$"):
+        _ = call.session
+    assert 0 < call.seconds_left <= 60

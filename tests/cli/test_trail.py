@@ -58,6 +58,14 @@ def test_the_first_record_that_is_wrong_is_named(folder: Path) -> None:
     assert verify(folder, "--without-key-ring").returncode == 0  # no checkpoint names it
 
 
+def test_an_account_that_is_mistyped_is_no_account_without_faults(folder: Path) -> None:
+    said = "there is no account `111122223334`, and no record of one"
+    ring = "--key-ring", folder / "keyring.json", "--checkpoints", folder / "published"
+    database = "--database", f"sqlite:///{folder}/dump.db"
+    assert one_line(sekisho("trail", "verify", "--account", "111122223334", *database, *ring)) == said
+    assert one_line(sekisho("trail", "export", "--account", "111122223334", *database)) == said
+
+
 def test_a_public_key_that_is_trusted(folder: Path) -> None:
     (key,) = (folder / "published").glob("*.der")
     trusted = shutil.copy(key, folder / "trusted.der")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sekisho import policy
-from sekisho.memory import records
+from sekisho.memory import records, vitals
 from sekisho.memory.reader import Reader
 from sekisho.memory.records import Records
 from sekisho.world import AccountRecord, PolicyRecord, Record, SessionFacts, Subject
@@ -92,3 +92,17 @@ def test_a_composed_session_is_charged_its_own_policies() -> None:
         Reader(memory).acting(Subject("111122223333", "111122223333", session=session), now())
         charged.append(memory.charged)
     assert charged[1] - charged[0] >= 4_096 + 1_536 * 248
+
+
+def test_look_ups_that_memory_answers_are_counted() -> None:
+    before = hits()
+    with Reader(Kept()) as reader:  # as much of a memory as is asked
+        assert hits() == before
+        for id_ in ("111122223333", "444455556666"):
+            assert reader.get_record(id_) == AccountRecord(id_, "ACTIVE")
+    assert hits() == before + 2
+
+
+def hits() -> float:
+    """Look-ups of records that memory has answered in this process."""
+    return vitals.RECORD_HITS.numbers[0]

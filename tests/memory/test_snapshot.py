@@ -201,3 +201,10 @@ def test_a_snapshot_is_bounded_and_keeps_what_was_asked_for_last(ring: KeyRing, 
     monkeypatch.setattr(snapshot, "MAX_BYTES", 1_000)
     with pytest.raises(SnapshotRejected, match="larger than any that is written"):
         snapshot.read(tmp_path / "s", ring, NOW, oldest=DAY)
+
+
+def test_the_moment_is_written_as_microseconds_since_1970(ring: KeyRing, tmp_path: Path) -> None:
+    """Another release reads it."""
+    snapshot.write(tmp_path / "memory", of({}), ring)
+    head = (tmp_path / "memory").read_bytes()[snapshot._BEFORE - snapshot._HEAD.size :]
+    assert snapshot._HEAD.unpack_from(head)[0] == 1_795_694_400_250_000

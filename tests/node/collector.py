@@ -28,6 +28,8 @@ class Collector:
         self._lock = threading.Lock()
         self._taken: list[Any] = []
         self.endpoint = ""
+        self.stop: Callable[[], object] = lambda: None
+        """Ends the collector before its block does."""
 
     def take(self, request: Any) -> None:
         """Keep what was exported."""
@@ -58,8 +60,8 @@ class Collector:
 
 
 @contextmanager
-def collecting() -> Iterator[Collector]:
-    """A collector on loopback, while the block runs."""
+def collecting(port: int = 0) -> Iterator[Collector]:
+    """A collector on loopback, while the block runs; on a port of its own, or one where a collector was before."""
     made = Collector()
     server = grpc.server(ThreadPoolExecutor(2))
     for service, (request, response) in SERVICES.items():
@@ -70,7 +72,8 @@ def collecting() -> Iterator[Collector]:
 
         handler = grpc.unary_unary_rpc_method_handler(export, request.FromString, response.SerializeToString)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": handler}),))
-    made.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    made.endpoint = f"http://127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
+    made.stop = lambda: server.stop(0).wait()
     server.start()
     try:
         yield made

@@ -206,6 +206,25 @@ def test_requests_that_failed_are_known_for_ninety_days(org: Organization) -> No
     assert {one.state for one in org("ListCreateAccountStatus").create_account_statuses} == {"SUCCEEDED"}
 
 
+def test_no_more_requests_go_at_once_than_may(org: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("first", "second", "third", "fourth"):
+        org("CreateAccount", email="same@example.com", account_name=name)
+    with org.house.node.database.write(()) as session:
+        session.execute(update(AccountRequest).values(requested_at=NOW - 90 * DAY))
+    monkeypatch.setattr(retiring, "MOST", 2)
+    step = retiring.Retiring(org.house.node.database)
+
+    def failed() -> int:
+        with org.house.node.database.read() as session:
+            return session.scalar(select(func.count()).select_from(AccountRequest).where(AccountRequest.state == "FAILED")) or 0
+
+    assert failed() == 3
+    assert step._forgotten(NOW)
+    assert failed() == 1
+    assert not step._forgotten(NOW)
+    assert failed() == 0
+
+
 def test_handshakes_are_known_for_thirty_days_and_as_long_as_another_waits(house: House) -> None:
     org = Organization(house, feature_set="CONSOLIDATED_BILLING")
     org.invited()

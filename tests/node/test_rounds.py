@@ -68,3 +68,16 @@ def test_one_that_is_stopped_does_a_last_round_and_no_endless_one(monkeypatch: p
     made._thread.join(60)
     assert not made._thread.is_alive()
     assert len(done) >= 1
+
+
+def test_one_whose_work_can_wait_begins_none_when_it_is_stopped() -> None:
+    done: list[int] = []
+
+    def step() -> bool:
+        done.append(1)
+        return False
+
+    made = Rounds("test", 3600, {"step": step}, last=False)
+    made.start()
+    made.stop()
+    assert done == []

@@ -1,7 +1,7 @@
 """Puts faults into the product and counts how many the tests notice: `python -m tests.policy.mutation --seed 1 --count 250`.
 
     --package=policy            the evaluator, in memory (`mutation_memory`); any other folder or module of the package, such as calls,
-                                services/iam or pipeline.py, by runs of pytest (`mutation_processes`)
+                                services/iam or arn.py, by runs of pytest (`mutation_processes`)
     --modules=budget,weights    only these of its modules
     --count=250                 faults to draw; --seconds=600 ends the sample at that time, whatever is left of it
     --seed=1 --processes=2
@@ -15,11 +15,13 @@ import argparse
 import dataclasses
 import random
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests import postgres, scratch
 from tests.policy import mutants, mutation_memory, mutation_processes
 from tests.policy.faulty import PACKAGE, ROOT
 from tests.policy.mutants import Mutant
@@ -75,16 +77,21 @@ def main() -> int:
     began = time.monotonic()
     if options.package == POLICY:
         cases = mutation_memory.Cases()
-        baseline, noticed = mutation_memory.run([None], cases, 1), mutation_memory.run(faults, cases, options.processes)
-    else:
-        baseline = mutation_processes.run(options.package, [None], 1)
-        noticed = mutation_processes.run(options.package, faults, options.processes)
-    if (failing := [stage for _, stage in baseline]) != [""]:
-        sys.stdout.write(f"the tests fail without any fault: {failing}\n")
-        return 2
-    took = time.monotonic() - began
-    sys.stdout.write(f"{len(faults)} faults in {options.package}, seed {options.seed}; the tests take {took:.0f} s without one\n")
-    return _counted(noticed, time.monotonic() + options.seconds)
+        passed = [stage for _, stage in mutation_memory.run([None], cases, 1)] == [""]
+        return _counted(mutation_memory.run(faults, cases, options.processes), options, began) if passed else _failing()
+    scratch.use()
+    with tempfile.TemporaryDirectory(prefix="sekisho-faults-") as folder:
+        shared = Path(folder) / "postgres"
+        postgres.shared(shared)
+        passed = mutation_processes.record(options.package, options.processes, shared)
+        return (
+            _counted(mutation_processes.run(options.package, faults, options.processes, shared), options, began) if passed else _failing()
+        )
+
+
+def _failing() -> int:
+    sys.stdout.write("the tests fail without any fault\n")
+    return 2
 
 
 def _asked() -> argparse.Namespace:
@@ -98,7 +105,9 @@ def _asked() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _counted(noticed: Iterator[tuple[Mutant | None, str]], until: float) -> int:
+def _counted(noticed: Iterator[tuple[Mutant | None, str]], options: argparse.Namespace, began: float) -> int:
+    took, until = time.monotonic() - began, time.monotonic() + options.seconds
+    sys.stdout.write(f"faults in {options.package}, seed {options.seed}; the tests took {took:.0f} s without one\n")
     by: Counter[str] = Counter()
     survivors = []
     for fault, stage in noticed:

@@ -1,28 +1,42 @@
 """Faults in the other packages, noticed by real runs of pytest, each in a process of its own: slow, so that only samples are taken.
 
-A run asks first the tests that are named after the module (tests/calls/test_audit.py of calls/audit.py), then those of its package, and
-stops at the first that fails. Where a package's tests do not stand in its mirror, or not all of them, the table says where.
+Each fault is shown to the tests that reach its lines (`touched`): those of the file that is named after the module first, then file by
+file, the quickest first, until one fails. A fault in what an import runs is shown to all tests that reach the module; one that no test
+reaches in its own process, to all tests of the package. Where a package's tests do not stand in its mirror, or not all of them, the table
+says where. The processes are forked from this one, which has imported the libraries, but nothing of the product.
 """
 
+import ast
 import contextlib
+import importlib
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.policy import faulty
+import pytest
+
+from tests.policy import faulty, touched
 from tests.policy.faulty import PACKAGE, ROOT
 from tests.policy.mutants import Mutant
 
-Stage = tuple[str, list[str]]  # name, files and folders of tests
-SECONDS = 900  # that one fault may take
+PATIENCE, TIMES = 240.0, 20.0
+"""Seconds that a run may take, and how many times as long as its tests took when they were recorded: a busy machine is no fault."""
+LIBRARIES = (
+    "alembic.command", "alembic.migration", "argon2", "boto3", "botocore.session", "cryptography.x509", "google.protobuf.descriptor_pb2",
+    "google.rpc.status_pb2", "grpc", "hypothesis", "jwt", "lxml.etree", "opentelemetry.sdk.metrics", "prometheus_client", "psycopg",
+    "sqlalchemy.orm", "sqlglot", "starlette.applications", "structlog", "typer", "uvicorn", "yaml",
+)  # fmt: skip
+"""Imported before the processes are forked, where they are there."""
 
-# Of a folder of the package: its tests, relative to tests/, the cheapest first; without a row it is the mirror alone.
+# Of a folder of the package: its tests, relative to tests/; without a row it is the mirror alone.
 TESTS: Mapping[str, tuple[str, ...]] = {
     "calls": (
         "calls",
@@ -31,26 +45,40 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "services/sts",
         "services/iam/test_users.py",
         "services/iam/test_tags.py",
+        "services/organizations/test_root_access.py",
+        "services/organizations/test_tag_policies.py",
     ),
     "journal": ("journal", "calls/test_replays.py", "node/test_drain.py"),
-    "memory": ("memory", "calls", "services/authorize"),
+    "memory": ("memory", "calls", "services/authorize", "services/organizations/test_memory.py"),
     "operations": ("operations", "calls"),
     "store": ("store", "memory", "calls"),
     "world": ("world", "services/authorize"),
     "edges": ("edges", "operations/test_toy.py", "wire"),
     "edges/aws": ("wire", "operations/test_toy.py"),
     "node": ("node", "faults"),
+    "services/sts": ("services/sts", "services/organizations/test_root_access.py"),
 }
 
 
 @dataclass(slots=True)
 class _Running:
-    mutant: Mutant | None
+    mutant: Mutant
     folder: tempfile.TemporaryDirectory[str]
-    waiting: list[Stage]  # which are still to come
-    stage: str
-    process: subprocess.Popen[bytes]
+    process: Any
     until: float
+
+
+class Only:
+    """Leaves these tests, by node id, or all: file by file, in this order of files."""
+
+    def __init__(self, files: Sequence[str], tests: Collection[str] | None) -> None:
+        self._places, self._tests = {file: place for place, file in enumerate(files)}, tests
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self._tests is not None:
+            items[:] = [item for item in items if item.nodeid in self._tests]
+        items.sort(key=lambda item: self._places.get(item.nodeid.partition("::")[0], 0))
 
 
 def tests_of(package: str) -> list[str]:
@@ -62,63 +90,117 @@ def tests_of(package: str) -> list[str]:
     return found
 
 
-def stages(package: str, path: Path) -> list[Stage]:
-    """What is run of one module, step by step: `own`, the tests that are named after it, and `package`, all of them."""
-    every = tests_of(package)
-    own = sorted({str(file.relative_to(ROOT)) for name in every for file in (ROOT / name).glob(f"**/test_{path.stem}.py")})
-    return [*([("own", own)] if own else []), ("package", every)]
+def files_of(package: str) -> list[Path]:
+    """The files of these tests."""
+    places = [ROOT / name for name in tests_of(package)]
+    return [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))]
 
 
-def run(package: str, faults: Sequence[Mutant | None], processes: int) -> Iterator[tuple[Mutant | None, str]]:
-    """Each fault and which tests noticed it, as they are done; abandoned by the caller, it ends what it started."""
-    waiting = list(reversed(faults))
-    running: list[_Running] = []
+def record(package: str, processes: int, shared: Path) -> bool:
+    """Record what the tests of a package reach, as far as that is not known; False when they fail. `shared` is PostgreSQL's folder."""
+    missing = [str(file) for file in files_of(package) if touched.load(file) is None]
+    options = ["-q", "-p", "tests.policy.touched", "-p", "no:cacheprovider", "-n", "0"]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "pytest", *options, *share],
+            cwd=ROOT,
+            env={**os.environ, "TESTS_POSTGRES": str(shared)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        for share in (missing[number::processes] for number in range(processes))
+        if share
+    ]
+    said = [process.communicate()[0].decode() for process in running]
+    for process, text in zip(running, said, strict=True):
+        if process.returncode:
+            sys.stdout.write(text[-3000:])
+    return not any(process.returncode for process in running)
+
+
+def lines_of(source: str, line: int) -> int:
+    """The lines of the statement that a line belongs to, without the statements within it: a bit for each."""
+    best: tuple[int, int] | None = None
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.stmt, ast.excepthandler, ast.match_case)) and not isinstance(node, ast.Try):
+            first = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
+            body = getattr(node, "body", None)
+            last: int = max(first, body[0].lineno - 1) if body else getattr(node, "end_lineno", first)
+            if first <= line <= last and (best is None or last - first <= best[1] - best[0]):
+                best = (first, last)
+    best = best or (line, line)
+    return sum(1 << number for number in range(best[0], best[1] + 1))
+
+
+def chosen(known: Mapping[Path, touched.Touched], fault: Mutant) -> tuple[list[str], set[str], float]:
+    """The files of tests that a fault is shown to, in their order, the tests, and the seconds that they took."""
+    file, lines = fault.path.relative_to(PACKAGE).as_posix(), lines_of(fault.path.read_text(), fault.site.line)
+    found = {path: one.reaching(file, lines) for path, one in known.items()}
+    if not any(found.values()):  # an import runs it, or another process
+        found = {path: one.reaching(file, -1) for path, one in known.items()}
+    if not any(found.values()):
+        found = {path: set(one.seconds) for path, one in known.items()}
+    seconds = {path: sum(known[path].seconds[test] for test in tests) for path, tests in found.items() if tests}
+    order = sorted(seconds, key=lambda path: (path.name != f"test_{fault.path.stem}.py", seconds[path]))
+    names = [path.relative_to(ROOT).as_posix() for path in order]
+    return names, set().union(*found.values()), sum(seconds.values())
+
+
+def run(package: str, faults: Sequence[Mutant], processes: int, shared: Path) -> Iterator[tuple[Mutant, str]]:
+    """Each fault and which file of tests noticed it, as they are done; abandoned by the caller, it ends what it started."""
+    known = {file: found for file in files_of(package) if (found := touched.load(file)) is not None}
+    assert known.keys() == set(files_of(package)), "what the tests reach is to be recorded first"
+    for library in LIBRARIES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(library)
+    assert not [name for name in sys.modules if name.startswith("sekisho")], "the product must be imported after a fault was made"
+    waiting, running = list(reversed(faults)), list[_Running]()
     try:
         while waiting or running:
             while waiting and len(running) < processes:
-                running.append(_begun(package, waiting.pop()))
-            time.sleep(0.2)
+                running.append(_begun(waiting.pop(), known, shared))
+            time.sleep(0.1)
             for one in list(running):
                 late = time.monotonic() > one.until
-                code = one.process.poll()
+                code = one.process.exitcode
                 if code is None and not late:
                     continue
-                if code == 0 and one.waiting:
-                    stage = one.waiting.pop(0)
-                    one.stage, one.process = stage[0], _started(stage, Path(one.folder.name), one.mutant)
-                    continue
-                _ended(one)
+                noticed = _ended(one)
                 running.remove(one)
-                yield one.mutant, "time" if late and code is None else one.stage if code else ""
+                yield one.mutant, "time" if code is None else noticed if code else ""
     finally:
         for one in running:
             _ended(one)
 
 
-def _begun(package: str, fault: Mutant | None) -> _Running:
+def _begun(fault: Mutant, known: Mapping[Path, touched.Touched], shared: Path) -> _Running:
     folder = tempfile.TemporaryDirectory(prefix="sekisho-fault-")
-    first, *waiting = stages(package, fault.path if fault is not None else PACKAGE / "__init__.py")
-    return _Running(fault, folder, waiting, first[0], _started(first, Path(folder.name), fault), time.monotonic() + SECONDS)
+    files, tests, seconds = chosen(known, fault)
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(fault, files, tests, Path(folder.name), shared))
+    process.start()
+    return _Running(fault, folder, process, time.monotonic() + PATIENCE + TIMES * seconds)
 
 
-def _started(stage: Stage, folder: Path, fault: Mutant | None) -> subprocess.Popen[bytes]:
-    name, paths = stage
-    module, index = (faulty.dotted(fault.path), fault.site.index) if fault is not None else ("", 0)
-    options = ["-x", "-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", f"--basetemp={folder / name}"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "pytest", *options, *paths],
-        cwd=ROOT,
-        env=dict(faulty.environment(folder, module, index)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def _child(fault: Mutant, files: Sequence[str], tests: Collection[str], folder: Path, shared: Path) -> None:
+    """Exit with pytest's code, 0 when all tests pass; what it says stays in the folder."""
+    os.setsid()
+    said = os.open(folder / "said", os.O_WRONLY | os.O_CREAT)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    os.chdir(ROOT)
+    module = faulty.dotted(fault.path)
+    os.environ.update(faulty.environment(folder, module, fault.site.index), TESTS_POSTGRES=str(shared))
+    faulty.make(module, fault.site.index)
+    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", f"--rootdir={ROOT}", f"--basetemp={folder / 'base'}"]
+    os._exit(pytest.main([*options, *files], plugins=[Only(files, tests)]))
 
 
-def _ended(one: _Running) -> None:
-    """End a run and all that it started, by force where it still goes on, and take away what it left."""
+def _ended(one: _Running) -> str:
+    """End a run and all that it started, by force where it still goes on, and take away what it left; the file that noticed."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(one.process.pid, signal.SIGKILL)
-    one.process.wait()
+    one.process.join()
+    said = (Path(one.folder.name) / "said").read_text(errors="replace")
     one.folder.cleanup()
+    failed = [line.split()[1].partition("::")[0] for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return failed[0].rpartition("/")[2] if failed else "import"

@@ -1,5 +1,6 @@
 """The laws of conditions and variables, by Hypothesis, over every operator."""
 
+import os
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ NEGATED = {
     "ArnNotLike": "ArnLike",
 }
 SETS = ("", "ForAllValues:", "ForAnyValue:")
-laws = settings(max_examples=150, deadline=None, database=None)
+laws = settings(max_examples=int(os.environ.get("LAWS", "50")), deadline=None, database=None)
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=8)
 REQUESTED = st.one_of(st.sampled_from(sorted({value for pool in gen_conditions.VALUES.values() for value in pool})), TEXT)

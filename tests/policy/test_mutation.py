@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.policy import faulty, mutants, mutation, mutation_processes
+from tests.policy import faulty, mutants, mutation, mutation_processes, touched
+from tests.policy.faulty import ROOT
+from tests.policy.touched import SHARED, Touched
 
 
 def test_every_explained_fault_is_one_that_could_be_made() -> None:
@@ -33,11 +35,54 @@ def test_faults_of_any_folder_or_module_of_the_package() -> None:
         mutation.files("nowhere")
 
 
-def test_a_modules_own_tests_are_asked_before_those_of_its_package() -> None:
-    path = faulty.PACKAGE / "sigv4/requests.py"
-    assert mutation_processes.stages("sigv4", path) == [("own", ["tests/sigv4/test_requests.py"]), ("package", ["tests/sigv4"])]
-    assert mutation_processes.stages("sigv4", faulty.PACKAGE / "sigv4/errors.py") == [("package", ["tests/sigv4"])]
+def test_a_fault_is_shown_to_tests_that_reach_it_those_of_its_module_first() -> None:
+    fault = next(made for _, made in mutation.rows(faulty.PACKAGE / "sigv4/requests.py") if made.site.operator == "return dropped")
+    folder, line = ROOT / "tests/sigv4", 1 << fault.site.line
+
+    def reached(lines: dict[str, int]) -> Touched:
+        return Touched({"a": 3.0, "b": 1.0, "c": 1.0}, {"sigv4/requests.py": lines, "sigv4/errors.py": {"c": line}})
+
+    known = {
+        folder / "test_calls.py": reached({"a": line, "b": line << 1}),
+        folder / "test_bearer.py": reached({"b": line | 1}),
+        folder / "test_requests.py": reached({f"tests/sigv4/test_requests.py{SHARED}": line}),
+    }
+    files = ["tests/sigv4/test_requests.py", "tests/sigv4/test_bearer.py", "tests/sigv4/test_calls.py"]
+    assert mutation_processes.chosen(known, fault) == (files, {"a", "b", "c"}, 9.0)  # all of a file whose fixture reaches it
+    known = {folder / "test_calls.py": reached({"a": line << 1}), folder / "test_bearer.py": reached({})}
+    assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_calls.py"], {"a"}, 3.0)  # an import runs it
+    known = {folder / "test_bearer.py": reached({})}
+    assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_bearer.py"], {"a", "b", "c"}, 5.0)  # or another process
+
+
+def test_lines_of_a_statement() -> None:
+    source = "def f(\n    a,\n):\n    try:\n        g(\n            a,\n        )\n    except E:\n        h()\n"
+    assert [bin(mutation_processes.lines_of(source, line)) for line in (2, 6, 8, 9)] == [
+        bin(0b1110), bin(0b11100000), bin(1 << 8), bin(1 << 9),
+    ]  # fmt: skip
+
+
+def test_what_tests_reach_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    test = "tests/test_arn.py::test_what_names_no_entity"
+    options = ["-q", "-n", "0", "-p", "tests.policy.touched", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'base'}"]
+    subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "tests/test_arn.py", "-k", test.rpartition(":")[2]],
+        cwd=ROOT, env={**os.environ, "TESTS_TOUCHED": str(tmp_path)}, check=True, capture_output=True,
+    )  # fmt: skip
+    monkeypatch.setattr(touched, "FOLDER", tmp_path)
+    found = touched.load(ROOT / "tests/test_arn.py")
+    assert found is not None
+    assert set(found.lines) == {"arn.py"}
+    assert found.seconds.keys() == found.reaching("arn.py", -1) == set(found.lines["arn.py"])
+    assert found.reaching("arn.py", 1) == found.reaching("errors.py", -1) == set()
+    assert touched.load(ROOT / "tests/test_order.py") is None
+    monkeypatch.setattr(touched, "key", lambda tests: "another")
+    assert touched.load(ROOT / "tests/test_arn.py") is None
+
+
+def test_tests_of_a_package() -> None:
     assert mutation_processes.tests_of("arn.py") == ["tests/test_arn.py"]
+    assert {path.name for path in mutation_processes.files_of("calls")} >= {"test_audit.py", "test_toy.py", "test_users.py"}
     with pytest.raises(LookupError, match="no tests are known for `nowhere`"):
         mutation_processes.tests_of("nowhere")
 

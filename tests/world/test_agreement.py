@@ -1,5 +1,6 @@
-"""One question has one answer, whichever door it comes through: 2,000 seeded worlds."""
+"""One question has one answer, whichever door it comes through: seeded worlds."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -8,15 +9,16 @@ import pytest
 from sekisho import policy
 from tests.world import cases, doors
 
-WORLDS = 2_000
-PARTS = 8
+WORLDS = int(os.environ.get("DOORS", "500"))
+"""`make campaign` has 2,000."""
+PART = 250
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_all_doors_give_one_answer(part: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", range(0, WORLDS, PART))
+def test_all_doors_give_one_answer(first: int, tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
     asked: Counter[str] = Counter()
-    for seed in range(part, WORLDS, PARTS):
+    for seed in range(first, first + PART):
         case = cases.case(seed)
         answer = doors.authorize(case)
         others = {

@@ -70,7 +70,7 @@ def event(call: Call, request: Message | None, response: Message | None, error: 
         "username": who.username,
         "identity": who.text,
         "resources": _resources(call),
-        "tls": UNSAID["tls"],
+        "tls": call.peer.tls or UNSAID["tls"],
         "shared_id": None,
     }
 

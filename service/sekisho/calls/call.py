@@ -18,6 +18,7 @@ from sekisho.credentials.passkeys import RelyingParty
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.data_events import DataEvents
 from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
@@ -64,6 +65,7 @@ class Node:
     spool: Spool
     last_use: LastUse
     accesses: Accesses
+    data_events: DataEvents
     tokens: OpenedTokens
     replays: Replays
     issued: Issued
@@ -91,11 +93,14 @@ class Node:
 
 
 class Peer(NamedTuple):
-    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it."""
+    """Where a call comes from: an IP address (empty for a local socket), the client's name for itself, and whether TLS carried it; `tls` is
+    what its event says of that (`tlsDetails`, JSON), empty where the edge does not know.
+    """
 
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
+    tls: str = ""
 
 
 _NOWHERE = Peer()

@@ -74,6 +74,7 @@ def verify(
         else:
             wanted = Wanted(account, _moment(begins), _moment(ends))
             with _database(database, data_dir) as opened:
+                _refuse_unknown(opened, account)
                 report = evidence.of_database(opened, witness, wanted, progress)
     print(json.dumps(report.document(), indent=1) if as_json else _said(report))
     sys.exit(0 if report.whole else 1)
@@ -96,6 +97,7 @@ def export_(
     if form == "parquet" and output == "-":
         raise ValueError("Parquet goes to a file; name one")
     with _database(database, data_dir) as opened:
+        _refuse_unknown(opened, account)
         if form == "parquet":
             count = export.parquet(opened, Path(output), account=account, state=state)
         else:
@@ -164,6 +166,20 @@ def _database(url: str, data_dir: Path) -> "Iterator[db.Database]":
     with database.opened(Options(data_dir=data_dir, database=url)) as opened:
         schema.refuse_mismatch(opened)
         yield opened
+
+
+def _refuse_unknown(database: "db.Database", account: str) -> None:
+    """Raise for an account of which there is nothing, neither a row nor a chain: a mistyped one would have no faults, and prove nothing."""
+    from sqlalchemy import exists, select
+
+    from sekisho.store.tables import Account, AuditRecord, TrailAnchor, TrailLink
+
+    if not account:
+        return
+    wanted = Account.id, TrailLink.account_id, TrailAnchor.account_id, AuditRecord.account_id
+    with database.read() as session:
+        if not any(session.scalar(select(exists().where(column == account))) for column in wanted):
+            raise ValueError(f"there is no account `{account}`, and no record of one")
 
 
 def _moment(text: str) -> datetime | None:

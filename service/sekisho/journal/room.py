@@ -16,6 +16,9 @@ SHARE = 0.1
 NOTED = 0.8
 """The part of the denials' room, and of an account's share of it, that reads may have: they do not keep denials from being recorded."""
 
+DATA = 0.5
+"""The part that data events may have, which are to keep neither denials nor reads from it."""
+
 
 class Room:
     """Entries that wait, by account; those of nobody in particular (`""`) have no share to keep to."""
@@ -26,14 +29,14 @@ class Room:
         self._coming: Counter[str] = Counter()  # those of them that are not on the disk yet
         self._total = 0
 
-    def take(self, account: str, *, must: bool, noted: bool = False) -> str:
+    def take(self, account: str, *, must: bool, part: float = 1.0) -> str:
         """Room for one more entry; else the reason why there is none: `full` or `share`.
 
-        Denials of an account stop at a fixed share, and its reads (`noted`) before that. What must be recorded may take as much as it
-        leaves free, so that a second account still finds half of the rest, and a third half of that.
+        Denials of an account stop at a fixed share, and what may have a `part` of it alone, as its reads, before that. What must be
+        recorded may take as much as it leaves free, so that a second account still finds half of the rest, and a third half of that.
         """
         with self._lock:
-            room = LIMIT if must else LIMIT * (1 - RESERVE) * (NOTED if noted else 1)
+            room = LIMIT if must else LIMIT * (1 - RESERVE) * part
             if self._total >= room:
                 return "full"
             if account and self._of[account] >= (LIMIT - self._total if must else room * SHARE):

@@ -26,7 +26,7 @@ from sekisho import meters
 from sekisho.errors import ServiceUnavailable
 from sekisho.journal import spool_file
 from sekisho.journal.folds import Folds
-from sekisho.journal.room import Room
+from sekisho.journal.room import NOTED, Room
 from sekisho.store import durable
 
 FOLDED = "folded"
@@ -111,17 +111,20 @@ class Spool:
         """Hand over an entry without waiting; the future ends when it is on the disk or cannot be."""
         return self._hand(entry, must=False)
 
-    def note(self, entry: Entry) -> None:
-        """Hand over an entry that nobody asks after: it is on the disk soon, or folded or dropped where there is no room for it."""
-        reason = "disk" if not self._thread.is_alive() else self._room.take(entry.account, must=False, noted=True)
+    def note(self, entry: Entry, *, part: float = NOTED) -> bool:
+        """Hand over an entry that nobody asks after: it is on the disk soon, or folded or dropped where there is no room for it, which is
+        False. `part` is that of the denials' room which it may have.
+        """
+        reason = "disk" if not self._thread.is_alive() else self._room.take(entry.account, must=False, part=part)
         if reason:
             self._spare(entry, reason)
-            return
+            return False
         IN_FLIGHT.inc()
         self._noted.append(_Waiting(entry))
         if not self._soon:  # asked after the entry is there: the writer takes this back before it looks for entries
             self._soon = True
             self._queue.put(_Order.SOON)
+        return True
 
     def _hand(self, entry: Entry, *, must: bool) -> "Future[None]":
         written: Future[None] = Future()

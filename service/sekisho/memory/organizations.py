@@ -1,12 +1,14 @@
 """Loads the records of organizations: where accounts hang, units, and the policies that decide."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, null, select, union_all
 from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
+from sekisho.journal.trail import selectors
 from sekisho.store.tables import (
     Account,
     Administrator,
+    EventDataStore,
     Issuer,
     Member,
     Organization,
@@ -14,17 +16,31 @@ from sekisho.store.tables import (
     OrganizationPolicy,
     PolicyType,
     Target,
+    Trail,
     Unit,
 )
-from sekisho.world import RCP, SCP, AccountRecord, ControlPolicyRecord, Record, TagPolicyRecord, UnitRecord, tag_policies
+from sekisho.world import RCP, SCP, AccountRecord, ControlPolicyRecord, DataSelectors, Record, TagPolicyRecord, UnitRecord, tag_policies
 from sekisho.world.control_policies import FULL_ACCESS, FULL_ACCESS_RECORD, RCP_FULL_ACCESS
 
+_RECORDING = union_all(
+    *(
+        select(Organization.id, basic, table.advanced_event_selectors)
+        .select_from(table)
+        .outerjoin(Organization, (Organization.id == table.organization_id) & (Organization.management_account_id == table.account_id))
+        .where(table.account_id == bindparam("id"), is_on)
+        for table, basic, is_on in (
+            (Trail, Trail.event_selectors, Trail.is_logging),
+            (EventDataStore, null(), EventDataStore.status == "ENABLED"),
+        )
+    )
+)
 _ASKED = (SCP, RCP, tag_policies.TYPE)
 """The types of policies that calls are held to."""
 
 
 def load_account(session: Session, id_: str) -> Record | None:
-    """An account, with its place in its organization."""
+    """An account, with its place in its organization, and with what of its decisions is to be recorded."""
+    own, of_organization = _data_selectors(session, id_)
     row = session.execute(
         select(Account.id, Account.status, Member.unit_id, Issuer.id.label("issuer_id"))
         .outerjoin(Member, Member.account_id == Account.id)
@@ -34,10 +50,22 @@ def load_account(session: Session, id_: str) -> Record | None:
     if row is None:
         return None
     if row.unit_id is None:
-        return AccountRecord(row.id, row.status, issuer_id=row.issuer_id)
+        return AccountRecord(row.id, row.status, issuer_id=row.issuer_id, data_selectors=own)
     administers = frozenset(session.scalars(select(Administrator.service_principal).where(Administrator.account_id == id_)))
     scps, rcps, tags = _attached(session, id_)
-    return AccountRecord(row.id, row.status, row.unit_id, scps, rcps, administers, tags, row.issuer_id)
+    return AccountRecord(row.id, row.status, row.unit_id, scps, rcps, administers, tags, row.issuer_id, own, of_organization)
+
+
+def _data_selectors(session: Session, id_: str) -> tuple[DataSelectors, DataSelectors]:
+    """The selectors of data events of an account's trails and event data stores that take events in: its own, and its organization's.
+
+    What was an organization's that the account does not manage any more is its own.
+    """
+    found: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
+    for managed, basic, advanced in session.connection().execute(_RECORDING, {"id": id_}):
+        if (kept := selectors.of_data(basic, advanced)) is not None:
+            found[managed is not None].append(kept)
+    return tuple(found[False]), tuple(found[True])
 
 
 def load_unit(session: Session, id_: str) -> Record | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sekisho.policy import Attached, Program
 from sekisho.world import (
+    AccountRecord,
     ControlPolicyRecord,
     GroupRecord,
     IssuerRecord,
@@ -44,6 +45,8 @@ class _Slot:
         self.kept = _FIXED_COST + sum(_made(one.program) for one in _policies(record))
         if isinstance(record, TagPolicyRecord):
             self.kept += 4 * len(record.content)  # bytes that its characters take at most
+        elif isinstance(record, AccountRecord):
+            self.kept += 4 * sum(len(text) for _, text in record.data_selectors + record.organization_data_selectors)
         elif isinstance(record, OidcProviderRecord):
             self.kept += sum(_TEXT + 4 * len(one) for one in (*record.client_ids, *record.thumbprints))
         elif isinstance(record, SamlProviderRecord):

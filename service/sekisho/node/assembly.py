@@ -14,6 +14,7 @@ from sekisho.credentials.oidc.key_sets import KeySets
 from sekisho.credentials.passkeys import RelyingParty
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.data_events import DataEvents
 from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
 from sekisho.journal.last_use import LastUse
@@ -100,6 +101,7 @@ def opened(
         spool=spool,
         last_use=LastUse(spool),
         accesses=Accesses(spool),
+        data_events=DataEvents(spool),
         tokens=OpenedTokens(ring),
         replays=Replays(),
         issued=Issued(spool_path.with_name("issued.db")),
@@ -128,14 +130,14 @@ def opened(
         beside.enter_context(trailing.running(database, ring, trail or Trailing()))
         retired = Retiring(database)
         steps = {"retire": lambda: retired.by_both_clocks(datetime.now(UTC)), "turn": lambda: _turned(database, ring, datetime.now(UTC))}
-        retiring = Rounds("retiring", INTERVAL, steps)
+        retiring = Rounds("retiring", INTERVAL, steps, last=False)
         retiring.start()
         beside.callback(retiring.stop)
         if services is None or "cloudtrail" in services:
             from sekisho.journal.trail.lake.asking import Asking  # with which comes a parser of SQL; no other node has queries
 
             asks = Asking(database)
-            asking = Rounds("asking", ASKING, {"ask": asks.once})
+            asking = Rounds("asking", ASKING, {"ask": asks.once}, last=False)  # a query may take half a minute
             asking.start()
             beside.callback(asks.close)
             beside.callback(asking.stop)
@@ -147,6 +149,7 @@ def opened(
         node.feed.stop()
         if keeping is not None:
             keeping.stop()
+        node.data_events.close()  # before the drain, which takes what it hands to the spool
         drain.stop()
         beside.close()  # after the drain, whose records are sealed
         spool.close()

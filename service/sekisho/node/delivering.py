@@ -3,6 +3,7 @@
 Of all processes on one database one delivers. Who is killed is followed by another within a second or two.
 """
 
+import math
 import queue
 import threading
 import time
@@ -132,8 +133,8 @@ class Delivering:
         for gone in trails:
             if not self._turns[gone].is_under_way:
                 del self._turns[gone]
-                delivery.BACKLOG.labels(gone).set(0)
-                delivery.BEHIND.labels(gone).set(0)
+                delivery.BACKLOG.labels(gone).set(math.nan)  # which is not shown: another process may say it, or nobody any more
+                delivery.BEHIND.labels(gone).set(math.nan)
 
     def _lane(self, bucket: str) -> "queue.SimpleQueue[str | None]":
         if bucket not in self._lanes:

@@ -50,10 +50,7 @@ class Retiring:
 
     def once(self, now: datetime) -> bool:
         """Do a little; whether there may be more. Two processes may do it at once."""
-        if self._dated(now) or self._removed(now):
-            return True
-        self._forget(now)
-        return False
+        return self._dated(now) or self._removed(now) or self._forgotten(now)
 
     def _dated(self, now: datetime) -> bool:
         """Say of one account since when it is closed, or that it is not any more, where whoever closed or opened it did not."""
@@ -91,17 +88,26 @@ class Retiring:
             _record(session, touched, id_, now)
         return True
 
-    def _forget(self, now: datetime) -> None:
-        """Forget what nobody is told any more. A handshake stays as long as another waits for those that belong to it."""
+    def _forgotten(self, now: datetime) -> bool:
+        """Forget some of what nobody is told any more; whether there may be more.
+
+        A handshake stays as long as another waits for those that belong to it.
+        """
         parent = aliased(Handshake)
         waits = exists(
             select(parent.id).where(parent.id == Handshake.parent_id, parent.ended_at.is_(None), parent.expires_at > now - ANSWERED)
         )
         over = or_(Handshake.ended_at <= now - ANSWERED, Handshake.ended_at.is_(None) & (Handshake.expires_at <= now - ANSWERED))
         failed = AccountRequest.state == "FAILED", AccountRequest.requested_at <= now - AFTER
-        with self._database.write(()) as session:
-            session.execute(delete(AccountRequest).where(*failed))
-            session.execute(delete(Handshake).where(over, ~waits).execution_options(synchronize_session=False))
+        with self._database.read() as session:
+            requests = session.scalars(select(AccountRequest.id).where(*failed).limit(MOST)).all()
+            handshakes = session.scalars(select(Handshake.id).where(over, ~waits).limit(MOST)).all()
+        if requests or handshakes:
+            with self._database.write(()) as session:
+                session.execute(delete(AccountRequest).where(AccountRequest.id.in_(requests), *failed))
+                gone = delete(Handshake).where(Handshake.id.in_(handshakes), over, ~waits)
+                session.execute(gone.execution_options(synchronize_session=False))
+        return MOST in (len(requests), len(handshakes))
 
 
 def _deleted(session: Session, account_id: str) -> int:

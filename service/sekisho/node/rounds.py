@@ -20,10 +20,13 @@ log = structlog.get_logger(__name__)
 
 
 class Rounds:
-    """The thread. A step that fails is said once for each time that it begins to fail, and holds up no other."""
+    """The thread. A step that fails is said once for each time that it begins to fail, and holds up no other.
 
-    def __init__(self, name: str, interval: float, steps: Mapping[str, Step]) -> None:
-        self._interval, self._steps = interval, steps
+    With `last`, it does a last round when it is stopped; without, what is left is for the next process, and holds up nobody who ends.
+    """
+
+    def __init__(self, name: str, interval: float, steps: Mapping[str, Step], *, last: bool = True) -> None:
+        self._interval, self._steps, self._last = interval, steps, last
         self._failing: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -33,14 +36,15 @@ class Rounds:
         self._thread.start()
 
     def stop(self) -> None:
-        """Do a last round, then stop."""
+        """Do a last round, if there is to be one, then stop."""
         self._stop.set()
         self._thread.join(timeout=2 * LEISURE)
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
             self._round(None)
-        self._round(time.monotonic() + LEISURE)
+        if self._last:
+            self._round(time.monotonic() + LEISURE)
 
     def _round(self, limit: float | None) -> None:
         for name, step in self._steps.items():

@@ -86,7 +86,7 @@ def running(database: db.Database, ring: KeyRing, asked: Trailing) -> Iterator[N
     """
     retention = Retention(database, ring, days=asked.days)
     made = [
-        Rounds("retention", INTERVAL, {"retain": retention.once}),
+        Rounds("retention", INTERVAL, {"retain": retention.once}, last=False),
         Rounds("sealer", INTERVAL, {"seal": Sealer(database, ring).once}),
     ]
     if asked.publish:

@@ -35,6 +35,8 @@ _DECIDING = (
     tables.Administrator,
     tables.OrganizationFeature,
     tables.Target,
+    tables.Trail,
+    tables.EventDataStore,
     tables.OpenIdConnectProvider,
     tables.SamlProvider,
     tables.SamlPrivateKey,

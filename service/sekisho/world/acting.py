@@ -8,8 +8,17 @@ from typing import Any
 from sekisho import arn, policy
 from sekisho.errors import NotFound, Unavailable
 from sekisho.world import root_access
-from sekisho.world.placement import Placement, placement
-from sekisho.world.records import AccountRecord, GroupRecord, Lookup, PolicyRecord, PrincipalRecord, SessionFacts, Subject
+from sekisho.world.placement import Placement, placement, root_of
+from sekisho.world.records import (
+    AccountRecord,
+    DataSelectors,
+    GroupRecord,
+    Lookup,
+    PolicyRecord,
+    PrincipalRecord,
+    SessionFacts,
+    Subject,
+)
 
 ALLOW_ALL = policy.Attached(
     program=policy.compiled('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'), name="root"
@@ -31,6 +40,8 @@ class Acting:
     """By level, the root of the organization first; None where no organization restricts."""
     placement: Placement | None = None
     """Where the account stands in its organization; None outside of any."""
+    data_selectors: DataSelectors = ()
+    """Of the decisions that the account asks for, those that are to be recorded; empty where nobody wants any."""
     issuer: str = ""
     """The ARN of the user, role or root user whose the credentials are."""
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -87,8 +98,18 @@ def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
         session=_session_policies(session, lookup),
         scps=place.scps if place is not None else None,
         placement=place,
+        data_selectors=_data_selectors(account, lookup),
         issuer=arn.root(record.id) if isinstance(record, AccountRecord) else record.arn,
     )
+
+
+def _data_selectors(account: AccountRecord, lookup: Lookup) -> DataSelectors:
+    """Those of the account and of its organization: these are in the record of the account that manages it."""
+    if account.unit_id is None:
+        return account.data_selectors
+    management = lookup(root_of(account.unit_id, lookup).management_id)
+    of_organization = management.organization_data_selectors if isinstance(management, AccountRecord) else ()
+    return account.data_selectors + of_organization
 
 
 def _principal(subject: Subject, record: PrincipalRecord | AccountRecord) -> policy.Principal:

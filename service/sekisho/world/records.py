@@ -47,13 +47,19 @@ class PolicyRecord:
     attached: policy.Attached
 
 
+DataSelectors = tuple[tuple[str, str], ...]
+"""Selectors of data events, each by its kind, `basic` or `advanced`, and as a JSON list."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
     """An account; its root user has the same id. `unit_id` is where it hangs in an organization, None outside of any.
 
     `scp_ids` and `rcp_ids` are the control policies that are attached to the account itself, in whatever state their type is;
     `tag_policy_ids` likewise its tag policies; `administers` are the services that its organization has delegated to it; `issuer_id` is the
-    issuer of its tokens for other services, None where it never had one.
+    issuer of its tokens for other services, None where it never had one. `data_selectors` are those of its own trails and event data
+    stores that ask for decisions to be recorded; `organization_data_selectors` those of its organization's, which the management account
+    has.
     """
 
     id: str
@@ -64,6 +70,8 @@ class AccountRecord:
     administers: frozenset[str] = frozenset()
     tag_policy_ids: tuple[str, ...] = ()
     issuer_id: str | None = None
+    data_selectors: DataSelectors = ()
+    organization_data_selectors: DataSelectors = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,11 @@ def _policies(ids: Sequence[str], lookup: Lookup) -> list[tuple[str, dict[str, A
         record = lookup(id_)
         if not isinstance(record, TagPolicyRecord):
             raise Unavailable(f"The policy {id_} of the organization could not be loaded.")
-        found.append((id_, _folded(json.loads(record.content))))
+        found.append((id_, folded(json.loads(record.content))))
     return found
 
 
-def _folded(document: dict[str, Any]) -> dict[str, Any]:
+def folded(document: dict[str, Any]) -> dict[str, Any]:
     """A policy with the keys that it is about in lower case: one further down that spells a key otherwise is about the same tag, and bound
     to the operators that those above leave to it.
     """

@@ -145,6 +145,14 @@ def test_a_call_of_a_library(ways: Ways, channel: grpc.Channel, case: str) -> No
     assert call(channel) == (LEAN.get(case, expected) if isinstance(ways, Lean) else expected)
 
 
+def rest(ways: Ways) -> None:
+    """Wait until no call is open."""
+    limit = time.monotonic() + PATIENCE
+    while ways.budget.taken or (ways.polled is not None and (ways.polled._open or ways.polled._line.waiting)):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
 def bare(*pairs: tuple[bytes, bytes]) -> bytes:
     """A header frame with these headers alone."""
     return frames.headers(1, b"".join(frames.literal(name, value) for name, value in pairs))
@@ -237,12 +245,14 @@ def test_connections_that_are_cut(ways: Ways, channel: grpc.Channel) -> None:
     for index in range(50):
         peer = frames.Peer(ways.endpoint)
         peer.send(*(frames.headers(2 * number + 1, frames.opening(POLLED)) for number in range(5)))
+        sync(peer)  # else they might come when the next test has begun, and be too many of one address
         peer.send(*(frames.data(2 * number + 1, frames.message(b"cold:hello"), flags=1) for number in range(index % 5)))
         peer.__exit__(None, None, None)
-    limit = time.monotonic() + PATIENCE  # until it is known that they are gone, there may be too many of one address
+    limit = time.monotonic() + PATIENCE
     while said(channel, b"hello") != ["OK", "hello", {}]:
         assert time.monotonic() < limit
         time.sleep(0.02)
+    rest(ways)
 
 
 def test_a_burst_is_answered_whole(ways: Ways) -> None:
@@ -259,10 +269,7 @@ def test_nothing_is_left_of_calls(ways: Ways, channel: grpc.Channel, word: bytes
     ways.gate.set()
     for _ in range(20):
         assert said(channel, word)[0] == "OK"
-    limit = time.monotonic() + PATIENCE
-    while ways.budget.taken or (ways.polled is not None and (ways.polled._open or ways.polled._line.waiting)):
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+    rest(ways)
 
 
 def test_threads_that_answer(ways: Ways, channel: grpc.Channel) -> None:

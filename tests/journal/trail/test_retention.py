@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from sekisho.journal.trail import checkpoints, cursors, evidence, walk
+from sekisho.journal.trail import checkpoints, cursors, evidence, retention, walk
 from sekisho.journal.trail.checkpoints import Checkpoints
 from sekisho.journal.trail.evidence import Wanted, Witness
 from sekisho.journal.trail.retention import Retention
@@ -17,8 +17,8 @@ from tests.journal.trail.records import NOW, ONE, TWO, Trail, made
 
 def retain(trail: Trail, days: int = 90) -> None:
     """One look at all accounts."""
-    retention = Retention(trail.database, trail.ring, days=days, now=lambda: trail.now)
-    while retention.once():
+    step = Retention(trail.database, trail.ring, days=days, now=lambda: trail.now)
+    while step.once():
         pass
 
 
@@ -64,6 +64,32 @@ def test_what_is_over_goes_and_the_rest_verifies(trail: Trail, tmp_path: Path) -
     mine.publish()
     assert sorted(left(trail)) == ["d-9", "new", "newer"]
     assert faults(trail, tmp_path) == []
+
+
+def test_checkpoints_go_a_few_at_a_time(trail: Trail, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    mine = Checkpoints(trail.database, trail.ring, publish=[checkpoints.folder(tmp_path)], now=lambda: trail.now)
+    for day in range(7):
+        trail.now = NOW + timedelta(days=day)
+        trail.write(made(f"d-{day}", at=trail.now))
+        trail.seal()
+        mine.once()
+    mine.publish()
+    trail.now = NOW + timedelta(days=95)
+    monkeypatch.setattr(retention, "BATCH", 2)
+    step = Retention(trail.database, trail.ring, days=90, now=lambda: trail.now)
+
+    def kept() -> list[int]:
+        with trail.database.read() as session:
+            return list(session.scalars(select(TrailCheckpoint.number).order_by(TrailCheckpoint.number)))
+
+    while left(trail) != ["d-5", "d-6"]:
+        assert step.once()
+    assert kept() == [1, 2, 3, 4, 5, 6, 7]
+    seen = []
+    while step.once():
+        seen.append(kept())
+    assert [numbers for numbers in seen if len(numbers) < 7] == [[3, 4, 5, 6, 7], [5, 6, 7]]
+    assert kept() == [6, 7]
 
 
 def test_newest_revisions_that_are_over_are_no_alarm(trail: Trail) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from sekisho import sigv4
+from sekisho.credentials import accounts
 from sekisho.errors import SekishoError
+from tests import harness
 from tests.harness import House
 from tests.services.cloudtrail.conftest import Failing
 from tests.services.conftest import Refused
@@ -110,6 +112,19 @@ def test_when_the_organization_is_gone_its_trail_is_its_accounts_alone(house: Ho
     with pytest.raises(SekishoError) as caught:
         house.call("GetTrail", name=trail)
     assert caught.value.code == "TrailNotFound"
+
+
+def test_an_account_that_joined_another_organization_keeps_its_trail_and_changes_it(house: House, org: Organization, trail: str) -> None:
+    org("DeleteOrganization")
+    other = harness.House(house.node, accounts.create(house.node.database, house.node.ring))
+    joined = Organization(other)
+    asked = joined("InviteAccountToOrganization", target={"id": house.account_id, "type": "ACCOUNT"}).handshake
+    org("AcceptHandshake", handshake_id=asked.id)
+    house.call("StopLogging", name=trail)
+    changed = house.call("UpdateTrail", name=trail, is_organization_trail=False)
+    assert not changed.is_organization_trail
+    assert not house.call("GetTrail", name=trail).trail.is_organization_trail
+    assert list(other.call("DescribeTrails").trail_list) == []
 
 
 def test_the_administration_is_given_to_members_by_the_management_account_alone(house: House, org: Organization, failing: Failing) -> None:

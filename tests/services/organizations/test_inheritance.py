@@ -108,6 +108,18 @@ def test_the_effective_policy_of_an_account_is_that_of_its_way_to_the_root(org: 
     assert failing("DescribeEffectivePolicy", **(asked | {"target_id": "123456789012"}))[0] == "TargetNotFound"
 
 
+def test_a_tag_policy_that_spells_a_key_otherwise_is_about_the_same_key(org: Organization) -> None:
+    """As it is enforced: what the root forbids further down, it forbids in whatever case."""
+    member = org.account()
+    org("EnablePolicyType", root_id=org.root_id, policy_type="TAG_POLICY")
+    root = {"tags": {"team": {"tag_value": {"@@assign": ["a"], "@@operators_allowed_for_child_policies": ["@@none"]}}}}
+    child = {"tags": {"TEAM": {"tag_value": {"@@assign": ["b"]}}}}
+    for content, target in ((root, org.root_id), (child, member)):
+        org.attach(org.policy(json.dumps(content), "TAG_POLICY"), target)
+    found = org("DescribeEffectivePolicy", policy_type="TAG_POLICY", target_id=member).effective_policy
+    assert json.loads(found.policy_content) == {"tags": {"team": {"tag_value": ["a"]}}}
+
+
 def test_accounts_with_an_effective_policy_that_makes_no_sense_are_listed(org: Organization) -> None:
     dev = org.unit("dev")
     member = org.account(parent=dev)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sekisho import sigv4
+from sekisho.store.tables import Account
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow
@@ -308,3 +309,16 @@ def test_what_does_not_fit_into_a_token_is_refused_with_its_percentage(house: Ho
 )
 def test_what_is_not_done_is_not_ignored(house: House, refused: Refused, fields: dict[str, Any]) -> None:
     assert refused("AssumeRole", _as=assumer(house), role_arn=role(house), role_session_name="s1", **fields)[0] == "Unimplemented"
+
+
+def test_a_role_of_an_account_that_is_not_active_is_nobodys(house: House, refused: Refused) -> None:
+    other = House(house.node, new_account(house))
+    ann = assumer(house)
+    asked: dict[str, Any] = {"_as": ann, "role_arn": role(other, trusting(house.account_id)), "role_session_name": "s1"}
+    assert house.call("AssumeRole", **asked).credentials.session_token
+    with house.node.database.write((other.account_id,)) as session:
+        session.get_one(Account, other.account_id).status = "SUSPENDED"
+    house.node.world.committed(house.node.world.point, (other.account_id,))  # as the log of changes would have it
+    said = "User: {0}user/ann is not authorized to perform: sts:AssumeRole on resource: {1}"
+    expected = said.format(f"arn:aws:iam::{house.account_id}:", asked["role_arn"])
+    assert refused("AssumeRole", **asked) == ("AccessDenied", expected)

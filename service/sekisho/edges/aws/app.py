@@ -1,10 +1,11 @@
 """The ASGI application: an HTTP request becomes a call of the pipeline, its reply or error an HTTP response."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import structlog
@@ -30,6 +31,9 @@ MAX_BODY = 1024 * 1024
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
+
+_LONGEST_HOST = 255
+"""Characters of a host that an event shows."""
 
 ANSWERS = meters.Counter("sekisho_gateway_answers", "Answers over HTTP, by service and status.", ["service", "status"])
 
@@ -140,7 +144,15 @@ def _peer(scope: Event, request: HttpRequest) -> Peer:
         source_ip=plain_address(client[0]) if client else "",
         user_agent=request.header("user-agent") or "",
         secure=scope.get("scheme") == "https",
+        tls=_tls_details(*negotiated, request.header("host") or "") if (negotiated := scope.get("tls")) else "",
     )
+
+
+@lru_cache(maxsize=1024)
+def _tls_details(version: str, suite: str, host: str) -> str:
+    """What CloudTrail says of the connection of a call."""
+    shown = {"tlsVersion": version, "cipherSuite": suite, "clientProvidedHostHeader": host[:_LONGEST_HOST]}
+    return json.dumps({name: value for name, value in shown.items() if value})
 
 
 class _Held:

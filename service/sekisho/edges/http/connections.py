@@ -27,6 +27,17 @@ MOST_CONNECTIONS = 2000
 REFUSED = meters.Counter("sekisho_http_refused", "Requests that did not reach the application, by HTTP status.", ["status"])
 
 
+Negotiated = tuple[str, str] | None
+"""The version of TLS and the cipher suite, as OpenSSL calls them; None without TLS."""
+
+
+def _negotiated(transport: Transport) -> Negotiated:
+    """What the two sides of a connection have agreed on; it stays so."""
+    secured = transport.get_extra_info("ssl_object")
+    suite = secured.cipher() if secured is not None else None
+    return (secured.version() or "", suite[0]) if suite is not None else None
+
+
 class RefusedError(Exception):
     """Leaves httptools' callback, and with it the request."""
 
@@ -70,10 +81,12 @@ class Connection(HttpToolsProtocol):
         self._size = 0
         self._refused = HTTPStatus.BAD_REQUEST
         self._address = ""
+        self._tls: Negotiated = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """From the first moment on there is not for ever time to send a request."""
         super().connection_made(transport)
+        self._tls = _negotiated(transport)
         self._address = budgets.holder(self.client[0] if self.client else "")
         self.crowd.enter(self._address)
         if self.crowd.total > MOST_CONNECTIONS:
@@ -100,6 +113,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        self.scope["tls"] = self._tls  # type: ignore[typeddict-unknown-key]  # of our own: ASGI's extension has numbers
         self._in_headers = self._in_request = True
         self._size = 0
 

@@ -51,6 +51,8 @@ COLUMNS = (
 )
 """The columns of a record in form 1: all that it has."""
 
+_TIMES = ("at", "last_at")
+
 Record = dict[str, Any]
 """A record as its columns, with times as texts: what is hashed, and what an export holds."""
 
@@ -70,8 +72,15 @@ NOTHING = Head(0, BEGINNING)
 
 
 def plain(row: AuditRecord) -> Record:
-    """A record as its columns."""
-    return {name: _said(getattr(row, name)) for name in COLUMNS}
+    """A record as its columns. A row that was loaded has them in its dictionary, where each costs a tenth of what the mapper takes."""
+    loaded = vars(row)
+    try:
+        record = {name: loaded[name] for name in COLUMNS}
+    except KeyError:  # a column that is loaded when it is asked for
+        record = {name: getattr(row, name) for name in COLUMNS}
+    for name in _TIMES:
+        record[name] = _said(record[name])
+    return record
 
 
 def link(key: Key, before: str, account_id: str, sequence: int, ordinal: int, record: Record) -> str:

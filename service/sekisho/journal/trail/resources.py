@@ -1,5 +1,8 @@
 """Resources as events show them, and the names by which LookupEvents finds them."""
 
+import re
+from functools import lru_cache
+
 from sekisho import arn
 
 _TYPES = {
@@ -42,6 +45,34 @@ def shown(text: str) -> Shown:
     named = {"ARN": text, "accountId": arn.account_of(text)}
     type_ = type_of(text)
     return {**named, "type": type_} if type_ else named
+
+
+_CALLED = {"dynamodb": "DynamoDB", "iam": "IAM", "kms": "KMS", "rds": "RDS", "s3": "S3", "sns": "SNS", "sqs": "SQS", "sts": "STS"}
+"""Names of services that are not their prefix with a capital letter."""
+_OF_DATA = {"sns": "Topic", "sqs": "Queue"}
+"""Kinds of resources whose ARNs do not say them."""
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_MOST_KIND = 64
+
+
+@lru_cache(maxsize=1024)
+def data_type(prefix: str, text: str) -> str:
+    """The type of a resource of a data event, `AWS::Shop::Order`: of the action's prefix, and of what stands before the first `/` or `:`
+    in the last part of the ARN. `AWS::Shop::Resource` where nothing does, as in `*`. Of S3 it is an object or a bucket, as CloudTrail says.
+    """
+    service = _CALLED.get(prefix.lower()) or _capital(prefix) or "Resource"
+    named = text.split(":", 5)[-1] if text.startswith("arn:") else text
+    if service == "S3":
+        kind = "Object" if "/" in named else "Bucket"
+    else:
+        before = re.split("[/:]", named, maxsplit=1)
+        kind = _OF_DATA.get(prefix.lower()) or (_capital(before[0]) if len(before) > 1 else "")
+    return f"AWS::{service}::{kind or 'Resource'}"
+
+
+def _capital(text: str) -> str:
+    """Words put together: `order-line` is `OrderLine`."""
+    return "".join(word[0].upper() + word[1:] for word in _WORD.findall(text))[:_MOST_KIND]
 
 
 def names(resource: Shown) -> tuple[str, ...]:

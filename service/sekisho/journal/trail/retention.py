@@ -6,6 +6,7 @@ that retention took what they have removed. Nothing goes that somebody who walks
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -48,8 +49,9 @@ class Retention:
             account = session.scalar(following)
             ending = _ending(session, account, self._days, now) if account is not None else []
         if account is None:
+            if self._forgotten_checkpoints():
+                return True
             self._account, self._next = None, now + EVERY
-            self._forget_checkpoints()
             return False
         if not ending:
             self._account = account
@@ -74,13 +76,22 @@ class Retention:
             session.add(anchor)
         RETIRED.inc(len(ending))
 
-    def _forget_checkpoints(self) -> None:
-        """Forget checkpoints that are published, and about nothing that is left."""
-        with self._database.write(()) as session:
+    def _forgotten_checkpoints(self) -> bool:
+        """Forget the oldest checkpoints that are published, and about nothing that is left; whether there may be more.
+
+        Ordinals rise with their numbers, so no further ones are looked at than the first that stays.
+        """
+        with self._database.read() as session:
             oldest = session.scalar(select(func.min(TrailLink.ordinal))) or 0
             newest = session.scalar(select(func.max(TrailCheckpoint.number))) or 0
-            gone = TrailCheckpoint.published_at.is_not(None), TrailCheckpoint.ordinal < oldest, TrailCheckpoint.number < newest
-            session.execute(delete(TrailCheckpoint).where(*gone))
+            columns = TrailCheckpoint.number, TrailCheckpoint.ordinal, TrailCheckpoint.published_at
+            first = session.execute(select(*columns).order_by(TrailCheckpoint.number).limit(BATCH)).all()
+        over = takewhile(lambda row: row.published_at is not None and row.ordinal < oldest and row.number < newest, first)
+        gone = [row.number for row in over]
+        if gone:
+            with self._database.write(()) as session:
+                session.execute(delete(TrailCheckpoint).where(TrailCheckpoint.number.in_(gone)))
+        return len(gone) == BATCH
 
 
 def days_of(session: Session, account_id: str, usual: int) -> int:

@@ -23,6 +23,7 @@ from sekisho.journal.trail import chain, cursors, resources, walk
 from sekisho.journal.trail.chain import Head
 from sekisho.store import changes, db
 from sekisho.store.tables import AuditRecord, TrailAnchor, TrailLink, TrailResource
+from sekisho.store.tables.trail import DATA
 
 BATCH = 200
 """Records that are linked in one transaction: a few milliseconds in which writers of SQLite wait."""
@@ -181,7 +182,9 @@ def head(session: Session, account_id: str) -> Head:
 
 
 def resource_rows(record: AuditRecord, ordinal: int) -> Iterator[dict[str, Any]]:
-    """The resources that a record names, each once, as rows of the index by which they are looked up."""
+    """The resources that a record names, each once, as rows of the index by which they are looked up; data events are not."""
+    if record.category == DATA:
+        return
     types: dict[str, str] = {}
     try:
         for item in json.loads(record.resources):

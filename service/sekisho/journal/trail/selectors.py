@@ -66,6 +66,27 @@ def parsed(basic: str | None, advanced: str | None) -> Selectors:
     return Selectors(basic=tuple(_basic(one) for one in (json.loads(basic) if basic is not None else USUAL)))
 
 
+def of_data(basic: str | None, advanced: str | None) -> tuple[str, str] | None:
+    """Those that ask for data events, of selectors as rows keep them: their kind, `basic` or `advanced`, and a JSON list. None for none.
+
+    Neither has a row that somebody has written past this server: it selects nothing, and its own delivery fails, which says so.
+    """
+    try:
+        if advanced is not None:
+            kept = [one for one in json.loads(advanced) if any(_is_about_data(each) for each in one["FieldSelectors"])]
+        else:
+            kept = [one for one in json.loads(basic or "[]") if one.get("DataResources")]
+        text = json.dumps(kept)
+        parsed(text if advanced is None else None, text if advanced is not None else None)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return ("basic" if advanced is None else "advanced", text) if kept else None
+
+
+def _is_about_data(condition: Mapping[str, Any]) -> bool:
+    return condition["Field"] == "eventCategory" and DATA in condition.get("Equals", ())
+
+
 def _basic(selector: Mapping[str, Any]) -> Basic:
     return Basic(
         selector.get("ReadWriteType", "All"),

@@ -14,10 +14,10 @@ from sekisho.memory.reader import Reader
 from sekisho.operations import operation
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
-from sekisho.services.authorize import denials, log_entries, organizations, subjects
+from sekisho.services.authorize import data_events, denials, log_entries, organizations, subjects
 from sekisho.store.changes import Point
 from sekisho.store.db import remaining
-from sekisho.world import Asked, Question, Subject
+from sekisho.world import Acting, Asked, Question, Subject
 
 _MOST_INLINE = 1024 * 1024  # characters of inline policies that are kept compiled; each takes at most about 75 bytes
 _MOST_BYTES = 1024 * 1024  # of the questions of one batch
@@ -60,6 +60,8 @@ _COUNTED = {
 
 Read = tuple[Subject, Asked]
 """A question as it was read, before any record is looked at."""
+Composed = tuple[Acting, Question]
+"""Who is asked about, and what is asked, of one world."""
 
 
 @operation
@@ -68,9 +70,10 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     if request.encode_authorization_message:
         cold.may_wait()  # sealing takes longer than deciding
     subject, asked = _read(call, request)
-    question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
+    (who, question), call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     decision = _decide(call, subject, question)
     log_entries.note(call, question, decision, call.point, call.request_id)
+    data_events.note(call, who, question, decision, call.request_id)
     return _answer(call, question, decision, call.point, call.request_id, encode=request.encode_authorization_message)
 
 
@@ -80,7 +83,7 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
     _refuse_excess(request)
     read = [_read_or_error(call, item) for item in request.requests]
 
-    def compose(reader: Reader) -> list[Question | SekishoError]:
+    def compose(reader: Reader) -> list[Composed | SekishoError]:
         return [_question_or_error(call, item, reader) for item in read]
 
     questions, point = call.node.world.consistent(compose)
@@ -99,7 +102,7 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     subject, asked = _read(call, request.request)
     if subject.account_id != call.account_id:
         raise AccessDenied(f"The account {subject.account_id} has not consented that account {call.account_id} sees how it is decided.")
-    question, call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
+    (_, question), call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
     made, layers = question
     decision = policy.decide(made, layers)
     remaining(call.deadline)
@@ -159,11 +162,12 @@ def _read_or_error(call: Call, request: pb.AuthorizeRequest) -> Read | SekishoEr
         return error
 
 
-def _question(call: Call, subject: Subject, asked: Asked, reader: Reader) -> Question:
-    return world.question(reader.acting(subject, call.now), asked, reader.get_record, call.now)
+def _question(call: Call, subject: Subject, asked: Asked, reader: Reader) -> Composed:
+    who = reader.acting(subject, call.now)
+    return who, world.question(who, asked, reader.get_record, call.now)
 
 
-def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader) -> Question | SekishoError:
+def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader) -> Composed | SekishoError:
     if isinstance(item, SekishoError):
         return item
     try:
@@ -202,16 +206,25 @@ def _context(request: pb.AuthorizeRequest) -> world.Keys:
 
 
 def _item(
-    call: Call, item: Read | SekishoError, question: Question | SekishoError, point: Point, decision_id: str, turn: Turn, *, encode: bool
+    call: Call,
+    item: Read | SekishoError,
+    composed: Composed | SekishoError,
+    point: Point,
+    decision_id: str,
+    turn: Turn,
+    *,
+    encode: bool,
 ) -> pb.BatchItem:
     try:
         if isinstance(item, SekishoError):
             raise item
-        if isinstance(question, SekishoError):
-            raise question
+        if isinstance(composed, SekishoError):
+            raise composed
+        who, question = composed
         remaining(call.deadline)
         decision = _decide(call, item[0], question)
         log_entries.note(call, question, decision, point, decision_id)
+        data_events.note(call, who, question, decision, decision_id)
         decided = pb.BatchItem(decision=_answer(call, question, decision, point, decision_id, encode=encode))
         turn.pause()
         return decided

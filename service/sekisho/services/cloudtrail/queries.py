@@ -3,6 +3,7 @@
 import json
 import secrets
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
@@ -13,7 +14,8 @@ from sekisho.calls import pages as markers
 from sekisho.calls.call import Call
 from sekisho.journal.trail.lake import asking, statements
 from sekisho.journal.trail.lake.columns import InvalidQueryStatement
-from sekisho.operations import Resource, operation, resource
+from sekisho.journal.trail.lake.statements import Statement
+from sekisho.operations import Resource, operation, prepare, resource
 from sekisho.services.cloudtrail import pages, quotas, resources, stores
 from sekisho.services.cloudtrail.errors import (
     EventDataStoreNotFound,
@@ -35,7 +37,9 @@ _UNDER_WAY = ("QUEUED", "RUNNING")
 
 @resource("queried")
 def queried(call: Call, request: Any, field: str) -> Resource:
-    """The event data store that a statement asks; a statement that is not one asks none."""
+    """The event data store that a statement asks; a statement that is not one asks none. In the transaction it was read before."""
+    if call.prepared is not None:
+        return _store_of(call, call.prepared.store_id)
     try:
         id_ = statements.read(getattr(request, field), request.query_parameters).store_id
     except InvalidQueryStatement:
@@ -58,12 +62,7 @@ def _store_of(call: Call, id_: str) -> Resource:
 @operation
 def start_query(call: Call, request: pb.StartQueryRequest) -> pb.StartQueryResponse:
     """A statement that is not understood is refused at once; ten queries of an account wait or are under way."""
-    if not request.HasField("query_statement"):
-        raise InvalidParameter("A query needs a statement: there are no dashboards whose queries have names.")
-    if request.HasField("delivery_s3_uri"):
-        raise UnsupportedOperation("This server does not deliver results of queries to buckets.")
-    statement = statements.read(request.query_statement, request.query_parameters)
-    store = stores.find(call, statement.store_id)
+    store = stores.find(call, call.prepared.store_id)
     _refuse_owner(request, store.account_id)
     stores.refuse_inactive(store)
     wanted = EventQuery.account_id == call.account_id, EventQuery.status.in_(_UNDER_WAY)
@@ -84,6 +83,20 @@ def start_query(call: Call, request: pb.StartQueryRequest) -> pb.StartQueryRespo
     )
     call.add(row)
     return pb.StartQueryResponse(query_id=row.id, event_data_store_owner_account_id=store.account_id)
+
+
+@prepare(start_query)
+def _read(_call: Call, request: pb.StartQueryRequest) -> Callable[[], Statement]:
+    """A statement has up to 10,000 characters, and is read while nobody waits for the database."""
+
+    def read() -> Statement:
+        if not request.HasField("query_statement"):
+            raise InvalidParameter("A query needs a statement: there are no dashboards whose queries have names.")
+        if request.HasField("delivery_s3_uri"):
+            raise UnsupportedOperation("This server does not deliver results of queries to buckets.")
+        return statements.read(request.query_statement, request.query_parameters)
+
+    return read
 
 
 @operation

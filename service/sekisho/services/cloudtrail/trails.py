@@ -136,10 +136,15 @@ def find_changeable(call: Call, text: str) -> Trail:
     """The trail that is named, which the caller's account may change: NotOrganizationMasterAccount to members of an organization."""
     row = find(call, text)
     membership.lock(call)
-    orphaned = membership.get_own(call) is None  # the organization is gone, and the trail is its account's alone
-    if row.organization_id is not None and not orphaned:
+    if row.organization_id is not None and not _is_orphaned(call, row):
         membership.find_administered(call)
     return find(call, text)  # as it is now that nobody else changes it
+
+
+def _is_orphaned(call: Call, row: Trail) -> bool:
+    """True of a trail of an organization that its account is not in any more: it is the account's alone."""
+    own = membership.get_own(call)
+    return row.account_id == call.account_id and (own is None or own.id != row.organization_id)
 
 
 def visible(call: Call) -> ColumnElement[bool]:
@@ -188,6 +193,9 @@ def _refuse_combination(row: Trail) -> None:
 
 def _set_organization(call: Call, row: Trail, *, wanted: bool) -> None:
     """Make a trail the organization's, or its account's alone again; only the management account does, to its own."""
+    if not wanted and _is_orphaned(call, row):
+        row.is_organization_trail, row.organization_id = False, None
+        return
     organization = membership.find_administered(call)
     if organization.management_account_id != call.account_id:
         raise NotOrganizationMasterAccount("Only the management account can convert a trail of its own.")

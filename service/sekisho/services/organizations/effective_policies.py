@@ -16,7 +16,7 @@ from sekisho.services.organizations import accounts, contents, membership, pages
 from sekisho.services.organizations.errors import EffectivePolicyNotFound, InvalidInput, TargetNotFound
 from sekisho.services.organizations.tree import Tree
 from sekisho.store.tables import Member, Organization, OrganizationPolicy, Target
-from sekisho.world import inheritance
+from sekisho.world import inheritance, tag_policies
 from sekisho.world.inheritance import Invalid
 
 CODE = "ELEMENTS_CONFLICT"
@@ -100,9 +100,15 @@ def _effective(call: Call, where: Tree, member: Member, type_: str) -> tuple[dic
     rows = [row for each in found.values() for row in each]
     if not rows:
         return {}, [], None
-    levels = [[(row.id, contents.parsed(type_, row.content)) for row, _ in found[id_]] for id_ in way]
+    levels = [[(row.id, _read(type_, row.content)) for row, _ in found[id_]] for id_ in way]
     content, invalid = inheritance.effective(levels)
     return content, invalid, max(max(row.updated_at, at) for row, at in rows)
+
+
+def _read(type_: str, content: str) -> dict[str, Any]:
+    """A policy; a tag policy as it is enforced, with one spelling of each key that it is about."""
+    document = contents.parsed(type_, content)
+    return tag_policies.folded(document) if type_ == tag_policies.TYPE else document
 
 
 def _attached(call: Call, organization: Organization, target_id: str, type_: str) -> list[tuple[OrganizationPolicy, datetime]]:

@@ -17,6 +17,7 @@ MANAGEMENT = "Management"
 DATA = "Data"
 
 _PLACELESS = text("revision IS NULL AND spooled IS NULL")
+_LOOKED_UP = text("category = 'Management'")
 _UNPUBLISHED = text("published_at IS NULL")
 
 UNSAID: dict[str, Any] = {
@@ -48,6 +49,15 @@ class AuditRecord(Base):
         Index("ix_audit_records_account_id_event_name_at", "account_id", "event_name", "at"),
         Index("ix_audit_records_account_id_event_source_at", "account_id", "event_source", "at"),
         Index("ix_audit_records_account_id_access_key_id_at", "account_id", "access_key_id", "at"),
+        # By which the few writes of an account that reads much are found. Data events have no place in it: nobody looks them up.
+        Index(
+            "ix_audit_records_account_id_read_only_at",
+            "account_id",
+            "read_only",
+            "at",
+            sqlite_where=_LOOKED_UP,
+            postgresql_where=_LOOKED_UP,
+        ),
         Index("ix_audit_records_revision", "revision"),
         Index("ix_audit_records_spooled", "spooled", unique=True),
         # Few, or none: records that a release before the trail has spooled, until they are given a number.

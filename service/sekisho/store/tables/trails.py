@@ -18,7 +18,7 @@ class Trail(Base):
 
     __tablename__ = "trails"
     __table_args__ = (UniqueConstraint("account_id", "name"), Index("ix_trails_organization_id", "organization_id"))
-    touches = ()
+    touches = ("account_id",)  # whose record says which decisions are recorded
 
     id: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
@@ -60,7 +60,7 @@ class EventDataStore(Base):
 
     __tablename__ = "event_data_stores"
     __table_args__ = (UniqueConstraint("account_id", "name"), Index("ix_event_data_stores_organization_id", "organization_id"))
-    touches = ()
+    touches = ("account_id",)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
