@@ -118,12 +118,13 @@ def gone(pids: set[object]) -> bool:
     return not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-def test_all_workers_are_replaced_for_other_certificates(tmp_path: Path) -> None:
+@pytest.mark.parametrize("listener", ["grpc", "lean"])
+def test_all_workers_are_replaced_for_other_certificates(tmp_path: Path, listener: str) -> None:
     authority = Authority()
     certificate, key = authority.server().write(tmp_path, "own")
-    with serving(tmp_path, tls_cert=str(certificate), tls_key=str(key)) as (process, data, log):
+    with serving(tmp_path, lean="127.0.0.1:0", tls_cert=str(certificate), tls_key=str(key)) as (process, data, log):
         endpoints, root = connection.endpoints(data), served.credentials(data)
-        with asking(endpoints["grpc"], root, authority.certificate) as (answered, wrong):
+        with asking(endpoints[listener], root, authority.certificate) as (answered, wrong):
             more(answered, wrong)
             new = authority.server()
             new.write(tmp_path, "own")
@@ -139,6 +140,21 @@ def test_all_workers_are_replaced_for_other_certificates(tmp_path: Path) -> None
         assert wrong == []
         assert [event["reason"] for event in events(log, "server.worker_replaced")] == ["told to reload"] * 2
         assert events(log, "server.worker_cut") == events(log, "server.worker_died") == []
+
+
+def test_calls_on_connections_of_their_own_while_workers_are_replaced(tmp_path: Path) -> None:
+    """On the lean listener, without TLS and tries: each call comes over a connection that may have been at the door of who leaves."""
+    with serving(tmp_path, lean="127.0.0.1:0") as (process, data, log):
+        endpoints, root = connection.endpoints(data), served.credentials(data)
+        with asking(endpoints["lean"], root) as (answered, wrong):
+            more(answered, wrong)
+            for round_ in (1, 2):
+                process.send_signal(signal.SIGHUP)
+                until(lambda: len(events(log, "server.worker_replaced")) == 2 * round_, "not all workers were replaced")  # noqa: B023
+                before = {event["process"] for event in events(log, "server.worker_replaced")}
+                until(lambda: gone(before), "who was replaced stays")  # noqa: B023
+                more(answered, wrong)
+        assert wrong == []
 
 
 def test_a_successor_that_does_not_come_up_leaves_who_there_is(tmp_path: Path) -> None:

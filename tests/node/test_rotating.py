@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from sekisho import sigv4
 from sekisho.credentials import resealing, rotation, signing_keys
-from sekisho.credentials.key_ring import ACCESS_KEYS, SESSIONS, SIGNING, TRAIL, KeyRing
+from sekisho.credentials.key_ring import ACCESS_KEYS, MFA, SESSIONS, SIGNING, TRAIL, KeyRing
 from sekisho.credentials.rotation import KINDS
 from sekisho.errors import SekishoError
 from sekisho.node import data_dir, ring_holders, rotating
@@ -275,6 +275,16 @@ def test_a_revoked_key_is_gone_from_every_worker(house: House, tmp_path: Path, w
     sealing = house.node.ring.current(ACCESS_KEYS).id
     with pytest.raises(SekishoError, match=f"2 rows are sealed with {sealing}, which nothing else would open: rotate first"):
         given.revoke(ACCESS_KEYS, sealing, print)
+
+
+def test_a_key_that_seals_rows_from_now_on_is_not_revoked(house: House, tmp_path: Path) -> None:
+    """There is no row yet; a worker that has not heard of it would seal one with a key that is gone."""
+    sealing = house.node.ring.current(MFA).id
+    given = Rotating(KeyRing.open(tmp_path / "keyring.json"), tmp_path, house.node.database)
+    with pytest.raises(SekishoError, match=f"rows of {MFA} are sealed with {sealing} from now on: rotate first"):
+        given.revoke(MFA, sealing, print)
+    house.node.ring.refresh()
+    assert house.node.ring.current(MFA).id == sealing
 
 
 def test_the_key_of_a_chain_is_kept_when_it_is_rotated(house: House, tmp_path: Path) -> None:

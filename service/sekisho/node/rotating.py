@@ -99,6 +99,10 @@ class Rotating:
                 rows = resealing.counts(session, purpose).get(key_id, 0)
             if rows:
                 raise FailedPrecondition(f"{rows} rows are sealed with {key_id}, which nothing else would open: rotate first")
+            current = self.ring.document().current(purpose)
+            if current is not None and current.id == key_id and any(column.purpose == purpose for column in resealing.SEALED):
+                # a worker that does not know yet would seal a row with it, which nothing opens afterwards
+                raise FailedPrecondition(f"rows of {purpose} are sealed with {key_id} from now on: rotate first")
             rotation.revoke(self.ring, purpose, key_id, utc_now())
             self._wait({purpose: {key_id: 0}}, f"hold {key_id} no more", say)
 

@@ -261,11 +261,11 @@ def test_answers_share_the_window_of_their_connection() -> None:
 
 def test_who_takes_no_answers_is_not_waited_for() -> None:
     heard = Heard()
-    made = opened(heard, frame(frames.SETTINGS, 0, 0, b"\0\4\0\0\0\0"), *(call(2 * number + 1) for number in range(5)))
+    made = opened(heard, frame(frames.SETTINGS, 0, 0, b"\0\4\0\0\0\0"), *(call(2 * number + 1) for number in range(17)))
     told(made)
     for stream in heard.streams:
         made.answer(stream, b"x" * 2_000_000, b"\x88")
-    assert [(kind, stream) for kind, _, stream, _ in told(made) if kind == frames.RESET] == [(frames.RESET, 9)]
+    assert [(kind, stream) for kind, _, stream, _ in told(made) if kind == frames.RESET] == [(frames.RESET, 33)]
 
 
 def test_who_leaves_takes_no_calls() -> None:

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc.lean import port
+from sekisho.edges.grpc.lean import ages, port
 from sekisho.edges.grpc.lean.connection import Connection
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, heard, leanly, opening, said, sync, whole
@@ -88,7 +88,7 @@ def test_messages_that_are_never_finished_take_no_more_than_their_room(lean: Lea
 
 
 def test_a_message_that_does_not_come_is_not_waited_for(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(port, "PATIENCE", 1.0)
+    monkeypatch.setattr(ages, "PATIENCE", 1.0)
     with frames.Peer(lean.endpoint) as peer:
         peer.send(opening(), frames.data(1, frames.message(b"hello")[:7]))
         assert heard(peer, 1) == "4 Deadline Exceeded"
@@ -96,7 +96,7 @@ def test_a_message_that_does_not_come_is_not_waited_for(lean: Lean, monkeypatch:
 
 
 def test_who_does_not_read_is_closed(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(port, "PATIENCE", 1.0)
+    monkeypatch.setattr(ages, "PATIENCE", 1.0)
     with frames.Peer(lean.endpoint) as peer:
         peer.send(frames.frame(frames.SETTINGS, 0, 0, b"\0\4\x7f\xff\xff\xff"), frames.frame(frames.WINDOW, 0, 0, b"\x7f\0\0\0"))
         for stream in range(1, 100, 2):

@@ -106,7 +106,7 @@ def _field(entry: tuple[str, str | bytes]) -> bytes:
 
 
 def _encoded(details: str) -> str:
-    return "".join(chr(one) if 32 <= one < 127 and one != 37 else f"%{one:02X}" for one in details.encode())
+    return "".join(chr(one) if 32 <= one < 127 and one != 37 else f"%{one:02X}" for one in details.encode(errors="replace"))
 
 
 def code(name: str) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 
 from sekisho.edges.grpc.lean import frames
 from sekisho.edges.grpc.lean.frames import frame
-from sekisho.edges.grpc.lean.heads import Head, Malformed, head
+from sekisho.edges.grpc.lean.heads import UNREAD, Head, Malformed, head
 from sekisho.edges.grpc.lean.hpack import Decoder, Fields, HpackError, literal
-from sekisho.edges.grpc.lean.stream import MESSAGE, METADATA, PREFIX, ROOM, Ended, Receiver, Stream
+from sekisho.edges.grpc.lean.stream import MESSAGE, METADATA, PREFIX, ROOM, Ended, Receiver, Stream, unpadded
 
 STREAMS = 100
 """Calls of a connection at once."""
@@ -19,7 +19,7 @@ BLOCK = 24 * 1024
 """Bytes of a header block, compressed; a larger one ends the connection, for it has to be read whole."""
 NOISE = 1_000
 """Frames that are no part of a call, beyond one for each call, that a connection may send."""
-UNSENT = 8 * 1024 * 1024
+UNSENT = 32 * 1024 * 1024
 """Bytes of answers that wait for a client's window, of a connection."""
 CREDIT = frames.WINDOW_SIZE // 2
 """Bytes that have come before the window of the connection is filled up again."""
@@ -35,16 +35,16 @@ class Connection:
         self._receiver, self._most = receiver, most_message
         self._decoder = Decoder(most_bytes, most_entries)
         self._buffer = b""
-        self._greeted = self._settled = False
+        self._greeted = self.settled = False
         self._block: tuple[int, int, bytearray] | None = None  # stream, flags and what has come of a block that goes on
         self._heads: tuple[Fields, Head] | None = None  # of the last call: that of the next is mostly the same
         self.streams: dict[int, Stream] = {}
         self.last = self._seen = 0  # the last stream that was looked at; the last that there was
         self._window = self._initial = frames.WINDOW_SIZE  # what we may send
         self._received = 0  # bytes that the client was not credited for
-        self._noise = self._unsent = 0
+        self._noise = self._unsent = self.held = 0  # `held`: bytes of answers that wait, each until all of it was sent
         self.warned = self.leaving = False
-        self.now = 0.0
+        self.now = self.moved = 0.0  # `moved`: when the last frame came
         self.out: list[bytes] = [frames.settings({frames.STREAMS: STREAMS, frames.LIST: most_bytes})]
 
     def feed(self, data: bytes) -> None:
@@ -83,20 +83,21 @@ class Connection:
             elif kind == frames.HEADERS:
                 self._headers(flags, stream, buffer[begins:at_end])
             elif kind < 10:
-                if not self._settled and kind != frames.SETTINGS:
+                if not self.settled and kind != frames.SETTINGS:
                     raise Ended(frames.PROTOCOL, "settings come first")
                 self._other(kind, flags, stream, buffer[begins:at_end])
             else:
                 self._noisy()
         self._buffer = buffer[at:]
+        self.moved = self.now if at else self.moved
 
     # Calls.
 
     def _headers(self, flags: int, id_: int, payload: bytes) -> None:
-        if not self._settled:
+        if not self.settled:
             raise Ended(frames.PROTOCOL, "settings come first")
         if flags & (frames.PADDED | frames.PRIORITIZED):
-            payload = _unpadded(flags, payload, 5 if flags & frames.PRIORITIZED else 0)
+            payload = unpadded(flags, payload, 5 if flags & frames.PRIORITIZED else 0)
         if flags & frames.END_HEADERS:
             self._begun(id_, flags, payload)
         else:
@@ -126,7 +127,7 @@ class Connection:
             self._noisy()
             self.out.append(frames.reset(id_, frames.PROTOCOL))
             return
-        stream = self.streams[id_] = Stream(id_, given or _UNREAD, self._initial, self.now)
+        stream = self.streams[id_] = Stream(id_, given or UNREAD, self._initial, self.now)
         stream.whole = ended = flags & frames.END_STREAM > 0
         if given is None:
             self._noisy()
@@ -158,7 +159,7 @@ class Connection:
             self._noisy()  # of one that was reset, perhaps
             return
         if flags & frames.PADDED:
-            payload = _unpadded(flags, payload, 0)
+            payload = unpadded(flags, payload, 0)
         if flags & frames.END_STREAM:
             if stream.held:
                 stream.body += payload
@@ -193,6 +194,11 @@ class Connection:
             self._noise -= 1
         self._receiver.arrived(self, stream, message)
 
+    @property
+    def partial(self) -> bool:
+        """Whether a frame or a header block has begun and not ended."""
+        return self._block is not None or bool(self._buffer)
+
     def forget(self, stream: Stream) -> None:
         """The stream is over."""
         if stream.held:
@@ -200,6 +206,7 @@ class Connection:
             stream.held, stream.body = 0, b""
         if stream.rest is not None:
             self._unsent -= len(stream.rest)
+            self.held -= stream.size
             stream.rest = None
         self.streams.pop(stream.id, None)
 
@@ -207,8 +214,7 @@ class Connection:
 
     def answer(self, stream: Stream, message: bytes, trailer: bytes) -> None:
         """Send the message of an answer, with its frame's five bytes, and the header block that ends it."""
-        id_, size = stream.id, len(message)
-        pack = frames.HEADER.pack
+        id_, size, pack = stream.id, len(message), frames.HEADER.pack
         if size <= self._window and size <= stream.window and size <= frames.LENGTH:
             self._window -= size
             length = len(trailer)
@@ -227,8 +233,9 @@ class Connection:
             self.forget(stream)
             return
         self.out.append(frame(frames.HEADERS, frames.END_HEADERS, id_, frames.ANSWERED))
-        stream.rest, stream.trailer = memoryview(message), trailer
+        stream.rest, stream.trailer, stream.size, stream.began = memoryview(message), trailer, size, self.now
         self._unsent += size
+        self.held += size
         self._pump(stream)
 
     def answer_at_once(self, stream: Stream, block: bytes) -> None:
@@ -251,7 +258,13 @@ class Connection:
             stream.window -= size
             self._unsent -= size
         stream.rest = None
+        self.held -= stream.size
         self.answer_at_once(stream, stream.trailer)
+
+    def abandon(self, stream: Stream) -> None:
+        """Give up an answer that is not taken."""
+        self.out.append(frames.reset(stream.id, frames.CANCEL))
+        self.forget(stream)
 
     # Everything else.
 
@@ -322,7 +335,7 @@ class Connection:
                         raise Ended(frames.FLOW, "a window is too large")
             elif (name == frames.FRAME and not frames.LENGTH <= value < 1 << 24) or (name == frames.ENABLE_PUSH and value > 1):
                 raise Ended(frames.PROTOCOL, "a setting has no such value")
-        self._settled = True
+        self.settled = True
         self.out.append(frame(frames.SETTINGS, frames.ACK, 0))
         self._pump_all()
 
@@ -343,7 +356,8 @@ class Connection:
             if id_ > self._seen:
                 raise Ended(frames.PROTOCOL, "a window of no stream")
             return
-        self._noisy()
+        if stream.rest is None or more < frames.SIP:
+            self._noisy()
         stream.window += more
         if stream.window > frames.MOST_WINDOW:
             raise Ended(frames.FLOW, "a window is too large")
@@ -373,21 +387,7 @@ class Connection:
             raise Ended(frames.CALM, "too many frames that are no calls")
 
 
-def _unpadded(flags: int, payload: bytes, skipped: int) -> bytes:
-    begin, end = 0, len(payload)
-    if flags & frames.PADDED:
-        if not payload or payload[0] >= end:
-            raise Ended(frames.PROTOCOL, "more padding than payload")
-        begin, end = 1, end - payload[0]
-    begin += skipped
-    if begin > end:
-        raise Ended(frames.PROTOCOL, "less payload than there must be")
-    return payload[begin:end]
-
-
 _ANSWERED = len(frames.ANSWERED)
-_UNREAD = Head("", (), None, "", "")
-"""The head of a call whose metadata is too much to be read."""
 
 _OTHERS: dict[int, Callable[[Connection, int, int, bytes], None]] = {
     frames.PRIORITY: Connection._priority,

@@ -19,6 +19,8 @@ LENGTH = 16_384
 WINDOW_SIZE = 65_535
 """Bytes that may be under way before any update of a window, of a stream and of a connection."""
 MOST_WINDOW = 2**31 - 1
+SIP = 1024
+"""Bytes of an answer; who has a window grow by fewer makes noise."""
 
 HEADER = struct.Struct(">HBBBL")
 """Of a frame: 16 and 8 bits of its length, its type, its flags, its stream."""

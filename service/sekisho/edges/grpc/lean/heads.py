@@ -33,6 +33,10 @@ class Head(NamedTuple):
     http_status: str
 
 
+UNREAD = Head("", (), None, "", "")
+"""The head of a call whose metadata is too much to be read."""
+
+
 def head(fields: Fields) -> Head:
     """The head of a call; Malformed where it is none."""
     pseudo: dict[str, str] = {}

@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from sekisho.edges.grpc.lean.connection import Connection
@@ -22,9 +23,26 @@ class Gone(Exception):  # noqa: N818  # what has happened
 
 
 class Peer:
-    """A client. `stuck` is since when nothing could be sent to it, `ends` when it is told to go, 0 for never."""
+    """A client. `stuck` is since when nothing could be sent to it, `parted` since when nothing more will be, `ends` when it is told to go;
+    `held` are the bytes of answers that wait for it.
+    """
 
-    __slots__ = ("address", "auth", "began", "connection", "ends", "mask", "name", "number", "shaking", "stuck", "unsent", "_socket")
+    __slots__ = (
+        "address",
+        "auth",
+        "began",
+        "connection",
+        "ends",
+        "held",
+        "mask",
+        "name",
+        "number",
+        "parted",
+        "shaking",
+        "stuck",
+        "unsent",
+        "_socket",
+    )
 
     connection: Connection
 
@@ -36,8 +54,8 @@ class Peer:
         self.auth: Mapping[str, Any] = INSECURE
         self.shaking = isinstance(connected, ssl.SSLSocket)
         self.unsent = b""
-        self.stuck = 0.0
-        self.mask = 0
+        self.stuck = self.parted = 0.0
+        self.mask = self.held = 0
 
     def shake(self) -> None:
         """Go on with the handshake; Gone where the client does not speak HTTP/2, or shows no certificate that is asked for."""
@@ -95,6 +113,17 @@ class Peer:
         elif sent or not self.stuck:
             self.stuck = now
 
+    def part(self, now: float) -> None:
+        """Send nothing more. What it still sends is read on, until it closes: if it was not, what it has not received yet would be lost
+        (RFC 9112, 9.6). Gone where it has closed already.
+        """
+        try:
+            socket.socket.shutdown(self._socket, socket.SHUT_WR)  # TLS's own would end the reading, too
+        except OSError:
+            raise Gone from None
+        self.parted = now
+
     def close(self) -> None:
         """End it."""
-        self._socket.close()
+        with suppress(OSError):
+            self._socket.close()

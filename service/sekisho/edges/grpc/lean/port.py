@@ -6,7 +6,6 @@ The thread must not wait: what would have to is `Cold` before it has an effect, 
 the answer back. So do all calls but decisions. Sockets, connections and calls are this thread's alone.
 """
 
-import errno
 import os
 import select
 import socket
@@ -15,18 +14,19 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from sekisho.edges import budgets
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc.lean import answers
+from sekisho.edges.grpc.lean import ages, answers
 from sekisho.edges.grpc.lean.answers import Aborted
 from sekisho.edges.grpc.lean.asked import Asked, Method
+from sekisho.edges.grpc.lean.bell import Bell
 from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.counts import Counts
+from sekisho.edges.grpc.lean.door import BACKLOG, EVENTS, Door
 from sekisho.edges.grpc.lean.peers import INSECURE, UNSENT, Gone, Peer
 from sekisho.edges.grpc.lean.stream import ROOM, Ended, Stream
 from sekisho.edges.grpc.line import Line
@@ -35,12 +35,10 @@ from sekisho.memory import cold
 
 SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")
 """Linux has both."""
-EVENTS = 16
-"""Sockets that are read before calls are answered."""
 SLICE = 0.01
 """Seconds for which calls are answered before sockets are looked at again."""
-PATIENCE = 10.0
-"""Seconds that a client has to shake hands, to send all of a message, to take what was sent, and to go."""
+LULL = 0.05
+"""Seconds after a fault of our own, and between two looks at who is late while it stops."""
 CONNECTIONS = 10_000
 """Connections of a worker; a further one is closed as soon as it comes."""
 OF_ADDRESS = 5_000
@@ -66,13 +64,11 @@ class Port:
         tls: Callable[[], ssl.SSLContext] | None = None,
         age: float,
     ) -> None:
-        self._bound, self._methods, self._claimed, self._tls, self._age = bound, methods, claimed, tls, age
-        bound.setblocking(False)
-        bound.listen(1024)
+        self._methods, self._claimed = methods, claimed
         self._poll = select.epoll()
-        self._poll.register(bound.fileno(), select.EPOLLIN)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._poll.register(self._wake, select.EPOLLIN)
+        self._door = Door(bound, self._poll, tls, age)
+        self._bell = Bell()
+        self._poll.register(self._bell.number, select.EPOLLIN)
         self._peers: dict[int, Peer] = {}
         self._of_address: Counter[str] = Counter()
         self._unsent: dict[Peer, None] = {}  # who may have something to be sent
@@ -80,10 +76,11 @@ class Port:
         self._answered: deque[tuple[Asked, Any]] = deque()  # by other threads
         self._line: Line[Asked] = Line()
         self._budget = Budget()
+        self._answers = Budget(2 * budgets.TOTAL, 2 * budgets.SHARE)  # that clients have not taken yet
         self._counts = Counts()
         self._ends = 0.0  # when all has to be over, once it was told to stop
         self._looked = 0.0
-        self._over = threading.Event()
+        self.over = threading.Event()
 
     def start(self) -> None:
         """Begin to answer."""
@@ -93,51 +90,61 @@ class Port:
         """Take no more calls, and give those under way these seconds; the event is when they have ended."""
         ends = time.monotonic() + grace
         self._ends = min(self._ends or ends, ends)
-        self._rouse()
-        return self._over
+        self._bell.ring()
+        return self.over
 
-    def _rouse(self) -> None:
-        with suppress(OSError):  # it is closed already
-            os.eventfd_write(self._wake, 1)
+    @property
+    def _round(self) -> float:
+        return LULL if self._ends else ROUND
 
     def _run(self) -> None:
         try:
             with cold.unwaiting():
-                while not self._ends or (self._peers and time.monotonic() < self._ends):
-                    self._step()
+                while not self._ends:
+                    self._stepped()
+                self._shut()
+                while self._peers and time.monotonic() < self._ends:
+                    self._stepped()
         finally:
             for peer in list(self._peers.values()):
                 self._close(peer)
             self._counts.publish(0)
-            for number in (self._bound, self._poll):
-                number.close()
-            os.close(self._wake)
-            self._over.set()
+            self._door.close()
+            self._poll.close()
+            self._bell.close()
+            self.over.set()
+
+    def _stepped(self) -> None:
+        """A step, whose faults end nothing: everybody's calls go through this thread."""
+        try:
+            self._step()
+        except Exception:
+            log.exception("lean.fault")
+            time.sleep(LULL)
 
     def _step(self) -> None:
         """Read what has come, answer who is next, send."""
-        waits = 0.0 if self._line.ready or self._more or self._answered else ROUND
+        waits = 0.0 if self._line.ready or self._more or self._answered else self._round
         events = self._poll.poll(waits, EVENTS)
         now = time.monotonic()
         for number, mask in events:
             if (peer := self._peers.get(number)) is not None:
                 self._guarded(peer, self._read if mask & ~select.EPOLLOUT or peer.shaking else self._later, now)
-            elif number == self._wake:
-                with suppress(BlockingIOError):
-                    os.eventfd_read(number)
-            else:
+            elif number == self._bell.number:
+                self._bell.hear()
+            elif self._door.is_at(number):
                 self._accept(now)
         more, self._more = self._more, {}
         for peer in more:
             self._guarded(peer, self._read, now)
         while self._answered:
-            self._finish(*self._answered.popleft())
+            self._safely(self._finish, *self._answered.popleft())
         if self._line.ready:
             self._answer_some()
         unsent, self._unsent = self._unsent, {}
         for peer in unsent:
             self._guarded(peer, self._send, now)
-        if now - self._looked >= ROUND or self._ends:
+        if now - self._looked >= self._round:
             self._looked = now
             self._look_around(now)
 
@@ -153,36 +160,38 @@ class Port:
             log.exception("lean.fault", peer=peer.name)
             self._close(peer)
 
+    def _safely(self, act: Callable[..., None], asked: Asked, *said: Any) -> None:
+        """Act on a call; what goes wrong ends its connection."""
+        try:
+            act(asked, *said)
+        except Exception:
+            log.exception("lean.fault", peer=asked.peer())
+            self._close(asked.connection.owner)
+
     # Clients.
 
-    def _accept(self, now: float) -> None:
-        for _ in range(EVENTS):
-            try:
-                connected, where = self._bound.accept()
-            except OSError as error:
-                if self._ends:  # told so, or found shut
-                    self._poll.unregister(self._bound.fileno())
-                    self._bound.close()
-                elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
-                    log.error("lean.accept", error=error.strerror)
-                return
-            address = budgets.holder(str(where[0]))
-            if self._ends or len(self._peers) >= CONNECTIONS or self._of_address[address] >= OF_ADDRESS:
-                connected.close()
+    def _accept(self, now: float) -> bool:
+        """Take in who is at the door; False once nobody is."""
+        peer = None
+        for peer in self._door.come(now):
+            if len(self._peers) >= CONNECTIONS or self._of_address[peer.address] >= OF_ADDRESS:
+                peer.close()
                 self._counts.ends["connection"] += 1
                 continue
-            connected.setblocking(False)
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls is not None:
-                connected = self._tls().wrap_socket(connected, server_side=True, do_handshake_on_connect=False)
-            lasts = self._age * (0.9 + 0.2 * (hash(where) % 1000) / 1000)
-            peer = Peer(connected, where, address, now, now + lasts)
+            peer.mask = select.EPOLLIN
+            self._poll.register(peer.number, peer.mask)
             peer.connection = Connection(self, peer, **_SMALL)
             self._peers[peer.number] = peer
-            self._of_address[address] += 1
-            self._poll.register(peer.number, select.EPOLLIN)
-            peer.mask = select.EPOLLIN
+            self._of_address[peer.address] += 1
             self._unsent[peer] = None
+        return peer is not None
+
+    def _shut(self) -> None:
+        """Close the door behind those who are at it already, who would lose their calls."""
+        for _ in range(BACKLOG // EVENTS):
+            if not self._accept(time.monotonic()):
+                break
+        self._door.close()
 
     def _read(self, peer: Peer, now: float) -> None:
         self._unsent[peer] = None
@@ -191,7 +200,7 @@ class Port:
             if peer.shaking:
                 return
         data = peer.read()
-        if not data:
+        if not data or peer.parted:
             return
         if peer.auth is not INSECURE and peer.has_more:
             self._more[peer] = None
@@ -211,14 +220,27 @@ class Port:
             return
         peer.send(now)
         waiting = len(peer.unsent)
+        if (held := waiting + peer.connection.held) != peer.held:
+            self._hold(peer, held)
         mask = (select.EPOLLOUT if waiting else 0) | (select.EPOLLIN if waiting < UNSENT else 0)
         if mask != peer.mask:
             peer.mask = mask
             self._poll.modify(peer.number, mask)
 
+    def _hold(self, peer: Peer, held: int) -> None:
+        """Have so many bytes of answers wait for a client; Gone where its address has too many."""
+        if held > peer.held and not self._answers.take(peer.address, held - peer.held):
+            log.info("lean.ended", peer=peer.name, reason="answers that are not taken")
+            raise Gone
+        if held < peer.held:
+            self._answers.give(peer.address, peer.held - held)
+        peer.held = held
+
     def _close(self, peer: Peer) -> None:
-        if self._peers.pop(peer.number, None) is None:
+        if self._peers.get(peer.number) is not peer:
             return
+        del self._peers[peer.number]
+        self._hold(peer, 0)
         self._poll.unregister(peer.number)
         self._of_address[peer.address] -= 1
         if not self._of_address[peer.address]:
@@ -226,37 +248,18 @@ class Port:
         for stream in list(peer.connection.streams.values()):
             peer.connection.forget(stream)
             self.gone(stream)
-        with suppress(OSError):
-            peer.close()
+        peer.close()
 
     def _look_around(self, now: float) -> None:
         """End what has had its time."""
+        self._door.open_again()
         for peer in list(self._peers.values()):
-            open_ = peer.connection
-            if (peer.stuck and now - peer.stuck > PATIENCE) or (not open_.last and now - peer.began > PATIENCE + self._age):
-                self._close(peer)
-            elif peer.shaking:
-                if now - peer.began > PATIENCE or self._ends:
-                    self._close(peer)
-            else:
-                self._age_of(peer, now)
+            self._guarded(peer, self._age_of, now)
         self._counts.publish(len(self._peers))
 
     def _age_of(self, peer: Peer, now: float) -> None:
-        open_ = peer.connection
-        unfinished = [one for one in open_.streams.values() if not one.whole]
-        for stream in unfinished:
-            if now - stream.began > min(PATIENCE, stream.head.seconds or PATIENCE):
-                self._end(open_, stream, answers.LATE)
-        if now > peer.ends or self._ends:
-            if not open_.warned:
-                open_.leave()
-                peer.ends = now
-            elif now > peer.ends + PATIENCE / 2:
-                open_.part()
-            if open_.leaving and not open_.streams and not peer.unsent and not open_.out and (now > peer.ends + PATIENCE / 2 or self._ends):
-                self._close(peer)
-                return
+        for late in ages.look(peer, now, stopping=self._ends > 0):
+            self._end(peer.connection, late, answers.LATE)
         self._unsent[peer] = None
 
     # Calls, of which connections tell.
@@ -314,7 +317,7 @@ class Port:
             account, asked, expected = taken
             began = time.thread_time()
             if not asked.gone:
-                self._answer(asked)
+                self._safely(self._answer, asked)
             self._line.settle(account, expected=expected, spent=time.thread_time() - began)
             if time.perf_counter() > until:
                 return
@@ -359,7 +362,7 @@ class Port:
             log.exception("lean.handler")
             said = answers.unknown(error)
         self._answered.append((asked, said))
-        self._rouse()
+        self._bell.ring()
 
     def _finish(self, asked: Asked, said: Any) -> None:
         """Send an answer: a message, or how else the call ends."""

@@ -1,8 +1,10 @@
 """The lean listener of a worker: the unary operations of its node, and health, with the threads of the server beside it."""
 
+import math
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Self
@@ -42,6 +44,7 @@ class Lean:
         age: float,
     ) -> None:
         self._grace, self._stopping = grace, False
+        self._ends = math.inf  # when calls under way are cut
         self._names = {operation.service.full_name for operation in node.operations}
         methods = {method.path: method for method in self._methods(node, lanes, workloads)}
         self._port = Port(bound, methods, partial(claims.of_metadata, node), tls=tls, age=age)
@@ -72,7 +75,11 @@ class Lean:
     def stop(self, grace: float | None = None) -> threading.Event:
         """Take no more calls, and give those under way these seconds, or their grace; the event is when they have ended."""
         self._stopping = True
-        return self._port.stop(self._grace if grace is None else grace)
+        given = self._grace if grace is None else grace
+        self._ends = min(self._ends, time.monotonic() + given)
+        return self._port.stop(given)
 
     def __exit__(self, *exc: object) -> None:
-        self.stop().wait(self._grace + _END)
+        if not self._stopping:
+            self.stop()
+        self._port.over.wait(max(0.0, self._ends - time.monotonic()) + _END)

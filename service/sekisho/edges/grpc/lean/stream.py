@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sekisho.edges.grpc.lean import frames
 from sekisho.edges.grpc.lean.heads import Head
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ METADATA, MESSAGE, ROOM = "metadata", "message", "room"
 class Stream:
     """One call: its head, what has come of its message, and what of its answer waits for the client's window."""
 
-    __slots__ = ("body", "began", "call", "head", "held", "id", "rest", "trailer", "whole", "window")
+    __slots__ = ("body", "began", "call", "head", "held", "id", "rest", "size", "trailer", "whole", "window")
 
     def __init__(self, id_: int, given: Head, window: int, began: float) -> None:
         self.id, self.head, self.window, self.began = id_, given, window, began
@@ -53,5 +54,18 @@ class Stream:
         self.held = 0  # bytes of room, until all has come
         self.whole = False  # all of it has come
         self.rest: memoryview | None = None
-        self.trailer = b""
+        self.trailer, self.size = b"", 0  # of an answer that waits
         self.call: Any = None  # whatever who answers keeps with it
+
+
+def unpadded(flags: int, payload: bytes, skipped: int) -> bytes:
+    """The payload of a frame without its padding, and without so many bytes before it; Ended where there is less."""
+    begin, end = 0, len(payload)
+    if flags & frames.PADDED:
+        if not payload or payload[0] >= end:
+            raise Ended(frames.PROTOCOL, "more padding than payload")
+        begin, end = 1, end - payload[0]
+    begin += skipped
+    if begin > end:
+        raise Ended(frames.PROTOCOL, "less payload than there must be")
+    return payload[begin:end]
