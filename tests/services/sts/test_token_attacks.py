@@ -256,7 +256,9 @@ ATTACKS: dict[str, Callable[[Scene], str]] = {
     "with padding": lambda s: s.token + "=",
     "with a line's end in it": lambda s: s.token[:50] + "\n" + s.token[50:],
     "with a blank in it": lambda s: s.token[:50] + " " + s.token[50:],
-    "with signs of the other alphabet": lambda s: s.token.replace("-", "+").replace("_", "/"),
+    "with signs of the other alphabet": lambda s: (
+        s.token.replace("-", "+").replace("_", "/") if set("-_") & set(s.token) else s.token[:-1] + "+"
+    ),
     "with a sign that is not ASCII": lambda s: s.token[:-1] + "é",
     "deeper than any": lambda s: ".".join((encoded(b"[" * 5000), s.token.split(".")[1], "AAAA")),
     "longer than any": lambda s: s.token + "A" * identity_tokens.MAX_LENGTH,
