@@ -2,8 +2,8 @@
 
     bytes come → a call is whole → there is a place for its account → its turn → answered → sent with the others of its connection
 
-The thread must not wait: what would have to is `Cold` before it has an effect, and goes to the threads of its class of calls, which hand
-the answer back. So do all calls but decisions. Sockets, connections and calls are this thread's alone.
+The thread must not wait: what would have to is `Cold` before it has an effect, and goes to the threads of its class of calls. So do all
+calls but decisions. Sockets, connections and calls are this thread's alone.
 """
 
 import os
@@ -33,8 +33,7 @@ from sekisho.edges.grpc.line import Line
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
 from sekisho.memory import cold
 
-SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")
-"""Linux has both."""
+SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")  # which Linux has
 SLICE = 0.01
 """Seconds for which calls are answered before sockets are looked at again."""
 LULL = 0.05
@@ -345,9 +344,9 @@ class Port:
         """Have a thread of the call's class answer it."""
         self._counts.ends["passed"] += 1
         asked.passed = True
-        account = self._claimed(asked.invocation_metadata()) if asked.method.signed else asked.connection.owner.address
+        owner = self._claimed(asked.invocation_metadata()) if asked.method.signed else asked.connection.owner.address
         try:
-            asked.method.lane.submit_for(account, self._work, asked)
+            asked.method.lane.submit_for(owner, self._work, asked)
         except RuntimeError:  # the lane is closed
             self._finish(asked, answers.STOPPING)
 
