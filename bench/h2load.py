@@ -68,6 +68,7 @@ def run(target: Target, profile: Profile, calls: int, *, core: int | None) -> Ru
         frame, log = Path(folder) / "frame", Path(folder) / "log"
         frame.write_bytes(b"\0" + len(target.message).to_bytes(4, "big") + target.message)
         command = [
+            *(("taskset", "-c", str(core)) if core is not None else ()),  # not by a function after a fork, which threads of gRPC may break
             PROGRAM,
             *("-n", str(calls), "-c", str(profile.connections), "-m", str(profile.streams), "-t", "1"),
             *("-d", str(frame), "--log-file", str(log), "-H", "content-type: application/grpc", "-H", "te: trailers"),
@@ -82,7 +83,6 @@ def run(target: Target, profile: Profile, calls: int, *, core: int | None) -> Ru
             text=True,
             timeout=LIMIT,
             check=False,
-            preexec_fn=measure.on_core(core) if core is not None else None,  # which forks: then no thread of gRPC may run
         )
         ended, mine_after, machine_after = measure.tree_cpu_seconds(target.pid), os.times(), measure.busy_seconds()
         if done.returncode:
