@@ -253,7 +253,7 @@ def test_version_2_of_the_program(aws: Aws) -> None:
 
 
 def test_what_is_not_here_says_so(aws: Aws) -> None:
-    assert aws.error("iam set-security-token-service-preferences --global-endpoint-token-version v2Token") == "NotImplemented"
+    assert aws.error("iam list-delegation-requests") == "NotImplemented"
 
 
 def test_tokens_for_other_services(aws: Aws) -> None:

@@ -181,7 +181,7 @@ def test_the_commands_of_the_documentation(server: Served, program: Program, tmp
     aws(f"organizations attach-policy --policy-id {id_} --target-id {root}")
     assert aws(f"organizations list-targets-for-policy --policy-id {id_}")["Targets"][0]["Type"] == "ROOT"
     effective = aws("organizations describe-effective-policy --policy-type TAG_POLICY")["EffectivePolicy"]
-    assert json.loads(effective["PolicyContent"]) == {"tags": {"CostCenter": {"tag_key": "CostCenter"}}}
+    assert json.loads(effective["PolicyContent"]) == {"tags": {"costcenter": {"tag_key": "CostCenter"}}}
     assert aws(f"organizations list-tags-for-resource --resource-id {unit['Id']}")["Tags"] == [{"Key": "a", "Value": "1"}]
     account = aws("organizations list-accounts")["Accounts"][0]
     assert account["JoinedMethod"] == "INVITED"

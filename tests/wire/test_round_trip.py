@@ -19,6 +19,7 @@ from tests.wire.edge import Edge
 
 SECRETS = {
     "secret_access_key", "session_token", "service_password", "certificate_id", "job_id", "key_id", "saml_provider_uuid", "valid_until",
+    "issuer_identifier",
 }  # fmt: skip
 """Members that are secret or drawn at random."""
 ANSWERED = {

@@ -28,6 +28,7 @@ _SPELLINGS = {
     "open_id_connect_provider_arn": "openIDConnectProviderArn",
     "open_id_connect_provider_list": "openIDConnectProviderList",
     "qr_code_png": "qRCodePNG",
+    "saml_assertion": "sAMLAssertion",
     "saml_key_hashes": "sAMLKeyHashes",
     "saml_metadata_document": "sAMLMetadataDocument",
     "saml_provider_arn": "sAMLProviderArn",
