@@ -6,7 +6,6 @@ from typing import Any, NoReturn
 
 from sekisho.errors import InvalidArgument
 
-
 MAX_DEPTH = 32
 """Objects and lists within each other, the outermost counted."""
 
