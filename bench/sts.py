@@ -110,7 +110,7 @@ def inside() -> None:
 
 
 def _prepared(server: Server, provider: Provider) -> dict[str, Callable[[], list[bytes]]]:
-    """What each round sends: made anew where a request must not be the same."""
+    """The requests of each round: made anew where one must not be the same."""
     who = _user(server)
     account = _asked(who, "GetCallerIdentity", STS, {})["Account"]
 

@@ -15,7 +15,7 @@ FREE = 5
 """Wrong proofs in a row that cost nothing; a code has a million values, three of which are right at a time."""
 
 PAUSE = timedelta(seconds=60)
-"""How long the next waits after those (RFC 4226, section 7.3); twice as long after each further one."""
+"""The wait of the next after those (RFC 4226, section 7.3); twice as long after each further one."""
 
 LONGEST = timedelta(minutes=15)
 
@@ -27,7 +27,7 @@ WRONG, WAITING, REPLAYED, CLONED = REASONS = ("wrong", "waiting", "replayed", "c
 _REFUSED = meters.Counter("sekisho_refused_proofs", "Codes, passkeys' assertions and old passwords that were refused.", ["proof", "reason"])
 
 Failing = MfaDevice | Authenticator | ProofFailure
-"""What counts wrong proofs: a device, or a user's or root user's row for one kind of proof."""
+"""The rows that count wrong proofs: a device, or a user's or root user's row for one kind of proof."""
 
 
 def is_waiting(row: Failing | None, now: datetime) -> bool:
@@ -38,7 +38,7 @@ def is_waiting(row: Failing | None, now: datetime) -> bool:
 
 
 def pause(failures: int) -> timedelta:
-    """How long the next proof waits after so many that were wrong."""
+    """The wait of the next proof after so many that were wrong."""
     return timedelta(0) if failures < FREE else min(LONGEST, PAUSE * (1 << min(failures - FREE, 10)))
 
 

@@ -112,7 +112,8 @@ def test_the_root_user_has_devices_of_all_kinds(house: House, refused: Refused) 
     house.call("CreateHardwareDevice", serial_number=SERIAL, base32_string_seed=BASE32)
     house.call("EnableRootDevice", serial_number=SERIAL, **pair(-1))
     own = person(house, house.root)
-    assert own.serial.startswith(f"arn:aws:iam::{house.account_id}:u2f/root/laptop-")
+    of, _, name = own.serial.rpartition("/")
+    assert (of.split("/"), name.partition("-")[0]) == ([f"arn:aws:iam::{house.account_id}:u2f", "root"], "laptop")
     listed = [device.serial_number for device in house.call("ListMFADevices").mfa_devices]
     assert listed == sorted([made.serial, SERIAL, own.serial])
     assert house.call("GetAccountSummary").summary_map["AccountMFAEnabled"] == 1

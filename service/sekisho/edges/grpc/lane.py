@@ -25,7 +25,7 @@ from sekisho.edges.fair import FairQueue
 from sekisho.edges.grpc import lane_calls, lane_passing, lane_watch, sizes
 from sekisho.edges.grpc.lane_calls import Method, Polled
 from sekisho.edges.grpc.lane_state import Counts, Shown
-from sekisho.edges.grpc.line import ANY, MOST, Line
+from sekisho.edges.grpc.line import ANY, INLINE, MOST, Line
 from sekisho.edges.grpc.receives import Receives
 from sekisho.memory import cold
 
@@ -33,8 +33,6 @@ AHEAD = 4
 """Calls that core is asked for, for each that may wait: those that stay in core's own line are refused by core, whosever they are."""
 REFUSED = 8
 """Calls that are answered for each that is refused, while more come than can be: beyond that core refuses, which costs less."""
-INLINE = 16 * 1024
-"""Bytes of a message that the polling thread answers: a larger one takes long for its size alone."""
 EVENTS = 16
 """Events that are taken before calls are answered, while there are more: so a call is seen, and refused, soon."""
 SHARE = 1.0

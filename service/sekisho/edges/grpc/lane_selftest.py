@@ -11,7 +11,7 @@ import grpc
 import structlog
 
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc import lane, lane_attach
+from sekisho.edges.grpc import lane, lane_attach, line
 from sekisho.edges.grpc.arrivals import Arrivals
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.lanes import Lane
@@ -21,7 +21,7 @@ PATIENCE = 5.0
 """Seconds that any call may take."""
 
 _SERVICE, _POLLED, _STOCK = "sekisho.SelfTest", "/sekisho.SelfTest/Polled", "/sekisho.SelfTest/Stock"
-_MESSAGES = (b"hello", b"wait", b"", b"x" * (lane.INLINE + 1))
+_MESSAGES = (b"hello", b"wait", b"", b"x" * (line.INLINE + 1))
 """Answered by the thread; one that has to wait; an empty one; one that is too large for the thread."""
 
 log = structlog.get_logger(__name__)

@@ -9,6 +9,8 @@ MOST = 128
 """Calls that wait at the most."""
 FEWEST = 64
 """Calls that may wait however long each takes."""
+INLINE = 16 * 1024
+"""Bytes of a message that the thread answers: a larger one takes long for its size alone."""
 WAIT = 0.04
 """Seconds' worth of calls that may wait, by what calls have cost of late."""
 LEARNING = 0.05

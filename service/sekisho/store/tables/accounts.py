@@ -55,7 +55,7 @@ class AccountRegion(Base):
 
 
 class AccountPreference(Base):
-    """What an account prefers of STS, where it has said so."""
+    """The preferences of an account about STS, where it has said so."""
 
     __tablename__ = "account_preferences"
     touches = ()

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from sekisho.edges.budgets import Budget
+from sekisho.edges.grpc import line
 from sekisho.edges.grpc.lean import ages, port
 from sekisho.edges.grpc.lean.connection import Connection
 from tests.edges.grpc import frames
@@ -126,6 +127,14 @@ def test_an_accounts_flood_refuses_its_own(lean: Lean) -> None:
         for channel in channels:
             channel.close()
     lean.gate = original
+
+
+def test_a_large_message_is_for_other_threads(lean: Lean) -> None:
+    """For its size alone: nobody is answered while the thread that polls is at it."""
+    with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
+        for size in (line.INLINE, line.INLINE + 1):
+            assert said(channel, b"x" * size)[0] == "OK"
+    assert lean.answered_by == ["grpc-lean", "ways"]
 
 
 def test_an_old_connection_is_told_to_go() -> None:

@@ -1,4 +1,4 @@
-"""How long clients have for what they do, and how their connections end."""
+"""The time that clients have for what they do, and the end of their connections."""
 
 from collections.abc import Iterator
 

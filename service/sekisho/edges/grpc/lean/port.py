@@ -29,7 +29,7 @@ from sekisho.edges.grpc.lean.counts import Counts
 from sekisho.edges.grpc.lean.door import BACKLOG, EVENTS, Door
 from sekisho.edges.grpc.lean.peers import INSECURE, UNSENT, Gone, Peer
 from sekisho.edges.grpc.lean.stream import ROOM, Ended, Stream
-from sekisho.edges.grpc.line import Line
+from sekisho.edges.grpc.line import INLINE, Line
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
 from sekisho.memory import cold
 
@@ -297,7 +297,7 @@ class Port:
         except Aborted as aborted:
             self._finish(asked, aborted.said)
             return
-        if method.answer is None:
+        if method.answer is None or len(asked.body) > INLINE:
             self._pass_on(asked)
             return
         # Who claims no account has the share of an address. Who comes alone waits for nobody, whoever it is.
