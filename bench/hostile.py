@@ -1,7 +1,8 @@
 """Floods and a bystander: the latency of one account's Authorize while somebody else misbehaves, over a quiet baseline just before.
 
 A real server of one worker on loopback; the flood comes from a process of its own, the bystander asks in a closed loop. Each phase ends
-after `CALLS` of the bystander or after `SECONDS`, whichever is first.
+after `CALLS` of the bystander or after `SECONDS`, whichever is first. Floods and bystander come over the listener of grpcio, then over
+the lean one (`--lean`).
 """
 
 import contextlib
@@ -48,6 +49,7 @@ class Target:
     """The server, and the keys of the account that floods it."""
 
     grpc: str
+    lean: str
     http: str
     keys: sigv4.Credentials
     account: str
@@ -66,9 +68,16 @@ class Latency:
 def run() -> None:
     """Print a row for each flood, as a table of Markdown."""
     print(f"load average before: {' '.join(f'{one:.2f}' for one in os.getloadavg())}; {os.cpu_count()} cores\n")
-    print("| Flood | its calls | bystander: answered | p50 quiet → flood | p99 quiet → flood | p99 ratio |")
-    print("|---|--:|--:|--:|--:|--:|")
-    with _sekisho() as (target, root), grpc.insecure_channel(target.grpc) as channel:
+    print("| Flood | over | its calls | bystander: answered | p50 quiet → flood | p99 quiet → flood | p99 ratio |")
+    print("|---|---|--:|--:|--:|--:|--:|")
+    with _sekisho() as (target, root):
+        for listener, address in (("grpcio", target.grpc), ("lean", target.lean)):
+            _floods(listener, replace(target, grpc=address), root)
+    print(f"\nload average after: {' '.join(f'{one:.2f}' for one in os.getloadavg())}")
+
+
+def _floods(listener: str, target: Target, root: sigv4.Credentials) -> None:
+    with grpc.insecure_channel(target.grpc) as channel:
         ask = channel.unary_unary(AUTHORIZE, request_serializer=None, response_deserializer=None)
         _phase(ask, root)  # warms it
         for name in FLOODS:
@@ -76,11 +85,10 @@ def run() -> None:
             with _flood(name, target) as answers:
                 under = _phase(ask, root)
             print(
-                f"| {name} | {answers()} | {under.answered} of {under.answered + under.failed} | {quiet.p50:.1f} → {under.p50:.1f} ms"
-                f" | {quiet.p99:.1f} → {under.p99:.1f} ms | {under.p99 / quiet.p99:.1f} |",
+                f"| {name} | {listener} | {answers()} | {under.answered} of {under.answered + under.failed}"
+                f" | {quiet.p50:.1f} → {under.p50:.1f} ms | {quiet.p99:.1f} → {under.p99:.1f} ms | {under.p99 / quiet.p99:.1f} |",
                 flush=True,
             )
-    print(f"\nload average after: {' '.join(f'{one:.2f}' for one in os.getloadavg())}")
 
 
 def _phase(ask: Callable[..., bytes], keys: sigv4.Credentials) -> Latency:
@@ -209,7 +217,7 @@ def _document(name: str, statements: int, *, principal: bool = False) -> str:
 def _sekisho() -> Iterator[tuple[Target, sigv4.Credentials]]:
     with tempfile.TemporaryDirectory() as folder:
         program = [sys.executable, "-m", "sekisho.cli"]
-        serve = [*program, "serve", "--data-dir", folder, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        serve = [*program, "serve", "--data-dir", folder, "--grpc", "127.0.0.1:0", "--lean", "127.0.0.1:0", "--http", "127.0.0.1:0"]
         process = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             ready = Path(folder) / "endpoints.json"
@@ -220,7 +228,8 @@ def _sekisho() -> Iterator[tuple[Target, sigv4.Credentials]]:
             made = json.loads(subprocess.check_output([*program, "account", "create", "--data-dir", folder]))
             keys = sigv4.Credentials(made["access_key_id"], made["secret_access_key"])
             where = json.loads(ready.read_text())
-            yield Target(where["grpc"], where["http"], keys, made["account_id"]), profiles.from_file(Path(folder) / "credentials", "root")
+            target = Target(where["grpc"], where["lean"], where["http"], keys, made["account_id"])
+            yield target, profiles.from_file(Path(folder) / "credentials", "root")
         finally:
             process.terminate()
             try:
