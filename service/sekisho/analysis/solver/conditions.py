@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
-from sekisho.analysis.solver import shapes
+from sekisho.analysis.solver import shapes, subjects
 from sekisho.analysis.solver.contexts import Context, Key
 from sekisho.analysis.solver.effort import TooHard
 from sekisho.analysis.solver.formulas import FALSE, Compare, Fact, Formula, Linked, Masked, constant, every, no, some, within
@@ -81,7 +81,7 @@ def _fits(made: Form, listed: Sequence[tuple[Part, ...]], key: Key, context: Con
         return _boolean(texts, key, context, doubt=doubt)
     if made.type is operators.IP:
         return _address(texts, key, context, doubt=doubt)
-    raise TooHard(f"a condition with {made.name} is not translated")
+    return _bytes(texts, key, context, doubt=doubt)
 
 
 def _text(shape: str, listed: Sequence[tuple[Part, ...]], key: Key, context: Context, *, doubt: bool) -> Fits:
@@ -97,11 +97,11 @@ def _text(shape: str, listed: Sequence[tuple[Part, ...]], key: Key, context: Con
     made = [make(tokens) for tokens in plain]
     language = shapes.united(made)
     unread = shape == "arn" and doubt
-    if dynamic and key.follows:
+    if dynamic and key.follows and key.name != "aws:principalarn":
         return _turned(shape, language, dynamic, key, context)
 
     def fits(place: int) -> Formula:
-        variable = context.read(key, place, "text")
+        variable = context.read(key, place, "text") if not key.follows else subjects.PRINCIPAL
         found = [key.text(place, language), *(linked(variable, shape, parts, context) for parts in dynamic)]
         if not unread:
             return some(found)
@@ -198,6 +198,17 @@ def _boolean(texts: Sequence[str], key: Key, context: Context, *, doubt: bool) -
         true = Fact(f"true {variable}")
         matched = some([*(true if value else no(true) for value in found if value is not None), constant(doubt and None in found)])
         return _doubtful(variable, matched, doubt=doubt)
+
+    return fits
+
+
+def _bytes(texts: Sequence[str], key: Key, context: Context, *, doubt: bool) -> Fits:
+    found = [operands.binary(text) for text in texts]
+
+    def fits(place: int) -> Formula:
+        variable = f"{context.read(key, place, 'bytes')} bytes"
+        same = (context.is_bytes(variable, value) for value in found if value is not None)
+        return _doubtful(variable, some([*same, constant(doubt and None in found)]), doubt=doubt)
 
     return fits
 

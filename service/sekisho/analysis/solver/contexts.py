@@ -109,6 +109,7 @@ class Context:
         self.is_whole = all(not key.listed or asked[name] < MAX_PLACES for name, key in self.keys.items())
         """Whether every key has as many places as could make a difference."""
         self.readings: dict[str, set[str]] = {}
+        self.bytes: dict[str, set[bytes]] = {}  # that values are compared with, by the variable
 
     def key(self, name: str) -> Key:
         """The key, which is made where no policy asks for it."""
@@ -122,9 +123,22 @@ class Context:
         self.readings.setdefault(variable, set()).add(reading)
         return variable
 
+    def is_bytes(self, variable: str, value: bytes) -> Formula:
+        """A value that is read as base64 says these bytes."""
+        self.bytes.setdefault(variable, set()).add(value)
+        return Fact(f"{variable} {value.hex()}")
+
     def rules(self) -> list[Formula]:
-        """What holds for the keys in every request."""
-        return [rule for key in self.keys.values() for rule in key.rules()]
+        """What holds for the keys in every request; asked when the policies are translated."""
+        found = [rule for key in self.keys.values() for rule in key.rules()]
+        for variable, values in self.bytes.items():
+            facts = [self.is_bytes(variable, value) for value in sorted(values)]
+            found += [no(every((one, other))) for i, one in enumerate(facts) for other in facts[:i]]
+        for variable, readings in self.readings.items():
+            # An empty text is no number, no date, no boolean and no address; that bytes may be none is seen when a witness is confirmed.
+            unread = [Fact(f"unread {variable} {reading}") for reading in sorted(readings - {"text", "bytes"})]
+            found += [some((no(within(variable, EMPTY_TEXT)), one)) for one in unread]
+        return found
 
 
 def _key(name: str, count: int, several: bool) -> Key:

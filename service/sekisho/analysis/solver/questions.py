@@ -22,6 +22,7 @@ from sekisho.policy.validate import Kind
 _ONE = threading.Lock()
 """z3 is asked by one thread at a time: what it makes belongs to one context, which costs more to make than most questions."""
 _EXAMPLES = 64
+_SMALLER = 32  # keys and values that a witness can lose
 _CONFIRMED_WITHIN = 12  # models that the evaluator is asked about before the answer is unknown
 
 
@@ -89,6 +90,10 @@ def _resources(listed: Sequence[str]) -> Formula:
     return within(subjects.RESOURCE, shapes.united(map(shapes.of_written_resource, listed))) if listed else every(())
 
 
+def _nothing(_context: Context) -> Iterable[Formula]:
+    return ()
+
+
 @dataclass(slots=True)
 class Question:
     """One question about a policy: does it grant a request that meets the demands, and that another policy does not grant?"""
@@ -97,7 +102,7 @@ class Question:
     kind: PolicyType
     milliseconds: int
     before: policy.Program | None = None
-    demands: Callable[[Context], Iterable[Formula]] = lambda _: ()
+    demands: Callable[[Context], Iterable[Formula]] = _nothing
 
     @property
     def of_resource(self) -> bool:
@@ -120,7 +125,7 @@ class Question:
             draft = witnesses.Draft(model, context, effort, *_examples(self.program, self.before))
             for witness in draft.witnesses():
                 if self._is_confirmed(witness):
-                    return Verdict(Answer.YES, witness, witnesses.granting(self.program, witness, of_resource=self.of_resource))
+                    return self._yes(witness)
             tried += 1
             if tried == _CONFIRMED_WITHIN:
                 return Verdict(Answer.UNKNOWN, reason="a request was found that the evaluator does not confirm")
@@ -129,6 +134,16 @@ class Question:
             reason = "some cases could not be told" if tried else "a key with several values is asked by too many conditions"
             return Verdict(Answer.UNKNOWN, reason=reason)
         return Verdict(Answer.NO)
+
+    def _yes(self, witness: Witness) -> Verdict:
+        """The answer yes, with the witness as small as it can be."""
+        if self.demands is _nothing:  # what else is demanded of a request, only the formulas know
+            for _ in range(_SMALLER):
+                less = next(filter(self._is_confirmed, witnesses.smaller(witness)), None)
+                if less is None:
+                    break
+                witness = less
+        return Verdict(Answer.YES, witness, witnesses.granting(self.program, witness, of_resource=self.of_resource))
 
     def _formulas(self, context: Context) -> list[Formula]:
         of_resource = self.of_resource

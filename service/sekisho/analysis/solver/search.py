@@ -84,7 +84,10 @@ class Search:
         """The next model; StopIteration where there is none, TooHard where effort or z3's patience ends."""
         for _ in range(_ROUNDS):
             self.effort.spend(20)
-            found = self._solver.check()
+            try:
+                found = self._solver.check()
+            except z3.Z3Exception as error:
+                raise TooHard(f"z3 says: {error}") from None
             if found == z3.unsat:
                 raise StopIteration
             if found != z3.sat:

@@ -5,6 +5,8 @@ literal text here, as there.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 
 from sekisho.analysis.solver import languages
 from sekisho.analysis.solver.effort import TooHard
@@ -71,10 +73,29 @@ def of_action(pattern: str) -> Run | None:
 
 def in_any_case(value: str) -> Run:
     """The texts that are this one in whatever case: those whose `lower` is its own."""
-    if not value.isascii():
-        raise TooHard("a value outside ASCII that is compared in any case is not translated")
-    # U+212A, the Kelvin sign, is the one character beside the letters themselves whose lower case is a letter of ASCII.
-    return tuple(languages.of({*char, char.upper(), *("\u212a" if char == "k" else "")}) for char in value.lower())
+    lowered = value.lower()
+    if any(char in lowered for char in _UNSTEADY):
+        raise TooHard(f"`{value[:40]}` is compared in any case, and what is lower case of it depends on its neighbours")
+    table = _uppers() if not lowered.isascii() else _ASCII
+    return tuple(languages.of(table.get(char, char)) for char in lowered)
+
+
+_UNSTEADY = "\u03c3\u03c2\u0307"  # both small letters sigma, of which the end of a word decides; the dot that a capital I may have
+_ASCII = {
+    char: {char, char.upper(), *("\u212a" if char == "k" else "")}
+    for char in map(chr, range(128))
+    if char not in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+}
+"""Of letters of ASCII: who has them as lower case; U+212A, the Kelvin sign, is the one character beside their capitals."""
+
+
+@lru_cache(maxsize=1)
+def _uppers() -> dict[str, set[str]]:
+    """Of every character: who has it as lower case."""
+    found: dict[str, set[str]] = {}
+    for char in map(chr, chain(range(0xD800), range(0xE000, 0x110000))):
+        found.setdefault(char.lower(), set()).add(char)
+    return found
 
 
 def of_arn(tokens: Sequence[Token]) -> Run | None:

@@ -4,9 +4,10 @@ A model says what each text must be, and must not be; here each becomes a text, 
 Nothing that is made here is believed: `is_granted` asks `policy.decide`.
 """
 
+import base64
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -29,7 +30,10 @@ _TRIES = 6  # values of a variable within a pattern that are tried
 ACTIONS = ("s3:GetObject", "s3:PutObject", "iam:PassRole", "sts:AssumeRole", "ec2:RunInstances", "sqs:SendMessage", "kms:Decrypt")
 _USUAL: Mapping[str, tuple[str, ...]] = {  # texts that people know, by the variable that may have them
     subjects.ACTION: tuple(map(str.lower, ACTIONS)),
-    subjects.RESOURCE: ("arn:aws:s3:::bucket/key", "arn:aws:s3:::bucket", "arn:aws:sqs:us-east-1:111122223333:queue", "*"),
+    subjects.RESOURCE: (
+        *("arn:aws:s3:::bucket/key", "arn:aws:s3:::bucket", f"arn:aws:sqs:us-east-1:{_ACCOUNT}:queue"),
+        *(f"arn:aws:iam::{_ACCOUNT}:role/reader", f"arn:aws:iam::{_ACCOUNT}:user/alice", "*"),
+    ),
     subjects.PRINCIPAL: (
         *(f"arn:aws:iam::{_ACCOUNT}:{name}" for name in ("user/alice", "role/reader", "root")),
         f"arn:aws:sts::{_ACCOUNT}:federated-user/alice",
@@ -112,7 +116,10 @@ class Draft:
             without = [*without, languages.literals(avoid)]
         read = self._read(name)
         examples = self.examples if name == subjects.RESOURCE else ()
-        usual = (
+        if name == subjects.RESOURCE:
+            service = f":{self.texts[subjects.ACTION].partition(':')[0]}:"
+            examples = sorted((*examples, *_USUAL[name]), key=lambda text: service not in text)
+        usual: tuple[str, ...] = (
             *read,
             *examples,
             *(self._guesses(name) if guess else ()),
@@ -195,6 +202,9 @@ class Draft:
                 found.append("none of its kind")
             elif reading == "bool":
                 found.append("true" if self.model.facts.get(f"true {name}") else "false")
+            elif reading == "bytes":
+                said = [value for value in self.context.bytes.get(name, ()) if self.model.facts.get(f"{name} {value.hex()}")]
+                found.append(base64.b64encode(said[0] if said else b"other").decode())
             elif reading == "address":
                 found.append(_address(self.model.addresses.get(name, (1 << 128) | 0x0A000001)))
             else:
@@ -234,6 +244,16 @@ class Draft:
             return policy.Principal(kind, session, account, role_arn=text, unique_id=unique, canonical=canonical)
         role = text if kind == "role" else ""
         return policy.Principal(kind, text, account, role_arn=role, unique_id=unique if kind != "root" else account, canonical=canonical)
+
+
+def smaller(witness: Witness) -> Iterator[Witness]:
+    """The same request with less in its context: without a key, or without one of several values."""
+    for key, value in witness.context.items():
+        if key not in ALWAYS and key not in subjects.FOLLOWING and key != "aws:userid":
+            yield replace(witness, context={name: kept for name, kept in witness.context.items() if name != key})
+        if isinstance(value, tuple):
+            for i in range(len(value)) if len(value) > 1 else ():
+                yield replace(witness, context={**witness.context, key: value[:i] + value[i + 1 :]})
 
 
 def is_granted(program: policy.Program, witness: Witness, *, of_resource: bool) -> bool | None:
