@@ -9,6 +9,7 @@ where something differs.
 import argparse
 import functools
 import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from sekisho.analysis.solver import Answer, new_access
 from tests.analysis.solver import pairs
 
 REQUESTS = 100
-MANY = 100_000
+MANY = int(os.environ.get("REQUESTS", "100000"))
 MILLISECONDS = 5_000
 OPINION = 1_000  # milliseconds of cvc5
 TASK = 100
