@@ -26,7 +26,7 @@ class Pair:
     existing: str
     new: str
     kind: PolicyType
-    scene: generator.Scene
+    scene: generator.Scene | None = None
 
 
 def pair(seed: int) -> Pair:
@@ -117,6 +117,7 @@ class Universe:
     """Requests about a pair, by chance; those of one seed are always the same."""
 
     def __init__(self, made: Pair, seed: int) -> None:
+        assert made.scene is not None
         self._rng = Random(seed)
         self._scene = made.scene
         programs = [questions.read(text, made.kind) for text in (made.existing, made.new)]

@@ -20,7 +20,7 @@ def asked(old: str, new: str, kind: PolicyType = PolicyType.IDENTITY, millisecon
     if verdict.answer is YES:
         assert verdict.witness is not None
         assert verdict.statements
-        made: Any = pairs.Pair(old, new, kind, None)  # type: ignore[arg-type]  # a scene is for universes
+        made = pairs.Pair(old, new, kind)
         assert pairs.grants_more(made, verdict.witness), verdict
         assert pairs.oracle_says_more(made, verdict.witness), verdict
     else:
