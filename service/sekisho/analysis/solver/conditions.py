@@ -100,18 +100,16 @@ def _text(shape: str, listed: Sequence[tuple[Part, ...]], key: Key, context: Con
     if dynamic and key.follows and key.name != "aws:principalarn":
         return _turned(shape, language, dynamic, key, context)
 
+    if dynamic and unread:
+        raise TooHard("ARNs that are compared with variables, where doubt decides, are not translated")
+
     def fits(place: int) -> Formula:
-        variable = context.read(key, place, "text") if not key.follows else subjects.PRINCIPAL
-        found = [key.text(place, language), *(linked(variable, shape, parts, context) for parts in dynamic)]
+        variable = subjects.PRINCIPAL if key.follows else context.read(key, place, "text")
+        found = some([key.text(place, language), *(linked(variable, shape, parts, context) for parts in dynamic)])
         if not unread:
-            return some(found)
-        # In doubt: a value that is no ARN fits where there was a pattern at all, an ARN where one of the patterns was none.
-        readable = key.text(place, shapes.READABLE_ARN)
-        resolved = some([constant(bool(plain)), *(has_values(parts, context) for parts in dynamic)])
-        odd = constant(None in made)
-        if dynamic:
-            raise TooHard("ARNs that are compared with variables, where doubt decides, are not translated")
-        return some((every((no(readable), resolved)), every((readable, some((odd, *found))))))
+            return found
+        # In doubt a value that is no ARN fits, and where one of the patterns is none, every ARN does.
+        return some((no(key.text(place, shapes.READABLE_ARN)), constant(None in made), found))
 
     return fits
 
