@@ -36,19 +36,17 @@ def of(condition: Condition, context: Context, *, deny: bool, dynamic: bool) -> 
         return constant(deny)
     key = context.key(condition.key.lower())
     if made.row is None:
-        return _null(key, condition.values, deny)
+        return _null(key, condition.values)
     row = made.row
     listed = [variables.parse(value, variables=dynamic and row.type.variables, wildcards=row.wildcards) for value in condition.values]
     fits = _fits(made, listed, key, context, doubt=deny is not row.negated) if listed else (lambda _place: FALSE)
     return _around(key, made, fits, deny)
 
 
-def _null(key: Key, listed: Sequence[str], deny: bool) -> Formula:
-    wanted = {operands.boolean(value) for value in listed}
-    doubt = deny and None in wanted and wanted != {None, True, False}
+def _null(key: Key, listed: Sequence[str]) -> Formula:
+    wanted = {operands.boolean(value) for value in listed}  # true or false: no other document is valid
     nothing = key.is_nothing()
-    absent, present = constant(True in wanted or doubt), constant(False in wanted or doubt)
-    return some((every((nothing, absent)), every((no(nothing), present))))
+    return some((every((nothing, constant(True in wanted))), every((no(nothing), constant(False in wanted)))))
 
 
 def _around(key: Key, made: Form, fits: Fits, deny: bool) -> Formula:
