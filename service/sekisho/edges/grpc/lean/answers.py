@@ -71,26 +71,36 @@ def unknown(error: Exception) -> Said:
     return Said(code("UNKNOWN"), f"Exception calling application: {error}")
 
 
-def unpacked(path: str, encoding: str, message: bytes) -> bytes:
-    """The one message that a call is; Aborted where there is none, or none that can be read."""
+def one(path: str, encoding: str, message: bytes) -> tuple[bytes, bool]:
+    """The one message that a call is, and whether it is packed still; Aborted where there is none, or none that anybody unpacks."""
     size = len(message) - PREFIX
     if size < 0 or size != int.from_bytes(message[1:PREFIX], "big"):
         raise Aborted(Said(code("UNIMPLEMENTED"), f'"{path}" requires exactly one request message.'))
     if not message[0]:
-        return message[PREFIX:]
+        return message[PREFIX:], False
     if message[0] > 1 or not encoding or encoding == "identity":
         raise Aborted(Said(code("INTERNAL"), "Compression bit set but no encoding configured"))
     if encoding not in _PACKED:
-        raise Aborted(
-            Said(code("UNIMPLEMENTED"), f"nobody here unpacks `{encoding}`", (("grpc-accept-encoding", "identity,deflate,gzip"),))
-        )
-    opened = zlib.decompressobj(32 + zlib.MAX_WBITS)  # of either, by its first bytes
+        raise Aborted(Said(code("UNIMPLEMENTED"), f"nobody here unpacks `{encoding}`", _UNPACKS))
+    return message[PREFIX:], True
+
+
+def unpacked(packed: bytes) -> bytes:
+    """A message that was packed; Aborted where it cannot be read, or is too large. It may take milliseconds."""
+    if (found := few_unpacked(packed, MAX_MESSAGE)) is None:
+        raise Aborted(Said(code("RESOURCE_EXHAUSTED"), f"a message has at most {MAX_MESSAGE} bytes"))
+    return found
+
+
+def few_unpacked(packed: bytes, most: int) -> bytes | None:
+    """A message that was packed, None where it has more bytes than this, of which no more are unpacked; Aborted where it cannot be read."""
+    opened = zlib.decompressobj(32 + zlib.MAX_WBITS)  # of either encoding, by its first bytes
     try:
-        found = opened.decompress(message[PREFIX:], MAX_MESSAGE + 1)
+        found = opened.decompress(packed, most + 1)
     except zlib.error:
         raise Aborted(Said(code("INTERNAL"), "the message cannot be unpacked")) from None
-    if len(found) > MAX_MESSAGE:
-        raise Aborted(Said(code("RESOURCE_EXHAUSTED"), f"a message has at most {MAX_MESSAGE} bytes"))
+    if len(found) > most:
+        return None
     if not opened.eof or opened.unused_data:
         raise Aborted(Said(code("INTERNAL"), "the message cannot be unpacked"))
     return found

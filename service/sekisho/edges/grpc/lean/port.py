@@ -294,11 +294,11 @@ class Port:
             return
         asked = stream.call = Asked(method, of, stream)
         try:
-            asked.body = answers.unpacked(method.path, stream.head.encoding, message)
+            here = asked.receive(message, INLINE)
         except Aborted as aborted:
             self._finish(asked, aborted.said)
             return
-        if method.answer is None or len(asked.body) > INLINE:
+        if not here:
             self._pass_on(asked)
             return
         # Who claims no account has the share of an address. Who comes alone waits for nobody, whoever it is.
@@ -355,7 +355,7 @@ class Port:
         said: Any = answers.LATE
         try:
             if not (asked.gone or asked.late):
-                said = asked.method.behaviour(asked.body, asked)
+                said = asked.method.behaviour(answers.unpacked(asked.body) if asked.packed else asked.body, asked)
         except Aborted as aborted:
             said = aborted.said
         except Exception as error:
