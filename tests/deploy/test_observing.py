@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from sekisho import meters, operations
-from sekisho.edges import aws
+from sekisho.edges import aws, issuers
 from sekisho.meters import Age, Gauge
 from sekisho.node import run
 from tests.node.test_metrics import GATEWAY, everything
 from tests.served import serving
 
 operations.load()
-LOADED = (aws, run)
+LOADED = (aws, issuers, run)
 """All that declares a metric."""
 DEPLOY = Path(__file__).parents[2] / "deploy"
 BOARD = json.loads((DEPLOY / "grafana/dashboard.json").read_text())
