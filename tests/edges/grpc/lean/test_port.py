@@ -17,20 +17,13 @@ from sekisho.edges.grpc import line
 from sekisho.edges.grpc.lean import ages, port
 from sekisho.edges.grpc.lean.connection import Connection
 from tests.edges.grpc import frames
-from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, heard, leanly, opening, said, sync, whole
+from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, heard, leanly, opening, said, sync, until, whole
 
 
 @pytest.fixture
 def lean() -> Iterator[Lean]:
     with leanly() as made:
         yield made
-
-
-def until(test: Any, what: str) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not test():
-        assert time.monotonic() < limit, what
-        time.sleep(0.01)
 
 
 def test_a_caller_beside_a_flood_of_resets(lean: Lean) -> None:
@@ -106,30 +99,6 @@ def test_who_does_not_read_is_closed(lean: Lean, monkeypatch: pytest.MonkeyPatch
         for stream in range(1, 100, 2):
             peer.send(frames.headers(stream, frames.opening(POLLED)), frames.data(stream, frames.message(b"big:1000000"), flags=1))
         until(lambda: not lean.port._peers, "it is waited for")
-
-
-def test_an_accounts_flood_refuses_its_own(lean: Lean) -> None:
-    """Hundreds of calls of one account before one of another's: that one is answered."""
-    held = threading.Event()
-    original, lean.gate = lean.gate, held
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as first, grpc.insecure_channel(lean.endpoint, (*CLIENT, ("one", 1))) as second:
-        hold = first.unary_unary(POLLED, None, None).future(b"hold:", metadata=(("account", "a"),))
-        assert lean.entered.acquire(timeout=PATIENCE)
-        channels = [grpc.insecure_channel(lean.endpoint, (*CLIENT, ("flood", number))) for number in range(3)]
-        flood = [
-            channels[number % 3].unary_unary(POLLED, None, None).future(b"flood", metadata=(("account", "a"),), timeout=PATIENCE)
-            for number in range(290)
-        ]
-        other = second.unary_unary(POLLED, None, None).future(b"other", metadata=(("account", "b"),), timeout=PATIENCE)
-        time.sleep(0.3)  # all of them have been sent; whether they have arrived makes no difference to what has to hold
-        held.set()
-        assert (hold.result(), other.result()) == (b"hold:", b"other")
-        ends = [one.code() for one in flood]
-        assert grpc.StatusCode.OK in ends
-        assert set(ends) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-        for channel in channels:
-            channel.close()
-    lean.gate = original
 
 
 def test_a_large_message_is_for_other_threads(lean: Lean) -> None:

@@ -2,18 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 import grpc
 
+from sekisho.edges.grpc.handlers import Behaviour
 from sekisho.edges.grpc.lean import answers
 from sekisho.edges.grpc.lean.answers import Aborted
 from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.stream import Stream
 from sekisho.edges.lanes import Lane
-
-Behaviour = Callable[[bytes, Any], bytes]
 
 
 class Method(NamedTuple):

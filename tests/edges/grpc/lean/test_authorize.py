@@ -1,9 +1,9 @@
-"""Authorize on the polling lane of a real server: what waits leaves no trace before it waits, and stops nobody."""
+"""Authorize on the lean listener of a house: what waits leaves no trace before it waits, and stops nobody."""
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ import pytest
 from sekisho import meters, sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls.workloads import Workloads
-from sekisho.edges.grpc import lane_selftest, lane_state
-from sekisho.edges.grpc.handlers import INLINE
-from sekisho.edges.grpc.server import Server
+from sekisho.edges.grpc.handlers import AUTHORIZE
+from sekisho.edges.grpc.lean.served import Lean
 from sekisho.memory import places
+from sekisho.node import listeners
 from sekisho.node.roles import GRPC, ROLES
 from sekisho.sigv4 import bearer
 from sekisho.store.db import Database
@@ -25,24 +25,21 @@ from tests import harness
 from tests.harness import House
 from tests.services.iam.documents import allow
 
-(AUTHORIZE,) = INLINE
 PATIENCE = 60.0
 
 
 @dataclass(slots=True)
-class Polled:
-    """A house with a gRPC server in this process; `ends` of its lane."""
+class Ground:
+    """A house with a lean listener in this process."""
 
     house: House
-    server: Server
+    listener: Lean
     channel: grpc.Channel
-    notes: list[str] = field(default_factory=list)
 
     @property
     def ends(self) -> dict[str, int]:
         """What became of calls so far."""
-        assert self.server.lane is not None
-        return dict(self.server.lane.counts.ends)
+        return dict(self.listener._port._counts.ends)
 
     def ask(self, who: sigv4.Credentials | None = None, **fields: Any) -> Any:
         """The future of an Authorize."""
@@ -57,67 +54,69 @@ class Polled:
 
 
 @contextlib.contextmanager
-def serving(url: str, folder: Path, *, polling: bool = True) -> Iterator[Polled]:
+def serving(url: str, folder: Path) -> Iterator[Ground]:
     """A house that is served."""
     with harness.house(url, folder) as house:
-        server = Server(house.node, ROLES["all"].lanes(GRPC), "127.0.0.1:0", workloads=Workloads(), grace=1.0, polling=polling)
-        with server, grpc.insecure_channel(f"127.0.0.1:{server.port}", (("grpc.enable_retries", 0),)) as channel:
-            yield Polled(house, server, channel)
+        bound, lanes = listeners.shared("127.0.0.1:0"), ROLES["all"].lanes(GRPC)
+        listener = Lean(house.node, lanes, bound, workloads=Workloads(), grace=1.0, age=600.0)
+        with listener, grpc.insecure_channel(listeners.address(bound), (("grpc.enable_retries", 0),)) as channel:
+            yield Ground(house, listener, channel)
+        lanes.close()
 
 
 @pytest.fixture
-def polled(tmp_path: Path) -> Iterator[Polled]:
+def ground(tmp_path: Path) -> Iterator[Ground]:
     with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as made:
         yield made
 
 
-def noted(polled: Polled, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def noted(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is noted from now on: the thread, and of whom."""
     notes: list[str] = []
 
     def note(id_: str, *_: object) -> None:
         notes.append(id_)
 
-    for journal in (polled.house.node.accesses, polled.house.node.last_use):
+    for journal in (ground.house.node.accesses, ground.house.node.last_use):
         monkeypatch.setattr(journal, "note", note)
     return notes
 
 
-def test_what_memory_has_is_answered_by_the_polling_thread(polled: Polled) -> None:
-    assert polled.ask().result().outcome == pb.OUTCOME_ALLOWED
-    before = polled.ends
+def test_what_memory_has_is_answered_by_the_polling_thread(ground: Ground) -> None:
+    assert ground.ask().result().outcome == pb.OUTCOME_ALLOWED
+    before = ground.ends
     for _ in range(10):
-        assert polled.ask().result().outcome == pb.OUTCOME_ALLOWED
-    assert polled.ended(before) == {"inline": 10}
+        assert ground.ask().result().outcome == pb.OUTCOME_ALLOWED
+    assert ground.ended(before) == {"inline": 10}
 
 
-def test_a_call_that_has_to_wait_is_noted_once(polled: Polled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_has_to_wait_is_noted_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name of whom it asks about is not in memory: by then the caller's key was used, and the caller permitted."""
-    ann = polled.house.user("ann", allow("authorize:Authorize", "authorize:AssertPrincipal"))
-    polled.house.user("bob", allow("orders:Ship"))
-    bob = f"arn:aws:iam::{polled.house.account_id}:user/bob"
-    polled.ask(ann, principal_arn=bob).result()
-    polled.house.user("cid", allow("orders:Ship"))
-    cid = f"arn:aws:iam::{polled.house.account_id}:user/cid"
-    notes, before = noted(polled, monkeypatch), polled.ends
-    assert polled.ask(ann, principal_arn=cid).result().outcome == pb.OUTCOME_ALLOWED
+    ann = ground.house.user("ann", allow("authorize:Authorize", "authorize:AssertPrincipal"))
+    ground.house.user("bob", allow("orders:Ship"))
+    bob = f"arn:aws:iam::{ground.house.account_id}:user/bob"
+    ground.ask(ann, principal_arn=bob).result()
+    ground.house.user("cid", allow("orders:Ship"))
+    cid = f"arn:aws:iam::{ground.house.account_id}:user/cid"
+    notes, before = noted(ground, monkeypatch), ground.ends
+    assert ground.ask(ann, principal_arn=cid).result().outcome == pb.OUTCOME_ALLOWED
     cold, notes[:] = list(notes), []
-    assert polled.ended(before) == {"passed": 1}
-    assert polled.ask(ann, principal_arn=cid).result().outcome == pb.OUTCOME_ALLOWED
-    assert polled.ended(before) == {"passed": 1, "inline": 1}
+    assert ground.ended(before) == {"passed": 1}
+    assert ground.ask(ann, principal_arn=cid).result().outcome == pb.OUTCOME_ALLOWED
+    assert ground.ended(before) == {"passed": 1, "inline": 1}
     assert len(cold) == 4  # the key's use, Authorize, AssertPrincipal, orders:Ship
 
 
 def metrics() -> dict[tuple[str, ...], float]:
-    """Every counter of ours, but the lane's own."""
-    counters = [family for family in meters.FAMILIES.values() if isinstance(family, meters.Counter) and "_lane_" not in family.name]
+    """Every counter of ours, but the listener's own."""
+    counters = [family for family in meters.FAMILIES.values() if isinstance(family, meters.Counter) and "_lean_" not in family.name]
     return {(family.name, *values): series.numbers[0] for family in counters for values, series in family._series.items()}
 
 
-def test_a_call_that_has_to_wait_is_counted_once(polled: Polled) -> None:
+def test_a_call_that_has_to_wait_is_counted_once(ground: Ground) -> None:
     """A key of nobody: the database has to be asked, and then it is one failed authentication."""
     before = metrics()
-    refused = polled.ask(sigv4.Credentials("AKIAIOSFODNN7EXAMPLE", "x" * 40)).exception()
+    refused = ground.ask(sigv4.Credentials("AKIAIOSFODNN7EXAMPLE", "x" * 40)).exception()
     assert refused.code() is grpc.StatusCode.UNAUTHENTICATED
     after = metrics()
     grown = {name: value - before.get(name, 0.0) for name, value in after.items() if value != before.get(name, 0.0)}
@@ -128,10 +127,10 @@ def test_a_call_that_has_to_wait_is_counted_once(polled: Polled) -> None:
     }
 
 
-def test_a_database_that_hangs_does_not_hold_the_polling_thread(polled: Polled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_hangs_does_not_hold_the_polling_thread(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks it waits until the end of the test; warm decisions go on."""
-    assert polled.ask().result().outcome == pb.OUTCOME_ALLOWED
-    polled.house.node.feed.stop()  # which asks the database for its own reasons
+    assert ground.ask().result().outcome == pb.OUTCOME_ALLOWED
+    ground.house.node.feed.stop()  # which asks the database for its own reasons
     hangs, asked = threading.Event(), threading.Semaphore(0)
     read = Database.read
 
@@ -144,13 +143,13 @@ def test_a_database_that_hangs_does_not_hold_the_polling_thread(polled: Polled, 
 
     monkeypatch.setattr(Database, "read", hanging)
     monkeypatch.setattr("sekisho.memory.cache.LOAD", PATIENCE)
-    stuck = [polled.ask(sigv4.Credentials("AKIAIOSFODNN7EXAMPLE", "x" * 40)) for _ in range(places.MOST)]
+    stuck = [ground.ask(sigv4.Credentials("AKIAIOSFODNN7EXAMPLE", "x" * 40)) for _ in range(places.MOST)]
     for _ in stuck:
         assert asked.acquire(timeout=PATIENCE)
-    before = polled.ends
+    before = ground.ends
     for _ in range(50):
-        assert polled.ask().result(timeout=PATIENCE / 2).outcome == pb.OUTCOME_ALLOWED
-    assert polled.ended(before) == {"inline": 50}
+        assert ground.ask().result(timeout=PATIENCE / 2).outcome == pb.OUTCOME_ALLOWED
+    assert ground.ended(before) == {"inline": 50}
     assert not any(call.done() for call in stuck)
     hangs.set()
     assert [call.code() for call in stuck] == [grpc.StatusCode.UNAUTHENTICATED] * places.MOST
@@ -174,47 +173,21 @@ LONG: dict[str, tuple[dict[str, Any], dict[str, int], dict[str, int]]] = {
 
 
 @pytest.mark.parametrize("case", LONG)
-def test_what_takes_long_is_for_the_pool(polled: Polled, case: str) -> None:
+def test_what_takes_long_is_for_the_pool(ground: Ground, case: str) -> None:
     fields, first, second = LONG[case]
-    polled.ask().result()
+    ground.ask().result()
     for number, expected in enumerate((first, second)):
-        before = polled.ends
+        before = ground.ends
         action = f"orders:Pack{number}" if "another action" in case else "orders:Ship"
-        polled.ask(**{**fields, "action": action}).result()
-        assert polled.ended(before) == expected
+        ground.ask(**{**fields, "action": action}).result()
+        assert ground.ended(before) == expected
 
 
-def test_a_batch_is_not_the_lanes(polled: Polled) -> None:
-    before = polled.ends
+def test_a_batch_is_not_the_polling_threads(ground: Ground) -> None:
+    before = ground.ends
     question = pb.AuthorizeBatchRequest(requests=[pb.AuthorizeRequest(action="orders:Ship", resource="*")]).SerializeToString()
-    token = bearer.make(polled.house.root, "sekisho", datetime.now(UTC))
+    token = bearer.make(ground.house.root, "sekisho", datetime.now(UTC))
     path = AUTHORIZE + "Batch"
-    answer = polled.channel.unary_unary(path, None, None)(question, metadata=(("authorization", token),), timeout=PATIENCE)
+    answer = ground.channel.unary_unary(path, None, None)(question, metadata=(("authorization", token),), timeout=PATIENCE)
     assert len(pb.AuthorizeBatchResponse.FromString(answer).items) == 1
-    assert polled.ended(before) == {}
-
-
-def gauge() -> dict[str, float]:
-    """The states of lanes in which there is one."""
-    return {values[0]: series.numbers[0] for values, series in lane_state.STATE._series.items() if series.numbers[0] > 0}
-
-
-def test_its_state_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = f"sqlite:///{tmp_path / 'sekisho.db'}"
-    passes: Callable[[], bool] = lane_selftest.passes
-    assert gauge() == {}
-    for folder, polling, tested, state in (
-        ("a", True, passes, "polling"),
-        ("b", False, passes, "off"),
-        ("c", True, lambda: False, "unsupported"),
-    ):
-        (tmp_path / folder).mkdir()
-        monkeypatch.setattr(lane_selftest, "passes", tested)
-        with serving(f"{url}{folder}", tmp_path / folder, polling=polling) as served:
-            assert gauge() == {state: 1.0}
-            assert served.ask().result().outcome == pb.OUTCOME_ALLOWED
-            if served.server.lane is not None:
-                served.server.lane.retire("a test")
-                assert gauge() == {"retired": 1.0}
-                assert served.ask().result().outcome == pb.OUTCOME_ALLOWED
-        assert gauge() == {}
+    assert ground.ended(before) == {"passed": 1}

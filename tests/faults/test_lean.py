@@ -1,4 +1,4 @@
-"""The polling lane of a real server: told to stop under load, and under load for long. `make campaign` does more of both."""
+"""The lean listener of a real server: told to stop under load, and under load for long. `make campaign` does more of both."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.calls import Load, Seen
-from sekisho.edges.grpc.handlers import INLINE
+from sekisho.edges.grpc.handlers import AUTHORIZE
 from sekisho.sigv4 import bearer
 from tests.harness import BY_NAME
 from tests.served import Served, serving
@@ -32,7 +32,7 @@ STOPPED = {"1", "14", "closed", "reset", "lost"}
 def load(served: Served, connections: int = 10) -> Load:
     """Calls of the root user."""
     token = bearer.make(served.root, "sekisho", datetime.now(UTC))
-    return Load(served.endpoints["grpc"], INLINE[0], QUESTION, (("authorization", token),), connections=connections)
+    return Load(served.endpoints["lean"], AUTHORIZE, QUESTION, (("authorization", token),), connections=connections)
 
 
 def scraped(served: Served, metric: str) -> float:
@@ -54,7 +54,7 @@ def resident(served: Served) -> int:
 
 @pytest.mark.parametrize("number", range(STOPS))
 def test_it_stops_when_told_to_under_load(tmp_path: Path, number: int) -> None:
-    with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, lane="auto") as served:
+    with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, lean=True) as served:
         calls = load(served)
         seen = Seen()
         thread = threading.Thread(target=lambda: calls.closed(streams=10, seconds=60, seen=seen))
@@ -67,13 +67,13 @@ def test_it_stops_when_told_to_under_load(tmp_path: Path, number: int) -> None:
         assert served.process.wait(timeout=60) == 0
         thread.join()
         assert set(+seen.ends) <= ANSWERED | STOPPED
-        assert "lane.fault" not in served.log.read_text()
+        assert "lean.fault" not in served.log.read_text()
         assert "server.cut" not in served.log.read_text()
 
 
 def test_many_calls_leave_nothing_behind(tmp_path: Path) -> None:
-    """Neither calls nor descriptors nor memory, and the lane is what answered them."""
-    with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, lane="auto") as served:
+    """Neither calls nor descriptors nor memory, and the listener's own thread is what answered them."""
+    with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, lean=True) as served:
         calls, done = load(served), Counter[str]()
         done.update(calls.closed(streams=10, seconds=1.0).ends)
         descriptors, memory = descriptors_of(served), resident(served)
@@ -83,9 +83,12 @@ def test_many_calls_leave_nothing_behind(tmp_path: Path) -> None:
         assert descriptors_of(served) <= descriptors + 5
         assert resident(served) <= memory + 32 * 1024 * 1024
         limit = time.monotonic() + 60
-        while scraped(served, 'sekisho_lane_calls_total{end="inline"}') < done["0"] / 2:
+        while scraped(served, 'sekisho_lean_calls_total{end="inline"}') < done["0"] / 2:
             assert time.monotonic() < limit
             time.sleep(0.1)
+        assert scraped(served, 'sekisho_lean_connections{worker="0"}') == 10.0
         calls.close()
-        assert scraped(served, 'sekisho_lane_state{state="polling",worker="0"}') == 1.0
+        while scraped(served, 'sekisho_lean_connections{worker="0"}'):
+            assert time.monotonic() < limit
+            time.sleep(0.1)
         assert served.stop() == 0
