@@ -12,8 +12,8 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from sekisho.edges.grpc.lean.line import Line
 from sekisho.edges.grpc.lean.peers import READ
-from sekisho.edges.grpc.line import Line
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import CLIENT, PATIENCE, POLLED, Lean, leanly, said, told, until
 

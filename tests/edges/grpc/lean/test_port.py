@@ -13,8 +13,7 @@ import grpc
 import pytest
 
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc import line
-from sekisho.edges.grpc.lean import ages, port
+from sekisho.edges.grpc.lean import ages, line, port
 from sekisho.edges.grpc.lean.connection import Connection
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, heard, leanly, opening, said, sync, until, whole

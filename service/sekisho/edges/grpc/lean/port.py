@@ -27,9 +27,9 @@ from sekisho.edges.grpc.lean.bell import Bell
 from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.counts import Counts
 from sekisho.edges.grpc.lean.door import BACKLOG, EVENTS, Door
+from sekisho.edges.grpc.lean.line import INLINE, Line
 from sekisho.edges.grpc.lean.peers import INSECURE, UNSENT, Gone, Peer
 from sekisho.edges.grpc.lean.stream import ROOM, Ended, Stream
-from sekisho.edges.grpc.line import INLINE, Line
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
 from sekisho.memory import cold
 
