@@ -1,19 +1,25 @@
 """Many calls at once on the lean listener: whose turn it is, who is refused and what that one hears, and what a stop leaves of them."""
 
 import fcntl
+import socket
 import struct
 import termios
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from sekisho.edges.grpc.lean import port
+from sekisho.edges.grpc.lean.asked import Method
 from sekisho.edges.grpc.lean.line import Line
 from sekisho.edges.grpc.lean.peers import READ
+from sekisho.edges.lanes import Lane
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import CLIENT, PATIENCE, POLLED, Lean, leanly, said, told, until
 
@@ -112,6 +118,35 @@ def test_a_flood_refuses_its_own_calls_and_nobody_elses(lean: Lean, crowd: Crowd
     ends = crowd.ends("flood")
     assert set(ends) == {"0", "8 Rate exceeded"}
     assert ends["0"] >= 20
+
+
+def test_a_flood_leaves_time_for_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten connections with ninety calls each are read one after the other, and calls are answered between: not 128 of them and the rest
+    refused. Here there is all the time that answers take.
+    """
+    monkeypatch.setattr(port, "SHARE", 1e9)
+    answered: list[bytes] = []
+
+    def say(body: bytes, _context: Any) -> bytes:
+        answered.append(body)
+        return body
+
+    bound, pool = socket.socket(), Lane("ways", threads=1, waiting=10)
+    bound.bind(("127.0.0.1", 0))
+    listener = port.Port(bound, {POLLED: Method(POLLED, say, say, pool)}, lambda _: "flood", age=600.0)
+    with ExitStack() as stack:
+        peers = [stack.enter_context(frames.Peer(f"127.0.0.1:{bound.getsockname()[1]}")) for _ in range(10)]
+        callers = [Caller(peer, TOGETHER, "flood", b"hello") for peer in peers]
+        limit = time.monotonic() + PATIENCE
+        while sum(listener._counts.ends.values()) < 10 * TOGETHER:
+            assert time.monotonic() < limit
+            listener._step()
+        ends = sum((caller.finish() for caller in callers), Counter[str]())
+    listener.start()
+    assert listener.stop(0.1).wait(PATIENCE)
+    pool.shutdown()
+    assert set(ends) == {"0", "8 Rate exceeded"}
+    assert len(answered) == ends["0"] > 500
 
 
 def test_who_is_refused_hears_what_grpcios_listener_says(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from sekisho.edges.grpc.lean import frames, stream
 from sekisho.edges.grpc.lean.hpack import literal
 from sekisho.edges.grpc.lean.stream import PREFIX
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES, MessageTooLarge, MetadataTooLarge
-from sekisho.errors import SekishoError, Throttling
+from sekisho.errors import Throttling
 
 _FRAME = struct.Struct(">BL")
 _OK = literal("grpc-status", "0")
@@ -61,9 +61,11 @@ def of_status(given: Any) -> Said:
     return Said(given.code.value[0], given.details, given.trailing_metadata)
 
 
-def of_error(error: SekishoError) -> Said:
-    """The end of a call that no handler has seen."""
-    return of_status(status.of(error, request_ids.new()))
+def of_excess(what: str) -> Said:
+    """The end of a call of which there is too much, before a handler has seen it; it costs little, since there may be any number."""
+    given, id_ = _EXCESS[what], request_ids.new()
+    named = tuple((name, value.replace(_ID, id_.encode()) if isinstance(value, bytes) else id_) for name, value in given.trailing_metadata)
+    return Said(given.code.value[0], given.details, named)
 
 
 def unknown(error: Exception) -> Said:
@@ -129,9 +131,13 @@ NOT_FOUND = Said(code("UNIMPLEMENTED"), "Method not found!")
 UNSAID = Said(code("INTERNAL"), "Failed to send response!")
 LATE = Said(code("DEADLINE_EXCEEDED"), "Deadline Exceeded")
 STOPPING = Said(code("UNAVAILABLE"), "The server stops.")
-EXCESS = {
-    stream.METADATA: MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes"),
-    stream.MESSAGE: MessageTooLarge(f"a message has at most {MAX_MESSAGE} bytes"),
-    stream.ROOM: Throttling("Rate exceeded"),
+_ID = b"0" * len(request_ids.new())
+_EXCESS: dict[str, Any] = {
+    what: status.of(error, _ID.decode())
+    for what, error in (
+        (stream.METADATA, MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes")),
+        (stream.MESSAGE, MessageTooLarge(f"a message has at most {MAX_MESSAGE} bytes")),
+        (stream.ROOM, Throttling("Rate exceeded")),
+    )
 }
-"""The errors of calls of which there is too much, by what."""
+"""The ends of calls of which there is too much, by what; they have a place for the call's id: in their details, and as the other entry."""
