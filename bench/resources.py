@@ -1,6 +1,6 @@
 """Authorize about registered resources in an account that grows to many, on PostgreSQL: cold ones and warm ones, and what memory takes.
 
-    --resources=100000    of the account at the greatest; it begins with a hundredth, and grows by tens. 10,000,000 take some 12 GB of disk
+    --resources=100000    of the account at the greatest; it begins with a hundredth, and grows by tens. 10,000,000 take some 10 GB of disk
     --cold=1000           decisions about resources that nobody has asked about
     --json=FILE
 
