@@ -1,0 +1,192 @@
+"""A plan: the resources on which a principal may do an action, as a condition on their ARN and tags. `decide`, with the resource left open.
+
+Layer by layer this is what `decide` does, with trees for answers. A tree that is made is exact: it is true of just those resources that
+`decide` allows. Where that cannot be said, or would take a tree or a decision that is too large, Inexpressible says why.
+"""
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from sekisho.errors import ValidationError
+from sekisho.policy import keys, weights
+from sekisho.policy.budget import Budget, TooMuchWork
+from sekisho.policy.compile import Program
+from sekisho.policy.decide import MANY, MAX_POLICIES, applying, implied_context, refuse_excess
+from sekisho.policy.keys import Values
+from sekisho.policy.layers import Attached, Layers, Request, places
+from sekisho.policy.principals import DIRECT, LIMITED, NONE, OUTSIDERS
+from sekisho.policy.residual import nodes, shapes
+from sekisho.policy.residual.nodes import Node, Unsaid, all_of, negated, some_of
+from sekisho.policy.residual.resources import MAX_ARN, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, Inexpressible, Resources
+from sekisho.policy.residual.shapes import ANY, RUN, Shape
+from sekisho.policy.residual.statements import matched
+from sekisho.policy.rules import Rule
+
+MAX_SIZE = 2_000
+"""Nodes and listed texts of a tree: a database plans a query with each of them."""
+
+
+class Kind(enum.StrEnum):
+    """What a plan comes to."""
+
+    ALWAYS_ALLOWED = "ALWAYS_ALLOWED"
+    ALWAYS_DENIED = "ALWAYS_DENIED"
+    CONDITIONAL = "CONDITIONAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Of the resources whose ARN matches the scope, those are allowed that the condition is true of, and no others."""
+
+    scope: Shape
+    condition: Node
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it allows all of them, none, or some."""
+        if isinstance(self.condition, bool):
+            return Kind.ALWAYS_ALLOWED if self.condition else Kind.ALWAYS_DENIED
+        return Kind.CONDITIONAL
+
+
+def plan(request: Request, layers: Layers, resources: Resources, proceed: Callable[[], None] = lambda: None) -> Plan:
+    """The plan of a request whose resource does not matter, but whose `resource_account` does: it owns all of the resources.
+
+    The context has no tags of the resource. `proceed` is called now and then, and may raise. Raises Inexpressible.
+    """
+    if request.action.lower() == "sts:getcalleridentity" and request.principal.kind != "anonymous":
+        return Plan(resources.scope, condition=True)
+    request = replace(request, resource=_sample(resources.scope))
+    try:
+        refuse_excess(request)
+        layers = applying(request, layers)
+        context = implied_context(request)
+        _refuse_costly(request, layers, context, resources)
+        condition = _Allowed(request, layers, context, resources, proceed).node()
+    except (TooMuchWork, ValidationError) as error:
+        raise Inexpressible(str(error)) from None
+    if isinstance(condition, Unsaid):
+        raise Inexpressible(condition.reason)
+    _refuse_large(condition)
+    return Plan(resources.scope, condition)
+
+
+def _sample(scope: Shape) -> str:
+    """Some text within the scope."""
+    return "".join(part if isinstance(part, str) else "" if part in (ANY, RUN) else "x" for part in scope)
+
+
+def _refuse_large(node: Node) -> None:
+    size = nodes.size(node)
+    if size > MAX_SIZE:
+        raise Inexpressible(f"the condition has {size} parts; at most {MAX_SIZE} are said")
+
+
+def _refuse_costly(request: Request, layers: Layers, context: Values, resources: Resources) -> None:
+    """Raise where a decision about some resource could be refused because it would take too long: a plan would not know of which."""
+    tags = {f"{prefix}:resourcetag/{i:x>{MAX_TAG_KEY}}": "x" * MAX_TAG_VALUE for prefix in resources.prefixes for i in range(MAX_TAGS)}
+    largest, longest = {**context, **tags}, "x" * MAX_ARN
+    keys.size(largest)
+    counted = Budget()
+    attached = list(places(request, layers))
+    count = len(attached) - (layers.resource is not None)
+    if count > MAX_POLICIES:
+        raise TooMuchWork(f"{count} policies apply; at most {MAX_POLICIES} are allowed")
+    counted.strict = count > MANY
+    for place in attached:
+        deny, allow, heavy = place.bucket(request.action)
+        if heavy is not None:
+            counted.charge(heavy, longest, largest)
+        elif counted.strict:
+            counted.spend(weights.POLICY)
+            for side in (deny, allow):
+                if side is not None:
+                    counted.charge(side[-1], longest, largest)
+
+
+class _Allowed:
+    """The condition of one question, layer by layer."""
+
+    def __init__(self, request: Request, layers: Layers, context: Values, resources: Resources, proceed: Callable[[], None]) -> None:
+        self._request, self._layers, self._context = request, layers, context
+        self._resources, self._proceed = resources, proceed
+        self._action = request.action.lower()
+        self._denied: list[Node] = []
+
+    def node(self) -> Node:
+        """Everything that must be true of a resource."""
+        request, layers = self._request, self._layers
+        for level in layers.rcps or ():
+            for attached in level:
+                self._resource_rules(attached)
+        permitted = [self._identity_rules(level) for level in layers.scps or ()]
+        direct, limited, named = self._worth()
+        identity = self._identity_rules(layers.identity)
+        boundary = layers.boundary is None or self._identity_rules(layers.boundary)
+        session = layers.session is None or self._identity_rules(layers.session)
+
+        principal = request.principal
+        outsider = principal.kind in OUTSIDERS
+        same = not outsider and principal.account != "" and (request.owner or principal.account) == principal.account
+        if principal.kind == "root" and self._action == "sts:assumerole":
+            return False  # root credentials cannot assume a role
+        unlimited = direct if same else False
+        return all_of(
+            (
+                negated(some_of(self._denied)),
+                *permitted,
+                some_of((named, negated(self._needs_resource_policy()))) if same else named,
+                outsider or some_of((limited if same else False, identity)),
+                some_of((unlimited, boundary)),
+                some_of((unlimited, session)),
+            )
+        )
+
+    def _worth(self) -> tuple[Node, Node, Node]:
+        """The resources whose policy names the principal itself, names it within its limits or itself, names it at all."""
+        if self._layers.resource is None:
+            return False, False, False
+        found = self._resource_rules(self._layers.resource)
+        at_least = [some_of([node for worth, node in found if worth >= least]) for least in (DIRECT, LIMITED, NONE + 1)]
+        return at_least[0], at_least[1], at_least[2]
+
+    def _identity_rules(self, group: Iterable[Attached]) -> Node:
+        """The resources that some Allow of the group matches; those that a Deny matches are kept aside."""
+        allowed: list[Node] = []
+        for attached in group:
+            for rule in self._rules(attached.program, of_resource=False):
+                node = matched(rule, self._context, self._resources)
+                (self._denied if rule.deny else allowed).append(node)
+        return some_of(allowed)
+
+    def _resource_rules(self, attached: Attached) -> list[tuple[int, Node]]:
+        """The Allows of a resource's policy that name the principal, each with what that is worth."""
+        principal, bounded = self._request.principal, self._layers.boundary is not None
+        granted = []
+        for rule in self._rules(attached.program, of_resource=True):
+            grantees = rule.grantees
+            if rule.deny:
+                if grantees is None or grantees.denies(principal, bounded=bounded):
+                    self._denied.append(matched(rule, self._context, self._resources))
+            elif grantees is not None and (worth := grantees.grant(principal)) > NONE:
+                granted.append((worth, matched(rule, self._context, self._resources)))
+        return granted
+
+    def _rules(self, program: Program, *, of_resource: bool) -> Iterable[Rule]:
+        for rule in program.about(self._action, of_resource=of_resource):
+            self._proceed()
+            yield rule
+            if len(self._denied) > MAX_SIZE:
+                self._denied = [some_of(self._denied)]
+                _refuse_large(self._denied[0])
+
+    def _needs_resource_policy(self) -> Node:
+        """The resources whose own policy must allow within the account, too: what `layers.needs_resource_policy` says of each."""
+        service, kind = {"sts:": ("iam", "role/"), "kms:": ("kms", "key/")}.get(self._action[:4], ("", ""))
+        if self._action.startswith("sts:assumerole"):
+            return True
+        if not service:
+            return False
+        sixth: Shape = ("", *(RUN, ":") * 5, kind, ANY)
+        return all_of((self._resources.arn((ANY, f":{service}:", ANY)), self._resources.arn(shapes.normal(sixth))))
