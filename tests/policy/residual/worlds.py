@@ -38,12 +38,12 @@ ARNS = (
     *("arn:aws:s3:::data/home/alice/f:1", "arn:aws:s3:::data/axb", "arn:aws:sqs:us:east:1:q-1", "arn:aws:kms:us-east-1:1:key/1234abcd"),
     *("arn:aws:iam::111122223333:role/red", "arn::::::role/x", "arn:a:b:c:d:e:f:g", "arn:aws:s3:::data/a_b", "arn:aws:s3:::data/a%b"),
 )
-SCOPES: tuple[residual.Shape, ...] = (
-    residual.ARN,
-    residual.ARN,
-    ("arn:aws:s3:::", residual.ANY),
-    ("arn:aws:orders:", residual.RUN, ":111122223333:", residual.ANY),
-    ("arn:aws:", residual.RUN, ":", residual.RUN, ":111122223333:", residual.ANY),
+SCOPES: tuple[tuple[residual.Shape, ...], ...] = (
+    (residual.ARN,),
+    (residual.ARN,),
+    (("arn:aws:s3:::", residual.ANY),),
+    (("arn:aws:orders:", residual.RUN, ":111122223333:", residual.ANY), ("arn:aws:s3:::data/", residual.ANY)),
+    (("arn:aws:", residual.RUN, ":", residual.RUN, ":111122223333:", residual.ANY),),
 )
 
 
@@ -75,7 +75,7 @@ class Question:
 
     def allowed(self, resource: Resource) -> bool:
         """By brute force: whether it is within the scope and allowed."""
-        return residual.allows(residual.Plan(self.resources.scope, True), resource.arn, {}) and self.decide(resource).allowed
+        return residual.allows(residual.Plan(self.resources.scopes, True), resource.arn, {}) and self.decide(resource).allowed
 
 
 def questions(seed: int, count: int = 1) -> Iterator[Question]:

@@ -2,6 +2,7 @@
 
 from sekisho.policy.residual.evaluate import allows, holds
 from sekisho.policy.residual.nodes import All, ArnIn, ArnIs, ArnLike, Leaf, Node, Not, Some, TagExists, TagIn, TagLike, TagText, leaves
+from sekisho.policy.residual.notation import from_json, to_json
 from sekisho.policy.residual.planning import Kind, Plan, plan
 from sekisho.policy.residual.resources import MAX_ARN, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, Inexpressible, Resources
 from sekisho.policy.residual.shapes import ANY, ARN, ATOM, ONE, RUN, Gap, Shape
@@ -14,6 +15,8 @@ __all__ = [
     "Inexpressible",
     "allows",
     "holds",
+    "to_json",
+    "from_json",
     "Node",
     "All",
     "Some",

@@ -37,9 +37,9 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Of the resources whose ARN matches the scope, those are allowed that the condition is true of, and no others."""
+    """Of the resources whose ARN matches one of the scopes, those are allowed that the condition is true of, and no others."""
 
-    scope: Shape
+    scopes: tuple[Shape, ...]
     condition: Node
 
     @property
@@ -56,8 +56,8 @@ def plan(request: Request, layers: Layers, resources: Resources, proceed: Callab
     The context has no tags of the resource. `proceed` is called now and then, and may raise. Raises Inexpressible.
     """
     if request.action.lower() == "sts:getcalleridentity" and request.principal.kind != "anonymous":
-        return Plan(resources.scope, condition=True)
-    request = replace(request, resource=_sample(resources.scope))
+        return Plan(resources.scopes, condition=True)
+    request = replace(request, resource="*")
     try:
         refuse_excess(request)
         layers = applying(request, layers)
@@ -69,12 +69,7 @@ def plan(request: Request, layers: Layers, resources: Resources, proceed: Callab
     if isinstance(condition, Unsaid):
         raise Inexpressible(condition.reason)
     _refuse_large(condition)
-    return Plan(resources.scope, condition)
-
-
-def _sample(scope: Shape) -> str:
-    """Some text within the scope."""
-    return "".join(part if isinstance(part, str) else "" if part in (ANY, RUN) else "x" for part in scope)
+    return Plan(resources.scopes, condition)
 
 
 def _refuse_large(node: Node) -> None:

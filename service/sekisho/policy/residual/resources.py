@@ -1,6 +1,6 @@
 """The resources that a plan is about, and the leaves about them, settled as far as what all of them have in common settles them.
 
-They are those whose ARN matches the scope. An ARN has at most 2,048 characters, a resource at most 50 tags of AWS's sizes, whose keys
+They are those whose ARN matches a scope. An ARN has at most 2,048 characters, a resource at most 50 tags of AWS's sizes, whose keys
 differ by more than their case: of others nothing is said. No text holds U+0000, which databases do not have.
 """
 
@@ -31,14 +31,14 @@ class Inexpressible(Exception):  # noqa: N818  # says what happened, as `StopIte
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Those whose ARN matches the scope; `prefixes` are the services whose `…:ResourceTag/` their tags are, in lower case."""
+    """Those whose ARN matches one of the scopes; `prefixes` are the services whose `…:ResourceTag/` their tags are, in lower case."""
 
-    scope: Shape
+    scopes: tuple[Shape, ...]
     prefixes: tuple[str, ...] = ("aws",)
 
     def __post_init__(self) -> None:
-        if not automaton(ARN).covers(self.scope):
-            raise ValueError("the scope matches what is no ARN")
+        if not all(automaton(ARN).covers(scope) for scope in self.scopes):
+            raise ValueError("a scope matches what is not an ARN")
 
     def tag(self, key: str) -> str | None:
         """The key of the tag that a condition key, which is in lower case, stands for; None for a key that is not a tag of the resource."""
@@ -47,22 +47,25 @@ class Resources:
 
     def arn(self, shape: Shape) -> Node:
         """The resources whose ARN matches a shape."""
-        first, start = shape[0] if shape and isinstance(shape[0], str) else "", self.scope[0]
-        if isinstance(start, str) and not (first.startswith(start) or start.startswith(first)):
+        first = _start(shape)
+        near = [scope for scope in self.scopes if first.startswith(start := _start(scope)) or start.startswith(first)]
+        if not near or shapes.least(shape) > MAX_ARN:
             return False  # by far the most are of other services
-        if shapes.least(shape) > MAX_ARN:
-            return False
-        text = shapes.literal(shape)
-        if text is not None:
-            return False if not automaton(self.scope).matches(text) else text == shapes.literal(self.scope) or _said(ArnIn((text,)), text)
-        made = automaton(shape)
-        if made.covers(self.scope):
+        made, text = automaton(shape), shapes.literal(shape)
+        if len(near) == len(self.scopes) and all(map(made.covers, near)):
             return True
-        return _said(ArnLike(shape), *shape) if made.meets(self.scope) else False
+        if text is not None:
+            return _said(ArnIn((text,)), text) if any(automaton(scope).matches(text) for scope in near) else False
+        return _said(ArnLike(shape), *shape) if any(map(made.meets, near)) else False
 
     def arn_of_tags(self, parts: tuple[str | TagText, ...], *, open_end: bool) -> Node:
         """The resources whose ARN is, or begins with, text that is made with their own tags."""
         return _said(ArnIs(parts, open_end), *(part if isinstance(part, str) else part.default or "" for part in parts))
+
+
+def _start(shape: Shape) -> str:
+    """The text before the first wildcard."""
+    return shape[0] if shape and isinstance(shape[0], str) else ""
 
 
 def tag_like(key: str, shape: Shape) -> Node:
