@@ -53,6 +53,7 @@ class _Slot:
             self.kept += 4 * len(record.content)  # bytes that its characters take at most
         elif isinstance(record, AccountRecord):
             self.kept += 4 * sum(len(text) for _, text in record.data_selectors + record.organization_data_selectors)
+            self.kept += sum(_TEXT + len(name) for name in record.registers)
         elif isinstance(record, OidcProviderRecord):
             self.kept += sum(_TEXT + 4 * len(one) for one in (*record.client_ids, *record.thumbprints))
         elif isinstance(record, SamlProviderRecord):

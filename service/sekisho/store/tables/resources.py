@@ -9,7 +9,9 @@ from sekisho.store.db import Base
 
 
 class DefinedService(Base):
-    """A service that an account has defined, by its action prefix; `definition` is what `policy.definitions.write` makes."""
+    """A service that an account has defined, by its action prefix; `definition` is what `policy.definitions.write` makes, and the numbers
+    say how many of each it has, so that a list reads none of them.
+    """
 
     __tablename__ = "service_definitions"
     touches = ()
@@ -17,6 +19,9 @@ class DefinedService(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     definition: Mapped[str]
+    actions: Mapped[int]
+    resource_types: Mapped[int]
+    condition_keys: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
