@@ -33,7 +33,7 @@ def where(plan: residual.Plan, *, arn: Expression, tags: Tags) -> Condition:
     sound = [_sound(value, residual.MAX_TAG_VALUE) for value in values.values()]
     scope = _joined(or_, [_matching(exact, shape) for shape in plan.scopes])
     found = _Tests(exact, values).of(plan.condition)
-    return _joined(and_, [exact.is_not(None), _sound(exact, residual.MAX_ARN), *sound, scope, found])
+    return _joined(and_, [exact.is_not(None), _sound(exact, plan.longest), *sound, scope, found])
 
 
 def _keys(leaf: Node) -> Iterator[str]:

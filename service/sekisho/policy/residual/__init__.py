@@ -1,11 +1,28 @@
 """Plans: on which resources a principal may do an action, as an exact condition on their ARNs and tags."""
 
 from sekisho.policy.residual.evaluate import allows, holds
-from sekisho.policy.residual.nodes import All, ArnIn, ArnIs, ArnLike, Leaf, Node, Not, Some, TagExists, TagIn, TagLike, TagText, leaves
+from sekisho.policy.residual.nodes import (
+    All,
+    ArnIn,
+    ArnIs,
+    ArnLike,
+    Leaf,
+    Node,
+    Not,
+    Some,
+    TagExists,
+    TagIn,
+    TagLike,
+    TagText,
+    all_of,
+    leaves,
+    negated,
+    some_of,
+)
 from sekisho.policy.residual.notation import from_json, to_json
 from sekisho.policy.residual.planning import Kind, Plan, plan
 from sekisho.policy.residual.resources import MAX_ARN, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, Inexpressible, Resources
-from sekisho.policy.residual.shapes import ANY, ARN, ATOM, ONE, RUN, Gap, Shape
+from sekisho.policy.residual.shapes import ANY, ARN, ATOM, ONE, RUN, Gap, Shape, automaton
 
 __all__ = [
     "plan",
@@ -23,6 +40,9 @@ __all__ = [
     "Not",
     "Leaf",
     "leaves",
+    "all_of",
+    "some_of",
+    "negated",
     "ArnLike",
     "ArnIn",
     "ArnIs",
@@ -31,6 +51,7 @@ __all__ = [
     "TagLike",
     "TagIn",
     "Shape",
+    "automaton",
     "Gap",
     "ANY",
     "ONE",

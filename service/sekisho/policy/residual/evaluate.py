@@ -15,7 +15,7 @@ def allows(plan: Plan, arn: str, tags: Mapping[str, str]) -> bool:
         raise ValueError("a tag is given twice; the case of its key makes no difference")
     if len(arn) > MAX_ARN or len(tags) > MAX_TAGS or any(len(k) > MAX_TAG_KEY or len(v) > MAX_TAG_VALUE for k, v in lowered.items()):
         raise ValueError(f"an ARN has at most {MAX_ARN} characters, a resource {MAX_TAGS} tags of {MAX_TAG_KEY} and {MAX_TAG_VALUE}")
-    return any(automaton(scope).matches(arn) for scope in plan.scopes) and holds(plan.condition, arn, lowered)
+    return len(arn) <= plan.longest and any(automaton(scope).matches(arn) for scope in plan.scopes) and holds(plan.condition, arn, lowered)
 
 
 def holds(node: Node, arn: str, tags: Mapping[str, str]) -> bool:

@@ -1,6 +1,6 @@
 """Plans as JSON, to be kept or sent, and back.
 
-    {"scopes": [pattern, ...], "condition": node}
+    {"scopes": [pattern, ...], "condition": node, "longest": number}
     node     = true | false | {"all_of": [node, ...]} | {"some_of": [node, ...]} | {"negated": node}
              | {"arn_like": pattern} | {"arn_in": [text, ...]} | {"arn_is": {"parts": [text | {"tag", "default"?}, ...], "open_end"}}
              | {"tag_exists": key} | {"tag_like": {"key", "pattern"}} | {"tag_in": {"key", "texts", "ignoring_case"}}
@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from sekisho.policy.residual.nodes import All, ArnIn, ArnIs, ArnLike, Node, Not, Some, TagExists, TagIn, TagLike, TagText, Unsaid
 from sekisho.policy.residual.planning import Plan
+from sekisho.policy.residual.resources import MAX_ARN
 from sekisho.policy.residual.shapes import Gap, Shape
 
 MAX_DEPTH = 32
@@ -24,7 +25,8 @@ MAX_TEXT = 4 * 1024 * 1024
 
 def to_json(plan: Plan) -> str:
     """The text of a plan."""
-    return json.dumps({"scopes": [_pattern(scope) for scope in plan.scopes], "condition": _node(plan.condition)}, separators=(",", ":"))
+    scopes = [_pattern(scope) for scope in plan.scopes]
+    return json.dumps({"scopes": scopes, "condition": _node(plan.condition), "longest": plan.longest}, separators=(",", ":"))
 
 
 def from_json(text: str) -> Plan:
@@ -35,11 +37,14 @@ def from_json(text: str) -> Plan:
         value = json.loads(text)
     except RecursionError:
         raise ValueError("the text is nested too deeply") from None
-    members = _object(value, {"scopes", "condition"})
+    members = _object(value, {"scopes", "condition", "longest"})
     scopes = tuple(_shape(one) for one in _list(members["scopes"]))
     if not scopes:
         _refuse("a plan without a scope")
-    return Plan(scopes, _read(members["condition"], 0))
+    longest = members["longest"]
+    if isinstance(longest, bool) or not isinstance(longest, int) or longest > MAX_ARN:
+        _refuse(longest)
+    return Plan(scopes, _read(members["condition"], 0), longest)
 
 
 def _node(node: Node) -> Any:

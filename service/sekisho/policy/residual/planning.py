@@ -5,13 +5,14 @@ Layer by layer this is what `decide` does, with trees for answers. A tree that i
 """
 
 import enum
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from sekisho.errors import ValidationError
 from sekisho.policy import keys, weights
 from sekisho.policy.budget import Budget, TooMuchWork
-from sekisho.policy.compile import Program
+from sekisho.policy.compile import Bucket, Program
 from sekisho.policy.decide import MANY, MAX_POLICIES, applying, implied_context, refuse_excess
 from sekisho.policy.keys import Values
 from sekisho.policy.layers import Attached, Layers, Request, places
@@ -37,10 +38,14 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Of the resources whose ARN matches one of the scopes, those are allowed that the condition is true of, and no others."""
+    """Of the resources whose ARN matches one of the scopes, those are allowed that the condition is true of, and no others.
+
+    `longest` are the characters that their ARNs have at most: about a longer one, these policies would take too long to decide.
+    """
 
     scopes: tuple[Shape, ...]
     condition: Node
+    longest: int = MAX_ARN
 
     @property
     def kind(self) -> Kind:
@@ -62,14 +67,16 @@ def plan(request: Request, layers: Layers, resources: Resources, proceed: Callab
         refuse_excess(request)
         layers = applying(request, layers)
         context = implied_context(request)
-        _refuse_costly(request, layers, context, resources)
+        longest = _longest(request, layers, context, resources)
+        if longest < min(map(shapes.least, resources.scopes)):
+            return Plan(resources.scopes, condition=False)
         condition = _Allowed(request, layers, context, resources, proceed).node()
     except (TooMuchWork, ValidationError) as error:
         raise Inexpressible(str(error)) from None
     if isinstance(condition, Unsaid):
         raise Inexpressible(condition.reason)
     _refuse_large(condition)
-    return Plan(resources.scopes, condition)
+    return Plan(resources.scopes, condition, longest)
 
 
 def _refuse_large(node: Node) -> None:
@@ -78,26 +85,50 @@ def _refuse_large(node: Node) -> None:
         raise Inexpressible(f"the condition has {size} parts; at most {MAX_SIZE} are said")
 
 
-def _refuse_costly(request: Request, layers: Layers, context: Values, resources: Resources) -> None:
-    """Raise where a decision about some resource could be refused because it would take too long: a plan would not know of which."""
+def _longest(request: Request, layers: Layers, context: Values, resources: Resources) -> int:
+    """The characters of the longest ARN that can be decided about. A decision weighs all policies that apply, by the length of the ARN and
+    by the largest of the keys, before it allows anything; where that could be a tag, it cannot be said which resources are allowed.
+    """
     tags = {f"{prefix}:resourcetag/{i:x>{MAX_TAG_KEY}}": "x" * MAX_TAG_VALUE for prefix in resources.prefixes for i in range(MAX_TAGS)}
-    largest, longest = {**context, **tags}, "x" * MAX_ARN
-    keys.size(largest)
-    counted = Budget()
+    keys.size({**context, **tags})  # which refuses what is too large
     attached = list(places(request, layers))
     count = len(attached) - (layers.resource is not None)
     if count > MAX_POLICIES:
         raise TooMuchWork(f"{count} policies apply; at most {MAX_POLICIES} are allowed")
-    counted.strict = count > MANY
-    for place in attached:
-        deny, allow, heavy = place.bucket(request.action)
-        if heavy is not None:
-            counted.charge(heavy, longest, largest)
-        elif counted.strict:
-            counted.spend(weights.POLICY)
-            for side in (deny, allow):
-                if side is not None:
-                    counted.charge(side[-1], longest, largest)
+    buckets = [place.bucket(request.action) for place in attached]
+    if count <= MANY and all(heavy is None for _, _, heavy in buckets):
+        return MAX_ARN
+    longest = [_affordable(buckets, values, strict=count > MANY) for values in (context, {**context, **tags})]
+    if longest[0] != longest[1]:
+        raise TooMuchWork("the policies could take too long for resources with long tags")
+    return longest[0]
+
+
+def _affordable(buckets: list[Bucket], context: Values, *, strict: bool) -> int:
+    """The characters of the longest ARN that can be afforded; -1 where none can."""
+
+    def excess(length: int) -> bool:
+        counted = Budget()
+        try:
+            for bucket in buckets:
+                _charge(bucket, "x" * length, context, counted, strict=strict)
+        except TooMuchWork:
+            return True
+        return False
+
+    return bisect_left(range(MAX_ARN + 1), True, key=excess) - 1
+
+
+def _charge(bucket: Bucket, resource: str, context: Values, counted: Budget, *, strict: bool) -> None:
+    """Charge what a decision charges for one policy."""
+    deny, allow, heavy = bucket
+    if heavy is not None:
+        counted.charge(heavy, resource, context)
+    elif strict:
+        counted.spend(weights.POLICY)
+        for side in (deny, allow):
+            if side is not None:
+                counted.charge(side[-1], resource, context)
 
 
 class _Allowed:
