@@ -34,9 +34,12 @@ def posix(shape: Shape) -> str:
 
 def python(shape: Shape) -> str:
     """In Python's, without ever going back: what stands between two wildcards is taken where it first fits, for that leaves most to what
-    follows. Only what stands between the last ANY and the end fits at one place alone.
+    follows. Only what stands between the last ANY and the end fits at one place alone. ValueError where ONE stands before RUN, as it does
+    in no pattern of a policy: whether it takes a colon would decide how far RUN reaches.
     """
     *blocks, last = _split(shape, ANY)
+    if any(ONE in block and RUN in block[block.index(ONE) :] for block in (*blocks, last)):
+        raise ValueError("a pattern in which a wildcard for any character stands before one that stops at colons")
     if not blocks:
         return rf"(?s)\A{_block(last, end=True)}"
     first, *others = (_block(block, end=False) for block in blocks)
