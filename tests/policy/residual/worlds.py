@@ -85,10 +85,10 @@ def questions(seed: int, count: int = 1) -> Iterator[Question]:
     programs = bridge.Programs()
     seen: dict[int, Doc] = {}
     for case in made.cases:
-        for document in _documents(case):
+        for document in documents(case):
             if id(document) not in seen and document not in (generator.FULL_ACCESS, generator.RCP_FULL_ACCESS):
                 seen[id(document)] = document
-                _tagged(document, rng)
+                tagged(document, rng)
         asked = case["request"]
         asked["context"] = {key: value for key, value in asked["context"].items() if "resourcetag/" not in key.lower()}
         request = bridge.request(case)
@@ -107,7 +107,7 @@ def _tags(rng: Random) -> dict[str, str]:
     return {name: rng.choice(VALUES) for name in names.values()}
 
 
-def _documents(case: Doc) -> Iterator[Doc]:
+def documents(case: Doc) -> Iterator[Doc]:
     for name in ("identity_policies", "permission_boundary", "session_policies"):
         yield from case[name] or ()
     for name in ("scps", "rcps"):
@@ -117,7 +117,7 @@ def _documents(case: Doc) -> Iterator[Doc]:
         yield case["resource_policy"]
 
 
-def _tagged(document: Doc, rng: Random) -> None:
+def tagged(document: Doc, rng: Random) -> None:
     """Have statements ask for tags: of the keys that they ask for, in the values, and in the resources."""
     statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
     for statement in statements:
