@@ -33,9 +33,8 @@ class Service:
         """What a user gets."""
         made = http.client.HTTPConnection(self.http, timeout=30)
         try:
-            made.request(
-                "GET", f"/orders?after={after}", headers={"authorization": f"Bearer {token(self.keys[name], audience, datetime.now(UTC))}"}
-            )
+            bearer = token(self.keys[name], audience, datetime.now(UTC))
+            made.request("GET", f"/orders?after={after}", headers={"authorization": f"Bearer {bearer}"})
             answer = made.getresponse()
             return answer.status, json.loads(answer.read())
         finally:
@@ -84,6 +83,5 @@ def test_everybody_gets_what_they_may_see(service: Service) -> None:
     _, page = service.orders("amara", after="1246")
     assert page["orders"][0]["order_id"] == "1250"
     assert service.orders("elif") == (200, {"orders": []}), "finance reads invoices"
-    _, page = service.orders("farid")
-    assert [order["order_id"] for order in page["orders"][:6]] == [], "an engineer needs a role first"
+    assert service.orders("farid") == (200, {"orders": []}), "an engineer needs a role first"
     assert service.orders("amara", audience="sekisho")[0] == 401
