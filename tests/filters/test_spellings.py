@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, String, Table, column, create_engine, s
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.exc import CompileError
 
-from sekisho.filters import rows, spellings
+from sekisho.filters import dialects, rows, spellings
 from sekisho.policy import residual
 from sekisho.policy.residual import ANY, ATOM, ONE, RUN, Shape, automaton, shapes
 
@@ -67,7 +67,7 @@ def test_databases_match_what_the_shape_does(bare_database_url: str, seed: int) 
         listed.create(connection)
         connection.execute(listed.insert(), [{"text": one} for one in sorted(set(texts))])
         for shape in made:
-            matching = rows._matching(rows.dialects.Exactly(listed.c.text), shape)
+            matching = rows._matching(dialects.Exactly(listed.c.text), shape)
             found = set(connection.execute(select(listed.c.text).where(matching)).scalars())
             assert found == {one for one in texts if automaton(shape).matches(one)}, shape
             others = set(connection.execute(select(listed.c.text).where(~matching)).scalars())
@@ -85,9 +85,9 @@ def test_letters_of_either_case(bare_database_url: str) -> None:
         connection.execute(text("CREATE TABLE texts (text VARCHAR)"))
         connection.execute(text("INSERT INTO texts VALUES (:text)"), [{"text": one} for one in texts])
         for wanted in sorted({one.lower() for one in texts})[::9]:
-            matching = rows._in_any_case(rows.dialects.Exactly(column("text", String)), wanted)
-            found = set(connection.execute(select(column("text")).select_from(text("texts")).where(matching)).scalars())
-            assert found == {one for one in texts if one.lower() == wanted}, wanted
+            matching = rows._in_any_case(dialects.Exactly(column("text", String)), wanted)
+            selected: set[str] = set(connection.execute(select(column("text")).select_from(text("texts")).where(matching)).scalars())
+            assert selected == {one for one in texts if one.lower() == wanted}, wanted
     engine.dispose()
 
 

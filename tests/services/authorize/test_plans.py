@@ -206,7 +206,7 @@ def test_nobody_learns_of_another_account(house: House, shared: House, refused: 
     with pytest.raises(Exception, match="Invalid Marker"):
         other.call("ListAllowedPrincipals", action="orders:GetOrder", resource="*", next_token=token)
     for changed in ({"action": "orders:ShipOrder"}, {"resource": order(house, 1)}):
-        asked = {"action": "orders:GetOrder", "resource": "*", "next_token": token} | changed
+        asked: dict[str, Any] = {"action": "orders:GetOrder", "resource": "*", "next_token": token} | changed
         assert refused("ListAllowedPrincipals", **asked) == ("ValidationError", "Invalid Marker.")
 
 
@@ -229,12 +229,12 @@ def register(house: House) -> list[str]:
 def test_allowed_resources_are_those_that_authorize_allows(house: House, gate: sigv4.Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
     house.user("ann", allow("orders:*", when=RED), deny("orders:*", on=order(house, 2)))
     everything = register(house)
-    ann = {"action": "orders:GetOrder", "principal_arn": user(house, "ann")}
+    ann: dict[str, Any] = {"action": "orders:GetOrder", "principal_arn": user(house, "ann")}
     expected = [one for one in everything if decided(house, gate, resource=one, **ann)]
     assert [int(one.rpartition("/")[2]) for one in sorted(expected)] == [1, 10, 11, 4, 6, 7, 8], (
         "5 denies by itself, 6 allows though it is blue"
     )
-    asked = ann | {"resource_type": "orders:order"}
+    asked: dict[str, Any] = ann | {"resource_type": "orders:order"}
     assert listed(house, "ListAllowedResources", "resources", gate, **asked) == sorted(expected)
     for most, chunk, decisions in ((1, 5_000, 500), (3, 2, 500), (100, 1, 1), (100, 13, 1)):
         monkeypatch.setattr(resources, "CHUNK", chunk)
@@ -284,7 +284,7 @@ def test_allowed_actions_are_those_that_authorize_allows(house: House, gate: sig
         allow("iam:GetRole"),
         allow("ORDERS:AuditOrder"),
     )
-    asked = {"principal_arn": user(house, "ann"), "resource": order(house, 1), "resource_tags": {"team": "red"}}
+    asked: dict[str, Any] = {"principal_arn": user(house, "ann"), "resource": order(house, 1), "resource_tags": {"team": "red"}}
     of_orders = ["orders:AuditOrder", "orders:GetOrder", "orders:ShipOrder"]
     expected = ["iam:GetRole", *of_orders, "parcels:Send", "sts:GetCallerIdentity"]
     assert listed(house, "ListAllowedActions", "actions", gate, **asked) == expected
@@ -318,7 +318,7 @@ def test_allowed_principals_are_those_that_authorize_allows(house: House, gate: 
     for name, document in (("packer", allow("orders:GetOrder")), ("driver", allow("parcels:*"))):
         house.call("CreateRole", role_name=name, assume_role_policy_document=trust(house.account_id))
         house.call("PutRolePolicy", role_name=name, policy_name="p", policy_document=document)
-    asked = {"action": "orders:GetOrder", "resource": order(house, 1), "resource_tags": {"Team": "red"}}
+    asked: dict[str, Any] = {"action": "orders:GetOrder", "resource": order(house, 1), "resource_tags": {"Team": "red"}}
     everybody = [one.arn for one in house.call("ListUsers").users] + [one.arn for one in house.call("ListRoles").roles]
     expected = [one for one in everybody if decided(house, gate, principal_arn=one, **asked)]
     assert [one.rpartition("/")[2] for one in expected] == ["u0", "u1", "u2", "u4", "packer"]
@@ -332,7 +332,7 @@ def test_allowed_principals_are_those_that_authorize_allows(house: House, gate: 
 def test_registered_policies_count_for_principals_and_actions(house: House, gate: sigv4.Credentials) -> None:
     house.user("ann", allow("orders:*", when=RED))
     register(house)
-    asked = {"resource": order(house, 6)}
+    asked: dict[str, Any] = {"resource": order(house, 6)}
     assert listed(house, "ListAllowedPrincipals", "principals", gate, action="orders:GetOrder", **asked) == [user(house, "ann")]
     found = listed(house, "ListAllowedActions", "actions", gate, principal_arn=user(house, "ann"), services=["orders"], **asked)
     assert found == ["orders:CancelOrder", "orders:GetOrder", "orders:ShipOrder"]
@@ -378,7 +378,8 @@ def test_resources_are_not_selected_by_a_plan_of_another_world(
     """The policy is taken back after the plan was made, and before the database is looked at."""
     house.user("ann", allow("orders:*"))
     register(house)
-    made, changed = plans.made_plan, []
+    made = plans.made_plan
+    changed: list[Any] = []
 
     def late(*arguments: Any) -> residual.Plan:
         found = made(*arguments)
@@ -389,7 +390,7 @@ def test_resources_are_not_selected_by_a_plan_of_another_world(
         return found
 
     monkeypatch.setattr(plans, "made_plan", late)
-    asked = {"action": "orders:GetOrder", "resource_type": "orders:order", "principal_arn": user(house, "ann")}
+    asked: dict[str, Any] = {"action": "orders:GetOrder", "resource_type": "orders:order", "principal_arn": user(house, "ann")}
     assert listed(house, "ListAllowedResources", "resources", gate, **asked) == [order(house, 3), order(house, 6)]
     assert changed
 
@@ -410,5 +411,5 @@ def test_hostile_patterns_are_text_to_the_database(house: House, gate: sigv4.Cre
         ):
             name = f"eve-{number}-{operator}"
             house.user(name, allow("orders:*", when={operator: {"aws:ResourceTag/Team": value}}))
-            asked = {"action": "orders:GetOrder", "resource_type": "orders:order", "principal_arn": user(house, name)}
+            asked: dict[str, Any] = {"action": "orders:GetOrder", "resource_type": "orders:order", "principal_arn": user(house, name)}
             assert listed(house, "ListAllowedResources", "resources", gate, **asked) == [order(house, number)], (operator, value)
