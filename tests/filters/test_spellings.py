@@ -142,3 +142,26 @@ def test_sqlites_like_is_never_used() -> None:
     said = str(rows.where(plan, arn=column("arn", String), tags=lambda _: column("team", String)).compile(dialect=sqlite.dialect()))
     assert " LIKE " not in said
     assert sqlite3.sqlite_version_info >= (3, 32)
+
+
+@pytest.mark.parametrize("form", ["like", "mixed", "in", "any_case", "every"])
+def test_the_largest_filters_are_taken(bare_database_url: str, form: str) -> None:
+    """Of as many parts as a plan has; SQLite takes no expression that is more than 1,000 deep."""
+    count = 1_990
+    conditions: dict[str, residual.Node] = {
+        "like": residual.some_of([residual.ArnLike((f"arn:aws:orders:eu:1:order/{n}-", ANY)) for n in range(count)]),
+        "mixed": residual.some_of([residual.ArnLike(("arn:aws:", ANY, f":order/{n}-", RUN, "y", ANY)) for n in range(count)]),
+        "in": residual.TagIn("team", tuple(f"t{n}" for n in range(count))),
+        "any_case": residual.TagIn("team", tuple(f"t{n}" for n in range(count)), ignoring_case=True),
+        "every": residual.all_of([residual.negated(residual.ArnLike((ANY, f"/{n}-", ANY))) for n in range(1, count)]),
+    }
+    listed = Table("texts", MetaData(), Column("arn", String), Column("team", String))
+    engine = create_engine(bare_database_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        listed.create(connection)
+        connection.execute(listed.insert(), [{"arn": f"arn:aws:orders:eu:1:order/{n}-y", "team": f"t{n}"} for n in (0, 1_989, 2_500)])
+        plan = residual.Plan((residual.ARN,), conditions[form])
+        test = rows.where(plan, arn=listed.c.arn, tags=lambda _: listed.c.team)
+        found = [one.rpartition("/")[2] for one in connection.execute(select(listed.c.arn).where(test)).scalars()]
+    engine.dispose()
+    assert found == (["0-y", "2500-y"] if form == "every" else ["0-y", "1989-y"])

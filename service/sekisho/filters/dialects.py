@@ -11,6 +11,27 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 
+class Every(FunctionElement[bool]):
+    """All of some tests. Unlike SQLAlchemy's own, it stays within the parentheses in which it was made (`rows.joined`)."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+class Either(FunctionElement[bool]):
+    """Some of them, likewise."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+class Turned(FunctionElement[bool]):
+    """A test turned round."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
 class Exactly(FunctionElement[str]):
     """A text that is compared byte by byte, whatever the collation or the type of its column."""
 
@@ -63,6 +84,18 @@ _SAID = {
 }
 
 
+_JOINED = {Every: " AND ", Either: " OR "}
+
+
+def _join(element: FunctionElement[Any], compiler: Any, **options: Any) -> str:
+    return f"({_JOINED[type(element)].join(compiler.process(clause, **options) for clause in element.clauses)})"
+
+
+def _turn(element: FunctionElement[Any], compiler: Any, **options: Any) -> str:
+    (clause,) = element.clauses
+    return f"(NOT ({compiler.process(clause, **options)}))"
+
+
 def _compile(element: FunctionElement[Any], compiler: Any, **options: Any) -> str:
     said = _SAID.get((type(element), compiler.dialect.name))
     if said is None:
@@ -80,5 +113,8 @@ class _Part:
         return str(self._compiler.process(self._clause, **self._options))
 
 
+for _joining in _JOINED:
+    compiles(_joining)(_join)
+compiles(Turned)(_turn)
 for _element in (Exactly, Whole, Like, Regular, Spelled):
     compiles(_element)(_compile)

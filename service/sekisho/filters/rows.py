@@ -8,10 +8,10 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, case, false, func, literal, not_, or_, true
-from sqlalchemy.sql.elements import Grouping
+from sqlalchemy import ColumnElement, Text, case, false, func, literal, true
 
 from sekisho.filters import dialects, spellings
+from sekisho.filters.dialects import Either, Every
 from sekisho.policy import residual
 from sekisho.policy.residual import ANY, ATOM, ONE, RUN, All, ArnIn, ArnIs, ArnLike, Node, Not, Some, TagExists, TagIn, TagLike, TagText
 
@@ -31,9 +31,9 @@ def where(plan: residual.Plan, *, arn: Expression, tags: Tags) -> Condition:
     exact = dialects.Exactly(arn)
     values = {key: dialects.Exactly(tags(key)) for key in sorted({key for leaf in residual.leaves(plan.condition) for key in _keys(leaf)})}
     sound = [_sound(value, residual.MAX_TAG_VALUE) for value in values.values()]
-    scope = _joined(or_, [_matching(exact, shape) for shape in plan.scopes])
+    scope = _joined(Either, [_matching(exact, shape) for shape in plan.scopes])
     found = _Tests(exact, values).of(plan.condition)
-    return _joined(and_, [exact.is_not(None), _sound(exact, plan.longest), *sound, scope, found])
+    return _joined(Every, [exact.is_not(None), _sound(exact, plan.longest), *sound, scope, found])
 
 
 def _keys(leaf: Node) -> Iterator[str]:
@@ -54,11 +54,11 @@ class _Tests:
         if isinstance(node, bool):
             return true() if node else false()
         if isinstance(node, All):
-            return _joined(and_, [self.of(child) for child in node.children])
+            return _joined(Every, [self.of(child) for child in node.children])
         if isinstance(node, Some):
-            return _joined(or_, [self.of(child) for child in node.children])
+            return _joined(Either, [self.of(child) for child in node.children])
         if isinstance(node, Not):
-            return not_(Grouping(self.of(node.child)))
+            return dialects.Turned(self.of(node.child))
         if isinstance(node, ArnLike):
             return _matching(self._arn, node.shape)
         if isinstance(node, ArnIn):
@@ -75,10 +75,10 @@ class _Tests:
         if isinstance(node, TagExists):
             return there
         if isinstance(node, TagLike):
-            return and_(there, _matching(value, node.shape))
+            return Every(there, _matching(value, node.shape))
         if node.ignoring_case:
-            return and_(there, _joined(or_, [_in_any_case(value, text) for text in node.texts]))
-        return and_(there, value.in_(node.texts))
+            return Every(there, _joined(Either, [_in_any_case(value, text) for text in node.texts]))
+        return Every(there, value.in_(node.texts))
 
     def _is(self, node: ArnIs) -> Condition:
         said: list[Expression] = []
@@ -95,22 +95,22 @@ class _Tests:
                 said.append(func.coalesce(value, literal(part.default, Text)))
         text = dialects.Exactly(functools.reduce(lambda one, other: one.concat(other), said))
         begun = dialects.Exactly(func.substr(self._arn, 1, func.length(text))) if node.open_end else self._arn
-        return and_(*needed, func.coalesce(begun == text, false()))
+        return Every(*needed, func.coalesce(begun == text, false()))
 
 
-def _joined(how: Callable[..., Condition], tests: Sequence[Condition]) -> Condition:
+def _joined(how: type[Every | Either], tests: Sequence[Condition]) -> Condition:
     """All tests, as a balanced tree: SQLite takes no expression that is more than 1,000 deep, and in `a OR b OR c` each is one deeper."""
     if len(tests) == 1:
         return tests[0]
     if len(tests) <= 4:
-        return Grouping(how(*tests))
+        return how(*tests)
     half = len(tests) // 2
-    return Grouping(how(_joined(how, tests[:half]), _joined(how, tests[half:])))
+    return how(_joined(how, tests[:half]), _joined(how, tests[half:]))
 
 
 def _sound(value: Expression, most: int) -> Condition:
     """Where there is a value, it is one that plans are about."""
-    return func.coalesce(and_(func.length(value) <= most, dialects.Whole(value)), true())
+    return func.coalesce(Every(func.length(value) <= most, dialects.Whole(value)), true())
 
 
 def _matching(value: Expression, shape: residual.Shape) -> Condition:
@@ -123,7 +123,7 @@ def _matching(value: Expression, shape: residual.Shape) -> Condition:
         return like
     if ANY not in shape and ONE not in shape:  # with as many colons as stand there, no wildcard has one
         colons = func.length(value) - func.length(func.replace(value, _text(":"), _text("")))
-        return and_(like, colons == sum(text.count(":") for text in literals))
+        return Every(like, colons == sum(text.count(":") for text in literals))
     # Only what that leaves is put to a regular expression, which costs more; of AND a database may take either side first.
     return case((like, dialects.Regular(value, *map(_text, (spellings.python(shape), spellings.posix(shape))))), else_=false())
 

@@ -124,11 +124,17 @@ def test_always_and_never_are_said_as_such(house: House, gate: sigv4.Credentials
         ({"resource_pattern": "arn:aws:*:*:*:order/*"}, "InvalidScope", "which service"),
         ({"resource_pattern": "arn:aws:orders:*:1*:order/*"}, "InvalidScope", "neither an account id"),
         ({"resource_pattern": "arn:aws:orders:*:*:" + "*a" * 17}, "InvalidScope", "16 wildcards"),
+        ({"resource_pattern": "arn:aws:orders:*:*:order/\0"}, "InvalidScope", "no ARN has"),
+        ({"resource_type": "ord\0ers:order"}, "InvalidScope", "no service has"),
+        ({"resource_type": "orders:or\0der"}, "NoSuchResourceType", "orders:or"),
         ({"resource_account": "house"}, "InvalidScope", "`house` is not an account id"),
         ({"context": [{"key": "aws:ResourceTag/team", "values": ["red"]}]}, "InvalidContext", "aws:resourcetag/team"),
         ({"context": [{"key": "aws:PrincipalTag/team", "values": ["red"]}]}, "InvalidContext", "aws:PrincipalTag/team"),
     ],
-    ids=["empty_type", "no_type", "no_service", "five_segments", "any_service", "half_account", "wild", "account", "tag", "reserved"],
+    ids=[
+        *("empty_type", "no_type", "no_service", "five_segments", "any_service", "half_account", "wild", "nul", "nul_service", "nul_type"),
+        *("account", "tag", "reserved"),
+    ],
 )
 def test_what_no_plan_is_about_is_refused(refused: Refused, fields: dict[str, Any], code: str, words: str) -> None:
     scope = {} if "resource_pattern" in fields else {"resource_type": "orders:order"}
@@ -240,6 +246,10 @@ def test_allowed_resources_are_those_that_authorize_allows(house: House, gate: s
         monkeypatch.setattr(resources, "CHUNK", chunk)
         monkeypatch.setattr(resources, "MOST_OWN", decisions)
         assert listed(house, "ListAllowedResources", "resources", gate, max_results=most, **asked) == sorted(expected)
+    monkeypatch.setattr(resources, "CHUNK", 5_000)
+    monkeypatch.setattr(resources, "MOST_TESTS", 7)  # by a plan of three parts, two rows
+    assert listed(house, "ListAllowedResources", "resources", gate, **asked) == sorted(expected)
+    monkeypatch.setattr(resources, "MOST_TESTS", 2_000_000)
     monkeypatch.setattr(resources, "MOST_CHUNKS", 1)
     monkeypatch.setattr(resources, "CHUNK", 3)
     page = house.call("ListAllowedResources", gate, **asked)

@@ -17,6 +17,7 @@ from sekisho.policy.residual.nodes import (
     all_of,
     leaves,
     negated,
+    size,
     some_of,
 )
 from sekisho.policy.residual.notation import from_json, to_json
@@ -40,6 +41,7 @@ __all__ = [
     "Not",
     "Leaf",
     "leaves",
+    "size",
     "all_of",
     "some_of",
     "negated",

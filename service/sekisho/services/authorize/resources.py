@@ -13,11 +13,13 @@ from sekisho import policy, world
 from sekisho.api.authorize.v1 import plans_pb2 as pb
 from sekisho.calls import pages
 from sekisho.calls.call import Call
+from sekisho.calls.turns import Turns
 from sekisho.errors import AccessDenied
 from sekisho.filters.rows import where
 from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
+from sekisho.policy import residual
 from sekisho.policy.residual import Plan
 from sekisho.services.authorize import decisions, looks, plans, scopes
 from sekisho.services.authorize.scopes import Scope
@@ -26,13 +28,17 @@ from sekisho.store.tables import RegisteredResource, ResourceTag
 from sekisho.world import AccountRecord, Acting, Asked, Question, Subject
 
 CHUNK = 5_000
-"""Rows that the database looks at in one query."""
+"""Rows that the database looks at in one query, at most."""
+MOST_TESTS = 2_000_000
+"""Rows of one query, each times the parts of the plan: a quarter of a second of the database."""
 MOST_CHUNKS = 10
 """Queries for one page."""
 MOST_OWN = 500
 """Resources with a policy of their own that are decided about for one page."""
 
 _TRIES = 3
+_scans = Turns()
+"""One search at a time: those who wait for the database have few places (`memory.places`), and most are for decisions."""
 
 _KEY = (RegisteredResource.service, RegisteredResource.type, RegisteredResource.id)
 
@@ -93,7 +99,8 @@ class _Search:
             def look(session: Session, reader: Reader, planned: Composed = (who, question, services), plan: Plan = plan) -> _Page | None:
                 return self._look(session, reader, plan, planned, after)
 
-            page, call.point = looks.both(call, f"{call.account_id}:resources/*", look)
+            with _scans.turn(call.account_id, call.deadline):
+                page, call.point = looks.both(call, f"{call.account_id}:resources/*", look)
             if page is not None:
                 return who, page
         raise looks.WorldMoved("The policies changed faster than the resources could be looked for. The call may be made again.")
@@ -110,9 +117,10 @@ class _Search:
             return None
         found: list[tuple[list[str], str, Question | None]] = []
         own = 0
+        rows = max(1, min(CHUNK, MOST_TESTS // residual.size(plan.condition)))
         for _ in range(MOST_CHUNKS):
             remaining(self._call.deadline)
-            chunk = _chunk(self._call.account_id, services, after)
+            chunk = _chunk(self._call.account_id, services, after, rows)
             for row in session.execute(_selected(chunk, plan, self._scope)):
                 place = [row.service, row.type, row.id]
                 if len(found) == self._most or own == MOST_OWN:
@@ -124,19 +132,19 @@ class _Search:
                     asked = world.question(who, self._asked._replace(resource=row.arn), reader.get_record, self._call.now)
                 found.append((place, row.arn, asked))
                 after = place
-            end = session.execute(_end(chunk)).one_or_none()
+            end = session.execute(_end(chunk, rows)).one_or_none()
             if end is None:
                 return _Page(found, [])
             after = list(end)
         return _Page(found, after)
 
 
-def _chunk(account_id: str, services: list[str], after: list[str]) -> Select[Any]:
+def _chunk(account_id: str, services: list[str], after: list[str], most: int) -> Select[Any]:
     """The next rows, in the order of the index."""
     rows = select(RegisteredResource).where(RegisteredResource.account_id == account_id, RegisteredResource.service.in_(services))
     if after:
         rows = rows.where(tuple_(*_KEY) > tuple_(*after))
-    return rows.order_by(*_KEY).limit(CHUNK)
+    return rows.order_by(*_KEY).limit(most)
 
 
 def _selected(rows: Select[Any], plan: Plan, scope: Scope) -> Select[Any]:
@@ -152,9 +160,9 @@ def _selected(rows: Select[Any], plan: Plan, scope: Scope) -> Select[Any]:
     return select(*columns).where(or_(planned, own)).order_by(row.service, row.type, row.id)
 
 
-def _end(rows: Select[Any]) -> Select[str, str, str]:
+def _end(rows: Select[Any], most: int) -> Select[str, str, str]:
     """The place of the last row, if there are as many as a chunk has: then there may be more."""
-    return rows.with_only_columns(*_KEY, maintain_column_froms=True).limit(1).offset(CHUNK - 1)
+    return rows.with_only_columns(*_KEY, maintain_column_froms=True).limit(1).offset(most - 1)
 
 
 def _decided(call: Call, page: _Page) -> list[str]:

@@ -59,6 +59,8 @@ def read(call: Call, request: pb.PlanResourcesRequest | pb.ListAllowedResourcesR
 def _of_type(call: Call, named: str) -> list[str]:
     """The formats of a type's ARNs as patterns."""
     service, _, type_ = named.partition(":")
+    if "\0" in service:
+        raise InvalidScope("the type holds a character that no service has")
     loaded, _ = looks.both(
         call, f"{call.account_id}:{service}", lambda session, _: service_definitions.load_definitions(session, call.account_id, (service,))
     )
@@ -70,6 +72,8 @@ def _of_type(call: Call, named: str) -> list[str]:
 
 
 def _of_pattern(call: Call, text: str, owner: str) -> Scope:
+    if "\0" in text:  # PostgreSQL has no such character, and could not even be asked
+        raise InvalidScope("the pattern holds a character that no ARN has")
     segments = text.split(":", 5)
     if len(segments) < 6 or segments[0] != "arn" or not segments[5]:
         raise InvalidScope(f"`{text[:128]}` is not a pattern of ARNs: it has not six segments")
