@@ -186,8 +186,8 @@ def test_a_local_copy_leaves_what_may_be_registered_to_the_server(tmp_path: Path
             assert local(authorizer, order(house, 2), at_least=house.revision) == (True, False)
             assert local(authorizer, carts, at_least=house.revision) == (True, True)
             assert local(authorizer, "*", at_least=house.revision) == (True, True)
-            assert local(authorizer, foreign, resource_account=house.account_id)[1] is False
             house.call("DeleteResource", resource_arn=own)
+            assert local(authorizer, foreign, resource_account=house.account_id, at_least=house.revision)[1] is False
             assert local(authorizer, own, at_least=house.revision) == (True, True)
 
 
@@ -221,7 +221,7 @@ def test_memory_answers_as_the_rows_say_through_random_changes(nodes: tuple[Hous
         if number not in model or chance.random() < 0.3:
             denies, value = chance.random() < 0.5, chance.choice(("yes", "no"))
             before = model.get(number, ({}, False))
-            policy = {"resource_policy": document} if denies else {}
+            policy: dict[str, Any] = {"resource_policy": document} if denies else {}
             here.call("PutResource", resource_arn=order(here, number), tags=[{"key": "k", "value": value}], **policy)
             model[number] = ({"k": value}, denies or before[1])
         elif chance.random() < 0.5:
