@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.services.authorize import listings
+from tests.services.authorize.plans import listings
 
 WORLDS = 120
 

@@ -1,6 +1,6 @@
 """Accounts full of seeded principals and registered resources, and what is listed of them beside what Authorize answers one by one.
 
-    python -m tests.services.authorize.listings --worlds 100000 --seed 1
+    python -m tests.services.authorize.plans.listings --worlds 100000 --seed 1
 
 A world is a user with policies, a boundary now and then, and questions about it over the resources and actions of its account. Prints the
 seed of each difference, and exits 1 when there was one.
