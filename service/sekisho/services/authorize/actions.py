@@ -1,7 +1,8 @@
 """ListAllowedActions: what somebody may do on a resource.
 
 The actions are those that somebody could ask about: all of this server's services and of those that the caller's account has defined, and
-all that the policies that apply name one by one. They are decided about one by one, as Authorize does.
+all that the policies that apply name one by one. They are decided about one by one, as Authorize does. What another account's policies name
+is not told: of its principals, actions are asked about that definitions have.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from sekisho.operations import definitions as own_definitions
 from sekisho.operations import operation
 from sekisho.policy.layers import places
 from sekisho.policy.rules import Rule
-from sekisho.services.authorize import decisions, looks
+from sekisho.services.authorize import decisions, looks, organizations
 from sekisho.store.db import remaining
 from sekisho.store.tables import DefinedService
 from sekisho.world import Acting, Question
@@ -57,7 +58,8 @@ def list_allowed_actions(call: Call, request: pb.ListAllowedActionsRequest) -> p
         who, question = decisions.compose_question(call, subject, asked, reader)
         defined = set(session.scalars(select(DefinedService.name).where(DefinedService.account_id == call.account_id)))
         defined |= own_definitions.own().keys()
-        named = _named(question[1])
+        shown = _shown(call, *question)
+        named = _named(shown)
         known = {name for name in defined | named.keys() if name >= after[0] and (not wanted or name in wanted)}
         here = sorted(known)[:MOST_SERVICES]
         loaded = service_definitions.load_definitions(session, call.account_id, here)
@@ -68,7 +70,7 @@ def list_allowed_actions(call: Call, request: pb.ListAllowedActionsRequest) -> p
             # What is registered of the resource must not be contradicted by a key of this service, whose actions are asked about.
             of_service = decisions.compose_question(call, subject, asked._replace(action=f"{name}:{_ANY}"), reader)[1]
             services.append((name, named.get(name, {}) | found, of_service))
-        undefined = sorted(name for name in _patterned(question[1]) - defined if not wanted or name in wanted)
+        undefined = sorted(name for name in _patterned(shown) - defined if not wanted or name in wanted)
         return _Found(who, services, len(known) > len(here), undefined)
 
     found, call.point = looks.both(call, f"{call.account_id}:services/*", look)
@@ -102,6 +104,13 @@ def _allowed(call: Call, found: _Found, after: list[str], most: int) -> tuple[li
                 decided += 1
                 place = [service, name]
     return allowed, [found.services[-1][0], _END] if found.more else []
+
+
+def _shown(call: Call, made: policy.Request, layers: policy.Layers) -> policy.Layers:
+    """The layers of which the caller learns what they name: its own account's, and its own organization's."""
+    if made.principal.account != call.account_id:
+        return policy.Layers()
+    return organizations.visible(call, made, layers)
 
 
 def _rules(layers: policy.Layers) -> Iterator[Rule]:

@@ -1,16 +1,19 @@
 """The lists of what is allowed: each is what Authorize says one by one."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sekisho import sigv4
+from sekisho.client import token
+from sekisho.credentials import accounts
 from sekisho.policy import residual
 from sekisho.services.authorize import actions, looks, plans, resources
 from sekisho.store.tables import ResourceTag
 from tests.harness import House
-from tests.services.authorize.plans.orders import RED, decided, deny, listed, order, register, user
+from tests.services.authorize.plans.orders import RED, decided, deny, listed, order, own, register, user
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow, trust
 
@@ -155,3 +158,36 @@ def test_hostile_patterns_are_text_to_the_database(house: House, gate: sigv4.Cre
             house.user(name, allow("orders:*", when={operator: {"aws:ResourceTag/Team": value}}))
             asked: dict[str, Any] = {"action": "orders:GetOrder", "resource_type": "orders:order", "principal_arn": user(house, name)}
             assert listed(house, "ListAllowedResources", "resources", gate, **asked) == [order(house, number)], (operator, value)
+
+
+def test_what_another_accounts_policies_name_is_not_told(house: House, shared: House) -> None:
+    """Its principal has shown a token, and is decided about; what its policies say stays its own account's."""
+    other = House(shared.node, accounts.create(shared.node.database, shared.node.ring))
+    spy = other.user("spy", allow("orders:*", "secret:Plan", "hidden:*"))
+    proof = token(spy, "sekisho", datetime.now(UTC))
+    asked: dict[str, Any] = {"bearer_token": proof, "resource": order(house, 1), "resource_policy": own("Allow", "*", "*")}
+    page = house.call("ListAllowedActions", services=["orders", "secret", "hidden"], **asked)
+    assert (list(page.actions), list(page.undefined_services)) == (["orders:CancelOrder", "orders:GetOrder", "orders:ShipOrder"], [])
+    mine: dict[str, Any] = {"bearer_token": proof, "resource": order(other, 1)}
+    page = other.call("ListAllowedActions", services=["orders", "secret", "hidden"], **mine)
+    assert (list(page.actions), list(page.undefined_services)) == (["secret:Plan"], ["hidden", "orders"])
+
+
+def test_a_plan_of_another_accounts_principal_is_not_shown(house: House, shared: House, refused: Refused) -> None:
+    other = House(shared.node, accounts.create(shared.node.database, shared.node.ring))
+    proof = token(other.user("spy", allow("orders:*")), "sekisho", datetime.now(UTC))
+    code, message = refused("PlanResources", bearer_token=proof, action="orders:GetOrder", resource_type="orders:order")
+    assert code == "AccessDenied"
+    assert message == f"The account {other.account_id} has not consented that account {house.account_id} sees how it is decided."
+
+
+def test_searches_of_registered_resources_take_turns(house: House, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one looks, another waits, until its deadline."""
+    register(house)
+    house.seconds = 0.5
+    asked: dict[str, Any] = {"action": "orders:GetOrder", "resource_type": "orders:order"}
+    with resources._scans.turn("another account"):
+        code, _ = refused("ListAllowedResources", **asked)
+    assert code == "RequestTimeout"
+    house.seconds = 20.0
+    assert house.call("ListAllowedResources", **asked).resources
