@@ -194,6 +194,10 @@ def test_limits() -> None:
     many = [statement(on=[f"arn:aws:orders:eu:111122223333:order/{n}-{m}*" for m in range(100)]) for n in range(21)]
     with pytest.raises(Inexpressible, match="the condition has 2101 parts; at most 2000 are said"):
         condition(*many)
+    again = [statement("Deny", on=[f"arn:aws:orders:eu:111122223333:order/{m}*" for m in range(100)], Sid=f"s{n}") for n in range(201)]
+    with pytest.raises(Inexpressible, match="the policies come to more than 20000 conditions"):
+        condition(*again)
+    assert condition(*again[:190], statement()) == condition(again[0], statement())
     asked: list[int] = []
     layers = policy.Layers((attached(*many[:3]),))
     residual.plan(policy.Request(ANN, "orders:Get", "", "1", {}), layers, Resources((SCOPE,)), lambda: asked.append(1))

@@ -28,6 +28,10 @@ MAX_SIZE = 2_000
 """Nodes and listed texts of a tree: a database plans a query with each of them."""
 
 
+MAX_WORK = 20_000
+"""The same of all conditions before what follows from others is left out."""
+
+
 class Kind(enum.StrEnum):
     """What a plan comes to."""
 
@@ -139,6 +143,7 @@ class _Allowed:
         self._resources, self._proceed = resources, proceed
         self._action = request.action.lower()
         self._denied: list[Node] = []
+        self._size = 0
 
     def node(self) -> Node:
         """Everything that must be true of a resource."""
@@ -182,7 +187,7 @@ class _Allowed:
         allowed: list[Node] = []
         for attached in group:
             for rule in self._rules(attached.program, of_resource=False):
-                node = matched(rule, self._context, self._resources)
+                node = self._matched(rule)
                 (self._denied if rule.deny else allowed).append(node)
         return some_of(allowed)
 
@@ -194,18 +199,23 @@ class _Allowed:
             grantees = rule.grantees
             if rule.deny:
                 if grantees is None or grantees.denies(principal, bounded=bounded):
-                    self._denied.append(matched(rule, self._context, self._resources))
+                    self._denied.append(self._matched(rule))
             elif grantees is not None and (worth := grantees.grant(principal)) > NONE:
-                granted.append((worth, matched(rule, self._context, self._resources)))
+                granted.append((worth, self._matched(rule)))
         return granted
 
     def _rules(self, program: Program, *, of_resource: bool) -> Iterable[Rule]:
         for rule in program.about(self._action, of_resource=of_resource):
             self._proceed()
             yield rule
-            if len(self._denied) > MAX_SIZE:
-                self._denied = [some_of(self._denied)]
-                _refuse_large(self._denied[0])
+
+    def _matched(self, rule: Rule) -> Node:
+        """The resources that a rule matches; Inexpressible once the rules come to more than a plan can be made of."""
+        node = matched(rule, self._context, self._resources)
+        self._size += nodes.size(node)
+        if self._size > MAX_WORK:
+            raise Inexpressible(f"the policies come to more than {MAX_WORK} conditions")
+        return node
 
     def _needs_resource_policy(self) -> Node:
         """The resources whose own policy must allow within the account, too: what `layers.needs_resource_policy` says of each."""
