@@ -42,6 +42,7 @@ _DECIDING = (
     tables.RegisteredResource,
     tables.ResourceTag,
     tables.ResourceService,
+    tables.DefinedService,
     tables.Revision,
     tables.Change,
 )
