@@ -28,6 +28,7 @@ from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource
 
 if TYPE_CHECKING:
+    from sekisho.api.insight.v1.aio import AsyncInsightClient
     from sekisho.api.mfa.v1.aio import AsyncMfaClient
     from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
 
@@ -71,6 +72,13 @@ class AsyncClient(Configured):
         from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
 
         return AsyncOrganizationsClient(self._transport)
+
+    @cached_property
+    def insight(self) -> "AsyncInsightClient":
+        """The rpcs of paths to administrators, unused access and generated policies; loaded when they are first asked for."""
+        from sekisho.api.insight.v1.aio import AsyncInsightClient
+
+        return AsyncInsightClient(self._transport)
 
     @cached_property
     def mfa(self) -> "AsyncMfaClient":

@@ -23,6 +23,7 @@ from sekisho.client.roles import Server
 from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport
 
 if TYPE_CHECKING:
+    from sekisho.api.insight.v1.client import InsightClient
     from sekisho.api.mfa.v1.client import MfaClient
     from sekisho.api.organizations.v1.client import OrganizationsClient
 
@@ -106,6 +107,13 @@ class Client(Configured):
         from sekisho.api.organizations.v1.client import OrganizationsClient
 
         return OrganizationsClient(self._transport)
+
+    @cached_property
+    def insight(self) -> "InsightClient":
+        """The rpcs of paths to administrators, unused access and generated policies; loaded when they are first asked for."""
+        from sekisho.api.insight.v1.client import InsightClient
+
+        return InsightClient(self._transport)
 
     @cached_property
     def mfa(self) -> "MfaClient":
