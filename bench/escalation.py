@@ -1,10 +1,17 @@
-"""Paths to administrators: seconds of CPU for an account of 2,000 principals, a company's and some that are made to be hard."""
+"""Paths to administrators: seconds of CPU for an account of 2,000 principals, a company's and some that are made to be hard.
+
+`python -m bench.escalation` also draws the company's into docs/escalation-paths.svg; a test holds the one against the other.
+"""
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from sekisho.analysis.escalation import find
+from sekisho.cli.paths import svg
 from tests.analysis.escalation.worlds import ACCOUNT, EVERYTHING, IAM, Document, One, World, allow, deny, trust
+
+PICTURE = Path(__file__).parents[1] / "docs" / "escalation-paths.svg"
 
 USERS = ROLES = 1000
 TEAMS = 40
@@ -38,6 +45,7 @@ def company() -> World:
         [allow("iam:PassRole", on=f"{IAM}role/team-1*"), allow("codebuild:*", "iam:PassRole")],
         [allow("iam:UpdateAssumeRolePolicy", on=f"{IAM}role/team-4/*")],
         [allow("iam:PutUserPolicy", "iam:CreateAccessKey", on=f"{IAM}user/u99*")],
+        [allow("iam:CreateLoginProfile", on=f"{IAM}user/u148")],
     )
     users = {
         f"u{n}": One(
@@ -92,3 +100,5 @@ def run() -> None:
 
 if __name__ == "__main__":
     run()
+    PICTURE.write_text(svg.drawn(find(company().estate())))
+    print(PICTURE)

@@ -96,8 +96,8 @@ def test_decisions_say_their_action_and_resource() -> None:
         assert list(observed_uses.pairs(record(request=broken))) == []
     unknown = {"category": "Management", "event_source": "shop.amazonaws.com", "event_name": "Ship"}
     assert list(observed_uses.pairs(record(**unknown))) == []
-    broken = {"category": "Management", "event_source": "iam.amazonaws.com", "event_name": "GetUser", "resources": '[1, {"ARN": 2}]'}
-    assert list(observed_uses.pairs(record(**broken))) == [("iam:GetUser", "*")]
+    odd = {"category": "Management", "event_source": "iam.amazonaws.com", "event_name": "GetUser", "resources": '[1, {"ARN": 2}]'}
+    assert list(observed_uses.pairs(record(**odd))) == [("iam:GetUser", "*")]
 
 
 def test_decisions_are_replayed(house: House) -> None:

@@ -64,7 +64,8 @@ class Account:
 
     def give(self, kind: str, name: str) -> None:
         """Policies for a user, group or role; one in six is an administrator, perhaps but for a Deny."""
-        call, chance, owner = self.house.call, self.chance, {f"{kind}_name": name}
+        call, chance = self.house.call, self.chance
+        owner: dict[str, Any] = {f"{kind}_name": name}
         if chance.random() < 0.8:
             call(f"Put{kind.capitalize()}Policy", **owner, policy_name="inline", policy_document=self.document(chance.random() < 0.15))
         for policy in POLICIES:

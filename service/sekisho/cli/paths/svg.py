@@ -13,7 +13,9 @@ from sekisho.cli.paths.clusters import END, Cluster, clusters, columns, short
 MOST_COLUMNS, MOST_BOXES = 8, 40
 """Levels of a picture, and boxes of one of them."""
 MOST_NAMES = 3
-_WIDTH, _GAP, _LEFT, _TOP = 330, 90, 20, 96
+LEGEND = "A box is of principals that do the same; blue are users, green are roles. Its lines say what they do, and who they are."
+_WIDTH, _GAP, _LEFT, _TOP = 330, 90, 20, 112
+_LEAST = 790  # of a whole picture, so that its headline has room
 _LINE, _PAD, _SPACE = 16, 10, 14
 _CHARACTERS = 46
 _FILL = {"user": ("#eaf1fb", "#1f5fa8"), "role": ("#eaf4ea", "#2e7d32"), "end": ("#fdecea", "#b3261e"), "more": ("#f4f4f4", "#7f8c8d")}
@@ -63,7 +65,7 @@ def drawn(found: Found) -> str:
             y += box.height + _SPACE
             boxes[box.number] = box
         lowest = max(lowest, y)
-    width, height = boxes[END].x + _WIDTH + _LEFT, lowest + 30
+    width, height = max(_LEAST, boxes[END].x + _WIDTH + _LEFT), lowest + 30
     left_out = sum(len(one.members) for one in made if one.level > levels)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" role="img">',
@@ -71,9 +73,10 @@ def drawn(found: Found) -> str:
         '<g font-family="system-ui, sans-serif" font-size="12" fill="#222">',
         f'<rect width="{width:g}" height="{height:g}" fill="#fff"/>',
         f'<text x="{_LEFT}" y="32" font-size="17" font-weight="600">{escape(headline(found))}</text>',
-        f'<text x="{_LEFT}" y="54" fill="#555">{escape(_legend(left_out))}</text>',
+        f'<text x="{_LEFT}" y="54" fill="#555">{LEGEND}</text>',
+        *([f'<text x="{_LEFT}" y="72" fill="#555">{left_out} principals are further away, and not drawn.</text>'] if left_out else []),
         *(
-            f'<text x="{_LEFT + (levels - level) * (_WIDTH + _GAP)}" y="82" fill="#555">{_hops(level)}</text>'
+            f'<text x="{_LEFT + (levels - level) * (_WIDTH + _GAP)}" y="98" fill="#555">{_hops(level)}</text>'
             for level in range(levels + 1)
         ),
     ]
@@ -98,11 +101,6 @@ def _end(found: Found) -> str:
     if found.goal:
         return short(found.goal)
     return f"{len(found.administrators)} administrator{'s' if len(found.administrators) != 1 else ''}"
-
-
-def _legend(left_out: int) -> str:
-    more = f" {left_out} principals are further away, and not drawn." if left_out else ""
-    return f"A box is of principals that do the same; blue are users, green are roles. Its lines say what they do, and who they are.{more}"
 
 
 def _hops(level: int) -> str:
