@@ -40,7 +40,7 @@ ENV PATH=/opt/sekisho/bin:/usr/local/bin:/usr/bin:/bin \
 USER 10001:10001
 WORKDIR /var/lib/sekisho
 VOLUME /var/lib/sekisho
-EXPOSE 50051 8080
+EXPOSE 50051 50061 8080
 # Over TLS as well: the server is on this machine and gets no secret; SEKISHO_CA makes the check insist on an authority.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["sekisho", "health"]
 ENTRYPOINT ["sekisho"]

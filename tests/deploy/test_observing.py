@@ -1,6 +1,8 @@
 """Dashboard and alerts: every metric that they name is one that a running server exposes, with the labels that it has."""
 
+import importlib
 import json
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -10,16 +12,15 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from sekisho import meters, operations
-from sekisho.edges import aws
+from sekisho import edges, meters, node, operations
 from sekisho.meters import Age, Gauge
-from sekisho.node import run
 from tests.node.test_metrics import GATEWAY, everything
 from tests.served import serving
 
 operations.load()
-LOADED = (aws, run)
-"""All that declares a metric."""
+for package in (edges, node):  # which load all that declares a metric
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
 DEPLOY = Path(__file__).parents[2] / "deploy"
 BOARD = json.loads((DEPLOY / "grafana/dashboard.json").read_text())
 RULES = yaml.safe_load((DEPLOY / "prometheus/alerts.yaml").read_text())["groups"]

@@ -194,6 +194,31 @@ def test_a_migration_that_fails_leaves_nothing(database: db.Database, monkeypatc
     assert schema.check(database) == []
 
 
+def test_an_upgrade_that_collides_with_writers_is_begun_again(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL ends one of two that wait for each other, at whatever step."""
+    from alembic.runtime.migration import MigrationContext
+
+    run, attempts = MigrationContext.run_migrations, []
+
+    def colliding(self: MigrationContext, **named: object) -> None:
+        run(self, **named)
+        attempts.append(1)
+        if len(attempts) < colliding_until:
+            raise db.WriteConflict("deadlock detected")
+
+    monkeypatch.setattr(MigrationContext, "run_migrations", colliding)
+    colliding_until = schema.ATTEMPTS + 1
+    with pytest.raises(db.WriteConflict):
+        schema.upgrade(database)
+    assert len(attempts) == schema.ATTEMPTS
+    assert schema.current(database) is None
+    attempts.clear()
+    colliding_until = 3
+    assert schema.upgrade(database) == schema.head()
+    assert len(attempts) == 3
+    assert schema.check(database) == []
+
+
 def test_names_compare_byte_by_byte_on_both(database: db.Database) -> None:
     schema.upgrade(database)
     for number, name in enumerate(("a", "B", "_", "É", "Z")):

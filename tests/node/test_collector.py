@@ -14,9 +14,12 @@ from sekisho.world import PolicyRecord
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """No collection but those of the test."""
+    """No collection but those of the test; what tests/garbage.py has set aside, and the test has taken back, is set aside again."""
+    aside = gc.get_freeze_count()
     gc.disable()
     yield
+    if gc.get_freeze_count() < aside:
+        gc.freeze()
     gc.enable()
 
 

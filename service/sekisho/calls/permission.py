@@ -17,6 +17,7 @@ from sekisho.errors import AccessDenied
 from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import RESOURCES, Check, Resource
+from sekisho.operations.annotations import Access
 from sekisho.policy.keys import MAX_LENGTH
 from sekisho.sigv4 import InvalidClientTokenId
 from sekisho.world import NO_KEYS, Keys, UnknownPrincipal
@@ -44,8 +45,10 @@ def demands(call: Call, request: Message) -> Iterator[tuple[str, Resource, Keys]
 
 
 def demand(call: Call, action: str, resource: Resource, keys: Keys, *, beside: tuple[policy.Attached, ...] = ()) -> None:
-    """Raise AccessDenied unless the caller may do this action on this resource of its own account, by its own policies and those beside."""
-    if beside or standing(call, action, resource, keys) is not ALLOWED:
+    """Raise AccessDenied unless the caller may do this action on this resource of its own account, by its own policies and those beside.
+    A write seldom comes again to its resource, so that nothing is remembered for it.
+    """
+    if beside or call.operation.level == Access.WRITE or standing(call, action, resource, keys) is not ALLOWED:
         asked, decision = decide(call, action, resource, keys, beside=beside)
         if not decision.allowed:
             _note(call, action)

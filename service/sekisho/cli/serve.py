@@ -153,7 +153,7 @@ def serve(
         list[str] | None,
         typer.Option(
             envvar="SEKISHO_OIDC_ALLOW_PRIVATE",
-            metavar="HOST[=ADDRESS:PORT]",
+            metavar="HOST[:PORT]|HOST=ADDRESS:PORT",
             help="A host of OpenID Connect providers that may be at a private address, or is at this one; once for each.",
         ),
     ] = None,

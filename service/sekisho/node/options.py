@@ -68,7 +68,7 @@ class Options:
     trail_retention_days: int = 90  # of accounts that do not say their own; 0: for ever
     audit_sink: str = ""  # as `decision_log`
     saml_recipients: tuple[str, ...] = ()  # URLs that responses of SAML providers are for; none: AWS's
-    oidc_allow_private: tuple[str, ...] = ()  # HOST or HOST=ADDRESS:PORT each: `credentials.oidc.addresses`
+    oidc_allow_private: tuple[str, ...] = ()  # HOST, HOST:PORT or HOST=ADDRESS:PORT each: `credentials.oidc.addresses`
     passkey_rp_id: str = ""  # the domain of passkeys; none: no passkeys are made
     passkey_origins: tuple[str, ...] = ()  # of the pages that may ask for them
     account_id: str | None = None

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import structlog
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -28,6 +29,13 @@ from sekisho.store.tables import Base
 
 PATIENCE = 3600.0
 """Seconds that a migration may take, or wait for another process that migrates."""
+ATTEMPTS = 20
+"""How often an upgrade is begun. It needs locks of tables that writers of the release before hold in an order of their own, so the two may
+wait for each other; PostgreSQL then ends one of them after a second, and what was ended is whole or was not begun.
+"""
+
+
+log = structlog.get_logger(__name__)
 
 
 class SchemaMismatch(FailedPrecondition):
@@ -65,7 +73,17 @@ def upgrade(database: db.Database) -> str:
     """Bring the database to the newest version, one process at a time; what is there already is left alone, and so is the newer schema of
     a release that this program runs beside. The version that it has then, or SchemaMismatch.
     """
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return _upgrade(database)
+        except db.WriteConflict:
+            if not left:
+                raise
+            log.warning("schema.upgrade_again", left=left)
+    raise AssertionError("an attempt returns or raises")
 
+
+def _upgrade(database: db.Database) -> str:
     with database.write(("schema",), deadline=time.monotonic() + PATIENCE) as session:
         connection = session.connection()
         standing = _standing(connection)

@@ -47,10 +47,13 @@ seccompProfile: {type: RuntimeDefault}
 {{- end }}
 {{- end }}
 
-{{/* Probes and ports of a server. */}}
+{{/* Probes and ports of a server; `lean`: it has the lean port. */}}
 {{- define "sekisho.serving" -}}
 ports:
   - {name: grpc, containerPort: 50051}
+  {{- if .lean }}
+  - {name: lean, containerPort: 50061}
+  {{- end }}
   - {name: http, containerPort: 8080}
 startupProbe: {exec: {command: [sekisho, health]}, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 90}
 livenessProbe: {httpGet: {path: /healthz, port: http, scheme: {{ include "sekisho.scheme" . }}}, periodSeconds: 10, timeoutSeconds: 5}

@@ -6,8 +6,11 @@ looked at here, and a name is not resolved a second time.
 
 import re
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from queue import Empty, SimpleQueue
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -18,7 +21,13 @@ PORT = 443
 MOST = 4
 """Addresses of a name that are tried, one after the other."""
 
+MOST_NAMES = 8
+"""Names that are resolved at once: the system's resolver has no deadline, and a thread that waits for it can only be left."""
+LONGEST = 30.0
+"""Seconds that anybody waits for it, whatever the deadline."""
+
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
 _TRANSLATED = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "2002::/16", "2001::/32", "fec0::/10")))
 """Networks of IPv6 that lead into IPv4, or that nobody is to use any more: no provider is there, and what is behind them is not said."""
 
@@ -31,13 +40,16 @@ class Place(NamedTuple):
 
 
 Allowed = Mapping[str, Place | None]
-"""The hosts that may be at private addresses, and on other ports; each with the place where it is reached whatever its name says."""
+"""What may be at private addresses: hosts, for port 443, and `HOST:PORT`; each with the place where it is reached whatever its name and
+port say, None where that is what they say.
+"""
 
-Resolve = Callable[[str, int], Iterable[str]]
+Resolve = Callable[[str, int, float], Iterable[str]]
+"""The addresses of a name, until a moment on the monotonic clock."""
 
 
 class MalformedAllowance(InvalidArgument):
-    """A value of --oidc-allow-private is not HOST or HOST=ADDRESS:PORT."""
+    """A value of --oidc-allow-private is not HOST, HOST:PORT or HOST=ADDRESS:PORT."""
 
 
 def parse(texts: Iterable[str]) -> Allowed:
@@ -45,14 +57,18 @@ def parse(texts: Iterable[str]) -> Allowed:
     return dict(map(_allowed, texts))
 
 
-def places(host: str, port: int, allowed: Allowed, resolve: Resolve | None = None) -> list[Place]:
-    """Where to connect for a host; IDPCommunicationError where that is nowhere that we go."""
-    if host in allowed:
-        place = allowed[host]
-        return [place] if place is not None else [Place(one, port) for one in (resolve or _resolved)(host, port)]
+def places(host: str, port: int, allowed: Allowed, deadline: float, resolve: Resolve | None = None) -> list[Place]:
+    """Where to connect for a host; IDPCommunicationError where that is nowhere that we go, or is not known by the deadline, a moment on the
+    monotonic clock.
+    """
+    place = allowed.get(host)
+    if place is not None:
+        return [place]
+    if (host if port == PORT else f"{host}:{port}") in allowed:
+        return [Place(one, port) for one in (resolve or resolved)(host, port, deadline)][:MOST]
     if port != PORT:
         raise IDPCommunicationError("The identity provider is on another port than 443.")
-    found = list((resolve or _resolved)(host, port))
+    found = list((resolve or resolved)(host, port, deadline))
     if not found or not all(map(is_public, found)):
         raise IDPCommunicationError("The identity provider is at an address that this server does not connect to.")
     return [Place(one, port) for one in found[:MOST]]
@@ -75,20 +91,46 @@ def _is_plain(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback)
 
 
-def _resolved(host: str, port: int) -> Iterable[str]:
+def resolved(host: str, port: int, deadline: float) -> Iterable[str]:
+    """The addresses of a name, each once; IDPCommunicationError where it has none, or the resolver has not answered by the deadline."""
+    deadline = min(deadline, time.monotonic() + LONGEST)
+    if not _room.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        raise IDPCommunicationError(_UNRESOLVED)
+    answers: SimpleQueue[dict[str, None] | None] = SimpleQueue()
+    threading.Thread(target=_resolve, args=(host, port, answers), name="resolver", daemon=True).start()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+    except Empty:
+        found = None
+    if found is None:
+        raise IDPCommunicationError(_UNRESOLVED)
+    return found
+
+
+_UNRESOLVED = "The name of the identity provider could not be resolved."
+_room = threading.BoundedSemaphore(MOST_NAMES)
+
+
+def _resolve(host: str, port: int, answers: "SimpleQueue[dict[str, None] | None]") -> None:
+    found = None
+    try:
+        found = dict.fromkeys(str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError):
-        raise IDPCommunicationError("The name of the identity provider could not be resolved.") from None
-    return dict.fromkeys(str(address[0]) for *_, address in found)
+        pass  # None says it
+    finally:
+        _room.release()
+        answers.put(found)
 
 
 def _allowed(text: str) -> tuple[str, Place | None]:
     host, equals, where = text.strip().partition("=")
-    if not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(host.partition(":")[0]) or host.endswith(":"):
         raise MalformedAllowance(f"--oidc-allow-private: `{text}` does not begin with the name of a host in lower case")
+    name, _, port = host.partition(":")
+    if port and not (_PORT.fullmatch(port) and 0 < int(port) < 65_536 and not equals):
+        raise MalformedAllowance(f"--oidc-allow-private: `{text}` is not HOST, HOST:PORT or HOST=ADDRESS:PORT")
     if not equals:
-        return host, None
+        return (name if port == str(PORT) else host), None
     try:
         parts = urlsplit(f"//{where}")
         return host, Place(str(ip_address(parts.hostname or "")), parts.port or PORT)

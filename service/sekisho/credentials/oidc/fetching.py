@@ -35,7 +35,7 @@ def get(url: str, thumbprints: Collection[str], allowed: Allowed, deadline: floa
     """The document at a URL; IDPCommunicationError or InvalidIdentityToken. `deadline` is on the monotonic clock."""
     host, port, target = _parts(url)
     pinned = frozenset(one.lower() for one in thumbprints)
-    where = places(host, port, allowed)
+    where = places(host, port, allowed, deadline)
     request = f"GET {target} HTTP/1.1\r\nHost: {host}{'' if port == PORT else f':{port}'}\r\nUser-Agent: {_AGENT}\r\n"
     request += "Accept: application/json\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n"
     try:

@@ -81,7 +81,8 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
 def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.AuthorizeBatchResponse:
     """All questions are composed of one world, whose revision each answer names; one that fails does not fail the others."""
     _refuse_excess(request)
-    read = [_read_or_error(call, item) for item in request.requests]
+    named: dict[str, Subject] = {}
+    read = [_read_or_error(call, item, named) for item in request.requests]
 
     def compose(reader: Reader) -> list[Composed | SekishoError]:
         return [_question_or_error(call, item, reader) for item in read]
@@ -118,9 +119,15 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     )
 
 
-def _read(call: Call, request: pb.AuthorizeRequest) -> Read:
-    """Read a question: of whom, and what; errors say what of it cannot be asked."""
-    subject = subjects.subject(call, request)
+def _read(call: Call, request: pb.AuthorizeRequest, named: dict[str, Subject] | None = None) -> Read:
+    """Read a question: of whom, and what; errors say what of it cannot be asked. `named` are the principals that the call has named
+    already, by their ARNs: that it may name one is asked once.
+    """
+    subject = named.get(request.principal_arn) if named else None
+    if subject is None:
+        subject = subjects.subject(call, request)
+        if named is not None and request.principal_arn:
+            named[request.principal_arn] = subject
     given, tags = _context(request), dict(request.resource_tags)
     if tags:
         names = {f"aws:resourcetag/{key.lower()}" for key in tags}
@@ -153,11 +160,11 @@ def _refuse_excess(request: pb.AuthorizeBatchRequest) -> None:
         )
 
 
-def _read_or_error(call: Call, request: pb.AuthorizeRequest) -> Read | SekishoError:
+def _read_or_error(call: Call, request: pb.AuthorizeRequest, named: dict[str, Subject]) -> Read | SekishoError:
     """A question as it was read, or why it could not be; once the deadline has passed, that is why."""
     try:
         remaining(call.deadline)
-        return _read(call, request)
+        return _read(call, request, named)
     except SekishoError as error:
         return error
 

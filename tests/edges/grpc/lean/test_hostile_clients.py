@@ -1,5 +1,6 @@
 """The lean listener under clients that leave half of everything undone, and a system that gives no more: its thread goes on, and idles."""
 
+import contextlib
 import errno
 import os
 import resource
@@ -16,6 +17,8 @@ import pytest
 
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc.lean import ages, answers, door, port
+from sekisho.edges.grpc.lean.peers import Peer
+from tests.certificates import Authority
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, leanly, opening, said, sync, whole
 
@@ -61,6 +64,44 @@ def test_who_has_gone_before_it_is_taken_in() -> None:
         assert not listener.over.is_set()
         second.sendall(b"no TLS")
     assert listener.stop(0.1).wait(PATIENCE)
+
+
+def test_handshakes_hold_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many that are due at once, a step does few, and the next steps do the others."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*Authority().server().write(tmp_path, "server"))
+    context.set_alpn_protocols(["h2"])
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    listener = port.Port(bound, {}, lambda _: "", tls=lambda: context, age=60.0)
+    shakes: list[int] = []
+    shake = Peer.shake
+
+    def counted(self: Peer) -> None:
+        shakes.append(self.number)
+        shake(self)
+
+    monkeypatch.setattr(Peer, "shake", counted)
+    clients = [socket.create_connection(bound.getsockname()) for _ in range(12)]
+    try:
+        for client in clients:
+            there = ssl.MemoryBIO()
+            hello = ssl._create_unverified_context().wrap_bio(ssl.MemoryBIO(), there)  # noqa: S323  # only its first message is sent
+            with contextlib.suppress(ssl.SSLWantReadError):
+                hello.do_handshake()
+            client.sendall(there.read())
+        limit, most = time.monotonic() + PATIENCE, 0
+        while len(set(shakes)) < len(clients):
+            assert time.monotonic() < limit
+            before = len(shakes)
+            listener._step()
+            most = max(most, len(shakes) - before)
+        assert most == port.SHAKES
+    finally:
+        for client in clients:
+            client.close()
+        listener.start()
+        assert listener.stop(0.1).wait(PATIENCE)
 
 
 def test_no_more_files_is_no_busy_loop(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:

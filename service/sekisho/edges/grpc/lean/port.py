@@ -37,11 +37,11 @@ SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")  # which Linux h
 SLICE = 0.01
 """Seconds for which calls are answered before sockets are looked at again."""
 LULL = 0.05
-"""Seconds after a fault of our own, and between two looks at who is late while it stops."""
-CONNECTIONS = 10_000
-"""Connections of a worker; a further one is closed as soon as it comes."""
-OF_ADDRESS = 5_000
-"""Those of one address; a proxy or a load balancer is one address."""
+"""Seconds after a fault of our own, and between two looks while it stops."""
+CONNECTIONS, OF_ADDRESS = 10_000, 5_000
+"""Connections of a worker, and those of one address, which a proxy is, too; a further one is closed as soon as it comes."""
+SHAKES = 2
+"""Steps of handshakes, a millisecond each, before calls are answered: who opens connections does not hold up who has one."""
 ROUND = 1.0
 """Seconds between two looks at who is late."""
 
@@ -50,9 +50,8 @@ log = structlog.get_logger(__name__)
 
 
 class Port:
-    """Holds a bound socket from its making on, answers from `start` on. `claimed` reads from metadata whose a call says it is, `tls` makes
-    the context of the next handshake; connections last `age` seconds, a tenth more or less.
-    """
+    """Holds a bound socket from its making on, answers from `start` on. `claimed` reads whose a call says it is, `tls` makes the context of
+    the next handshake; connections last `age` seconds, a tenth more or less."""
 
     def __init__(
         self,
@@ -125,10 +124,12 @@ class Port:
         """Read what has come, answer who is next, send."""
         waits = 0.0 if self._line.ready or self._more or self._answered else self._round
         events = self._poll.poll(waits, EVENTS)
-        now = time.monotonic()
+        now, shakes = time.monotonic(), 0
         for number, mask in events:
             if (peer := self._peers.get(number)) is not None:
-                self._guarded(peer, self._read if mask & ~select.EPOLLOUT or peer.shaking else self._later, now)
+                shakes += peer.shaking
+                if not peer.shaking or shakes <= SHAKES:  # the poll tells of the others again
+                    self._guarded(peer, self._read if mask & ~select.EPOLLOUT or peer.shaking else self._later, now)
             elif number == self._bell.number:
                 self._bell.hear()
             elif self._door.is_at(number):
@@ -353,7 +354,7 @@ class Port:
     def _work(self, asked: Asked) -> None:
         said: Any = answers.LATE
         try:
-            if not asked.gone and not asked.late:
+            if not (asked.gone or asked.late):
                 said = asked.method.behaviour(asked.body, asked)
         except Aborted as aborted:
             said = aborted.said
