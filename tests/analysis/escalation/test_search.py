@@ -131,7 +131,8 @@ def random_world(chance: random.Random) -> World:
     ]
     actions = (
         "iam:CreateAccessKey", "iam:PutUserPolicy", "iam:AttachRolePolicy", "iam:UpdateAssumeRolePolicy", "sts:AssumeRole",
-        "iam:AddUserToGroup", "iam:CreatePolicyVersion", "iam:PutGroupPolicy", "iam:PassRole", "lambda:*", "iam:DeleteUserPolicy", "iam:CreateLoginProfile",
+        "iam:AddUserToGroup", "iam:CreatePolicyVersion", "iam:PutGroupPolicy", "iam:PassRole", "lambda:*", "iam:DeleteUserPolicy",
+        "iam:CreateLoginProfile",
     )  # fmt: skip
 
     def statements() -> list[Document]:
