@@ -22,7 +22,7 @@ Rules = annotations_pb2.Rules
 Difference = tuple[str, str, object, object]
 """A member's path (`AssumeRole.Tags[].Key`), what differs, ours, AWS's."""
 
-OURS = {"annotations", "authorize", "mfa"}
+OURS = {"annotations", "authorize", "insight", "mfa"}
 """Packages that AWS has no service for."""
 
 STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"
