@@ -116,6 +116,18 @@ def test_an_account_of_files(tmp_path: Path) -> None:
     ]
 
 
+def test_what_was_not_looked_at_fails_a_build_as_well(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    groups = ", ".join(f"g{n}: {{inline: [own-{n}]}}" for n in range(20))
+    (tmp_path / "account.yaml").write_text(f"groups: {{{groups}}}\nusers: {{ann: {{inline: [join]}}}}\n")
+    (tmp_path / "policies/join.json").write_text(allow("iam:AddUserToGroup"))
+    for n in range(20):
+        (tmp_path / f"policies/own-{n}.json").write_text(allow(f"orders:Do{n}"))
+    done = sekisho("analyze", "escalation", "--offline", tmp_path, "--exit-code")
+    said = "not all was looked at: arn:aws:iam::111122223333:user/ann can change its own permissions in more than 12 ways"
+    assert (done.returncode, done.stdout.splitlines()[0]) == (5, said)
+
+
 def test_the_shop_has_no_path() -> None:
     done = sekisho("analyze", "escalation", "--offline", example("shop"), "--exit-code")
     assert (done.returncode, done.stderr) == (0, "")

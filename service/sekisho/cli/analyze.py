@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 OPEN = 5
-"""The exit code when somebody has a path."""
+"""The exit code when somebody has a path, or could have one that was not looked for."""
 MOST = 50
 """Lines of a table, where not all are asked for."""
 _SECONDS = 30.0
@@ -47,7 +47,7 @@ def escalation(
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a picture.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with the picture, a search, and every step.")] = None,
     as_json: AsJson = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit code 5 when anybody has a path.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit code 5 when anybody has a path, or not all was looked at.")] = False,
     endpoint: Endpoint = None,
     profile: Profile = None,
     data_dir: DataDir = connection.DATA_DIR,
@@ -74,7 +74,7 @@ def escalation(
         print(json.dumps(reading.plain(found)))
     else:
         table.printed(found, MOST)
-    raise typer.Exit(OPEN if exit_code and found.paths else 0)
+    raise typer.Exit(OPEN if exit_code and (found.paths or found.left_out) else 0)
 
 
 def _offline(folder: Path, define: list[str] | None, goal: str, supposed: "Keys") -> "Found":

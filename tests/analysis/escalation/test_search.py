@@ -8,7 +8,7 @@ import pytest
 from sekisho import policy, world
 from sekisho.analysis.escalation import find
 from sekisho.analysis.escalation.actors import Actors
-from sekisho.analysis.escalation.search import MOST_STATES
+from sekisho.analysis.escalation.search import MOST_HOPS, MOST_STATES
 from tests.analysis.escalation.worlds import ACCOUNT, EVERYTHING, IAM, NOW, Document, One, World, allow, deny, told, trust
 
 ADMIN = One([EVERYTHING])
@@ -73,6 +73,15 @@ def test_many_ways_to_change_oneself_are_left_out_and_said() -> None:
     found = World(users={"ann": One([allow("iam:AddUserToGroup")]), "admin": ADMIN}, groups=groups).find()
     assert told(found) == {}
     assert found.left_out == (f"{IAM}user/ann can change its own permissions in more than {MOST_STATES} ways",)
+
+
+def test_a_chain_is_followed_so_far_and_no_farther() -> None:
+    users = {f"u{n}": One([allow("iam:CreateAccessKey", on=f"{IAM}user/u{n + 1}")]) for n in range(40)} | {"u40": ADMIN}
+    found = World(users=users).find()
+    assert [len(path.hops) for path in found.paths] == list(range(1, MOST_HOPS + 1))
+    assert found.left_out == (f"there are paths of more than {MOST_HOPS} steps",)
+    exact = World(users=dict(list(users.items())[40 - MOST_HOPS :])).find()
+    assert (len(exact.paths), exact.left_out) == (MOST_HOPS, ())
 
 
 def test_a_goal_need_not_be_an_administrator() -> None:

@@ -74,6 +74,17 @@ def test_pages_hold_all_paths_once(house: House) -> None:
     assert (names, pages) == ([f"u{number}" for number in range(7)], 3)
 
 
+def test_a_page_ends_where_it_would_be_too_large(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.user("admin", EVERYTHING)
+    for name in ("ann", "ben"):
+        house.user(name, allow("iam:CreateAccessKey"))
+    monkeypatch.setattr(escalation_paths, "MOST_BYTES", 10)
+    first = house.call("FindEscalationPaths")
+    assert (len(first.paths), first.found, first.is_truncated) == (1, 2, True)
+    second = house.call("FindEscalationPaths", marker=first.marker)
+    assert (told(second)[0][0], second.is_truncated) == ("ben", False)
+
+
 def test_a_marker_is_good_for_its_own_request_alone(house: House, refused: Refused) -> None:
     house.user("admin", EVERYTHING)
     for number in range(2):

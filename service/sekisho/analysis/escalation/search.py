@@ -23,6 +23,9 @@ MOST_STATES = 12
 """What one principal can make of itself that is followed, in so many steps at most."""
 MOST_STEPS = 3
 
+MOST_HOPS = 32
+"""Hops of a path that is looked for: somebody can make a chain of as many as there are users, and would be shown its square."""
+
 Key = tuple[str, ...]
 
 _ASSUMING = next(rule for rule in OF[Way.BECOME] if rule.by == "trust")
@@ -81,7 +84,9 @@ class _Search:
         self._nearer(level, ends)
         if not self._goal:
             self._first(level)
-        while level:
+        for _ in range(MOST_HOPS):
+            if not level:
+                break
             reached = self._settle(level)
             level = {}
             for key in reached:
@@ -89,6 +94,8 @@ class _Search:
                     if before not in self._steps:
                         level.setdefault(before, _Step(hop, key))
             self._nearer(level, [self._known[key] for key in reached if len(key) == 1])
+        if level:
+            self._left_out.append(f"there are paths of more than {MOST_HOPS} steps")
         return self._result(administrators)
 
     def _keep(self, actor: Actor) -> dict[Key, _Step]:

@@ -26,6 +26,9 @@ from sekisho.world import Keys
 MOST_KEPT = 20_000
 """Paths that are kept in all, at about two kilobytes each."""
 
+MOST_BYTES = 1 << 20
+"""Bytes of paths on a page, but for one path that begins below that; a client takes 4 MiB."""
+
 _Key = tuple[str, str, str, bytes]
 
 _turns = Turns()
@@ -47,12 +50,19 @@ def find_escalation_paths(call: Call, request: pb.FindEscalationPathsRequest) ->
     paths = [path for path in found.paths if request.source_arn in ("", path.source)]
     cursor = pages.cursor(call, request, place="marker", size="max_items")
     start = int(cursor.open(request.marker)[0]) if request.marker else 0
-    end = start + (request.max_items or PAGE)
+    shown: list[pb.EscalationPath] = []
+    size = 0
+    for path in paths[start : start + (request.max_items or PAGE)]:
+        shown.append(_path(path))
+        size += shown[-1].ByteSize()
+        if size > MOST_BYTES:
+            break
+    end = start + len(shown)
     marker = cursor.marker([end]) if end < len(paths) else None
     return pb.FindEscalationPathsResponse(
         account_id=found.account_id,
         administrators=found.administrators if not start else (),
-        paths=[_path(path) for path in paths[start:end]],
+        paths=shown,
         principals=found.principals,
         found=len(paths),
         decisions=found.decisions,
