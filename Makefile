@@ -89,7 +89,8 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra server --extra otel -c requirements/runtime.txt -c requirements/build.txt -o requirements/otel.txt
 	$(COMPILE) pyproject.toml --extra server --extra parquet -c requirements/runtime.txt -c requirements/build.txt -o requirements/parquet.txt
-	$(COMPILE) pyproject.toml --extra server --extra otel --extra parquet requirements/build.in requirements/dev.in -c requirements/otel.txt -c requirements/parquet.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra server --extra analyzer -c requirements/runtime.txt -c requirements/build.txt -o requirements/analyzer.txt
+	$(COMPILE) pyproject.toml --extra server --extra otel --extra parquet --extra analyzer requirements/build.in requirements/dev.in -c requirements/otel.txt -c requirements/parquet.txt -c requirements/analyzer.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
 	$(COMPILE) requirements/charts.in -c requirements/dev.txt -o requirements/charts.txt
