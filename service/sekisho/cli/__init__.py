@@ -24,6 +24,7 @@ from sekisho.cli import (
     org,
     policy,
     serve,
+    service,
     spool,
     token,
     trail,
@@ -62,6 +63,7 @@ app.add_typer(keys.app)
 app.add_typer(managed_policies.app)
 app.add_typer(org.app)
 app.add_typer(policy.app)
+app.add_typer(service.app)
 app.add_typer(spool.app)
 app.add_typer(trail.app)
 

@@ -28,8 +28,11 @@ from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource
 
 if TYPE_CHECKING:
+    from sekisho.api.catalog.v1.aio import AsyncCatalogClient
     from sekisho.api.mfa.v1.aio import AsyncMfaClient
     from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
+    from sekisho.api.resource.v1.aio import AsyncResourceClient
+    from sekisho.api.tagging.v1.aio import AsyncTaggingClient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,6 +81,27 @@ class AsyncClient(Configured):
         from sekisho.api.mfa.v1.aio import AsyncMfaClient
 
         return AsyncMfaClient(self._transport)
+
+    @cached_property
+    def resource(self) -> "AsyncResourceClient":
+        """The rpcs of registered resources, their tags and policies; loaded when they are first asked for."""
+        from sekisho.api.resource.v1.aio import AsyncResourceClient
+
+        return AsyncResourceClient(self._transport)
+
+    @cached_property
+    def catalog(self) -> "AsyncCatalogClient":
+        """The rpcs of definitions of services; loaded when they are first asked for."""
+        from sekisho.api.catalog.v1.aio import AsyncCatalogClient
+
+        return AsyncCatalogClient(self._transport)
+
+    @cached_property
+    def tagging(self) -> "AsyncTaggingClient":
+        """The rpcs of the tags of everything that the account has; loaded when they are first asked for."""
+        from sekisho.api.tagging.v1.aio import AsyncTaggingClient
+
+        return AsyncTaggingClient(self._transport)
 
     @property
     def audience(self) -> str:

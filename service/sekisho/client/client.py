@@ -23,8 +23,11 @@ from sekisho.client.roles import Server
 from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport
 
 if TYPE_CHECKING:
+    from sekisho.api.catalog.v1.client import CatalogClient
     from sekisho.api.mfa.v1.client import MfaClient
     from sekisho.api.organizations.v1.client import OrganizationsClient
+    from sekisho.api.resource.v1.client import ResourceClient
+    from sekisho.api.tagging.v1.client import TaggingClient
 
 TIMEOUT = 10.0
 AUTHORIZE = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
@@ -113,6 +116,27 @@ class Client(Configured):
         from sekisho.api.mfa.v1.client import MfaClient
 
         return MfaClient(self._transport)
+
+    @cached_property
+    def resource(self) -> "ResourceClient":
+        """The rpcs of registered resources, their tags and policies; loaded when they are first asked for."""
+        from sekisho.api.resource.v1.client import ResourceClient
+
+        return ResourceClient(self._transport)
+
+    @cached_property
+    def catalog(self) -> "CatalogClient":
+        """The rpcs of definitions of services; loaded when they are first asked for."""
+        from sekisho.api.catalog.v1.client import CatalogClient
+
+        return CatalogClient(self._transport)
+
+    @cached_property
+    def tagging(self) -> "TaggingClient":
+        """The rpcs of the tags of everything that the account has; loaded when they are first asked for."""
+        from sekisho.api.tagging.v1.client import TaggingClient
+
+        return TaggingClient(self._transport)
 
     @property
     def audience(self) -> str:

@@ -39,6 +39,9 @@ _DECIDING = (
     tables.EventDataStore,
     tables.OpenIdConnectProvider,
     tables.SamlProvider,
+    tables.RegisteredResource,
+    tables.ResourceTag,
+    tables.ResourceService,
     tables.Revision,
     tables.Change,
 )

@@ -1,7 +1,6 @@
 """Authorize, AuthorizeBatch and Explain."""
 
 import json
-from dataclasses import replace
 
 from sekisho import arn, meters, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
@@ -107,9 +106,7 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     made, layers = question
     decision = policy.decide(made, layers)
     remaining(call.deadline)
-    if layers.rcps is not None and organizations.is_foreign(call, made, policy.Layer.RCP):
-        layers = replace(layers, rcps=None)
-    decision = organizations.shown(call, made, decision)
+    decision, layers = organizations.shown(call, question, decision), organizations.visible(call, made, layers)
     text = policy.short(made, layers, decision)
     return pb.ExplainResponse(
         decision=_answer(call, question, decision, call.point, call.request_id, encode=request.request.encode_authorization_message),
@@ -256,7 +253,7 @@ def _answer(
     """What is shown of a decision. Of a principal of another account, which has a token and no say in who sees it, it is what was decided
     in which layer, and nothing of that account's policies: neither which statements matched nor which keys they read.
     """
-    decision = organizations.shown(call, question[0], decision)
+    decision = organizations.shown(call, question, decision)
     principal = question[0].principal
     own = principal.account == call.account_id
     matched = decision.matched if own else [match for match in decision.matched if match.layer is policy.Layer.RESOURCE]

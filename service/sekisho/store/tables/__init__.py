@@ -38,6 +38,7 @@ from sekisho.store.tables.passwords import LoginProfile, PasswordHistory, Passwo
 from sekisho.store.tables.policies import Attachment, InlinePolicy, Policy, PolicyOrigin, PolicyVersion
 from sekisho.store.tables.providers import OpenIdConnectProvider, SamlPrivateKey, SamlProvider
 from sekisho.store.tables.reports import CredentialReport, DeletionTask
+from sekisho.store.tables.resources import DefinedService, RegisteredResource, ResourceCount, ResourceService, ResourceTag
 from sekisho.store.tables.tags import Tag
 from sekisho.store.tables.trail import (
     AuditRecord,
@@ -72,6 +73,7 @@ __all__ = [
     "Base",
     "Change",
     "CredentialReport",
+    "DefinedService",
     "DeletionTask",
     "Entity",
     "EntityCount",
@@ -104,6 +106,10 @@ __all__ = [
     "PolicyVersion",
     "ProofFailure",
     "QuotaOverride",
+    "RegisteredResource",
+    "ResourceCount",
+    "ResourceService",
+    "ResourceTag",
     "Revision",
     "Role",
     "Root",
