@@ -1,0 +1,123 @@
+"""Writes what was found, in a transaction of the scan's own: what is new, what is there still, what is no more.
+
+It is alone in the analyzer's account meanwhile, so that nobody archives a finding at the same time.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from sekisho import meters
+from sekisho.journal.analyzers import filters
+from sekisho.journal.analyzers.found import ACTIVE, ARCHIVED, RESOLVED, Found, columns
+from sekisho.journal.analyzers.sources import Source
+from sekisho.store.tables import AccessFinding, AnalyzedResource, Analyzer, ArchiveRule
+
+CHANGES = meters.Counter("sekisho_analyzer_findings", "Findings of analyzers that changed, by what they became.", ["status"])
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an analyzer has found in one resource; `source` is None where that is gone, or is not the analyzer's to look at."""
+
+    analyzer: Analyzer
+    source_id: str
+    source: Source | None
+    found: tuple[Found, ...] = ()
+
+
+def write(session: Session, seen: Iterable[Seen], now: datetime, turn: int) -> Counter[str]:
+    """Write what was seen of analyzers that are there still, in a turn of the scan; how many findings became what."""
+    by_analyzer: dict[str, list[Seen]] = {}
+    for one in seen:
+        by_analyzer.setdefault(one.analyzer.id, []).append(one)
+    alive = set(session.scalars(select(Analyzer.id).where(Analyzer.id.in_(sorted(by_analyzer)), Analyzer.deleted_at.is_(None))))
+    counted: Counter[str] = Counter()
+    for id_ in sorted(alive):
+        rules = [json.loads(text) for text in session.scalars(select(ArchiveRule.filter).where(ArchiveRule.analyzer_id == id_))]
+        for one in by_analyzer[id_]:
+            counted.update(_write_one(session, one, rules, now))
+            _keep_resource(session, one, now, turn)
+        last = next((one for one in reversed(by_analyzer[id_]) if one.source is not None), None)
+        if last is not None and last.source is not None:
+            told = update(Analyzer).where(Analyzer.id == id_).values(last_resource=last.source.arn, last_resource_at=now)
+            session.connection().execute(told)
+    return counted
+
+
+def _write_one(session: Session, seen: Seen, rules: Sequence[filters.Filter], now: datetime) -> list[str]:
+    """Write what was seen of one resource; what each finding became that changed."""
+    own = AccessFinding.analyzer_id == seen.analyzer.id, AccessFinding.source_id == seen.source_id
+    rows = {row["id"]: row for row in session.execute(select(*AccessFinding.__table__.columns).where(*own)).mappings()}
+    made, became = [], []
+    for one in seen.found if seen.source is not None else ():
+        assert seen.source is not None
+        id_ = one.id(seen.analyzer.id, seen.source_id)
+        values = {"id": id_, "analyzer_id": seen.analyzer.id, "account_id": seen.analyzer.account_id, **columns(one, seen.source)}
+        row = rows.pop(id_, None)
+        if row is None:
+            status = status_of(values, rules)
+            made.append({**values, "status": status, "created_at": now, "analyzed_at": now, "updated_at": now})
+            became.append(status)
+            continue
+        changed = {name: value for name, value in values.items() if row[name] != value}
+        if row["status"] == RESOLVED:
+            changed["status"] = status_of(values, rules)
+            became.append(changed["status"])
+        if changed:
+            changed["updated_at"] = now
+        _update(session, id_, {**changed, "analyzed_at": now})
+    for id_, row in rows.items():
+        if row["status"] != RESOLVED:
+            _update(session, id_, {"status": RESOLVED, "analyzed_at": now, "updated_at": now})
+            became.append(RESOLVED)
+    if made:
+        session.connection().execute(insert(AccessFinding), made)
+    return became
+
+
+def status_of(values: Mapping[str, Any], rules: Sequence[filters.Filter]) -> str:
+    """The status of a finding that is new, or is again: archive rules say which are expected."""
+    held = filters.properties({**values, "status": ACTIVE})
+    return ARCHIVED if any(filters.matches(rule, held) for rule in rules) else ACTIVE
+
+
+def _update(session: Session, id_: str, values: Mapping[str, Any]) -> None:
+    session.connection().execute(update(AccessFinding).where(AccessFinding.id == id_).values(**values))
+
+
+def count(became: Mapping[str, int]) -> None:
+    """Count what findings became, once it is written."""
+    for status, number in became.items():
+        CHANGES.labels(status).inc(number)
+
+
+def _keep_resource(session: Session, seen: Seen, now: datetime, turn: int) -> None:
+    own = AnalyzedResource.analyzer_id == seen.analyzer.id, AnalyzedResource.source_id == seen.source_id
+    connection = session.connection()
+    if seen.source is None:
+        connection.execute(delete(AnalyzedResource).where(*own))
+        return
+    external = [one for one in seen.found if one.error is None]
+    said: dict[str, Any] = {
+        "resource": seen.source.arn,
+        "is_public": any(one.is_public for one in external),
+        "actions": json.dumps(sorted({action for one in external for action in one.actions})),
+        "error": next((one.error for one in seen.found if one.error is not None), None),
+    }
+    looked: dict[str, Any] = {"analyzed_at": now, "turn": turn}
+    row = session.execute(select(*AnalyzedResource.__table__.columns).where(*own)).mappings().one_or_none()
+    if row is not None and all(row[name] == value for name, value in said.items()):
+        connection.execute(update(AnalyzedResource).where(*own).values(**looked))
+        return
+    connection.execute(delete(AnalyzedResource).where(*own))
+    ids = {"analyzer_id": seen.analyzer.id, "account_id": seen.analyzer.account_id, "source_id": seen.source_id}
+    named = {"resource_type": seen.source.type, "owner": seen.source.owner, "updated_at": now}
+    created = row["created_at"] if row is not None else now
+    connection.execute(insert(AnalyzedResource).values(**ids, **named, **said, **looked, created_at=created))

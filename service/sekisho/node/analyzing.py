@@ -1,0 +1,128 @@
+"""The thread of a process that scans for analyzers. Of all processes on one database one scans; who is killed is followed by another.
+
+Where nobody has an analyzer it asks the database nothing: an analyzer's change is in the log of changes, which memory reads anyway.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exists, select
+
+from sekisho import meters
+from sekisho.journal.analyzers.asking import Questions
+from sekisho.journal.analyzers.external import Looking
+from sekisho.journal.analyzers.generating import Generating
+from sekisho.journal.analyzers.scanning import Scanning
+from sekisho.memory.cache import World
+from sekisho.node.rounds import Rounds, Step
+from sekisho.store import db
+from sekisho.store.alone import Alone
+from sekisho.store.changes import ORIGIN, Point
+from sekisho.store.tables import Analyzer
+
+TICK = 0.25
+"""Seconds between two looks at what memory has heard."""
+GENERATING = 1.0
+"""Seconds between two looks for policies that are to be made."""
+LEFT = 30.0
+"""Seconds after which is looked for policies that a process has begun to make which is gone."""
+RETRY = 2.0
+"""Seconds after which a process tries again to be the one that scans."""
+LEISURE = 600.0
+"""Seconds after which the scan looks although nothing has changed: access becomes unused by time alone."""
+ANALYZER = "analyzer-"
+"""The beginning of the ids of analyzers in the log of changes."""
+
+SCANNING = meters.Gauge("sekisho_analyzer_scanning", "Whether this worker is the one that scans for analyzers.")
+
+
+class Analyzing:
+    """The step of the thread."""
+
+    def __init__(self, database: db.Database, world: World, scanning: Scanning) -> None:
+        self._database, self._world, self._scanning = database, world, scanning
+        self._alone = Alone(database, "analyzers")
+        self._seen: Point = ORIGIN  # up to where there is nothing to be done that this process does not know of
+        self._are_any = True
+        self._retry_at = 0.0
+        self._due_at = 0.0
+
+    def once(self) -> bool:
+        """Do a slice, if there is one to be done and this process is the one that does it; whether there may be more."""
+        point = self._world.point
+        if point == self._seen and (not self._are_any or time.monotonic() < self._due_at):
+            return False
+        if not self._are_any and not self._has_begun(point):
+            self._seen = point
+            return False
+        if time.monotonic() < self._retry_at:
+            return False
+        with self._database.read() as session:
+            self._are_any = bool(session.scalar(select(exists(select(Analyzer.id)))))
+        if not self._are_any:
+            self._seen = point
+            self._leave()
+            return False
+        if not self._alone.take():
+            self._retry_at = time.monotonic() + RETRY
+            SCANNING.set(0)
+            return False
+        SCANNING.set(1)
+        more = self._scanning.once()
+        if not more:
+            self._seen, self._due_at = point, time.monotonic() + LEISURE
+        return more
+
+    def close(self) -> None:
+        """Let another process scan."""
+        self._leave()
+
+    def _has_begun(self, point: Point) -> bool:
+        """Whether an analyzer may have been made since nobody had one: memory says what was touched, or has forgotten it."""
+        since = self._world.since(self._seen)
+        return (
+            since is None or point.number > since.point.number or any(id_.startswith(ANALYZER) for one in since.entries for id_ in one.ids)
+        )
+
+    def _leave(self) -> None:
+        self._alone.release()
+        SCANNING.set(0)
+
+
+class Heard:
+    """A step that is taken only when memory has heard of a change since there was nothing to do, and now and then."""
+
+    def __init__(self, world: World, step: Step) -> None:
+        self._world, self._step = world, step
+        self._seen: Point | None = None
+        self._due_at = 0.0
+
+    def once(self) -> bool:
+        """Take the step, if there may be something to do; whether there may be more."""
+        point = self._world.point
+        if point == self._seen and time.monotonic() < self._due_at:
+            return False
+        more = self._step()
+        if not more:
+            self._seen, self._due_at = point, time.monotonic() + LEFT
+        return more
+
+
+@contextmanager
+def running(database: db.Database, world: World, questions: Questions) -> Iterator[None]:
+    """The threads, while the block runs."""
+    analyzing = Analyzing(database, world, Scanning(database, Looking(questions.looked)))
+    generating = Generating(database)
+    made = [
+        Rounds("analyzers", TICK, {"scan": analyzing.once}, last=False),
+        Rounds("generating", GENERATING, {"generate": Heard(world, generating.once).once}, last=False),
+    ]
+    for rounds in made:
+        rounds.start()
+    try:
+        yield
+    finally:
+        for rounds in made:
+            rounds.stop()
+        analyzing.close()
