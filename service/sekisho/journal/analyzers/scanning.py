@@ -118,7 +118,7 @@ class Scanning:
         ]
         LOOKED.inc(len(seen))
         written = self._write(todo, seen, now)
-        return written and (todo.more or todo.scan is not None)
+        return not written or todo.more or bool(todo.moved) or todo.scan is not None
 
     def _next(self, session: Session) -> _Slice:
         row = session.get(ScanTurn, ONLY)
