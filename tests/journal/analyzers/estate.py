@@ -36,7 +36,7 @@ class Estate:
 
     database: db.Database
     looked: list[str] = field(default_factory=list)
-    beside: Callable[[], None] | None = None
+    beside: Callable[[], object] | None = None
     """What happens while a resource is looked at, once."""
 
     def write(self, change: Callable[[Any], Iterable[Any] | None]) -> None:

@@ -83,7 +83,7 @@ def test_of_two_who_scan_at_once_one_writes(made: Estate) -> None:
     first, second = made.scanning(), made.scanning()
     exhausted(first)
     made.roles(0, 3)
-    made.beside = lambda: exhausted(second) and None
+    made.beside = lambda: exhausted(second)
     assert first.once() is True  # and looks again
     assert len(made.statuses()) == 3
     assert exhausted(first) == 1

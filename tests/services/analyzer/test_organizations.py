@@ -7,7 +7,7 @@ import pytest
 from tests.harness import House
 from tests.services.analyzer.conftest import PRINCIPAL, Called, Failing, found, until, with_condition
 from tests.services.iam.documents import trust
-from tests.services.organizations.tree import Organization
+from tests.services.organizations.tree import RCP, Organization, deny
 
 
 def make(call: Called, **fields: object) -> str:
@@ -57,6 +57,23 @@ def test_a_condition_on_the_organization_lets_in_nobody_from_outside(org: Organi
     until(lambda: found(call, arn), "nothing is found")
     until(lambda: len(call("ListAnalyzedResources", analyzer_arn=arn).analyzed_resources) >= 2, "not all is looked at")
     assert [each.resource.rpartition("/")[2] for each in found(call, arn)] == ["open"]
+
+
+def test_a_finding_says_that_a_resource_control_policy_applies(house: House, call: Called) -> None:
+    org = Organization(house, RCP)
+    org("EnableAWSServiceAccess", service_principal=PRINCIPAL)
+    member = org.account()
+    inside = org.inside(member)
+    org.attach(org.policy(deny("sts:AssumeRole", Principal="*", Condition={"Bool": {"aws:SecureTransport": "false"}}), RCP), org.root_id)
+    arn = call("CreateAnalyzer", _as=inside, analyzer_name="own", type="ACCOUNT").arn
+    house.call("CreateRole", _as=inside, role_name="open", assume_role_policy_document=trust("*"))
+    role = f"arn:aws:iam::{member}:role/open"
+
+    def restrictions() -> list[str]:
+        listed = call("ListFindings", _as=inside, analyzer_arn=arn, filter={"resource": {"eq": [role]}}).findings
+        return [one.resource_control_policy_restriction for one in listed]
+
+    assert until(restrictions, "nothing is found") == ["APPLICABLE"]
 
 
 @pytest.mark.parametrize("how", ["access", "delegation"])

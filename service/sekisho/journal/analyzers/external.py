@@ -9,6 +9,7 @@ import json
 import typing
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from sekisho.journal.analyzers import unused
@@ -37,12 +38,12 @@ class Looking:
         self._ask = ask
         self._answers: OrderedDict[bytes, tuple[Found, ...]] = OrderedDict()
 
-    def at(self, analyzer: Analyzer, source: Source, trusted: Trusted, now: datetime) -> tuple[Found, ...]:
-        """What an analyzer finds in a resource."""
+    def at(self, analyzer: Analyzer, source: Source, trusted: Trusted, now: datetime, *, restricted: bool) -> tuple[Found, ...]:
+        """What an analyzer finds in a resource; `restricted`: a resource control policy applies to it."""
         if is_of_unused(analyzer):
             configuration = json.loads(analyzer.configuration)
             return unused.find(source.principal, configuration, source.owner, now) if source.principal is not None else ()
-        return self.external(source, trusted)
+        return under_control_policy(self.external(source, trusted), applies=restricted)
 
     def external(self, source: Source, trusted: Trusted) -> tuple[Found, ...]:
         """What those outside of the zone can do with a resource; that nothing is known of it is a finding, too."""
@@ -61,6 +62,11 @@ class Looking:
         else:
             self._answers.move_to_end(key)
         return found
+
+
+def under_control_policy(found: tuple[Found, ...], *, applies: bool) -> tuple[Found, ...]:
+    """Findings that say whether a resource control policy applies, which was not looked at."""
+    return tuple(replace(one, restriction="APPLICABLE") for one in found) if applies else found
 
 
 def together(grants: "Iterable[Grant]") -> tuple[Found, ...]:

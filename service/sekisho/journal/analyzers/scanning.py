@@ -16,8 +16,9 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from sekisho import meters
-from sekisho.journal.analyzers import writing
+from sekisho.journal.analyzers import writing, zones
 from sekisho.journal.analyzers.external import Looking
+from sekisho.journal.analyzers.found import Found
 from sekisho.journal.analyzers.slices import SLICE, Analyzers, log_after
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.writing import Seen
@@ -67,6 +68,8 @@ class _Slice:
     """
 
     turn: int
+    restricted: frozenset[str]
+    """The owners to whose resources a resource control policy applies."""
     until: Point
     pairs: list[tuple[Analyzer, str, Source | None]]
     trusted: Mapping[str, Trusted]
@@ -112,13 +115,16 @@ class Scanning:
             self._passed = todo.until
             return self._cleared() or todo.more
         now = self._now()
-        seen = [
-            Seen(analyzer, id_, source, self._looking.at(analyzer, source, todo.trusted[analyzer.id], now) if source is not None else ())
-            for analyzer, id_, source in todo.pairs
-        ]
+        seen = [Seen(analyzer, id_, source, self._found(todo, analyzer, source, now)) for analyzer, id_, source in todo.pairs]
         LOOKED.inc(len(seen))
         written = self._write(todo, seen, now)
         return not written or todo.more or bool(todo.moved) or todo.scan is not None
+
+    def _found(self, todo: _Slice, analyzer: Analyzer, source: Source | None, now: datetime) -> tuple[Found, ...]:
+        """What an analyzer finds in a resource, with neither snapshot nor lock."""
+        if source is None:
+            return ()
+        return self._looking.at(analyzer, source, todo.trusted[analyzer.id], now, restricted=source.owner in todo.restricted)
 
     def _next(self, session: Session) -> _Slice:
         row = session.get(ScanTurn, ONLY)
@@ -133,7 +139,8 @@ class Scanning:
         scan = self._scan(session)
         after, page = analyzers.page(session, scan) if scan is not None else (None, [])
         turn = row.turn if row is not None else 0
-        return _Slice(turn, log.until, pairs + page, analyzers.trusted, moved, requests, scan, after, log.more)
+        restricted = zones.restricted(session, {source.owner for _, _, source in (*pairs, *page) if source is not None})
+        return _Slice(turn, restricted, log.until, pairs + page, analyzers.trusted, moved, requests, scan, after, log.more)
 
     def _before(self, session: Session, row: ScanTurn | None) -> Point | None:
         """Where the walk stands; None where it has not begun, or in a history that is not this one's."""

@@ -5,12 +5,15 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-concept
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from sekisho.store.tables import Administrator, Analyzer, Member, Organization, TrustedService
+from sekisho.store.tables import Administrator, Analyzer, Member, Organization, Target, TrustedService
+from sekisho.world import RCP
+from sekisho.world.control_policies import RCP_FULL_ACCESS
 
 PRINCIPAL = "access-analyzer.amazonaws.com"
 """Access Analyzer, as organizations trust and delegate it."""
@@ -52,6 +55,17 @@ class Zones:
 def _trusted(accounts: frozenset[str], organization_id: str | None, paths: tuple[str, ...]) -> Trusted:
     made = hashlib.sha256(json.dumps([sorted(accounts), organization_id, paths]).encode()).hexdigest()
     return Trusted(accounts, organization_id or "", paths, made)
+
+
+def restricted(session: Session, owners: Iterable[str]) -> frozenset[str]:
+    """Those of these accounts to whose resources a resource control policy applies, beside the one that is everywhere.
+
+    It is not part of what is looked at, which a finding says: what it denies is found all the same.
+    """
+    applies = Target.organization_id == Member.organization_id, Target.type == RCP, Target.policy_id != RCP_FULL_ACCESS
+    query = select(Member.account_id).join(Organization, Organization.id == Member.organization_id)
+    wanted = Member.account_id.in_(sorted(owners)), Member.account_id != Organization.management_account_id
+    return frozenset(session.scalars(query.where(*wanted, exists(select(Target.policy_id).where(*applies)))))
 
 
 def standing(session: Session, row: Analyzer) -> str:

@@ -18,7 +18,8 @@ from sekisho.api.analyzer.v1 import access_previews_pb2 as pb
 from sekisho.api.analyzer.v1 import configurations_pb2
 from sekisho.api.analyzer.v1.findings_pb2 import FindingSource
 from sekisho.calls.call import Call
-from sekisho.journal.analyzers import filters, writing
+from sekisho.journal.analyzers import filters, writing, zones
+from sekisho.journal.analyzers.external import under_control_policy
 from sekisho.journal.analyzers.found import RESOLVED, columns
 from sekisho.operations import operation, prepare
 from sekisho.services.analyzer import criteria, names, pages, previewed, questions, quotas
@@ -68,13 +69,15 @@ def _work_out(call: Call, request: pb.CreateAccessPreviewRequest) -> Callable[[]
     if source is None:
         return lambda: _Made([], "INVALID_CONFIGURATION")
     wanted = AccessFinding.analyzer_id == row.id, AccessFinding.resource == source.arn
+    restricted = source.owner in zones.restricted(call.session, [source.owner])
     existing = {one.id: one for one in call.session.scalars(select(AccessFinding).where(*wanted))}
     rules = [json.loads(text) for text in call.session.scalars(select(ArchiveRule.filter).where(ArchiveRule.analyzer_id == row.id))]
 
     def work() -> _Made:
-        found = questions.external(call, source, trusted)
-        if found is None:
+        grants = questions.external(call, source, trusted)
+        if grants is None:
             return _Made([], "INTERNAL_ERROR")
+        found = under_control_policy(grants, applies=restricted)
         shown = []
         left = dict(existing)
         for one in found:
