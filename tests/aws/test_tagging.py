@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sekisho.client import Client, Credentials
+from sekisho.client.decisions import Question
 from tests.aws.cli import Aws
 from tests.aws.conftest import REGION, Served
 from tests.aws.forked import Program
@@ -89,7 +90,7 @@ def test_a_registered_resource_is_found_by_aws_and_decided_about_by_its_tags(ser
             "Resource": "*",
             "Condition": {"StringEquals": {"aws:ResourceTag/Env": "prod"}},
         }
-        question = {"action": "orders:Ship", "resource": arn}
+        question: Question = {"action": "orders:Ship", "resource": arn}
         assert ours.authorize(**question)
         ours.resource.put_resource_policy(resource_arn=arn, resource_policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
         assert not ours.authorize(**question)

@@ -221,7 +221,7 @@ def test_memory_answers_as_the_rows_say_through_random_changes(nodes: tuple[Hous
         if number not in model or chance.random() < 0.3:
             denies, value = chance.random() < 0.5, chance.choice(("yes", "no"))
             before = model.get(number, ({}, False))
-            policy = {"resource_policy": document} if denies else {}
+            policy: dict[str, Any] = {"resource_policy": document} if denies else {}
             here.call("PutResource", resource_arn=order(here, number), tags=[{"key": "k", "value": value}], **policy)
             model[number] = ({"k": value}, denies or before[1])
         elif chance.random() < 0.5:

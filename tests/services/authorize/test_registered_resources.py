@@ -32,7 +32,7 @@ def ann(house: House) -> sigv4.Credentials:
 
 
 def test_tags_that_are_registered_decide(house: House, ann: sigv4.Credentials) -> None:
-    question = {"action": "orders:Ship", "resource": order(house.account_id)}
+    question: dict[str, Any] = {"action": "orders:Ship", "resource": order(house.account_id)}
     assert house.call("Authorize", ann, **question).outcome == pb.OUTCOME_IMPLICITLY_DENIED
     house.call("PutResource", resource_arn=order(house.account_id), tags=TAGS)
     assert house.call("Authorize", ann, **question, at_least=house.revision).outcome == pb.OUTCOME_ALLOWED
@@ -43,7 +43,7 @@ def test_tags_that_are_registered_decide(house: House, ann: sigv4.Credentials) -
 def test_a_policy_that_is_registered_decides_and_is_named_by_the_arn(house: House) -> None:
     ben = house.user("ben", allow("authorize:*"))
     arn = f"arn:aws:iam::{house.account_id}:user/ben"
-    question = {"action": "orders:Ship", "resource": order(house.account_id)}
+    question: dict[str, Any] = {"action": "orders:Ship", "resource": order(house.account_id)}
     house.call("PutResource", resource_arn=order(house.account_id), resource_policy=policy(principal={"AWS": arn}))
     found = house.call("Authorize", ben, **question)
     assert (found.outcome, found.layer) == (pb.OUTCOME_ALLOWED, pb.LAYER_RESOURCE)
@@ -95,7 +95,7 @@ def test_across_accounts_both_must_allow_and_the_foreign_policy_is_not_shown(hou
     theirs = house.call("GetCallerIdentity", _as=other).account
     house.call("PutResource", other, resource_arn=order(theirs), tags=TAGS, resource_policy=policy(principal={"AWS": house.account_id}))
     ann = house.user("ann", allow("authorize:*", "orders:*"))
-    question = {"action": "orders:Ship", "resource": order(theirs), "at_least": house.revision}
+    question: dict[str, Any] = {"action": "orders:Ship", "resource": order(theirs), "at_least": house.revision}
     found = house.call("Authorize", ann, **question)
     assert found.outcome == pb.OUTCOME_ALLOWED
     assert [match.layer for match in found.matched] == [pb.LAYER_IDENTITY]
@@ -130,7 +130,7 @@ def test_a_closed_accounts_policies_grant_nothing(house: House) -> None:
     other = house.account()
     theirs = house.call("GetCallerIdentity", _as=other).account
     house.call("PutResource", other, resource_arn=order(theirs), resource_policy=policy())
-    question = {"action": "orders:Ship", "resource": order(theirs)}
+    question: dict[str, Any] = {"action": "orders:Ship", "resource": order(theirs)}
     assert house.call("Authorize", **question, at_least=house.revision).outcome == pb.OUTCOME_ALLOWED
 
     def set_status(status: str) -> None:

@@ -37,9 +37,9 @@ def filled(house: House) -> House:
 
 def found(house: House, **fields: Any) -> dict[str, dict[str, str]]:
     """What GetResources tells, page by page."""
-    token, all_ = "", {}
+    token, all_ = "", dict[str, dict[str, str]]()
     while True:
-        page = house.call("GetResources", **fields, **({"pagination_token": token} if token else {}))
+        page = house.call("GetResources", pagination_token=token, **fields)
         for one in page.resource_tag_mapping_list:
             assert one.resource_arn not in all_
             all_[one.resource_arn] = {tag.key: tag.value for tag in one.tags}
