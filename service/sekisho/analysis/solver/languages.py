@@ -18,6 +18,7 @@ from sekisho.analysis.solver.effort import Effort
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_/.:"
 _NAMELESS = "xyzwvabcdefghijklmnopqrstu0123456789XYZ"
+_GUESSED = 64  # runs of which a text is tried
 _PLACES = {letter: place for place, letter in enumerate(_LETTERS)}
 
 
@@ -156,6 +157,11 @@ class Language:
         return live & machine.accepting != 0
 
     @property
+    def is_closed(self) -> bool:
+        """Its texts can be spelled one by one."""
+        return not any(map(_is_open, self.runs))
+
+    @property
     def machine(self) -> "_Machine":
         """The automaton, made when it is first asked."""
         if self._machine is None:
@@ -213,6 +219,25 @@ class _Machine:
     def differs(self, live: int, char: str) -> bool:
         """Whether the character does another thing here than one that nobody names."""
         return live & self._loops.get(char, 0) != 0
+
+
+def guess(within: Sequence[Language], without: Sequence[Language]) -> str | None:
+    """Some text that is in all of `within` and in none of `without`, where that is easily seen; None says nothing."""
+    first = min(within or (EVERYTHING,), key=lambda language: len(language.runs))
+    named = frozenset[str]().union(*(language.machine.chars for language in (*within, *without)))
+    other = _other(named)
+    for run in list(first.runs)[:_GUESSED]:
+        for filling in ("", other):
+            value = "".join(_filled(item, filling, other) for item in run)
+            if all(one.has(value) for one in within) and not any(one.has(value) for one in without):
+                return value
+    return None
+
+
+def _filled(item: Item, filling: str, other: str) -> str:
+    if item.repeats:
+        return filling if item.chars.negated else ""
+    return other if item.chars.negated else min(item.chars.chars, default="")
 
 
 def find(within: Sequence[Language], without: Sequence[Language], effort: Effort) -> str | None:

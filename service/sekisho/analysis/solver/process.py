@@ -69,6 +69,18 @@ class Solver:
                 self._busy = False
                 self._turns.notify_all()
 
+    @property
+    def process_id(self) -> int | None:
+        """The process that answers, where there is one."""
+        child = self._child
+        return child.pid if child is not None else None
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many questions of each account wait."""
+        with self._turns:
+            return {account: len(tickets) for account, tickets in self._waiting.items()}
+
     def close(self) -> None:
         """End the process; a later question starts another."""
         child, self._child = self._child, None
@@ -120,6 +132,9 @@ class Solver:
         except (EOFError, OSError):
             self.close()
             raise Unanswered("the question takes more memory than it is given") from None
+        except BaseException:
+            self.close()  # else the next question would hear this one's answer
+            raise
         if isinstance(answer, SekishoError):
             raise answer
         return answer
@@ -138,7 +153,7 @@ class Solver:
     def _heard(self, child: subprocess.Popen[bytes], seconds: float) -> Any:
         """What the process says; Unanswered where it says nothing for so long, and is ended."""
         assert child.stdout is not None
-        ready, _, _ = select.select([child.stdout], [], [], seconds)
+        ready, _, _ = select.select([child.stdout], [], [], max(0.0, seconds))
         if not ready:
             self.close()
             raise Unanswered("the question takes longer than it is given")

@@ -119,7 +119,7 @@ class Question:
 
     def _asked(self, effort: Effort) -> Verdict:
         context = Context([self.program, *([self.before] if self.before is not None else [])])
-        search = Search(self._formulas(context), effort)
+        search = Search(self.formulas(context), effort)
         tried = 0
         for model in search:
             draft = witnesses.Draft(model, context, effort, *_examples(self.program, self.before))
@@ -145,7 +145,8 @@ class Question:
                 witness = less
         return Verdict(Answer.YES, witness, witnesses.granting(self.program, witness, of_resource=self.of_resource))
 
-    def _formulas(self, context: Context) -> list[Formula]:
+    def formulas(self, context: Context) -> list[Formula]:
+        """What a request must be that answers the question with yes."""
         of_resource = self.of_resource
         wanted = documents.grants(self.program, context, of_resource=of_resource)
         known = [no(documents.grants(self.before, context, of_resource=of_resource))] if self.before is not None else []

@@ -163,9 +163,11 @@ class Search:
         return None
 
     def _least(self, literals: list[Literal]) -> list[Literal]:
-        """Fewer of them, which no texts satisfy either."""
+        """Fewer of them, which no texts satisfy either; few texts are soon looked at, and stay."""
         kept = literals
         for literal in sorted(literals, key=lambda one: one[1]):
+            if literal[1] and isinstance(literal[0], In) and literal[0].language.is_closed:
+                continue
             fewer = [one for one in kept if one is not literal]
             if fewer and self._is_empty(fewer):
                 kept = fewer
@@ -177,7 +179,9 @@ class Search:
         without = [atom.language for atom, wanted in literals if not wanted and isinstance(atom, In)]
         linked = [atom for atom, wanted in literals if wanted and isinstance(atom, Linked)]
         loose = [shapes.relaxed(atom.parts) for atom in linked]
-        if languages.find([*within, *loose], without, self.effort) is None:
+        wanted = [*within, *loose]
+        self.effort.spend(1)
+        if languages.guess(wanted, without) is None and languages.find(wanted, without, self.effort) is None:
             return True
         spared = [atom for atom, wanted in literals if not wanted and isinstance(atom, Linked)]
         return any(self._is_covered(atom, spared, without) for atom in linked)

@@ -14,8 +14,8 @@ from decimal import Decimal
 from sekisho import arn, policy
 from sekisho.analysis.solver import languages, shapes, subjects
 from sekisho.analysis.solver.contexts import ALWAYS, Context, Key
-from sekisho.analysis.solver.effort import Effort
-from sekisho.analysis.solver.formulas import Every, Fact, Formula, Linked, Not, Some
+from sekisho.analysis.solver.effort import STEPS_A_MILLISECOND, Effort, TooHard
+from sekisho.analysis.solver.formulas import Every, Fact, Formula, In, Linked, Not, Some, atoms
 from sekisho.analysis.solver.languages import Language
 from sekisho.analysis.solver.search import Model
 from sekisho.policy.decide import implied_context
@@ -79,6 +79,7 @@ class Draft:
         refused: list[str] = []
         for turn in range(_TRIES if sources else 1):
             self.texts = {}
+            self.effort.spend(20 + 20 * len(self.context.keys))
             if self._choose(sources, refused, guess=turn > 1):
                 yield self._witness()
             if len(sources) == 0:
@@ -93,7 +94,7 @@ class Draft:
         keyed = [key.variable(place) for key in self._present() for place in range(self._count(key)) if not key.follows]
         names = sorted([*own, *keyed], key=lambda name: name in targets)
         first = [name for name in names if name not in targets]
-        of_sources = {self.context.key(name).variable(0) for name in sources}
+        of_sources = {subjects.PRINCIPAL if self.context.key(name).follows else self.context.key(name).variable(0) for name in sources}
         for name in (*first, *(name for name in names if name in targets)):
             avoid = refused if name in of_sources and refused else ()
             text = self._text(name, kinds, avoid, guess=guess)
@@ -113,7 +114,7 @@ class Draft:
             elif wanted:
                 return None
         if avoid:
-            without = [*without, languages.literals(avoid)]
+            without = [*without, *self._avoided(name, avoid)]
         read = self._read(name)
         examples = self.examples if name == subjects.RESOURCE else ()
         if name == subjects.RESOURCE:
@@ -129,14 +130,35 @@ class Draft:
             within = [*within, subjects.SHAPE[kind]]
         elif name == subjects.ACTION:
             within = [*within, shapes.ACTION]
+        self.effort.spend(1 + len(usual) * (len(within) + len(without)) // 16)
         for text in usual:
             if all(one.has(text) for one in within) and not any(one.has(text) for one in without):
                 return text
         if read and not within and not without:
             return read[0]
         soft = _SOFT.get(name)
-        found = languages.find([*within, soft], without, self.effort) if soft is not None else None
-        return found if found is not None else languages.find(within, without, self.effort)
+        found = self._found([*within, soft], without) if soft is not None else None
+        return found if found is not None else self._found(within, without)
+
+    def _avoided(self, name: str, values: Sequence[str]) -> list[Language]:
+        """The texts of a variable with which some key would have one of these values."""
+        if name != subjects.PRINCIPAL:
+            return [languages.literals(values)]
+        patterns = [atom for atom, _ in self.model.literals if isinstance(atom, Linked)]
+        following = {key for atom in patterns for key in atom.keys if self.context.key(key).follows}
+        asked = [self.context.key(key).text(0, languages.literals(values)) for key in following]
+        return [atom.language for formula in asked for atom in atoms(formula) if isinstance(atom, In)]
+
+    def _found(self, within: Sequence[Language], without: Sequence[Language]) -> str | None:
+        """The shortest text, or any where a search for that takes too long."""
+        share = Effort(max(1, self.effort.left // STEPS_A_MILLISECOND // 2))
+        allowed = share.left
+        try:
+            return languages.find(within, without, share)
+        except TooHard:
+            return languages.guess(within, without)
+        finally:
+            self.effort.spend(allowed - max(0, share.left))
 
     def _guesses(self, name: str) -> list[str]:
         """Values that would make a pattern fit a text that it has to fit: pieces of the text, cut where the pattern has the variable."""
