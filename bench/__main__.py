@@ -7,7 +7,7 @@ import sys
 
 from bench import summary
 
-BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "sts", "hostile", "oracles", "organizations")
+BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "sts", "hostile", "oracles", "organizations", "escalation")
 LARGE = ("scale", "resources", "trail", "revocation")
 """Those that take minutes and gigabytes, and are run by name alone."""
 

@@ -29,6 +29,7 @@ from sekisho.client.transport import TLS, CredentialsSource
 
 if TYPE_CHECKING:
     from sekisho.api.catalog.v1.aio import AsyncCatalogClient
+    from sekisho.api.insight.v1.aio import AsyncInsightClient
     from sekisho.api.mfa.v1.aio import AsyncMfaClient
     from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
     from sekisho.api.resource.v1.aio import AsyncResourceClient
@@ -74,6 +75,13 @@ class AsyncClient(Configured):
         from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
 
         return AsyncOrganizationsClient(self._transport)
+
+    @cached_property
+    def insight(self) -> "AsyncInsightClient":
+        """The rpcs of paths to administrators, unused access and generated policies; loaded when they are first asked for."""
+        from sekisho.api.insight.v1.aio import AsyncInsightClient
+
+        return AsyncInsightClient(self._transport)
 
     @cached_property
     def mfa(self) -> "AsyncMfaClient":

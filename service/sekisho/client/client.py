@@ -24,6 +24,7 @@ from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Trans
 
 if TYPE_CHECKING:
     from sekisho.api.catalog.v1.client import CatalogClient
+    from sekisho.api.insight.v1.client import InsightClient
     from sekisho.api.mfa.v1.client import MfaClient
     from sekisho.api.organizations.v1.client import OrganizationsClient
     from sekisho.api.resource.v1.client import ResourceClient
@@ -109,6 +110,13 @@ class Client(Configured):
         from sekisho.api.organizations.v1.client import OrganizationsClient
 
         return OrganizationsClient(self._transport)
+
+    @cached_property
+    def insight(self) -> "InsightClient":
+        """The rpcs of paths to administrators, unused access and generated policies; loaded when they are first asked for."""
+        from sekisho.api.insight.v1.client import InsightClient
+
+        return InsightClient(self._transport)
 
     @cached_property
     def mfa(self) -> "MfaClient":

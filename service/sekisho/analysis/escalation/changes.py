@@ -40,6 +40,11 @@ class Holdings:
     def __init__(self, estate: Estate) -> None:
         self.estate = estate
         self._by_arn: Mapping[str, Managed] = {one.arn: one for one in estate.policies}
+        self._names = {(one.kind, one.name.lower()) for one in estate.principals}
+
+    def exists(self, kind: str, key: str) -> bool:
+        """Whether a user or role bears a name, which is given in lower case."""
+        return (kind, key) in self._names
 
     def thing(self, actor: Actor) -> Thing:
         """The principal as something that actions are done to."""
@@ -103,23 +108,21 @@ def of_groups(makes: Makes) -> Makes:
 
 def version(have: Holdings, actor: Actor, _sufficient: Sequence[policy.Attached]) -> Iterator[Change]:
     """Another text for a policy that it has, or that bounds it."""
-    for attached in actor.who.identity:
-        if (managed := have.managed(attached)) is not None:
-            rest = tuple(EVERYTHING if one is attached else one for one in actor.who.identity)
-            yield Change(_of(managed), f"has a new version of {managed.arn}", identity=rest, besides=_room(managed))
     bound = have.boundary_of(actor)
-    if bound is not None and (managed := have.managed(bound)) is not None:
+    for attached in dict.fromkeys(actor.who.identity):
+        if (managed := have.managed(attached)) is not None:
+            yield _replaced(actor, managed, attached, EVERYTHING, f"has a new version of {managed.arn}", _room(managed))
+    if bound is not None and bound not in actor.who.identity and (managed := have.managed(bound)) is not None:
         said = f"is bounded by a new version of {managed.arn}"
         yield Change(_of(managed), said, rebinds=True, boundary=(EVERYTHING,), besides=_room(managed))
 
 
 def older(have: Holdings, actor: Actor, _sufficient: Sequence[policy.Attached]) -> Iterator[Change]:
     """A version that is there of a policy that it has."""
-    for attached in actor.who.identity:
-        managed = have.managed(attached)
-        for other in managed.others if managed is not None else ():
-            rest = tuple(other if one is attached else one for one in actor.who.identity)
-            yield Change(_of(managed), f"has {other.version} of {other.arn}", identity=rest)  # type: ignore[arg-type]  # there are versions
+    for attached in dict.fromkeys(actor.who.identity):
+        if (managed := have.managed(attached)) is not None:
+            for other in managed.others:
+                yield _replaced(actor, managed, attached, other, f"has {other.version} of {other.arn}")
 
 
 def join(have: Holdings, actor: Actor, _sufficient: Sequence[policy.Attached]) -> Iterator[Change]:
@@ -207,6 +210,15 @@ NEW: Mapping[str, Callable[[Holdings, Sequence[policy.Attached]], Iterator[Chang
 }
 
 
+def _replaced(
+    actor: Actor, managed: Managed, before: policy.Attached, after: policy.Attached, said: str, besides: tuple[str, ...] = ()
+) -> Change:
+    """Another text of a policy, wherever the principal has it; it may be bounded by it, too."""
+    rest = tuple(after if one == before else one for one in actor.who.identity)
+    bounds = before in (actor.who.boundary or ())
+    return Change(_of(managed), said, identity=rest, rebinds=bounds, boundary=(after,) if bounds else None, besides=besides)
+
+
 def _of(managed: Managed) -> Thing:
     return Thing(managed.arn, managed.tags)
 
@@ -217,4 +229,9 @@ def _room(managed: Managed) -> tuple[str, ...]:
 
 
 def _without(actor: Actor, gone: Policies) -> Policies:
-    return tuple(one for one in actor.who.identity if one not in gone)
+    """The policies but for these, each taken away once: what a principal has in several ways it has still."""
+    left = list(actor.who.identity)
+    for one in gone:
+        if one in left:
+            left.remove(one)
+    return tuple(left)

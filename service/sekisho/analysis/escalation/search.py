@@ -14,6 +14,7 @@ from sekisho.analysis.escalation.actors import Actor, Actors, by_name, is_accoun
 from sekisho.analysis.escalation.asking import Asker
 from sekisho.analysis.escalation.estate import Estate
 from sekisho.analysis.escalation.paths import Found, Hop, Path
+from sekisho.analysis.escalation.reach import Reach
 from sekisho.analysis.escalation.rules import Rule, Way
 from sekisho.analysis.escalation.ways import ASSUME_ROLE, OF, Ways
 from sekisho.world import NO_KEYS, Keys
@@ -25,7 +26,9 @@ MOST_STEPS = 3
 Key = tuple[str, ...]
 
 _ASSUMING = next(rule for rule in OF[Way.BECOME] if rule.by == "trust")
-_TOWARDS = tuple(rule for way in (Way.BECOME, Way.PASS, Way.HELD) for rule in OF[way] if rule is not _ASSUMING)
+_TOWARDS = tuple(rule for way in (Way.BECOME, Way.PASS) for rule in OF[way] if rule is not _ASSUMING)
+_ACTIONS = (ASSUME_ROLE, *(rule.demands[0].action for way in Way if way is not Way.OWN for rule in OF[way]))
+"""The actions by which others are looked for: the first of each method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class _Search:
         made = Actors(estate)
         self._asker = Asker(estate, supposed, proceed)
         self._ways = Ways(estate, made, self._asker)
+        self._reach = Reach(self._asker, _ACTIONS)
         self._actors = made.all()
         self._by_name = by_name(self._actors)
         self._known: dict[Key, Actor] = {}
@@ -74,9 +78,9 @@ class _Search:
         for actor in self._actors:
             if actor.key not in self._steps:
                 level |= self._follow(actor) if actor.record.id not in follow else self._keep(actor)
+        self._nearer(level, ends)
         if not self._goal:
             self._first(level)
-        self._nearer(level, ends)
         while level:
             reached = self._settle(level)
             level = {}
@@ -89,6 +93,7 @@ class _Search:
 
     def _keep(self, actor: Actor) -> dict[Key, _Step]:
         self._known[actor.key] = actor
+        self._reach.note(actor)
         self._waiting[actor.alike][actor.key] = actor
         self._of[actor.record.id].append(actor)
         return {}
@@ -125,55 +130,63 @@ class _Search:
 
     def _first(self, level: dict[Key, _Step]) -> None:
         """Add who makes an administrator of somebody else, or of somebody new, and becomes that."""
-        of_kind: dict[str, list[Actor]] = defaultdict(list)
-        for actor in self._actors:
-            of_kind[actor.record.kind].append(actor)
-        for alike in list(self._waiting.values()):
-            for rule in OF[Way.NEW]:
-                self._give(level, alike, rule, [None])
+        for rule in OF[Way.NEW]:
+            for alike in self._reach.speaking(rule.demands[0].action):
+                self._give(level, alike, rule, None)
+        for target in self._actors:
+            self._proceed()
+            about: dict[tuple[str, str], list[int]] = {}
             for rule in OF[Way.RAISE]:
-                self._give(level, alike, rule, of_kind[rule.kind])
+                for thing in self._ways.raised_on(rule, target) if rule.kind == target.record.kind else ():
+                    asked = (rule.demands[0].action, thing)
+                    if asked not in about:
+                        about[asked] = list(self._reach.about(*asked))
+                    for alike in about[asked]:
+                        self._give(level, alike, rule, target)
 
-    def _give(self, level: dict[Key, _Step], alike: dict[Key, Actor], rule: Rule, targets: Sequence[Actor | None]) -> None:
-        left = [actor for key, actor in alike.items() if key not in level]
-        if not left or not self._asker.says(left[0], rule.demands[0].action):
-            return
-        self._proceed()
-        for target in targets:
+    def _give(self, level: dict[Key, _Step], alike: int, rule: Rule, target: Actor | None) -> None:
+        left = self._left(level, alike)
+        if left:
+            self._proceed()
             hop = self._ways.new(left[0], rule) if target is None else self._ways.raising(left[0], rule, target)
             if hop is not None:
-                left = self._assign(level, left, hop, target)
-                if not left:
-                    return
+                self._assign(level, left, hop, target)
+
+    def _left(self, level: dict[Key, _Step], alike: int) -> list[Actor]:
+        """Those of whom decisions are the same who have no path yet, and no step in this level."""
+        waiting = self._waiting.get(alike)
+        return [actor for key, actor in waiting.items() if key not in level] if waiting else []
 
     def _nearer(self, level: dict[Key, _Step], reached: Sequence[Actor]) -> None:
         """Add who becomes one of those who were reached."""
-        if not reached:
-            return
-        users = [actor for actor in reached if actor.record.kind == "user"]
-        roles = [actor for actor in reached if actor.record.kind == "role"]
-        served = {rule.service: [role for role in roles if self._ways.trust_in(rule.service, role)] for rule in _TOWARDS if rule.service}
-        for alike in list(self._waiting.values()):
+        for target in reached:
             for rule in _TOWARDS:
-                targets = served[rule.service] if rule.service else users if rule.kind == "user" else roles
-                if targets:
-                    self._towards(level, alike, rule, targets)
-        for role in roles:
-            self._assuming(level, role)
+                if rule.kind == target.record.kind and (not rule.service or self._ways.trust_in(rule.service, target) is not None):
+                    self._towards(level, rule, target)
+            if target.record.kind == "role":
+                self._using(level, target)
+                self._assuming(level, target)
 
-    def _towards(self, level: dict[Key, _Step], alike: dict[Key, Actor], rule: Rule, targets: Sequence[Actor]) -> None:
-        left = [actor for key, actor in alike.items() if key not in level]
-        if not left or not all(self._asker.says(left[0], demand.action) for demand in rule.demands):
-            return
-        self._proceed()
-        if rule.service and not self._ways.serves(left[0], rule):
-            return
-        for target in targets:
+    def _towards(self, level: dict[Key, _Step], rule: Rule, target: Actor) -> None:
+        action = rule.demands[0].action
+        own = rule.demands[0].on == "target"
+        for alike in self._reach.about(action, target.record.arn) if own else self._reach.speaking(action):
+            self._step(level, alike, rule, target)
+
+    def _using(self, level: dict[Key, _Step], role: Actor) -> None:
+        """Add who uses what acts as a role already."""
+        for rule in OF[Way.HELD]:
+            if self._ways.trust_in(rule.service, role) is not None:
+                for alike in self._reach.speaking(rule.demands[0].action):
+                    self._step(level, alike, rule, role)
+
+    def _step(self, level: dict[Key, _Step], alike: int, rule: Rule, target: Actor) -> None:
+        left = self._left(level, alike)
+        if left and not (rule.service and not self._ways.serves(left[0], rule)):
+            self._proceed()
             hop = self._ways.towards(left[0], rule, target)
             if hop is not None:
-                left = self._assign(level, left, hop, target)
-                if not left:
-                    return
+                self._assign(level, left, hop, target)
 
     def _assuming(self, level: dict[Key, _Step], role: Actor) -> None:
         """Add who assumes a role: those whom its trust policy names and, where it means everybody or the account, who is permitted."""
@@ -185,21 +198,18 @@ class _Search:
             for actor in self._of[found.record.id] if found is not None else ():
                 if actor.key not in level and actor.key not in self._steps:
                     self._one(level, actor, role)
-        aws = {name for rule in trust.program.rules if (named := rule.statement.principals) is not None for name in named.aws}
-        everyone = "*" in aws or any(named.any for rule in trust.program.rules if (named := rule.statement.principals) is not None)
-        if not everyone and not any(map(is_account, aws)):
+        meant = [one for rule in trust.program.rules if (one := rule.statement.principals) is not None]
+        everyone = any(one.any or one.everyone for one in meant)
+        if not everyone and not any(is_account(name) for one in meant for name in one.aws):
             return
         individual = self._asker.is_individual(trust)
-        for alike in list(self._waiting.values()):
-            left = [actor for key, actor in alike.items() if key not in level]
-            if not left or not (everyone or self._asker.says(left[0], ASSUME_ROLE)):
-                continue
-            self._proceed()
+        for alike in list(self._waiting) if everyone else self._reach.about(ASSUME_ROLE, role.record.arn):
+            left = self._left(level, alike)
             if individual:
                 for actor in left:
                     self._one(level, actor, role)
-            elif (hop := self._ways.towards(left[0], _ASSUMING, role)) is not None:
-                self._assign(level, left, hop, role)
+            elif left:
+                self._step(level, alike, _ASSUMING, role)
 
     def _one(self, level: dict[Key, _Step], actor: Actor, role: Actor) -> None:
         hop = self._ways.towards(actor, _ASSUMING, role)

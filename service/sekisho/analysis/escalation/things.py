@@ -5,6 +5,7 @@ ARN, each pattern with its wildcards filled in, and the beginning of one pattern
 evaluator like everything else; what is not found is not reported.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from sekisho import arn
@@ -20,7 +21,7 @@ REGION_KEY = "aws:requestedregion"
 
 
 def candidates(actor: Actor, actions: Iterable[str], form: str) -> Iterator[str]:
-    """ARNs of things, each once, the usual `form` first; all are of its service."""
+    """ARNs of things, each once, the usual `form` first; all are of its service, and of its kind."""
     usual = form.split(":", 5)
     patterns = [parts for rule in _allows(actor, actions) for parts in rule.resources]
     made = [form]
@@ -30,7 +31,7 @@ def candidates(actor: Actor, actions: Iterable[str], form: str) -> Iterator[str]
     tried: set[str] = set()
     for text in made:
         segments = text.split(":", 5)
-        if len(segments) != 6 or segments[:3] != usual[:3]:
+        if len(segments) != 6 or segments[:3] != usual[:3] or _kind(segments[5]) != _kind(usual[5]):
             continue
         for place in (3, 4):
             if segments[place] in ("x", ""):
@@ -39,6 +40,11 @@ def candidates(actor: Actor, actions: Iterable[str], form: str) -> Iterator[str]
         if found not in tried and len(tried) < MOST:
             tried.add(found)
             yield found
+
+
+def _kind(resource: str) -> str:
+    """What stands before the first slash or colon of an ARN's last part."""
+    return re.split("[/:]", resource, maxsplit=1)[0]
 
 
 def regions(actor: Actor, actions: Iterable[str]) -> tuple[str, ...]:

@@ -116,6 +116,15 @@ class Ways:
             self._trusting[key] = found
         return self._trusting[key]
 
+    def raised_on(self, rule: Rule, target: Actor) -> Iterator[str]:
+        """On what a rule of RAISE is permitted: the target itself, or the policies of the account that it has."""
+        if rule.demands[0].on == "target":
+            yield target.record.arn
+            return
+        for attached in target.who.identity:
+            if (managed := self.holdings.managed(attached)) is not None:
+                yield managed.arn
+
     def raising(self, actor: Actor, rule: Rule, target: Actor) -> Hop | None:
         """The hop by which an actor makes another principal an administrator, and becomes it."""
         if rule.kind != target.record.kind or not self._asker.says(actor, rule.demands[0].action):
@@ -144,6 +153,9 @@ class Ways:
         account = self._estate.account_id
         choices: Sequence[Change] = list(changes.NEW[rule.gives](self.holdings, self.sufficient(actor)))
         for named in things.candidates(actor, actions, arn.iam(account, rule.kind, "new-one")):
+            entity = arn.entity(named)
+            if entity is None or entity.account != account or self.holdings.exists(rule.kind, entity.key):
+                continue
             for change in choices:
                 asked = [self._of_new(action.action, action.on, named, change) for action in rule.demands if action.action != ASSUME_ROLE]
                 grants = self._all(actor, asked)
