@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_previews")),
     )
     op.create_index(op.f("ix_access_previews_analyzer_id_created_at"), "access_previews", ["analyzer_id", "created_at"], unique=False)
+    op.create_index(op.f("ix_access_previews_created_at"), "access_previews", ["created_at"], unique=False)
     op.create_table(
         "analyzed_resources",
         sa.Column("analyzer_id", KEY, nullable=False),
@@ -188,6 +189,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_analyzed_resources_source_id"), "analyzed_resources")
     op.drop_index(op.f("ix_analyzed_resources_analyzer_id_turn"), "analyzed_resources")
     op.drop_index(op.f("ix_analyzed_resources_analyzer_id_resource"), "analyzed_resources")
+    op.drop_index(op.f("ix_access_previews_created_at"), "access_previews")
     op.drop_index(op.f("ix_access_previews_analyzer_id_created_at"), "access_previews")
     op.drop_index(op.f("ix_access_findings_status_updated_at"), "access_findings")
     op.drop_index(op.f("ix_access_findings_analyzer_id_status_created_at"), "access_findings")

@@ -22,7 +22,7 @@ Rules = annotations_pb2.Rules
 Difference = tuple[str, str, object, object]
 """A member's path (`AssumeRole.Tags[].Key`), what differs, ours, AWS's."""
 
-OURS = {"annotations", "authorize", "catalog", "mfa", "resource"}
+OURS = {"annotations", "authorize", "catalog", "insight", "mfa", "resource"}
 """Packages that AWS has no service for."""
 
 STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"

@@ -3,6 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from sekisho.services.analyzer import archive_rules
 from sekisho.store.tables import Account
 from tests.harness import House
 from tests.services.analyzer.conftest import Called, Failing, found, make, until, with_condition
@@ -170,3 +173,14 @@ def test_updates_that_are_refused(call: Called, failing: Failing) -> None:
     assert failing("UpdateFindings", analyzer_arn=arn, status="ARCHIVED", ids=["x"] * 101) == "Validation"
     for id_ in ("x", "\0", "00000000-0000-0000-0000-000000000000"):
         assert failing("UpdateFindings", analyzer_arn=arn, status="ARCHIVED", ids=[id_]) == "ResourceNotFound"
+
+
+def test_a_rule_is_applied_to_more_than_is_looked_at_together(house: House, call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_rules, "_AT_ONCE", 2)
+    arn = make(call)
+    for number in range(5):
+        house.call("CreateRole", role_name=f"role-{number}", assume_role_policy_document=trust("*"))
+    until(lambda: len(found(call, arn, "ACTIVE")) == 5, "not all are found")
+    call("CreateArchiveRule", analyzer_name="main", rule_name="public", filter={"isPublic": {"eq": ["true"]}})
+    call("ApplyArchiveRule", analyzer_arn=arn, rule_name="public")
+    assert len(found(call, arn, "ARCHIVED")) == 5

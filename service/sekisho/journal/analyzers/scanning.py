@@ -45,6 +45,8 @@ MOST_GONE = 500
 KEPT = timedelta(days=90)
 """For how long findings that are resolved are shown, which is AWS's time:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-concepts.html"""
+PREVIEWED = timedelta(days=7)
+"""For how long access previews are shown."""
 AGAIN = timedelta(hours=1)
 """After which analyzers of unused access look at everything again."""
 PURGE = 60.0
@@ -198,13 +200,19 @@ class Scanning:
             return False
         self._purge_at = time.monotonic() + PURGE
         over = AccessFinding.status == "RESOLVED", AccessFinding.updated_at < self._now() - KEPT
+        left = self._deleted(AccessFinding, *over) + self._deleted(AccessPreview, AccessPreview.created_at < self._now() - PREVIEWED)
+        if left:
+            self._purge_at = 0.0
+        return left > 0
+
+    def _deleted(self, table: Any, *over: Any) -> int:
+        """Delete some rows whose time is over; how many there were."""
         with self._database.read() as session:
-            ids = session.scalars(select(AccessFinding.id).where(*over).limit(MOST_GONE)).all()
+            ids = session.scalars(select(table.id).where(*over).limit(MOST_GONE)).all()
         if ids:
             with self._database.write(()) as session:
-                session.connection().execute(delete(AccessFinding).where(AccessFinding.id.in_(ids), *over))
-            self._purge_at = 0.0
-        return bool(ids)
+                session.connection().execute(delete(table).where(table.id.in_(ids), *over))
+        return len(ids)
 
 
 def _move(session: Session, todo: _Slice) -> None:

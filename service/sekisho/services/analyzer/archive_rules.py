@@ -14,9 +14,13 @@ from sekisho.calls.call import Call
 from sekisho.journal.analyzers import filters
 from sekisho.journal.analyzers.found import ACTIVE, ARCHIVED
 from sekisho.operations import operation
-from sekisho.services.analyzer import criteria, names, pages, quotas
+from sekisho.services.analyzer import criteria, listing, names, pages, quotas
 from sekisho.services.analyzer.errors import Conflict, ResourceNotFound, ServiceQuotaExceeded, Validation
+from sekisho.store.db import remaining
 from sekisho.store.tables import AccessFinding, Analyzer, ArchiveRule
+
+_AT_ONCE = 500
+"""Findings that are looked at together."""
 
 
 @operation
@@ -63,10 +67,17 @@ def apply_archive_rule(call: Call, request: pb.ApplyArchiveRuleRequest) -> pb.Ap
     """Archive the active findings that the rule is about."""
     row = names.find(call, request.analyzer_arn)
     filter_ = json.loads(_find(call, row, request.rule_name).filter)
-    query = select(AccessFinding).where(AccessFinding.analyzer_id == row.id, AccessFinding.status == ACTIVE)
-    for finding in call.session.scalars(query.order_by(AccessFinding.created_at, AccessFinding.id)):
-        if filters.matches(filter_, filters.of_row(finding)):
-            finding.status, finding.updated_at = ARCHIVED, call.now
+    query = listing.narrowed(select(AccessFinding), filter_)
+    query = query.where(AccessFinding.analyzer_id == row.id, AccessFinding.status == ACTIVE).order_by(AccessFinding.id).limit(_AT_ONCE)
+    last = ""
+    while rows := call.session.scalars(query.where(AccessFinding.id > last)).all():
+        remaining(call.deadline)
+        for finding in rows:
+            if filters.matches(filter_, filters.of_row(finding)):
+                finding.status, finding.updated_at = ARCHIVED, call.now
+        last = rows[-1].id
+        call.session.flush()
+        call.session.expunge_all()  # many analyzers have more than fits
     return pb.ApplyArchiveRuleResponse()
 
 

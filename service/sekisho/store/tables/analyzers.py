@@ -144,7 +144,10 @@ class AccessPreview(Base):
     """A preview with its findings, which are worked out while it is made: `configurations` and `findings` are JSON as the API has them."""
 
     __tablename__ = "access_previews"
-    __table_args__ = (Index("ix_access_previews_analyzer_id_created_at", "analyzer_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_access_previews_analyzer_id_created_at", "analyzer_id", "created_at"),
+        Index("ix_access_previews_created_at", "created_at"),
+    )
     touches = ()
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -185,7 +188,7 @@ class PolicyGeneration(Base):
         Index("ix_policy_generations_account_id_started_at", "account_id", "started_at"),
         Index("ix_policy_generations_status_started_at", "status", "started_at"),
     )
-    touches = ()
+    touches = ("id",)  # of no record: by it who makes policies hears that there is one to be made
 
     id: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
