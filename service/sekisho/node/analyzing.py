@@ -85,13 +85,6 @@ class Analyzing:
         """Let another process scan."""
         self._leave()
 
-    def _has_begun(self, point: Point) -> bool:
-        """Whether an analyzer may have been made since nobody had one: memory says what was touched, or has forgotten it."""
-        since = self._world.since(self._seen)
-        return (
-            since is None or point.number > since.point.number or any(id_.startswith(ANALYZER) for one in since.entries for id_ in one.ids)
-        )
-
     def _leave(self) -> None:
         self._alone.release()
         self._say_nothing()
