@@ -176,3 +176,16 @@ def test_one_policy_is_asked_about_once(made: Estate) -> None:
     made.roles(20, 20, CLOSED)
     exhausted(made.scanning())
     assert len(made.looked) == 2
+
+
+def test_a_slice_is_smaller_where_looking_takes_long(made: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    scanning = made.scanning()
+    exhausted(scanning)
+    monkeypatch.setattr(module, "LONG", -1.0)
+    made.roles(0, 4)
+    exhausted(scanning)
+    assert scanning._size == SLICE // 2
+    monkeypatch.setattr(module, "LONG", 1e9)
+    made.roles(4, 1)
+    exhausted(scanning)
+    assert scanning._size == SLICE

@@ -19,7 +19,7 @@ from sekisho import meters
 from sekisho.journal.analyzers import writing, zones
 from sekisho.journal.analyzers.external import Looking
 from sekisho.journal.analyzers.found import Found
-from sekisho.journal.analyzers.slices import SLICE, Analyzers, log_after
+from sekisho.journal.analyzers.slices import LEAST, SLICE, Analyzers, log_after
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.writing import Seen
 from sekisho.journal.analyzers.zones import Trusted
@@ -36,6 +36,8 @@ from sekisho.store.tables import (
     ScanTurn,
 )
 
+LONG = 1.0
+"""Seconds of looking after which the next slice is a smaller one."""
 ONLY = 1
 """The id of the one row that says how far the scan has come."""
 MOST_WAITING = 100
@@ -106,6 +108,7 @@ class Scanning:
         self._database, self._looking, self._now = database, looking, now
         self._passed: Point | None = None  # up to where nothing was to be done, behind what the database has
         self._served: dict[str, int] = {}  # by analyzer with a scan of everything, the turn in which it was served last
+        self._size = SLICE
         self._purge_at = 0.0
 
     def once(self) -> bool:
@@ -116,9 +119,10 @@ class Scanning:
         if todo.is_idle:
             self._passed = todo.until
             return self._cleared() or todo.more
-        now = self._now()
+        now, begun = self._now(), time.monotonic()
         seen = [Seen(analyzer, id_, source, self._found(todo, analyzer, source, now)) for analyzer, id_, source in todo.pairs]
         LOOKED.inc(len(seen))
+        self._size = _fitting(self._size, time.monotonic() - begun)
         written = self._write(todo, seen, now)
         return not written or todo.more or bool(todo.moved) or todo.scan is not None
 
@@ -131,18 +135,19 @@ class Scanning:
     def _next(self, session: Session) -> _Slice:
         row = session.get(ScanTurn, ONLY)
         before = self._before(session, row)
-        log = log_after(session, before if before is not None else changes.latest(session))
+        log = log_after(session, before if before is not None else changes.latest(session), self._size)
         analyzers = Analyzers(session)
         moved = analyzers.moved(log) if before is not None else analyzers.every()
         moved += [row for row in analyzers.due(session, self._now() - AGAIN) if row not in moved]
         pairs = analyzers.pairs(session, log.ids)
-        requests = session.scalars(select(ScanRequest).order_by(ScanRequest.asked_at, ScanRequest.resource).limit(SLICE)).all()
+        requests = session.scalars(select(ScanRequest).order_by(ScanRequest.asked_at, ScanRequest.resource).limit(self._size)).all()
         pairs += analyzers.requested(session, requests)
         scan = self._scan(session)
-        after, page = analyzers.page(session, scan) if scan is not None else (None, [])
+        after, page = analyzers.page(session, scan, self._size) if scan is not None else (None, [])
         turn = row.turn if row is not None else 0
         restricted = zones.restricted(session, {source.owner for _, _, source in (*pairs, *page) if source is not None})
-        return _Slice(turn, restricted, log.until, pairs + page, analyzers.trusted, moved, requests, scan, after, log.more)
+        each = {(row.id, id_): (row, id_, source) for row, id_, source in (*pairs, *page)}
+        return _Slice(turn, restricted, log.until, list(each.values()), analyzers.trusted, moved, requests, scan, after, log.more)
 
     def _before(self, session: Session, row: ScanTurn | None) -> Point | None:
         """Where the walk stands; None where it has not begun, or in a history that is not this one's."""
@@ -213,6 +218,11 @@ class Scanning:
             with self._database.write(()) as session:
                 session.connection().execute(delete(table).where(table.id.in_(ids), *over))
         return len(ids)
+
+
+def _fitting(size: int, took: float) -> int:
+    """The size of the next slice: what is found is written when all of a slice is looked at, so none is to take long."""
+    return max(LEAST, size // 2) if took > LONG else min(SLICE, size * 2) if took < LONG / 4 else size
 
 
 def _move(session: Session, todo: _Slice) -> None:

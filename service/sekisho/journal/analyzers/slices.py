@@ -15,10 +15,8 @@ from sekisho.store import changes
 from sekisho.store.changes import Point
 from sekisho.store.tables import AnalyzedResource, Analyzer, Change, Member, Organization, ScanRequest
 
-SLICE = 50
-"""Resources that a slice looks at for each of its reasons; what one revision has touched is not parted."""
-MOST_ROWS = 200
-"""Rows of the change log that a slice reads."""
+SLICE, LEAST = 50, 2
+"""Resources that a slice looks at for each of its reasons, at the most and at the least; what one revision has touched is not parted."""
 _OWNER = "@"  # before the account of a write, in a row of its own: `store.changes`
 _END = "~"  # behind every id, and every ARN
 
@@ -36,11 +34,11 @@ class Log:
     more: bool
 
 
-def log_after(session: Session, before: Point) -> Log:
-    """The stretch that follows a point."""
+def log_after(session: Session, before: Point, size: int = SLICE) -> Log:
+    """The stretch that follows a point, of about so many resources: a revision has two rows, or more."""
     query = select(Change.number, Change.id).where(Change.number > before.number).order_by(Change.number, Change.id)
-    rows = session.execute(query.limit(MOST_ROWS + 1)).all()
-    if len(rows) <= MOST_ROWS:
+    rows = session.execute(query.limit(2 * size + 1)).all()
+    if len(rows) <= 2 * size:
         until, more = changes.latest(session), False
     else:
         last = rows[-1].number
@@ -113,19 +111,19 @@ class Analyzers:
                 found += [(row, id_, None) for id_ in session.scalars(query)]
         return found
 
-    def page(self, session: Session, scan: Analyzer) -> tuple[str | None, list[Pair]]:
+    def page(self, session: Session, scan: Analyzer, size: int) -> tuple[str | None, list[Pair]]:
         """The next page of a scan of everything, and how far it has come then: at the end, what it has not met is gone."""
         if not self._looks(scan):
             return None, []
         if scan.scan_after != _END:
             assert scan.scan_after is not None
-            page, after = sources.after(session, scan, scan.scan_after, SLICE)
+            page, after = sources.after(session, scan, scan.scan_after, size)
             if after is not None:
                 return after, [(scan, source.id, source) for source in page]
             if scan.scan_after == "":  # the turn in which it began is to be written first
                 return _END, []
         query = select(AnalyzedResource.source_id).where(AnalyzedResource.analyzer_id == scan.id, AnalyzedResource.turn < scan.scan_turn)
-        missed = session.scalars(query.order_by(AnalyzedResource.source_id).limit(SLICE)).all()
+        missed = session.scalars(query.order_by(AnalyzedResource.source_id).limit(size)).all()
         return _END if missed else None, [(scan, id_, None) for id_ in missed]
 
     def _of_owner(self, owner: str) -> list[Analyzer]:
