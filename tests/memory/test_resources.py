@@ -186,8 +186,8 @@ def test_a_local_copy_leaves_what_may_be_registered_to_the_server(tmp_path: Path
             assert local(authorizer, order(house, 2), at_least=house.revision) == (True, False)
             assert local(authorizer, carts, at_least=house.revision) == (True, True)
             assert local(authorizer, "*", at_least=house.revision) == (True, True)
-            assert local(authorizer, foreign, resource_account=house.account_id)[1] is False
             house.call("DeleteResource", resource_arn=own)
+            assert local(authorizer, foreign, resource_account=house.account_id, at_least=house.revision)[1] is False
             assert local(authorizer, own, at_least=house.revision) == (True, True)
 
 

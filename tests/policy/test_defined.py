@@ -139,6 +139,13 @@ def large() -> dict[str, Any]:
     }
 
 
+def test_patterns_are_matched_as_far_as_a_million_names_go() -> None:
+    known = {"big": definitions.read(json.dumps(large()), most=8_000_000)}
+    for count, said in ((499, 1), (500, 0)):
+        text = managed(Action=[*(f"big:Action{number:04}*" for number in range(count)), "big:Nothing*"])
+        assert [one.issue for one in findings(text, MANAGED, known)].count("UNKNOWN_ACTION") == said
+
+
 @pytest.mark.bounded
 @pytest.mark.parametrize(
     "text",

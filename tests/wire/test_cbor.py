@@ -108,6 +108,16 @@ def test_body_is_refused(name: str) -> None:
         read(ask(BODIES[name]))
 
 
+@pytest.mark.parametrize("tag", [0, *range(2, 40), 42, 100, 256, 258, 260, 261, 999, 1004, 43000, 55799, 2**40])
+def test_a_member_with_any_tag_but_that_of_times_is_refused(tag: int) -> None:
+    for inner in ("a", b"\x05", 5, ["a"]):
+        body = cbor2.dumps({"PaginationToken": cbor2.CBORTag(tag, inner)})
+        with pytest.raises(Serialization):
+            read(ask(body, "GetTagKeys"))
+        with pytest.raises(Serialization):
+            read(ask(cbor2.dumps({"ResourcesPerPage": cbor2.CBORTag(tag, inner)}), "GetResources"))
+
+
 def test_a_body_that_is_too_long_is_refused_before_it_is_read() -> None:
     with pytest.raises(RequestEntityTooLarge):
         read(ask(b"\x9a\x00\x02\x00\x00" + b"\x80" * (cbor.MAX_BODY + 1)))
