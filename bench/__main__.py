@@ -7,7 +7,7 @@ import sys
 
 from bench import summary
 
-BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "sts", "hostile", "oracles", "organizations", "escalation")
+BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "sts", "hostile", "oracles", "organizations", "escalation", "access")
 LARGE = ("scale", "resources", "trail", "revocation")
 """Those that take minutes and gigabytes, and are run by name alone."""
 

@@ -94,6 +94,8 @@ def main() -> int:
             total.reasons += found.reasons
             total.wrong += found.wrong
             sys.stdout.write("".join(f"{wrong}\n" for wrong in found.wrong))
+            if total.answers.total() % 1000 == 0:
+                sys.stdout.write(f"{total.answers.total()} pairs, {len(total.wrong)} wrong\n")
             sys.stdout.flush()
     total.reasons.pop("", None)
     sys.stdout.write(

@@ -7,6 +7,7 @@ clock's and the owner's are always there, and a key that nobody asks as a list h
 import copy
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -26,7 +27,7 @@ class Pair:
     existing: str
     new: str
     kind: PolicyType
-    scene: generator.Scene
+    scene: generator.Scene | None = None
 
 
 def pair(seed: int) -> Pair:
@@ -117,6 +118,7 @@ class Universe:
     """Requests about a pair, by chance; those of one seed are always the same."""
 
     def __init__(self, made: Pair, seed: int) -> None:
+        assert made.scene is not None
         self._rng = Random(seed)
         self._scene = made.scene
         programs = [questions.read(text, made.kind) for text in (made.existing, made.new)]
@@ -181,9 +183,12 @@ def _principal(caller: gen_callers.Caller) -> policy.Principal:
     return policy.Principal(kind, arn, account, role, caller.get("unique_id", ""), caller.get("provider", ""))
 
 
+_read = lru_cache(maxsize=64)(questions.read)  # which validates each time
+
+
 def grants_more(made: Pair, request: Witness) -> bool:
     """The evaluator's own word: whether the new policy grants a request that the existing one does not."""
-    before, after = (questions.read(text, made.kind) for text in (made.existing, made.new))
+    before, after = _read(made.existing, made.kind), _read(made.new, made.kind)
     of_resource = made.kind is PolicyType.RESOURCE
     return (
         request.action.lower() != "sts:getcalleridentity"

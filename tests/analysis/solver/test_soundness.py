@@ -19,6 +19,8 @@ def test_the_verdict_agrees_with_a_small_universe(task: int) -> None:
     found = campaign.Found()
     for seed in range(task * PAIRS // TASKS, (task + 1) * PAIRS // TASKS):
         assert campaign.difference(seed, 40, found) == ""
+    if PAIRS < 50 * TASKS:
+        return  # too few to tell how often which answer is given
     assert found.answers[Answer.YES] > PAIRS // TASKS // 4
     assert found.answers[Answer.NO] > PAIRS // TASKS // 4
     assert found.answers[Answer.UNKNOWN] < PAIRS // TASKS // 6
@@ -48,10 +50,9 @@ def test_no_more_holds_against_a_hundred_thousand_requests(name: str) -> None:
     made = pairs.Pair(policy(old), policy(new), kind, generator.scene(random.Random(1)))
     assert new_access(made.existing, made.new, kind, milliseconds=20_000).answer is Answer.NO
     requests = pairs.Universe(made, 1).requests(campaign.MANY)
-    granted = sum(
-        pairs.grants_more(pairs.Pair(policy(_nothing(kind)), made.new, kind, made.scene), request) for request in requests[:5_000]
-    )
-    assert granted > 0  # what is sampled is not beside the point
+    asked = requests[:5_000]
+    granted = sum(pairs.grants_more(pairs.Pair(policy(_nothing(kind)), made.new, kind, made.scene), request) for request in asked)
+    assert granted > 0 or len(asked) < 5_000  # what is sampled is not beside the point
     assert not any(pairs.grants_more(made, request) for request in requests)
 
 

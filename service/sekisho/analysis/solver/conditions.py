@@ -36,19 +36,17 @@ def of(condition: Condition, context: Context, *, deny: bool, dynamic: bool) -> 
         return constant(deny)
     key = context.key(condition.key.lower())
     if made.row is None:
-        return _null(key, condition.values, deny)
+        return _null(key, condition.values)
     row = made.row
     listed = [variables.parse(value, variables=dynamic and row.type.variables, wildcards=row.wildcards) for value in condition.values]
     fits = _fits(made, listed, key, context, doubt=deny is not row.negated) if listed else (lambda _place: FALSE)
     return _around(key, made, fits, deny)
 
 
-def _null(key: Key, listed: Sequence[str], deny: bool) -> Formula:
-    wanted = {operands.boolean(value) for value in listed}
-    doubt = deny and None in wanted and wanted != {None, True, False}
+def _null(key: Key, listed: Sequence[str]) -> Formula:
+    wanted = {operands.boolean(value) for value in listed}  # true or false: no other document is valid
     nothing = key.is_nothing()
-    absent, present = constant(True in wanted or doubt), constant(False in wanted or doubt)
-    return some((every((nothing, absent)), every((no(nothing), present))))
+    return some((every((nothing, constant(True in wanted))), every((no(nothing), constant(False in wanted)))))
 
 
 def _around(key: Key, made: Form, fits: Fits, deny: bool) -> Formula:
@@ -100,18 +98,16 @@ def _text(shape: str, listed: Sequence[tuple[Part, ...]], key: Key, context: Con
     if dynamic and key.follows and key.name != "aws:principalarn":
         return _turned(shape, language, dynamic, key, context)
 
+    if dynamic and unread:
+        raise TooHard("ARNs that are compared with variables, where doubt decides, are not translated")
+
     def fits(place: int) -> Formula:
-        variable = context.read(key, place, "text") if not key.follows else subjects.PRINCIPAL
-        found = [key.text(place, language), *(linked(variable, shape, parts, context) for parts in dynamic)]
+        variable = subjects.PRINCIPAL if key.follows else context.read(key, place, "text")
+        found = some([key.text(place, language), *(linked(variable, shape, parts, context) for parts in dynamic)])
         if not unread:
-            return some(found)
-        # In doubt: a value that is no ARN fits where there was a pattern at all, an ARN where one of the patterns was none.
-        readable = key.text(place, shapes.READABLE_ARN)
-        resolved = some([constant(bool(plain)), *(has_values(parts, context) for parts in dynamic)])
-        odd = constant(None in made)
-        if dynamic:
-            raise TooHard("ARNs that are compared with variables, where doubt decides, are not translated")
-        return some((every((no(readable), resolved)), every((readable, some((odd, *found))))))
+            return found
+        # In doubt a value that is no ARN fits, and where one of the patterns is none, every ARN does.
+        return some((no(key.text(place, shapes.READABLE_ARN)), constant(None in made), found))
 
     return fits
 

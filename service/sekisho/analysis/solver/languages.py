@@ -143,9 +143,6 @@ class Language:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Language) and self.runs == other.runs
 
-    def __repr__(self) -> str:
-        return f"Language({' | '.join(sorted(map(_shown, self.runs)))})"
-
     def has(self, value: str) -> bool:
         """The text is one of the language."""
         machine = self.machine
@@ -334,9 +331,3 @@ def _spelled(run: Run) -> list[str]:
     for item in run:
         texts = [value + char for value in texts for char in sorted(item.chars.chars)]
     return texts
-
-
-def _shown(run: Run) -> str:
-    return "".join(
-        ("*" if item.repeats else "?") if item.chars.negated else "".join(sorted(item.chars.chars)) + "*" * item.repeats for item in run
-    )

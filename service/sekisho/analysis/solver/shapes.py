@@ -76,25 +76,23 @@ def in_any_case(value: str) -> Run:
     lowered = value.lower()
     if any(char in lowered for char in _UNSTEADY):
         raise TooHard(f"`{value[:40]}` is compared in any case, and what is lower case of it depends on its neighbours")
-    table = _uppers() if not lowered.isascii() else _ASCII
-    return tuple(languages.of(table.get(char, char)) for char in lowered)
+    capitals = _capitals() if not lowered.isascii() else _ASCII
+    return tuple(languages.of({char, *capitals.get(char, ())}) for char in lowered)
 
 
 _UNSTEADY = "\u03c3\u03c2\u0307"  # both small letters sigma, of which the end of a word decides; the dot that a capital I may have
-_ASCII = {
-    char: {char, char.upper(), *("\u212a" if char == "k" else "")}
-    for char in map(chr, range(128))
-    if char not in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-}
+_ASCII = {**{char: (char.upper(),) for char in LOWER}, "k": ("K", "\u212a")}
 """Of letters of ASCII: who has them as lower case; U+212A, the Kelvin sign, is the one character beside their capitals."""
 
 
 @lru_cache(maxsize=1)
-def _uppers() -> dict[str, set[str]]:
-    """Of every character: who has it as lower case."""
-    found: dict[str, set[str]] = {}
+def _capitals() -> dict[str, list[str]]:
+    """Of every character: which others have it as lower case."""
+    found: dict[str, list[str]] = {}
     for char in map(chr, chain(range(0xD800), range(0xE000, 0x110000))):
-        found.setdefault(char.lower(), set()).add(char)
+        lowered = char.lower()
+        if lowered != char:
+            found.setdefault(lowered, []).append(char)
     return found
 
 
