@@ -74,6 +74,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@RACES=1700 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/organizations/test_races.py
 	@KILLS=500 $(BIN)/python -m pytest -q tests/faults/test_ledger.py
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_trail.py
+	@REPLAYS=200 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/insight/test_replays.py
 	@ROTATIONS=20 $(BIN)/python -m pytest -q tests/faults/test_rotations.py
 	@$(BIN)/python -m tests.journal.trail.campaign --count 10000
 	@$(BIN)/python -m pytest -q tests/deploy/test_envoy.py

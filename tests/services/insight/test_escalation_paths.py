@@ -181,6 +181,16 @@ def test_it_waits_for_its_turn_no_longer_than_its_deadline(house: House, refused
     assert turns.SLICE < 0.01
 
 
+def test_an_account_is_searched_once_at_a_time(house: House, refused: Refused) -> None:
+    house.seconds = 0.5
+    lock = escalation_paths._alone[hash(house.account_id) % len(escalation_paths._alone)]
+    with lock:
+        assert refused("FindEscalationPaths")[0] == "RequestTimeout"
+    house.seconds = 20.0
+    assert len(house.call("FindEscalationPaths").paths) == 0
+    assert not lock.locked()
+
+
 def test_an_account_that_is_too_large_is_refused(house: House, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estates, "MOST", 1)
     house.call("CreateUser", user_name="ann")

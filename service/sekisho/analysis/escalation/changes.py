@@ -130,7 +130,7 @@ def join(have: Holdings, actor: Actor, _sufficient: Sequence[policy.Attached]) -
     if len(actor.record.group_ids) >= MOST_GROUPS:
         return
     for id_, named in have.estate.groups.items():
-        if id_ not in actor.record.group_ids and f"is in {named}" not in actor.changed:
+        if id_ not in actor.record.group_ids:
             yield Change(Thing(named), f"is in {named}", identity=(*actor.who.identity, *have.of_group(id_)))
 
 

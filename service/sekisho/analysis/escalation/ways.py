@@ -73,7 +73,8 @@ class Ways:
                 if rule.demands[0].on == "group" and rule.gives in changes.OTHERS:
                     makes = changes.of_groups(makes)
                 for change in makes(self.holdings, actor, self.sufficient(actor)):
-                    made = self._changed(actor, rule, change)
+                    # What was done is not done again: what it has of a group as well, it has still.
+                    made = self._changed(actor, rule, change) if change.said not in actor.changed else None
                     if made is not None:
                         yield made
 

@@ -6,6 +6,8 @@ was found for a revision is kept for the next page.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sekisho import arn, policy
 from sekisho.analysis import escalation
@@ -13,7 +15,7 @@ from sekisho.api.insight.v1 import escalation_paths_pb2 as pb
 from sekisho.calls import pages
 from sekisho.calls.call import Call
 from sekisho.calls.turns import Turns
-from sekisho.errors import ValidationError
+from sekisho.errors import RequestTimeout, ValidationError
 from sekisho.operations import operation
 from sekisho.services.insight import estates
 from sekisho.services.insight.errors import InvalidInput, NoSuchEntity
@@ -27,6 +29,8 @@ MOST_KEPT = 20_000
 _Key = tuple[str, str, str, bytes]
 
 _turns = Turns()
+_alone = tuple(threading.Lock() for _ in range(64))
+"""Held while an account is read and searched: its further calls wait for what is found, and none of them holds an account in memory."""
 _lock = threading.Lock()
 _kept: OrderedDict[_Key, escalation.Found] = OrderedDict()
 
@@ -38,7 +42,8 @@ def find_escalation_paths(call: Call, request: pb.FindEscalationPathsRequest) ->
     for text in (request.goal_arn, request.source_arn):
         if text:
             _refuse_others(call, text)
-    found = _found(call, request, supposed)
+    with _of_account(call):
+        found = _found(call, request, supposed)
     paths = [path for path in found.paths if request.source_arn in ("", path.source)]
     cursor = pages.cursor(call, request, place="marker", size="max_items")
     start = int(cursor.open(request.marker)[0]) if request.marker else 0
@@ -55,6 +60,18 @@ def find_escalation_paths(call: Call, request: pb.FindEscalationPathsRequest) ->
         is_truncated=marker is not None,
         marker=marker,
     )
+
+
+@contextmanager
+def _of_account(call: Call) -> Iterator[None]:
+    """Be the only search of the account; RequestTimeout when another one lasts until the deadline."""
+    lock = _alone[hash(call.account_id) % len(_alone)]
+    if not lock.acquire(timeout=remaining(call.deadline)):
+        raise RequestTimeout("The deadline of the call passed while another search of the account was under way.")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _refuse_others(call: Call, text: str) -> None:
