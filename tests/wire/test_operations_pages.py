@@ -9,7 +9,7 @@ import pytest
 from sekisho import operations
 
 DOCS = Path(__file__).parents[2] / "docs"
-SERVICES = ("account", "cloudtrail", "iam", "organizations", "tagging")
+SERVICES = ("account", "analyzer", "cloudtrail", "iam", "organizations", "tagging")
 
 
 def table(service: str) -> dict[str, str]:

@@ -100,10 +100,13 @@ def _structure(where: str, message: Descriptor, shape: Any, *, asked: bool, arou
 
 
 def _inside(path: str, field: FieldDescriptor, shape: Any, *, asked: bool, around: frozenset[str]) -> Iterator[Difference]:
-    item = shape.member if shape.type_name == "list" else shape
-    if item.type_name == "structure" and field.message_type is not None and item.name not in around:  # a structure may hold itself
-        where = path + ("[]" if shape.type_name == "list" else "")
-        yield from _structure(where, field.message_type, item, asked=asked, around=around)
+    item = shape.member if shape.type_name == "list" else shape.value if shape.type_name == "map" else shape
+    message = field.message_type
+    if shape.type_name == "map" and message is not None and message.GetOptions().map_entry:
+        message = message.fields_by_name["value"].message_type
+    if item.type_name == "structure" and message is not None and item.name not in around:  # a structure may hold itself
+        where = path + {"list": "[]", "map": "{}"}.get(shape.type_name, "")
+        yield from _structure(where, message, item, asked=asked, around=around)
 
 
 def _member(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Difference]:

@@ -30,6 +30,7 @@ from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource
 
 if TYPE_CHECKING:
+    from sekisho.api.analyzer.v1.aio import AsyncAnalyzerClient
     from sekisho.api.catalog.v1.aio import AsyncCatalogClient
     from sekisho.api.insight.v1.aio import AsyncInsightClient
     from sekisho.api.mfa.v1.aio import AsyncMfaClient
@@ -105,6 +106,13 @@ class AsyncClient(Configured):
         from sekisho.api.catalog.v1.aio import AsyncCatalogClient
 
         return AsyncCatalogClient(self._transport)
+
+    @cached_property
+    def analyzer(self) -> "AsyncAnalyzerClient":
+        """The rpcs of Access Analyzer; loaded when they are first asked for."""
+        from sekisho.api.analyzer.v1.aio import AsyncAnalyzerClient
+
+        return AsyncAnalyzerClient(self._transport)
 
     @cached_property
     def tagging(self) -> "AsyncTaggingClient":

@@ -25,6 +25,7 @@ from sekisho.client.roles import Server
 from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport
 
 if TYPE_CHECKING:
+    from sekisho.api.analyzer.v1.client import AnalyzerClient
     from sekisho.api.catalog.v1.client import CatalogClient
     from sekisho.api.insight.v1.client import InsightClient
     from sekisho.api.mfa.v1.client import MfaClient
@@ -140,6 +141,13 @@ class Client(Configured):
         from sekisho.api.catalog.v1.client import CatalogClient
 
         return CatalogClient(self._transport)
+
+    @cached_property
+    def analyzer(self) -> "AnalyzerClient":
+        """The rpcs of Access Analyzer; loaded when they are first asked for."""
+        from sekisho.api.analyzer.v1.client import AnalyzerClient
+
+        return AnalyzerClient(self._transport)
 
     @cached_property
     def tagging(self) -> "TaggingClient":

@@ -22,9 +22,14 @@ from sekisho.policy.definitions import ActionDefinition, KeyDefinition, Level, R
 
 _IAM, _STS = "arn:${Partition}:iam::${Account}:", "arn:${Partition}:sts::${Account}:"
 _ORGANIZATIONS, _TRAIL = "arn:${Partition}:organizations::${Account}:", "arn:${Partition}:cloudtrail:${Region}:${Account}:"
+_ANALYZER = "arn:${Partition}:access-analyzer:${Region}:${Account}:"
 
 FORMATS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
+        "access-analyzer": {
+            "Analyzer": (_ANALYZER + "analyzer/${AnalyzerName}",),
+            "ArchiveRule": (_ANALYZER + "analyzer/${AnalyzerName}/archive-rule/${RuleName}",),
+        },
         "account": {
             "account": ("arn:${Partition}:account::${Account}:account",),
             "accountInOrganization": ("arn:${Partition}:account::${ManagementAccountId}:account/o-${OrganizationId}/${MemberAccountId}",),
@@ -76,11 +81,14 @@ FORMATS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """By action prefix and resource type: how its ARNs look."""
 
 _ALIASES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("access-analyzer", "analyzer"): ("Analyzer",),
+    ("access-analyzer", "archive-rule"): ("ArchiveRule",),
     ("account", "account"): ("account", "accountInOrganization"),
     ("cloudtrail", "queried"): ("eventdatastore",),
     ("cloudtrail", "query"): ("eventdatastore",),
     ("cloudtrail", "tagged"): ("eventdatastore", "trail"),
     ("iam", "access-key"): ("user",),
+    ("iam", "access-role"): ("role",),
     ("iam", "deletion-task"): ("role",),
     ("iam", "mfa-device"): ("mfa",),
     ("iam", "mfa-device-name"): ("mfa",),
@@ -123,6 +131,7 @@ _OF_RESOURCES: Mapping[tuple[str, str], tuple[str, ...]] = {
 """Condition keys that resolvers give, by type."""
 
 _TAGGED: Mapping[str, frozenset[str]] = {
+    "access-analyzer": frozenset(("Analyzer",)),
     "cloudtrail": frozenset(("eventdatastore", "trail")),
     "iam": frozenset(FORMATS["iam"]) - {"access-report", "group"},
     "organizations": frozenset(("account", "organizationalunit", "policy", "resourcepolicy", "root")),
@@ -213,7 +222,8 @@ def _is_tagging(name: str) -> bool:
 
 def _grants(name: str) -> bool:
     """True of a write that changes what somebody is permitted."""
-    return ("Policy" in name and "PasswordPolicy" not in name and "PolicyType" not in name) or "PermissionsBoundary" in name
+    spared = ("PasswordPolicy", "PolicyType", "PolicyGeneration")
+    return ("Policy" in name and not any(one in name for one in spared)) or "PermissionsBoundary" in name
 
 
 def _of_request(method: MethodDescriptor) -> Iterator[str]:

@@ -87,6 +87,11 @@ _OUR_NAMES = {
 SEVERITIES = {name: severity for names in (_NAMES, _OUR_NAMES) for severity, listed in names.items() for name in listed.split()}
 
 
+def is_aws(issue: str) -> bool:
+    """Whether Access Analyzer has the name of an issue, so that AWS's page explains it."""
+    return any(issue in listed.split() for listed in _NAMES.values())
+
+
 def _grammar(subject: Subject) -> Iterator[Flaw]:
     yield from subject.grammar
 

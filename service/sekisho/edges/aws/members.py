@@ -5,6 +5,7 @@ protocol with words of its own for them brings these.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -88,9 +89,16 @@ class Members:
 
         return read
 
+    def _reader_of(self, value: Value) -> Read | None:
+        """The reader of what is a message in a list or map: a structure, or a list or map that a message stands for."""
+        if value.within:
+            held = replace(value, within="")
+            return self._read_list(value.within, held) if value.kind == "list" else self._read_map(value.within, held)
+        return self.reader(value.structure) if value.structure is not None else None
+
     def _read_list(self, name: str, value: Value) -> Read:
         assert value.item is not None
-        inner = self.reader(value.item.structure) if value.item.structure is not None else None
+        inner = self._reader_of(value.item)
         parse = self._parser(value.item) if inner is None else None
 
         def read(held: Any, message: Message, where: str) -> None:
@@ -109,7 +117,7 @@ class Members:
 
     def _read_map(self, name: str, value: Value) -> Read:
         assert value.value is not None
-        inner = self.reader(value.value.structure) if value.value.structure is not None else None
+        inner = self._reader_of(value.value)
         parse = self._parser(value.value) if inner is None else None
 
         def read(held: Any, message: Message, where: str) -> None:

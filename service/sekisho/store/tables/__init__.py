@@ -12,6 +12,18 @@ from sekisho.store.tables.accounts import (
     EntityCount,
     QuotaOverride,
 )
+from sekisho.store.tables.analyzers import (
+    AccessFinding,
+    AccessPreview,
+    AnalyzedResource,
+    Analyzer,
+    AnalyzerTag,
+    ArchiveRule,
+    FindingRecommendation,
+    PolicyGeneration,
+    ScanRequest,
+    ScanTurn,
+)
 from sekisho.store.tables.certificates import ServerCertificate, SigningCertificate
 from sekisho.store.tables.changes import Change, Revision
 from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
@@ -57,7 +69,9 @@ from sekisho.store.tables.user_credentials import ServiceCredential, SshPublicKe
 
 __all__ = [
     "Access",
+    "AccessFinding",
     "AccessKey",
+    "AccessPreview",
     "AccessReport",
     "Account",
     "AccountAlias",
@@ -67,6 +81,10 @@ __all__ = [
     "AccountRegion",
     "AccountRequest",
     "Administrator",
+    "AnalyzedResource",
+    "Analyzer",
+    "AnalyzerTag",
+    "ArchiveRule",
     "Attachment",
     "AuditRecord",
     "Authenticator",
@@ -80,6 +98,7 @@ __all__ = [
     "EventDataStore",
     "EventQuery",
     "EventQueryPage",
+    "FindingRecommendation",
     "Group",
     "Handshake",
     "InlinePolicy",
@@ -101,6 +120,7 @@ __all__ = [
     "PasswordHistory",
     "PasswordPolicy",
     "Policy",
+    "PolicyGeneration",
     "PolicyOrigin",
     "PolicyType",
     "PolicyVersion",
@@ -115,6 +135,8 @@ __all__ = [
     "Root",
     "SamlPrivateKey",
     "SamlProvider",
+    "ScanRequest",
+    "ScanTurn",
     "ServerCertificate",
     "ServiceCredential",
     "SigningCertificate",
