@@ -337,6 +337,12 @@ def test_of_an_action_the_spelling_is_the_policys() -> None:
         ({"NumericEquals": {"a:n": "1e400"}}, "the number 1E\\+400 is too large"),
         ({"StringEqualsIgnoreCase": {"a:b": "ΣΑΣ"}}, "what is lower case of it depends on its neighbours"),
         ({"StringLike": {"aws:username": "${aws:PrincipalTag/name}"}}, "is compared with a variable in a way that is not translated"),
+        ({"StringEquals": {"aws:username": "${aws:PrincipalTag/name}x"}}, "is compared with a variable in a way that is not translated"),
+        (
+            {"StringEquals": {"aws:username": "${aws:PrincipalTag/name, 'x'}"}},
+            "is compared with a variable in a way that is not translated",
+        ),
+        ({"StringEquals": {"aws:username": "${aws:PrincipalAccount}"}}, "which the principal determines, too"),
         ({"NumericEquals": {"aws:PrincipalAccount": "1"}}, "asked with an operator that is not one for text or ARNs"),
     ],
 )
@@ -346,6 +352,13 @@ def test_what_cannot_be_translated_is_unknown(condition: dict[str, Any], reason:
     verdict = asked(policy(allow("s3:GetObject", "arn:aws:s3:::b/*")), policy(allow(condition=condition)))
     assert verdict.answer is UNKNOWN
     assert re.search(reason, verdict.reason), verdict.reason
+
+
+def test_a_value_with_a_colon_is_not_taken_by_a_star_within_a_segment() -> None:
+    old, new = (policy(allow("s3:*", f"arn:aws:s3:::x/{middle}/y/${{c:d}}")) for middle in ("*", "${a:b}"))
+    assert asked(old, new).answer is not NO
+    assert asked(policy(allow("s3:*", "arn:aws:s3:::x/${a:b}*")), policy(allow("s3:*", "arn:aws:s3:::x/${a:b}/y"))).answer is NO
+    assert asked(policy(allow("s3:*", "arn:aws:s3:::x/?/y/${c:d}")), new).answer is not NO
 
 
 def test_too_little_time_is_unknown() -> None:
