@@ -59,6 +59,9 @@ bench-authorize: gen .venv/.dev .venv/.node ## Measure Authorize under load besi
 campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, a million messages, mutants, kills, ten thousand races, twenty rotations of each key, two hours of load, Envoy, Ansible, Cloud Custodian, Prowler
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@WORLDS=20000 LAWS=1000 $(BIN)/python -m pytest -q -n $(JOBS) tests/policy/test_agreement.py tests/policy/test_algebra.py tests/policy/test_algebra_conditions.py
+	@PLANS=20000 $(BIN)/python -m pytest -q -n $(JOBS) tests/policy/residual/test_agreement.py
+	@PLANS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/client/plans/test_rows.py
+	@$(BIN)/python -m tests.services.authorize.plans.listings --worlds 100000
 	@DOORS=2000 $(BIN)/python -m pytest -q -n $(JOBS) tests/world/test_agreement.py
 	@PROBES=20 TURNS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/wire/test_probes.py tests/memory/test_consistency.py
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
@@ -74,11 +77,12 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@RACES=1700 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/organizations/test_races.py
 	@KILLS=500 $(BIN)/python -m pytest -q tests/faults/test_ledger.py
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_trail.py
+	@REPLAYS=200 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/insight/test_replays.py
 	@ROTATIONS=20 $(BIN)/python -m pytest -q tests/faults/test_rotations.py
 	@$(BIN)/python -m tests.journal.trail.campaign --count 10000
 	@$(BIN)/python -m pytest -q tests/deploy/test_envoy.py
 	@$(BIN)/python -m tests.soak --seconds 7200
-	@STOPS=12 CALLS=1000000 $(BIN)/python -m pytest -q tests/faults/test_lane.py
+	@STOPS=12 CALLS=1000000 $(BIN)/python -m pytest -q tests/faults/test_lean.py
 	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py tests/aws/test_c7n.py tests/aws/test_prowler.py
 
 wheel: gen ## Build dist/*.whl

@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +32,9 @@ FOREIGN = 0.15
 """Cores of others from which on a run is done again."""
 AGAIN = 2
 PEER, ECHO = "cerbos", "echo"
+
+OURS: dict[str, tuple[str, ...]] = {"sekisho --lean": ("--lean", "127.0.0.1:0"), "sekisho": ()}
+"""The arguments of our servers, called on the lean listener and on that of grpcio."""
 
 Figures = dict[tuple[str, str], list[Run]]
 """The runs, by load and server."""
@@ -85,7 +87,7 @@ def _measured(asked: argparse.Namespace) -> tuple[Figures, dict[str, str]]:
     found: Figures = {}
     with contextlib.ExitStack() as stack:
         running: list[Arm] = []
-        for label, arguments in _ours():
+        for label, arguments in OURS.items():
             running += stack.enter_context(arms.sekisho(label, arguments, server))
         try:
             running += stack.enter_context(arms.peer(server))
@@ -101,7 +103,7 @@ def _measured(asked: argparse.Namespace) -> tuple[Figures, dict[str, str]]:
         for profile, arm in _turns(running):
             try:
                 sizes[profile, arm] = _size(profile, arm, asked.seconds, load)
-            except NoLoad as error:  # a lane refuses some of a hundred calls where each takes long
+            except NoLoad as error:  # where each takes long, some of a hundred calls are refused
                 absent[f"{arm.name}, {profile.name}"] = str(error)
         for turn in range(asked.rounds):
             print(f"round {turn + 1} of {asked.rounds}", file=sys.stderr, flush=True)
@@ -114,19 +116,6 @@ def _measured(asked: argparse.Namespace) -> tuple[Figures, dict[str, str]]:
                     found.setdefault((profile.name, arm.name), []).append(one)
     order = {arm.name: place for place, arm in enumerate(running)}
     return dict(sorted(found.items(), key=lambda item: order[item[0][1]])), absent
-
-
-def _ours() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The ways in which Sekisho serves: on its lean listener, and with its polling lane and without, where it has them."""
-    said = subprocess.run([sys.executable, "-m", "sekisho.cli", "serve", "--help"], capture_output=True, text=True, check=True).stdout
-    if "--lean" in said:
-        yield "sekisho --lean", ("--lean", "127.0.0.1:0", "--lane", "off")
-    if "--lane" in said:
-        yield "sekisho --lane auto", ("--lane", "auto")
-        yield "sekisho --lane off", ("--lane", "off")
-    else:
-        print("this Sekisho has no --lane")
-        yield "sekisho", ()
 
 
 def _turns(running: Sequence[Arm]) -> Iterator[tuple[Profile, Arm]]:

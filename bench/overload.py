@@ -1,8 +1,8 @@
-"""Authorize on the polling lane and beside it: the cost of a call, and what is left of a server to which more is sent than it can answer.
+"""Authorize on the lean listener and on that of grpcio: the cost of a call, and what is left when more comes than can be answered.
 
-Two real servers of one worker on loopback, `--lane=off` and `--lane=auto`, on one core each in turn with the load on another. First closed,
-100 calls under way over 10 connections, interleaved: CPU of the server for a call, calls a second, p99. Then open, at the rate that was
-reached and at five times it: the part of the peak that is still answered, the p99 of what is, how soon the rest is refused, and whether
+Two real servers of one worker on loopback, one with `--lean` and one without, on one core each in turn with the load on another. First
+closed, 100 calls under way over 10 connections, interleaved: CPU of the server for a call, calls a second, p99. Then open, at the rate that
+was reached and at five times it: the part of the peak that is still answered, the p99 of what is, how soon the rest is refused, and whether
 anything came after its deadline. Last, a probe beside idle connections.
 """
 
@@ -28,7 +28,7 @@ from sekisho.client import credentials as profiles
 from sekisho.sigv4 import bearer
 
 PATH = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
-WAYS = ("off", "auto")
+WAYS: dict[str, tuple[str, ...]] = {"grpcio": (), "lean": ("--lean", "127.0.0.1:0")}
 CONNECTIONS, STREAMS = 10, 10
 ROUNDS, SECONDS = 5, 2.0
 FLOODS = 50
@@ -85,7 +85,7 @@ def _closed(servers: list[Server]) -> dict[str, float]:
                 before = server.cpu
                 seen = load.closed(streams=STREAMS, seconds=SECONDS)
                 found[server.way].append(((server.cpu - before) / max(1, sum(seen.ends.values())) * 1e6, seen))
-    print("| lane | CPU µs a call | calls/s | p50 ms | p99 ms | not answered |\n|---|--:|--:|--:|--:|--:|")
+    print("| listener | CPU µs a call | calls/s | p50 ms | p99 ms | not answered |\n|---|--:|--:|--:|--:|--:|")
     for way, rounds in found.items():
         others = sum(sum(seen.ends.values()) - seen.ends["0"] for _, seen in rounds)
         figures = [[cpu, seen.rate, seen.quantile(0.5), seen.quantile(0.99)] for cpu, seen in rounds]
@@ -96,7 +96,7 @@ def _closed(servers: list[Server]) -> dict[str, float]:
 
 def _open(server: Server, peak: float) -> None:
     """Rows of an open load: at half of the peak, at the peak, at five times it."""
-    print(f"\n`--lane={server.way}`, peak {peak:.0f} a second\n")
+    print(f"\n{server.way}, peak {peak:.0f} a second\n")
     print("| sent | answered, of the peak | p50, p99 ms | refused | p50, p99 ms | late | other ends | no stream |")
     print("|--:|--:|--:|--:|--:|--:|---|--:|")
     for times in (1.0, 5.0):
@@ -125,15 +125,15 @@ def _idle(server: Server) -> None:
                 stack.enter_context(socket.create_connection((host, int(port)), timeout=5, source_address=source))
                 opened += 1
         beside = load.closed(streams=1, seconds=SECONDS)
-    print(f"\n`--lane={server.way}` beside {opened} idle connections: p99 {quiet.quantile(0.99):.2f} → {beside.quantile(0.99):.2f} ms")
+    print(f"\n{server.way} beside {opened} idle connections: p99 {quiet.quantile(0.99):.2f} → {beside.quantile(0.99):.2f} ms")
 
 
 @contextlib.contextmanager
 def _serving(way: str, core: int) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
-        where = ["--data-dir", folder, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--no-pin", "--lane", way]
+        arguments = ["--data-dir", folder, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--no-pin", *WAYS[way]]
         process = subprocess.Popen(
-            [sys.executable, "-m", "sekisho.cli", "serve", *where, "--log-level", "error"],
+            [sys.executable, "-m", "sekisho.cli", "serve", *arguments, "--log-level", "error"],
             stdout=subprocess.DEVNULL,
             preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
@@ -144,7 +144,8 @@ def _serving(way: str, core: int) -> Iterator[Server]:
                     raise RuntimeError("the server did not start")
                 time.sleep(0.05)
             keys = profiles.from_file(Path(folder) / "credentials", "root")
-            yield Server(way, process.pid, json.loads(ready.read_text())["grpc"], keys)
+            where = json.loads(ready.read_text())
+            yield Server(way, process.pid, where.get("lean") or where["grpc"], keys)
         finally:
             process.terminate()
             process.wait(20)

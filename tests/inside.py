@@ -41,5 +41,5 @@ def inside(url: str, folder: Path) -> Iterator[Inside]:
 def served(made: House) -> Iterator[Server]:
     """A server of a house."""
     lanes = Lanes("inside", decide=4, control=4)
-    with Server(made.node, lanes, "127.0.0.1:0", workloads=Workloads(), grace=5.0, polling=True) as server:
+    with Server(made.node, lanes, "127.0.0.1:0", workloads=Workloads(), grace=5.0) as server:
         yield server

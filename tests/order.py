@@ -18,7 +18,6 @@ LONGEST = (
     "migrations/test_releases.py",
     "node/test_certificates.py",
     "test_dockerfile.py",
-    "edges/grpc/test_lane.py",
     "concurrency/test_writers.py",
     "cli/test_serve.py",
     "aws/test_boto3.py",

@@ -33,9 +33,8 @@ import sys
 from pathlib import Path
 from sekisho.node.options import Options
 from sekisho.node.run import serve
-lane = {"lean": "127.0.0.1:0"} if sys.argv[4] == "lean" else {"lane": sys.argv[4]} if sys.argv[4] else {}
-anywhere = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
-sys.exit(serve(Options(**lane, data_dir=Path(sys.argv[1]), database=sys.argv[2], **anywhere, workers=int(sys.argv[3]))))
+anywhere = dict.fromkeys(["grpc", "http", *sys.argv[4:]], "127.0.0.1:0")
+sys.exit(serve(Options(data_dir=Path(sys.argv[1]), database=sys.argv[2], **anywhere, workers=int(sys.argv[3]))))
 """
 UNCOUNTED = (
     "audit_records",
@@ -165,19 +164,18 @@ def serving(
     folder: Path,
     *,
     workers: int = 1,
-    lane: str = "",
+    lean: bool = False,
     environment: Mapping[str, str] | None = None,
     program: str = PROGRAM,
     root: sigv4.Credentials | None = None,
     anew: bool = False,
 ) -> Iterator[Served]:
-    """A server on this database, with this `--lane` or the usual one, or called on its `lean` listener; stopped by force when the block
-    ends, if it still runs. `program`
-    starts it; `root` are the root credentials where it writes none. What it imports matters where it is started `anew`.
+    """A server on this database, called on its lean listener or on that of grpcio; stopped by force when the block ends, if it still runs.
+    `program` starts it; `root` are the root credentials where it writes none. What it imports matters where it is started `anew`.
     """
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     data = folder / "data"
-    arguments = (str(data), url, str(workers), lane)
+    arguments = (str(data), url, str(workers), *(["lean"] if lean else []))
     settings = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry), **(environment or {})}
     process: Process
     if anew:

@@ -37,7 +37,6 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "spiffe_map": ("map", Path("map")),
     "insecure": ("", True),
     "pin": ("no", False),
-    "lane": ("off", "off"),
     "account_id": ("111122223333", "111122223333"),
     "log_format": ("text", "text"),
     "log_level": ("error", "error"),
@@ -98,5 +97,5 @@ def test_every_option_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_nobody_says(monkeypatch: pytest.MonkeyPatch) -> None:
     options = told(monkeypatch)
     assert options == Options(data_dir=Path(".data"))
-    assert (options.connection_age, options.lane, options.role, options.worker_memory) == (60.0, "auto", "all", 2048)
+    assert (options.connection_age, options.lean, options.role, options.worker_memory) == (60.0, "", "all", 2048)
     assert (options.max_staleness, options.snapshot_interval) == (0, 30)

@@ -22,11 +22,12 @@ pytestmark = pytest.mark.faults
 
 WRITERS = 3
 PROGRAM = """
+import os
 import sys
 from pathlib import Path
 from sekisho.node.options import Options
 from sekisho.node.run import serve
-trail = {"trail_buckets": ("logs=file://" + sys.argv[4],), "trail_delivery": 1, "trail_digests": 1}
+trail = {"trail_buckets": ("logs=file://" + os.environ["BUCKET"],), "trail_delivery": 1, "trail_digests": 1}
 anywhere = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
 sys.exit(serve(Options(data_dir=Path(sys.argv[1]), database=sys.argv[2], **anywhere, workers=int(sys.argv[3]), **trail)))
 """
@@ -76,7 +77,7 @@ def verified(bucket: Path, public: dict[str, bytes]) -> Counter[str]:
 def test_each_write_is_delivered_once(database_url: str, tmp_path: Path) -> None:
     ledger, bucket = Ledger(), tmp_path / "bucket"
     bucket.mkdir()
-    with serving(database_url, tmp_path, workers=2, program=PROGRAM, lane=str(bucket)) as served:
+    with serving(database_url, tmp_path, workers=2, program=PROGRAM, environment={"BUCKET": str(bucket)}) as served:
         served.call("CreateTrail", name="mine", s3_bucket_name="logs", enable_log_file_validation=True)
         served.call("StartLogging", name="mine")
         with running(*(partial(ledger.writes, served, number) for number in range(WRITERS))):

@@ -56,7 +56,7 @@ def both(files: tuple[Path, Path], tmp_path: Path) -> Iterator[tuple[Certificate
     with ExitStack() as stack:
         node = stack.enter_context(house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path)).node
         lanes, credentials = ROLES["all"].lanes(GRPC), certificates.over_grpc()
-        server = Server(node, lanes, "127.0.0.1:0", workloads=Workloads(), credentials=credentials, grace=1.0, polling=True)
+        server = Server(node, lanes, "127.0.0.1:0", workloads=Workloads(), credentials=credentials, grace=1.0)
         stack.enter_context(server)
         bound = listeners.shared("127.0.0.1:0")
         http = Listener(listener.application(listener.health(node)), bound, tls=certificates.over_http())

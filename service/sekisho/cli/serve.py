@@ -110,10 +110,6 @@ def serve(
         bool, typer.Option("--insecure", envvar="SEKISHO_INSECURE", help="Listen without TLS on more than loopback.")
     ] = False,
     pin: Annotated[bool, typer.Option(envvar="SEKISHO_PIN", help="Keep each worker on one core: a call then costs a third less.")] = True,
-    lane: Annotated[
-        str,
-        typer.Option(envvar="SEKISHO_LANE", metavar="auto|off", help="Answer Authorize where it arrives, if this grpcio is tested for it."),
-    ] = "auto",
     passkey_rp_id: Annotated[
         str,
         typer.Option(envvar="SEKISHO_PASSKEY_RP_ID", metavar="DOMAIN", help="The domain of passkeys; without it, none are made."),
@@ -234,7 +230,6 @@ def serve(
         spiffe_map=spiffe_map,
         insecure=insecure,
         pin=pin,
-        lane=lane,
         log_format=log_format,
         log_level=log_level,
         decision_log=decision_log,

@@ -15,7 +15,6 @@ from sekisho.node import listeners, logs
 from sekisho.node.roles import ROLES
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accept, in the length that AWS's have
-LANE = ("auto", "off")
 _SECRET = re.compile(r"[\x21-\x7e]{40}")
 
 LONGEST_RECIPIENT = 1024
@@ -53,7 +52,6 @@ class Options:
     spiffe_map: Path | None = None  # which of them are which principals
     insecure: bool = False
     pin: bool = True  # each worker to a core
-    lane: str = "auto"  # auto or off: whether one thread polls for Authorize and answers it
     log_format: str = "json"
     log_level: str = "info"
     decision_log: str = ""  # a file, `-` for standard output, `otlp` for where telemetry goes; none: decisions are not logged
@@ -112,7 +110,6 @@ def check(options: Options) -> None:
         (0 < options.worker_memory < LEAST_MEMORY, f"--worker-memory must be 0, or at least {LEAST_MEMORY} MiB"),
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
         (options.lean and not port.SUPPORTED, "--lean is for Linux"),
-        (options.lane not in LANE, f"--lane is one of {', '.join(LANE)}"),
         (options.decision_log_level != ALL and not options.decision_log, "--decision-log-level is about a log; give --decision-log"),
         (options.trail_delivery < 1, "--trail-delivery-seconds must be at least 1"),
         (options.trail_digests < 1, "--trail-digest-seconds must be at least 1"),

@@ -95,7 +95,6 @@ def worker(
                 interceptors=traced.interceptors,
                 grace=grace,
                 age=options.connection_age,
-                polling=options.lane == "auto",
             )
             stack.enter_context(server)
             lean = None

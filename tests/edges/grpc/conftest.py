@@ -1,4 +1,4 @@
-"""A server for each module: on each kind of database, and on the ways that a call takes through it."""
+"""A server for each module: on each kind of database, and called on each of its listeners."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -8,14 +8,12 @@ import pytest
 from tests import postgres
 from tests.served import Served, serving
 
-WAYS = {"sqlite": ("sqlite", "auto"), "postgresql": ("postgresql", "auto"), "stock": ("sqlite", "off"), "lean": ("sqlite", "lean")}
 
-
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(scope="module", params=["stock-sqlite", "stock-postgresql", "lean-sqlite", "lean-postgresql"])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_server: postgres.Server) -> Iterator[Served]:
     """A running server with its first account."""
     folder = tmp_path_factory.mktemp("served")
+    listener, _, database = request.param.partition("-")
     with ExitStack() as stack:
-        database, lane = WAYS[request.param]
         url = stack.enter_context(postgres_server.migrated()) if database == "postgresql" else f"sqlite:///{folder / 'sekisho.db'}"
-        yield stack.enter_context(serving(url, folder, lane=lane))
+        yield stack.enter_context(serving(url, folder, lean=listener == "lean"))

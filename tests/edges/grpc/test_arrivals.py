@@ -2,8 +2,10 @@
 
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,6 +16,7 @@ from sekisho.edges.grpc import arrivals
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.lanes import Lane
 
+ROOT = Path(__file__).parents[3]
 METHOD = "/test.Echo/Say"
 CALLS = 6
 THREADS = 2
@@ -44,7 +47,11 @@ def endpoint() -> Iterator[str]:
 
 
 def test_the_pinned_grpcio_is_one_that_can_be_reached_into() -> None:
+    """And the server's requirements admit no other minor release than the one that these tests run on."""
     assert arrivals.SUPPORTED
+    major, minor = map(int, grpc.__version__.split(".")[:2])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"grpcio>={major}.{minor},<{major}.{minor + 1}" in project["optional-dependencies"]["server"]
 
 
 def test_calls_are_answered_and_errors_arrive(endpoint: str) -> None:

@@ -47,7 +47,7 @@ class Served:
         return Client(self.endpoint, credentials, tls=self.authority.tls(self.folder, spiffe_id), timeout=20.0)
 
 
-@pytest.fixture(scope="module", params=["stock", "lane", "lean"])
+@pytest.fixture(scope="module", params=["stock", "lean"])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder, authority = tmp_path_factory.mktemp("served"), Authority()
     (folder / "clients").mkdir()
@@ -72,9 +72,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
                 yield Served(made, authority, folder / "clients", listeners.address(bound), alice)
             lanes.close()
             return
-        polling = request.param == "lane"
-        server = Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0, polling=polling)
-        with server:
+        with Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0) as server:
             yield Served(made, authority, folder / "clients", f"127.0.0.1:{server.port}", alice)
 
 

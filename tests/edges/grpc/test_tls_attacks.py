@@ -51,7 +51,7 @@ class Ground:
         return "OK"
 
 
-@pytest.fixture(scope="module", params=["lane", "lean"])
+@pytest.fixture(scope="module", params=["stock", "lean"])
 def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder, authority = tmp_path_factory.mktemp("tls"), Authority()
     with ExitStack() as stack:
@@ -61,9 +61,7 @@ def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         certificates = Certificates(*authority.server().write(folder, "own"), folder / "ca.pem")
         known = workloads.parse(f"{ALICE}: arn:aws:iam::{made.account_id}:user/alice")
         lanes, credentials = ROLES["all"].lanes(GRPC), certificates.over_grpc()
-        server = stack.enter_context(
-            Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0, polling=True)
-        )
+        server = stack.enter_context(Server(made.node, lanes, "127.0.0.1:0", workloads=known, credentials=credentials, grace=1.0))
         bound = listeners.shared("127.0.0.1:0")
         http = Listener(listener.application(listener.health(made.node)), bound, tls=certificates.over_http())
         http.start()

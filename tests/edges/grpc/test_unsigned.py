@@ -32,12 +32,12 @@ def endpoint(stack: ExitStack, made: House, way: str, lanes: Lanes) -> str:
         bound = listeners.shared("127.0.0.1:0")
         stack.enter_context(Lean(made.node, lanes, bound, workloads=workloads.parse(""), grace=1.0, age=600.0))
         return str(listeners.address(bound))
-    server = Server(made.node, lanes, "127.0.0.1:0", workloads=workloads.parse(""), grace=1.0, polling=way == "lane")
+    server = Server(made.node, lanes, "127.0.0.1:0", workloads=workloads.parse(""), grace=1.0)
     stack.enter_context(server)
     return f"127.0.0.1:{server.port}"
 
 
-@pytest.mark.parametrize("way", ["stock", "lane", "lean"])
+@pytest.mark.parametrize("way", ["stock", "lean"])
 def test_those_of_one_address_share(made: House, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever floods them stands in the way of those alone who come from the same address, whatever the calls claim."""
     lanes = ROLES["all"].lanes(GRPC)

@@ -1,4 +1,4 @@
-"""The same calls on the stock path, the polling lane and the lean listener: each ends as is written here, whichever way it took."""
+"""The same calls on the listener of grpcio and on the lean one: each ends as is written here, whichever way it took."""
 
 import threading
 import time
@@ -22,23 +22,19 @@ from tests.edges.grpc.ways import (
     leanly,
     opening,
     said,
-    serving,
+    stock,
     sync,
+    until,
     whole,
 )
 
 NOT_ONE = f'"{POLLED}" requires exactly one request message.'
 
 
-@pytest.fixture(scope="module", params=["stock", "lane", "lean"])
+@pytest.fixture(scope="module", params=[stock, leanly])
 def ways(request: pytest.FixtureRequest) -> Iterator[Ways]:
-    if request.param == "lean":
-        with leanly() as lean:
-            yield lean
-        return
-    with serving(polling=request.param == "lane") as made:
+    with request.param() as made:
         yield made
-        assert made.polled is None or not made.polled.retired
 
 
 @pytest.fixture(scope="module")
@@ -147,10 +143,7 @@ def test_a_call_of_a_library(ways: Ways, channel: grpc.Channel, case: str) -> No
 
 def rest(ways: Ways) -> None:
     """Wait until no call is open."""
-    limit = time.monotonic() + PATIENCE
-    while ways.budget.taken or (ways.polled is not None and (ways.polled._open or ways.polled._line.waiting)):
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+    until(lambda: not ways.budget.taken and not (isinstance(ways, Lean) and ways.port._line.waiting), "something is left of calls")
 
 
 def bare(*pairs: tuple[bytes, bytes]) -> bytes:
@@ -212,7 +205,7 @@ def test_a_message_that_comes_late_is_answered(ways: Ways) -> None:
     with frames.Peer(ways.endpoint) as peer:
         peer.send(opening())
         sync(peer)
-        time.sleep(0.2)  # long after a lane has ceased to wait for it
+        time.sleep(0.2)
         peer.send(whole(b"hello"))
         assert heard(peer, 1) == "0"
 
@@ -273,10 +266,9 @@ def test_nothing_is_left_of_calls(ways: Ways, channel: grpc.Channel, word: bytes
 
 
 def test_threads_that_answer(ways: Ways, channel: grpc.Channel) -> None:
-    """That the lane is what the cases above go through."""
+    """That the lean listener's own is what the cases above go through."""
     ways.answered_by.clear()
     for body in (b"hello", b"cold:hello"):
         said(channel, body)
-    thread = "grpc-lean" if isinstance(ways, Lean) else "grpc-lane"
-    assert ways.answered_by == (["ways", "ways"] if ways.polled is None and thread == "grpc-lane" else [thread, thread, "ways"])
+    assert ways.answered_by == (["grpc-lean", "grpc-lean", "ways"] if isinstance(ways, Lean) else ["ways", "ways"])
     assert threading.active_count() < 60

@@ -1,10 +1,10 @@
-"""One small server in three ways: its method on the stock path, a polling lane and the lean listener; and what callers make of it."""
+"""One small server in two ways, on the listener of grpcio and on the lean one; and what callers make of it."""
 
 import json
 import re
 import socket
-import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc import lane_attach, status
+from sekisho.edges.grpc import status
 from sekisho.edges.grpc.arrivals import Arrivals
 from sekisho.edges.grpc.lean.asked import Method
 from sekisho.edges.grpc.lean.port import Port
@@ -25,6 +25,7 @@ from sekisho.memory import cold
 from tests.edges.grpc import frames
 
 POLLED, BESIDE = "/test.Ways/Polled", "/test.Ways/Beside"
+"""A method that the lean listener's own thread answers, and one that it leaves to others."""
 NOISE = ("user-agent", "grpc-accept-encoding", "accept-encoding")
 TRAILERS = re.compile(rb"\x0c?grpc-(status|message)(?!-)(.)", re.DOTALL)
 CLIENT = (("grpc.max_receive_message_length", 8 << 20), ("grpc.max_send_message_length", 8 << 20), ("grpc.enable_retries", 0))
@@ -32,46 +33,30 @@ PATIENCE = 60.0
 
 
 class Ways:
-    """The server; `polled` is its lane, None on the stock path. Handlers that wait do so for `gate`."""
+    """The server on grpcio's listener. Handlers that wait do so for `gate`."""
 
-    def __init__(
-        self,
-        stack: ExitStack,
-        *,
-        polling: bool,
-        patience: float = 30.0,
-        threads: int = 4,
-        credentials: grpc.ServerCredentials | None = None,
-    ) -> None:
+    def __init__(self, stack: ExitStack) -> None:
         self.gate, self.entered = threading.Event(), threading.Semaphore(0)
-        self.pool = Lane("ways", threads=threads, waiting=1000)
+        self.pool = Lane("ways", threads=4, waiting=1000)
         self.budget = Budget()
-        self.receives = Receives(self.budget, patience=patience)
+        self.receives = Receives(self.budget, patience=30.0)
         self.answered_by: list[str] = []
         self.answered: list[bytes] = []  # messages, in the order in which the handler had them
         self.server: Any = grpc.server(ThreadPoolExecutor(1), options=[pair for pair in OPTIONS if pair[0] != "grpc.so_reuseport"])
         pool = Arrivals(self.pool, claimed, self.receives)
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Ways", self._handlers(pool)),))
-        self.polled = lane_attach.attach(self.server, {POLLED: self.say}, claimed, self.receives) if polling else None
-        assert (self.polled is not None) is polling
-        port = (
-            self.server.add_insecure_port("127.0.0.1:0") if credentials is None else self.server.add_secure_port("localhost:0", credentials)
-        )
-        self.endpoint = f"127.0.0.1:{port}"
+        self.endpoint = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
         self.server.start()
-        if self.polled is not None:
-            self.polled.start(shown=False)
         stack.callback(self._close)
 
     def stop(self, grace: float) -> threading.Event:
         """Stop the server."""
-        return (self.server if self.polled is None else self.polled).stop(grace)
+        stopped: threading.Event = self.server.stop(grace)
+        return stopped
 
     def _close(self) -> None:
         self.gate.set()
         assert self.stop(0.5).wait(PATIENCE)
-        if self.polled is not None:
-            assert self.polled.join(PATIENCE)
         self.receives.close()
         self.pool.shutdown()
 
@@ -148,16 +133,15 @@ WORDS: dict[bytes, Callable[[bytes, Any], bytes]] = {
 class Lean(Ways):
     """The same on the lean listener."""
 
-    def __init__(self, stack: ExitStack, *, threads: int = 4, tls: ssl.SSLContext | None = None, age: float = 600.0) -> None:
+    def __init__(self, stack: ExitStack, *, age: float = 600.0) -> None:
         self.gate, self.entered = threading.Event(), threading.Semaphore(0)
-        self.pool = Lane("ways", threads=threads, waiting=1000)
-        self.polled = None
+        self.pool = Lane("ways", threads=4, waiting=1000)
         self.answered_by, self.answered = [], []
         methods = [Method(POLLED, self.say, self.say, self.pool), Method(BESIDE, None, self.say, self.pool)]
         bound = socket.socket()
         bound.bind(("127.0.0.1", 0))
         self.endpoint = f"127.0.0.1:{bound.getsockname()[1]}"
-        self.port = Port(bound, {one.path: one for one in methods}, claimed, tls=(lambda: tls) if tls is not None else None, age=age)
+        self.port = Port(bound, {one.path: one for one in methods}, claimed, age=age)
         self.budget = self.port._budget
         self.port.start()
         stack.callback(self._close)
@@ -180,10 +164,10 @@ def leanly(**options: Any) -> Iterator[Lean]:
 
 
 @contextmanager
-def serving(*, polling: bool, **options: Any) -> Iterator[Ways]:
-    """A server of a way."""
+def stock() -> Iterator[Ways]:
+    """The listener of grpcio."""
     with ExitStack() as stack:
-        yield Ways(stack, polling=polling, **options)
+        yield Ways(stack)
 
 
 def said(channel: grpc.Channel, body: bytes, *, path: str = POLLED, timeout: float | None = PATIENCE, **options: Any) -> list[Any]:
@@ -202,6 +186,14 @@ def ended(error: Any) -> list[Any]:
 
 def _texts(metadata: Any) -> dict[str, str]:
     return {name: value if isinstance(value, str) else f"{len(value)} bytes" for name, value in metadata or ()}
+
+
+def until(holds: Callable[[], object], what: str) -> None:
+    """Wait until it holds; `what` is wrong where it never does."""
+    limit = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < limit, what
+        time.sleep(0.01)
 
 
 def framed(endpoint: str, *sent: bytes) -> str:

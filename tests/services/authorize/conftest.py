@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
@@ -13,7 +14,9 @@ from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls.call import Peer
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials import accounts
+from sekisho.edges.grpc.lean.served import Lean
 from sekisho.edges.grpc.server import Server
+from sekisho.node import listeners
 from sekisho.node.roles import GRPC, ROLES
 from tests import clock
 from tests.harness import BY_NAME, House
@@ -52,15 +55,20 @@ def arrived(error: Any) -> errors.SekishoError:
     return found
 
 
-@pytest.fixture(scope="module", params=["stock", "lane"])
+@pytest.fixture(scope="module", params=["stock", "lean"])
 def channel(request: pytest.FixtureRequest, shared: House) -> Iterator[grpc.Channel]:  # noqa: F811  # the fixture
-    """To a server of the module's node, with a polling lane or without."""
-    lanes, polling = ROLES["all"].lanes(GRPC), request.param == "lane"
-    with Server(shared.node, lanes, "127.0.0.1:0", workloads=Workloads(), grace=1.0, polling=polling) as server:
-        assert (server.lane is not None) is polling
-        with grpc.insecure_channel(f"127.0.0.1:{server.port}", (("grpc.max_send_message_length", -1),)) as made:
-            yield made
-        assert server.lane is None or not server.lane.retired
+    """To a server of the module's node, on the listener of grpcio or the lean one."""
+    with ExitStack() as stack:
+        lanes = ROLES["all"].lanes(GRPC)
+        if request.param == "lean":
+            stack.callback(lanes.close)
+            bound = listeners.shared("127.0.0.1:0")
+            stack.enter_context(Lean(shared.node, lanes, bound, workloads=Workloads(), grace=1.0, age=600.0))
+            endpoint = listeners.address(bound)
+        else:
+            server = stack.enter_context(Server(shared.node, lanes, "127.0.0.1:0", workloads=Workloads(), grace=1.0))
+            endpoint = f"127.0.0.1:{server.port}"
+        yield stack.enter_context(grpc.insecure_channel(endpoint, (("grpc.max_send_message_length", -1),)))
 
 
 @pytest.fixture

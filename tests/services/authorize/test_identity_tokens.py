@@ -1,4 +1,4 @@
-"""Tokens of GetWebIdentityToken over a gRPC server, stock and polling: as the subject of a question, and as a proof."""
+"""Tokens of GetWebIdentityToken over both gRPC listeners: as the subject of a question, and as a proof."""
 
 from typing import Any
 

@@ -42,26 +42,16 @@ class Arrivals(ThreadPoolExecutor):
         except sizes.MetadataTooLarge as error:
             refuse(event, state, error)
             return _nothing()
-        receive = self._receive(_address(event), fn, *args)
+        receive = self._receive(fn, *args)
         self._receives.ask(receive)
         return receive.ended
 
-    def adopt(self, address: str, began: float, fn: Callable[..., Any], *args: Any) -> Callable[[Any], Any]:
-        """Wait for the message of a call that was asked for already, with bytes taken for its address; the tag that it will come with."""
-        receive = self._receive(address, fn, *args)
-        receive.began = began
-        return self._receives.adopt(receive)
-
-    def submit_arrived(self, event: Any, fn: Callable[..., Any], *args: Any) -> "Future[Any]":
-        """Queue a call whose message is there; RuntimeError once the lane is closed."""
-        account = self._claimed(event.invocation_metadata) if self._claimed is not None else _address(event)
-        return self._lane.submit_for(account, fn, *args)
-
-    def _receive(self, address: str, fn: Callable[..., Any], in_pool: Any, event: Any, state: Any, *args: Any) -> Receive:
-        behaviour, _wait, *rest = args
+    def _receive(self, fn: Callable[..., Any], in_pool: Any, event: Any, state: Any, behaviour: Any, _wait: Any, *rest: Any) -> Receive:
+        address = _address(event)
 
         def arrived() -> "Future[Any]":
-            return self.submit_arrived(event, fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
+            account = self._claimed(event.invocation_metadata) if self._claimed is not None else address
+            return self._lane.submit_for(account, fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
 
         return Receive(address, event, state, arrived, rest[0])
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import grpc
 
@@ -29,12 +29,14 @@ REVISION = "sekisho-revision"
 OURS = "/sekisho.api."
 """What the paths of all our services begin with."""
 
-INLINE = ("/sekisho.api.authorize.v1.AuthorizeService/Authorize",)
-"""What the polling lane answers: one question. A batch takes as long as a hundred, and would stand before them all."""
+AUTHORIZE = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
+"""What the lean listener's own thread answers: one question. A batch takes as long as a hundred, and would stand before them all."""
 
 EDGE = "grpc"
 """The edge in metrics."""
 B = TypeVar("B", bound=Callable[..., Any])
+Behaviour = Callable[[bytes, Any], bytes]
+"""What answers a message, within the context of its call."""
 
 
 def generic(
@@ -78,23 +80,31 @@ def _refuse(_body: bytes, context: grpc.ServicerContext) -> bytes:
     _abort(context, error, request_ids.new())
 
 
-def unary(node: Node, lanes: Lanes, workloads: Workloads) -> "Iterator[tuple[Operation, Lane, Callable[[bytes, Any], bytes]]]":
-    """The operations of a node that answer once, each with the threads of its class of calls and what those do."""
+class Unary(NamedTuple):
+    """An operation that answers once, with the threads of its class of calls, and what those do; and what a thread does that must not wait,
+    None where none can.
+    """
+
+    operation: Operation
+    lane: Lane
+    behaviour: Behaviour
+    inline: Behaviour | None
+
+
+def unary(node: Node, lanes: Lanes, workloads: Workloads) -> Iterator[Unary]:
+    """The operations of a node that answer once."""
     for operation in node.operations:
         if not operation.streams:
             lane = lanes.of(operation)
-            yield operation, lane, _answering(node, operation, lane, workloads)
+            inline = _inline(node, operation, lane, workloads) if operation.path == AUTHORIZE else None
+            yield Unary(operation, lane, _answering(node, operation, lane, workloads), inline)
 
 
-def inline(node: Node, lanes: Lanes, workloads: Workloads) -> "dict[str, Callable[[bytes, Any], bytes]]":
-    """By path, the answers of the operations that a thread gives that must not wait; one that is Cold has left no note of its call."""
+def _inline(node: Node, operation: Operation, lane: Lane, workloads: Workloads) -> Behaviour:
+    """The answer that a thread gives that must not wait: where it is Cold, it has left no note of its call."""
     postponed = Postponed(node.accesses, node.last_use)
-    here = replace(node, accesses=postponed.accesses, last_use=postponed.last_use)
-    operations = [operation for operation in node.operations if operation.path in INLINE]
-    return {operation.path: _noted(postponed, _answering(here, operation, lanes.of(operation), workloads)) for operation in operations}
+    answer = _answering(replace(node, accesses=postponed.accesses, last_use=postponed.last_use), operation, lane, workloads)
 
-
-def _noted(postponed: Postponed, answer: Callable[[bytes, Any], bytes]) -> Callable[[bytes, Any], bytes]:
     def noted(body: bytes, context: Any) -> bytes:
         try:
             return answer(body, context)
@@ -113,7 +123,7 @@ def _in_pool(behaviour: B, pool: Arrivals) -> B:
     return behaviour
 
 
-def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workloads) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workloads) -> Behaviour:
     answers = Answers(EDGE, operation)
 
     def answer(body: bytes, context: grpc.ServicerContext) -> bytes:

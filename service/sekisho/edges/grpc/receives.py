@@ -57,7 +57,7 @@ class Receives:
     """Asks for messages. Its lock is never held while that of a call is taken."""
 
     def __init__(self, budget: Budget, *, patience: float = PATIENCE) -> None:
-        self.budget, self._patience = budget, patience
+        self._budget, self._patience = budget, patience
         self._lock = threading.Lock()
         self._waiting: OrderedDict[str, deque[Receive]] = OrderedDict()  # the address whose turn it is comes first
         self._unfinished: dict[str, dict[Receive, None]] = {}  # of each address the oldest comes first
@@ -77,15 +77,6 @@ class Receives:
             receive.ended.set_result(None)
         self._next()
 
-    def adopt(self, receive: Receive) -> Callable[[Any], Any]:
-        """Take over a message that somebody else has asked for, with room taken; what to call with the event of its batch."""
-        keep = _server._receive_message(receive.state, receive.event.call, receive.deserializer)
-        with receive.state.condition:
-            receive.state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
-        with self._lock:
-            self._unfinished.setdefault(receive.address, {})[receive] = None
-        return partial(self._arrived, receive, keep)
-
     def close(self) -> None:
         """Look for late messages no more."""
         self._stop.set()
@@ -103,14 +94,14 @@ class Receives:
         """The message to ask for, for which bytes are taken; or one to give up for another's sake, which is False; or neither."""
         with self._lock:
             for address, queue in self._waiting.items():
-                if self.budget.take(address, MAX_MESSAGE):
+                if self._budget.take(address, MAX_MESSAGE):
                     receive = queue.popleft()
                     self._waiting.move_to_end(address)
                     if not queue:
                         del self._waiting[address]
                     self._unfinished.setdefault(address, {})[receive] = None
                     return receive, True
-                if self.budget.full(address, MAX_MESSAGE):
+                if self._budget.full(address, MAX_MESSAGE):
                     return self._too_much(address)
             return None
 
@@ -140,7 +131,7 @@ class Receives:
         finished = keep(received)
         message = receive.state.request
         size = len(message) if isinstance(message, bytes) else 0
-        self.budget.give(receive.address, MAX_MESSAGE - size)
+        self._budget.give(receive.address, MAX_MESSAGE - size)
         try:
             if receive.refused:
                 self._over(receive, size)
@@ -160,7 +151,7 @@ class Receives:
     def _over(self, receive: Receive, size: int) -> None:
         with self._lock:
             self._forget(receive)
-        self.budget.give(receive.address, size)
+        self._budget.give(receive.address, size)
         receive.ended.set_result(None)
 
     def _forget(self, receive: Receive) -> None:

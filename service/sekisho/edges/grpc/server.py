@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import grpc
@@ -11,10 +10,8 @@ from grpc_health.v1 import health_pb2
 
 from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
-from sekisho.edges import claims
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc import handlers, lane, lane_attach, lane_selftest
-from sekisho.edges.grpc.lane_state import Shown
+from sekisho.edges.grpc import handlers
 from sekisho.edges.grpc.lot import Lot
 from sekisho.edges.grpc.probes import Probes
 from sekisho.edges.grpc.receives import Receives
@@ -25,8 +22,6 @@ from sekisho.edges.lanes import Lanes
 LOOKAHEAD = 16 * 1024
 """Bytes of a message that come before it is asked for, of each call; most messages are smaller."""
 
-_END = 5.0
-"""Seconds that the polling lane has to end, once all calls have."""
 SETTLED = 5_000
 """Milliseconds in which a connection has to acknowledge our settings. Until it does, gRPC bounds the metadata of its calls by HTTP/2's own
 default of 16 MiB for each, not by ours.
@@ -40,9 +35,8 @@ for ever, and one that is replaced has none left after a while.
 """
 
 PENDING = 500
-"""Calls that wait in core until they are asked for, of a method of the polling lane, and of all others together: the more of them, the
-likelier is a further one cancelled; at twice as many it always is. By core's own 1,000 each call waited for a second when more came than
-could be answered, which is as long as callers wait.
+"""Calls that wait in core until they are asked for: the more of them, the likelier is a further one cancelled; at twice as many it always
+is. By core's own 1,000 each call waited for a second when more came than could be answered, which is as long as callers wait.
 """
 
 OPTIONS = (
@@ -67,7 +61,6 @@ class Server:
     """Listens from its making on, answers while it is entered; says NOT_SERVING before it stops, and closes its lanes.
 
     `grace` are the seconds that calls under way have then, `age` those that a connection lasts. Without `credentials` there is no TLS.
-    `polling` is for a polling lane, where this release of grpcio has what that takes.
     """
 
     def __init__(
@@ -81,7 +74,6 @@ class Server:
         interceptors: "Sequence[grpc.ServerInterceptor[Any, Any]]" = (),
         grace: float,
         age: float = AGE,
-        polling: bool,
     ) -> None:
         self._lanes, self._grace = lanes, grace
         self._ended: threading.Event | None = None
@@ -93,11 +85,6 @@ class Server:
         generic = handlers.generic(node, lanes, workloads, self._receives, self._lot, self._places)
         self._server.add_generic_rpc_handlers(tuple(generic))
 
-        self.lane = self._polling_lane(node, lanes, workloads) if polling else None
-        self._shown = Shown()
-        if self.lane is None:
-            self._shown.show("unsupported" if polling else "off")
-
         self._names = sorted({operation.service.full_name for operation in node.operations})
         self._probes = Probes(self._names, self._server)
         if credentials is not None:
@@ -105,15 +92,8 @@ class Server:
         else:
             self.port = self._server.add_insecure_port(listener)
 
-    def _polling_lane(self, node: Node, lanes: Lanes, workloads: Workloads) -> lane.PollingLane | None:
-        if not lane_selftest.passes():
-            return None
-        return lane_attach.attach(self._server, handlers.inline(node, lanes, workloads), partial(claims.of_metadata, node), self._receives)
-
     def __enter__(self) -> "Server":
         self._server.start()
-        if self.lane is not None:
-            self.lane.start()
         for name in ("", *self._names):
             self._probes.health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self
@@ -127,16 +107,12 @@ class Server:
         """Take no more calls, and give those under way these seconds, or their grace; the event is when they have ended."""
         if self._ended is None:
             self._probes.health.enter_graceful_shutdown()
-            stopping = self._server if self.lane is None else self.lane
-            self._ended = stopping.stop(self._grace if grace is None else grace)
+            self._ended = self._server.stop(self._grace if grace is None else grace)
             self._lot.close()  # streams have no end of their own, and would take all of the grace
         return self._ended
 
     def __exit__(self, *exc: object) -> None:
         self.stop().wait()
-        if self.lane is not None:
-            self.lane.join(_END)
-        self._shown.hide()
         self._receives.close()
         self._probes.close()
         self._lanes.close()

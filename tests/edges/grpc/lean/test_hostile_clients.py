@@ -10,7 +10,6 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -20,7 +19,7 @@ from sekisho.edges.grpc.lean import ages, answers, door, port
 from sekisho.edges.grpc.lean.peers import Peer
 from tests.certificates import Authority
 from tests.edges.grpc import frames
-from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, leanly, opening, said, sync, whole
+from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, leanly, opening, said, sync, until, whole
 
 RESET = struct.pack("ii", 1, 0)
 SMALL = frames.frame(frames.SETTINGS, 0, 0, b"\0\4\0\0\0\0")  # a window of nothing for every stream
@@ -31,13 +30,6 @@ HUGE = frames.frame(frames.SETTINGS, 0, 0, b"\0\4\x7f\xff\xff\xff") + frames.fra
 def lean() -> Iterator[Lean]:
     with leanly() as made:
         yield made
-
-
-def until(test: Any, what: str) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not test():
-        assert time.monotonic() < limit, what
-        time.sleep(0.01)
 
 
 def number(lean: Lean) -> int:

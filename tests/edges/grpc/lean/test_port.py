@@ -1,33 +1,28 @@
 """The lean listener under callers that mean no good, or too much; and how it ends."""
 
+import gzip
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import grpc
 import pytest
 
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc import line
-from sekisho.edges.grpc.lean import ages, port
+from sekisho.edges.grpc.lean import ages, line, port
 from sekisho.edges.grpc.lean.connection import Connection
 from tests.edges.grpc import frames
-from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, heard, leanly, opening, said, sync, whole
+from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, heard, leanly, opening, said, sync, until, whole
 
 
 @pytest.fixture
 def lean() -> Iterator[Lean]:
     with leanly() as made:
         yield made
-
-
-def until(test: Any, what: str) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not test():
-        assert time.monotonic() < limit, what
-        time.sleep(0.01)
 
 
 def test_a_caller_beside_a_flood_of_resets(lean: Lean) -> None:
@@ -105,36 +100,74 @@ def test_who_does_not_read_is_closed(lean: Lean, monkeypatch: pytest.MonkeyPatch
         until(lambda: not lean.port._peers, "it is waited for")
 
 
-def test_an_accounts_flood_refuses_its_own(lean: Lean) -> None:
-    """Hundreds of calls of one account before one of another's: that one is answered."""
-    held = threading.Event()
-    original, lean.gate = lean.gate, held
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as first, grpc.insecure_channel(lean.endpoint, (*CLIENT, ("one", 1))) as second:
-        hold = first.unary_unary(POLLED, None, None).future(b"hold:", metadata=(("account", "a"),))
-        assert lean.entered.acquire(timeout=PATIENCE)
-        channels = [grpc.insecure_channel(lean.endpoint, (*CLIENT, ("flood", number))) for number in range(3)]
-        flood = [
-            channels[number % 3].unary_unary(POLLED, None, None).future(b"flood", metadata=(("account", "a"),), timeout=PATIENCE)
-            for number in range(290)
-        ]
-        other = second.unary_unary(POLLED, None, None).future(b"other", metadata=(("account", "b"),), timeout=PATIENCE)
-        time.sleep(0.3)  # all of them have been sent; whether they have arrived makes no difference to what has to hold
-        held.set()
-        assert (hold.result(), other.result()) == (b"hold:", b"other")
-        ends = [one.code() for one in flood]
-        assert grpc.StatusCode.OK in ends
-        assert set(ends) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-        for channel in channels:
-            channel.close()
-    lean.gate = original
-
-
 def test_a_large_message_is_for_other_threads(lean: Lean) -> None:
     """For its size alone: nobody is answered while the thread that polls is at it."""
     with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
         for size in (line.INLINE, line.INLINE + 1):
             assert said(channel, b"x" * size)[0] == "OK"
     assert lean.answered_by == ["grpc-lean", "ways"]
+
+
+def packed(body: bytes) -> bytes:
+    """A message in gzip, as gRPC frames it."""
+    found = gzip.compress(body, mtime=0)
+    return b"\1" + len(found).to_bytes(4) + found
+
+
+LITTLE, HARD, BOMB = (b"length:" + rest for rest in (b"z" * 1_993, Random(1).randbytes(29_993), b"\0" * 999_993))
+UNPACKED: dict[str, tuple[str, bytes, list[tuple[str, int]], str]] = {
+    "a_little": (POLLED, LITTLE, [("grpc-lean", 2_000)], "grpc-lean"),
+    "a_little_for_others": (BESIDE, LITTLE, [("ways", 2_000)], "ways"),
+    "much": (POLLED, HARD, [("ways", 30_000)], "ways"),
+    "a_little_that_becomes_much": (POLLED, BOMB, [("grpc-lean", line.INLINE + 1), ("ways", 1_000_000)], "ways"),
+}
+
+
+@pytest.mark.parametrize("case", UNPACKED)
+def test_much_is_unpacked_by_other_threads(lean: Lean, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    """The bytes that each thread has made, and the thread that answers: the one that polls makes no more than it may read."""
+    path, body, expected, answering = UNPACKED[case]
+    made: list[tuple[str, int]] = []
+    real = zlib.decompressobj
+
+    class Opened:
+        def __init__(self, bits: int) -> None:
+            self._opened = real(bits)
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            found = self._opened.decompress(data, most)
+            made.append((threading.current_thread().name.partition("_")[0], len(found)))
+            return found
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._opened, name)
+
+    monkeypatch.setattr(zlib, "decompressobj", Opened)
+    with frames.Peer(lean.endpoint) as peer:
+        peer.send(opening(path, ((b"grpc-encoding", b"gzip"),)), frames.data(1, packed(body), flags=frames.END_STREAM))
+        assert heard(peer, 1) == "0"
+    assert (made, lean.answered_by, lean.answered) == (expected, [answering], [body])
+    until(lambda: lean.budget.taken == 0, "room is left taken")
+
+
+BROKEN = {
+    "too_large": (gzip.compress(b"\0" * 1_310_721), "8 a message has at most 1310720 bytes"),
+    "cut": (gzip.compress(HARD)[:-9], "13 the message cannot be unpacked"),
+    "with_more_behind": (gzip.compress(HARD) + b"x", "13 the message cannot be unpacked"),
+    "none": (HARD, "13 the message cannot be unpacked"),
+}
+
+
+@pytest.mark.parametrize("path", [POLLED, BESIDE])
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_other_threads_cannot_unpack(lean: Lean, path: str, case: str) -> None:
+    sent, expected = BROKEN[case]
+    with frames.Peer(lean.endpoint) as peer:
+        peer.send(opening(path, ((b"grpc-encoding", b"gzip"),)))
+        peer.send(frames.data(1, b"\1" + len(sent).to_bytes(4) + sent, flags=frames.END_STREAM))
+        assert heard(peer, 1) == expected
+    assert lean.answered == []
+    until(lambda: lean.budget.taken == 0, "room is left taken")
 
 
 def test_an_old_connection_is_told_to_go() -> None:

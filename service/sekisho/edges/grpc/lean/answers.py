@@ -14,7 +14,7 @@ from sekisho.edges.grpc.lean import frames, stream
 from sekisho.edges.grpc.lean.hpack import literal
 from sekisho.edges.grpc.lean.stream import PREFIX
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES, MessageTooLarge, MetadataTooLarge
-from sekisho.errors import SekishoError, Throttling
+from sekisho.errors import Throttling
 
 _FRAME = struct.Struct(">BL")
 _OK = literal("grpc-status", "0")
@@ -61,9 +61,11 @@ def of_status(given: Any) -> Said:
     return Said(given.code.value[0], given.details, given.trailing_metadata)
 
 
-def of_error(error: SekishoError) -> Said:
-    """The end of a call that no handler has seen."""
-    return of_status(status.of(error, request_ids.new()))
+def of_excess(what: str) -> Said:
+    """The end of a call of which there is too much, before a handler has seen it; it costs little, since there may be any number."""
+    given, id_ = _EXCESS[what], request_ids.new()
+    named = tuple((name, value.replace(_ID, id_.encode()) if isinstance(value, bytes) else id_) for name, value in given.trailing_metadata)
+    return Said(given.code.value[0], given.details, named)
 
 
 def unknown(error: Exception) -> Said:
@@ -71,26 +73,36 @@ def unknown(error: Exception) -> Said:
     return Said(code("UNKNOWN"), f"Exception calling application: {error}")
 
 
-def unpacked(path: str, encoding: str, message: bytes) -> bytes:
-    """The one message that a call is; Aborted where there is none, or none that can be read."""
+def one(path: str, encoding: str, message: bytes) -> tuple[bytes, bool]:
+    """The one message that a call is, and whether it is packed still; Aborted where there is none, or none that anybody unpacks."""
     size = len(message) - PREFIX
     if size < 0 or size != int.from_bytes(message[1:PREFIX], "big"):
         raise Aborted(Said(code("UNIMPLEMENTED"), f'"{path}" requires exactly one request message.'))
     if not message[0]:
-        return message[PREFIX:]
+        return message[PREFIX:], False
     if message[0] > 1 or not encoding or encoding == "identity":
         raise Aborted(Said(code("INTERNAL"), "Compression bit set but no encoding configured"))
     if encoding not in _PACKED:
-        raise Aborted(
-            Said(code("UNIMPLEMENTED"), f"nobody here unpacks `{encoding}`", (("grpc-accept-encoding", "identity,deflate,gzip"),))
-        )
-    opened = zlib.decompressobj(32 + zlib.MAX_WBITS)  # of either, by its first bytes
+        raise Aborted(Said(code("UNIMPLEMENTED"), f"nobody here unpacks `{encoding}`", _UNPACKS))
+    return message[PREFIX:], True
+
+
+def unpacked(packed: bytes) -> bytes:
+    """A message that was packed; Aborted where it cannot be read, or is too large. It may take milliseconds."""
+    if (found := few_unpacked(packed, MAX_MESSAGE)) is None:
+        raise Aborted(Said(code("RESOURCE_EXHAUSTED"), f"a message has at most {MAX_MESSAGE} bytes"))
+    return found
+
+
+def few_unpacked(packed: bytes, most: int) -> bytes | None:
+    """A message that was packed, None where it has more bytes than this, of which no more are unpacked; Aborted where it cannot be read."""
+    opened = zlib.decompressobj(32 + zlib.MAX_WBITS)  # of either encoding, by its first bytes
     try:
-        found = opened.decompress(message[PREFIX:], MAX_MESSAGE + 1)
+        found = opened.decompress(packed, most + 1)
     except zlib.error:
         raise Aborted(Said(code("INTERNAL"), "the message cannot be unpacked")) from None
-    if len(found) > MAX_MESSAGE:
-        raise Aborted(Said(code("RESOURCE_EXHAUSTED"), f"a message has at most {MAX_MESSAGE} bytes"))
+    if len(found) > most:
+        return None
     if not opened.eof or opened.unused_data:
         raise Aborted(Said(code("INTERNAL"), "the message cannot be unpacked"))
     return found
@@ -119,9 +131,13 @@ NOT_FOUND = Said(code("UNIMPLEMENTED"), "Method not found!")
 UNSAID = Said(code("INTERNAL"), "Failed to send response!")
 LATE = Said(code("DEADLINE_EXCEEDED"), "Deadline Exceeded")
 STOPPING = Said(code("UNAVAILABLE"), "The server stops.")
-EXCESS = {
-    stream.METADATA: MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes"),
-    stream.MESSAGE: MessageTooLarge(f"a message has at most {MAX_MESSAGE} bytes"),
-    stream.ROOM: Throttling("Rate exceeded"),
+_ID = b"0" * len(request_ids.new())
+_EXCESS: dict[str, Any] = {
+    what: status.of(error, _ID.decode())
+    for what, error in (
+        (stream.METADATA, MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes")),
+        (stream.MESSAGE, MessageTooLarge(f"a message has at most {MAX_MESSAGE} bytes")),
+        (stream.ROOM, Throttling("Rate exceeded")),
+    )
 }
-"""The errors of calls of which there is too much, by what."""
+"""The ends of calls of which there is too much, by what; they have a place for the call's id: in their details, and as the other entry."""

@@ -2,18 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 import grpc
 
+from sekisho.edges.grpc.handlers import Behaviour
 from sekisho.edges.grpc.lean import answers
 from sekisho.edges.grpc.lean.answers import Aborted
 from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.stream import Stream
 from sekisho.edges.lanes import Lane
-
-Behaviour = Callable[[bytes, Any], bytes]
 
 
 class Method(NamedTuple):
@@ -29,19 +27,45 @@ class Method(NamedTuple):
 
 
 class Asked:
-    """One call. `room` are the bytes that are taken for its message; `gone` is true once nobody waits for the answer."""
+    """One call. `body` is its message, which a thread of its class has yet to unpack where it is `packed`; `room` are the bytes that are
+    taken for it; `gone` is true once nobody waits for the answer.
+    """
 
-    __slots__ = ("account", "body", "connection", "deadline", "entered", "gone", "method", "name", "passed", "room", "stream", "trailing")
+    __slots__ = (
+        "account",
+        "body",
+        "connection",
+        "deadline",
+        "entered",
+        "gone",
+        "method",
+        "packed",
+        "passed",
+        "room",
+        "stream",
+        "trailing",
+    )
 
     def __init__(self, method: Method, connection: Connection, stream: Stream) -> None:
         self.method, self.connection, self.stream = method, connection, stream
         seconds = stream.head.seconds
         self.deadline = time.time() + seconds if seconds is not None else None
         self.account = ""
-        self.entered = self.gone = self.passed = False
+        self.entered = self.gone = self.passed = self.packed = False
         self.body = b""
         self.room, stream.held = stream.held, 0
         self.trailing: Any = ()
+
+    def receive(self, message: bytes, most: int) -> bool:
+        """Take the message in; False where it is for a thread of the call's class, as those with more bytes than this are. Of one that is
+        packed no more is unpacked here. Aborted where there is none that can be read.
+        """
+        self.body, self.packed = answers.one(self.method.path, self.stream.head.encoding, message)
+        if self.method.answer is None or len(self.body) > most:
+            return False
+        if self.packed and (found := answers.few_unpacked(self.body, most)) is not None:
+            self.body, self.packed = found, False
+        return not self.packed
 
     @property
     def late(self) -> bool:

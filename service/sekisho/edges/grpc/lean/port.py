@@ -27,15 +27,17 @@ from sekisho.edges.grpc.lean.bell import Bell
 from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.counts import Counts
 from sekisho.edges.grpc.lean.door import BACKLOG, EVENTS, Door
+from sekisho.edges.grpc.lean.line import INLINE, Line
 from sekisho.edges.grpc.lean.peers import INSECURE, UNSENT, Gone, Peer
 from sekisho.edges.grpc.lean.stream import ROOM, Ended, Stream
-from sekisho.edges.grpc.line import INLINE, Line
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
 from sekisho.memory import cold
 
 SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")  # which Linux has
 SLICE = 0.01
 """Seconds for which calls are answered before sockets are looked at again."""
+SHARE = 1.0
+"""How many times as long as a client was read calls are answered, if more came than may wait: who refuses all that comes answers nobody."""
 LULL = 0.05
 """Seconds after a fault of our own, and between two looks while it stops."""
 CONNECTIONS, OF_ADDRESS = 10_000, 5_000
@@ -128,8 +130,9 @@ class Port:
         for number, mask in events:
             if (peer := self._peers.get(number)) is not None:
                 shakes += peer.shaking
-                if not peer.shaking or shakes <= SHAKES:  # the poll tells of the others again
-                    self._guarded(peer, self._read if mask & ~select.EPOLLOUT or peer.shaking else self._later, now)
+                self._unsent[peer] = None
+                if shakes <= SHAKES if peer.shaking else mask & ~select.EPOLLOUT:  # the poll tells of the others again
+                    self._guarded(peer, self._read, now)
             elif number == self._bell.number:
                 self._bell.hear()
             elif self._door.is_at(number):
@@ -140,7 +143,7 @@ class Port:
         while self._answered:
             self._safely(self._finish, *self._answered.popleft())
         if self._line.ready:
-            self._answer_some()
+            self._answer_some(SLICE)
         unsent, self._unsent = self._unsent, {}
         for peer in unsent:
             self._guarded(peer, self._send, now)
@@ -204,16 +207,15 @@ class Port:
             return
         if peer.auth is not INSECURE and peer.has_more:
             self._more[peer] = None
-        peer.connection.now = now
+        peer.connection.now, began = now, time.perf_counter()
         try:
             peer.connection.feed(data)
         except Ended as ended:
             log.info("lean.ended", peer=peer.name, reason=str(ended))
             peer.send(now)
             raise Gone from None
-
-    def _later(self, peer: Peer, _now: float) -> None:
-        self._unsent[peer] = None
+        if self._line.waiting >= self._line.most:
+            self._answer_some(SHARE * (time.perf_counter() - began))
 
     def _send(self, peer: Peer, now: float) -> None:
         if peer.shaking:
@@ -275,7 +277,7 @@ class Port:
     def refused(self, of: Connection, stream: Stream, of_what: str) -> None:
         """A call that is too large, or for which there is no room."""
         self._counts.ends["refused"] += 1
-        self._end(of, stream, answers.of_error(answers.EXCESS[of_what]))
+        self._end(of, stream, answers.of_excess(of_what))
 
     def gone(self, stream: Stream) -> None:
         """A call that nobody waits for any more; one that a thread is at keeps its room until that is done."""
@@ -294,11 +296,11 @@ class Port:
             return
         asked = stream.call = Asked(method, of, stream)
         try:
-            asked.body = answers.unpacked(method.path, stream.head.encoding, message)
+            here = asked.receive(message, INLINE)
         except Aborted as aborted:
             self._finish(asked, aborted.said)
             return
-        if method.answer is None or len(asked.body) > INLINE:
+        if not here:
             self._pass_on(asked)
             return
         # Who claims no account has the share of an address. Who comes alone waits for nobody, whoever it is.
@@ -309,10 +311,10 @@ class Port:
             line.put(asked.account, asked)
         else:
             self._counts.ends["refused"] += 1
-            self._finish(asked, answers.of_error(answers.EXCESS[ROOM]))
+            self._finish(asked, answers.of_excess(ROOM))
 
-    def _answer_some(self) -> None:
-        until = time.perf_counter() + SLICE
+    def _answer_some(self, seconds: float) -> None:
+        until = time.perf_counter() + seconds
         while (taken := self._line.take()) is not None:
             account, asked, expected = taken
             began = time.thread_time()
@@ -355,7 +357,7 @@ class Port:
         said: Any = answers.LATE
         try:
             if not (asked.gone or asked.late):
-                said = asked.method.behaviour(asked.body, asked)
+                said = asked.method.behaviour(answers.unpacked(asked.body) if asked.packed else asked.body, asked)
         except Aborted as aborted:
             said = aborted.said
         except Exception as error:

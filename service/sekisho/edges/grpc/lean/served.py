@@ -50,9 +50,8 @@ class Lean:
         self._port = Port(bound, methods, partial(claims.of_metadata, node), tls=tls, age=age)
 
     def _methods(self, node: Node, lanes: Lanes, workloads: Workloads) -> Iterator[Method]:
-        inline = handlers.inline(node, lanes, workloads)
-        for operation, lane, behaviour in handlers.unary(node, lanes, workloads):
-            yield Method(operation.path, inline.get(operation.path), behaviour, lane, operation.signed)
+        for operation, lane, behaviour, inline in handlers.unary(node, lanes, workloads):
+            yield Method(operation.path, inline, behaviour, lane, operation.signed)
         yield Method(HEALTH, self._check, self._check, lanes.decide)
 
     def _check(self, body: bytes, _context: Any) -> bytes:
