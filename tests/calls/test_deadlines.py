@@ -1,10 +1,14 @@
-"""A call whose deadline has passed is not begun."""
+"""A call whose deadline has passed is not begun, and what it has begun to write is not kept."""
+
+import time
+from typing import Any
 
 import pytest
 
-from sekisho.calls import pipeline
+from sekisho.calls import audit, pipeline
 from sekisho.calls.call import Call, Peer
 from sekisho.errors import RequestTimeout
+from sekisho.services.iam.errors import NoSuchEntity
 from sekisho.world import Subject
 from tests.harness import BY_NAME, House
 from tests.services.conftest import house, shared  # noqa: F401  # fixtures, found by their names here
@@ -24,3 +28,20 @@ def test_nobody_is_authenticated_after_the_deadline(house: House, name: str) -> 
     arrival = pipeline.Arrival(operation.request, Untouched(), Peer(), "late", seconds=0.0)
     with pytest.raises(RequestTimeout):
         pipeline.run(house.node, operation, arrival)
+
+
+def test_nothing_is_written_once_the_deadline_has_passed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """The function has done its part: whoever called has ceased to wait by the time that it would be committed."""
+    events = audit.events
+
+    def late(call: Call, *arguments: Any) -> Any:
+        call.deadline = time.monotonic()
+        return events(call, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "events", late)
+        with pytest.raises(RequestTimeout):
+            house.call("CreateUser", user_name="late")
+    with pytest.raises(NoSuchEntity):
+        house.call("GetUser", user_name="late")
+    house.call("CreateUser", user_name="late")

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.cli.command import environment
 
 ROOT = Path(__file__).parents[2]
-MOST = 20
+MOST = 21
 _PROGRAMS = ("sekisho", "export", "make", "cp", "sed", "aws", "grpcurl", "pip")
 _ACCOUNT = re.compile(r"\b\d{12}\b")
 

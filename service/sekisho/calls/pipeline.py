@@ -190,6 +190,7 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         limits = _restricting(call, primary)
         message = call.operation.function(call, request)
         audited = [audit.columns(one) for one in audit.events(call, request, message)]
+        remaining(call.deadline)  # of whoever has ceased to wait nothing is written
         recorded = changes.record(session, touched, call.now, lambda: randomness.token_hex(8), *audited)
         if call.point is not None and limits:
             recorded.demand_unchanged(call.point, limits)
