@@ -181,13 +181,14 @@ def test_a_plan_of_another_accounts_principal_is_not_shown(house: House, shared:
     assert message == f"The account {other.account_id} has not consented that account {house.account_id} sees how it is decided."
 
 
-def test_searches_of_registered_resources_take_turns(house: House, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["ListAllowedResources", "PlanResources"])
+def test_searches_of_registered_resources_take_turns(house: House, refused: Refused, name: str) -> None:
     """While one looks, another waits, until its deadline."""
     register(house)
     house.seconds = 0.5
     asked: dict[str, Any] = {"action": "orders:GetOrder", "resource_type": "orders:order"}
-    with resources._scans.turn("another account"):
-        code, _ = refused("ListAllowedResources", **asked)
+    with looks._searches.turn("another account"):
+        code, _ = refused(name, **asked)
     assert code == "RequestTimeout"
     house.seconds = 20.0
-    assert house.call("ListAllowedResources", **asked).resources
+    assert house.call(name, **asked).revision
