@@ -1,5 +1,6 @@
 """The lists of what is allowed: each is what Authorize says one by one."""
 
+import threading
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 
 from sekisho import sigv4
+from sekisho.calls import service_definitions
 from sekisho.client import token
 from sekisho.credentials import accounts
 from sekisho.policy import residual
+from sekisho.policy.definitions import ServiceDefinition
 from sekisho.services.authorize import actions, looks, plans, resources
 from sekisho.store.tables import ResourceTag
 from tests.harness import House
@@ -192,3 +195,24 @@ def test_searches_of_registered_resources_take_turns(house: House, refused: Refu
     assert code == "RequestTimeout"
     house.seconds = 20.0
     assert house.call(name, **asked).revision
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("ListAllowedActions", {"resource": "*", "services": ["orders"]}),
+        ("PlanResources", {"action": "orders:GetOrder", "resource_type": "orders:order"}),
+    ],
+)
+def test_nobody_reads_a_definition_with_a_place(house: House, monkeypatch: pytest.MonkeyPatch, name: str, fields: dict[str, Any]) -> None:
+    """There are two, and reading takes long."""
+    placed: list[bool] = []
+    read = service_definitions.read
+
+    def noted(account_id: str, text: str) -> ServiceDefinition:
+        placed.append(threading.get_ident() in house.node.world.places._asked)
+        return read(account_id, text)
+
+    monkeypatch.setattr(service_definitions, "read", noted)
+    house.call(name, **fields)
+    assert placed == [False]
