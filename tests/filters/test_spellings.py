@@ -144,6 +144,22 @@ def test_sqlites_like_is_never_used() -> None:
     assert sqlite3.sqlite_version_info >= (3, 32)
 
 
+@pytest.mark.parametrize("type_", ["INTEGER", "NUMERIC", "STRING", "VARCHAR"])
+def test_columns_of_numbers_compare_as_texts(type_: str) -> None:
+    """In SQLite a column of numbers, which one of STRING is, too, takes `05` for 5."""
+    engine = create_engine("sqlite://")
+    listed = Table("texts", MetaData(), Column("arn", String), Column("level", String))
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE texts (arn VARCHAR, level {type_})"))
+        connection.execute(text("INSERT INTO texts VALUES ('arn:aws:orders:eu:1:order/1', '5')"))
+        for wanted, expected in (("5", 1), ("05", 0), ("5.0", 0), (" 5", 0)):
+            for node, count in ((residual.TagIn("level", (wanted,)), expected), (residual.TagIn("level", (wanted, "x")), expected)):
+                for one, rows_ in ((node, count), (residual.negated(node), 1 - count)):
+                    test = rows.where(residual.Plan((residual.ARN,), one), arn=listed.c.arn, tags=lambda _: listed.c.level)
+                    assert len(connection.execute(select(listed.c.arn).where(test)).all()) == rows_, (wanted, one)
+    engine.dispose()
+
+
 @pytest.mark.parametrize("form", ["like", "mixed", "in", "any_case", "every"])
 def test_the_largest_filters_are_taken(bare_database_url: str, form: str) -> None:
     """Of as many parts as a plan has; SQLite takes no expression that is more than 1,000 deep."""

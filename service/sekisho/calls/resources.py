@@ -153,6 +153,7 @@ def put_tags(call: Call, row: RegisteredResource, given: Mapping[str, str], *, w
     refuse_wrong(given)
     new = {name.lower(): name for name in given}
     old = {tag.key_key: tag for tag in _rows(call.session, row)}
+    before = {key_key: (tag.key, tag.value) for key_key, tag in old.items()}
     if len(new.keys() if whole else old.keys() | new.keys()) > MOST_TAGS:
         raise TooManyTags(f"The resource {row.arn} would have more than {MOST_TAGS} tags.")
     for key_key, name in new.items():
@@ -162,7 +163,8 @@ def put_tags(call: Call, row: RegisteredResource, given: Mapping[str, str], *, w
             call.add(ResourceTag(resource_id=row.id, key_key=key_key, account_id=row.account_id, key=name, value=given[name]))
     for key_key in (old.keys() - new.keys()) if whole else ():
         call.session.delete(old[key_key])
-    row.updated_at = call.now
+    if {**({} if whole else before), **{key_key: (name, given[name]) for key_key, name in new.items()}} != before:
+        row.updated_at = call.now
 
 
 def remove_tags(call: Call, row: RegisteredResource, keys: Iterable[str]) -> None:

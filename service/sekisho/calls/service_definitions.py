@@ -22,13 +22,22 @@ _read: Shares[ServiceDefinition] = Shares(2 * MOST_CHARACTERS, before=cold.may_w
 
 def load_definitions(session: Session, account_id: str, names: Iterable[str] | None = None) -> Mapping[str, ServiceDefinition]:
     """The definitions that hold for an account, by action prefix; of these services alone, where they are named."""
-    wanted = None if names is None else {name.lower() for name in names}
-    own = own_definitions.own()
+    return known(account_id, load_texts(session, account_id, names), names)
+
+
+def load_texts(session: Session, account_id: str, names: Iterable[str] | None = None) -> Mapping[str, str]:
+    """The definitions that an account has registered, unread: to read them takes long, which nobody does who holds what others wait for."""
     query = select(DefinedService.name, DefinedService.definition).where(DefinedService.account_id == account_id)
-    if wanted is not None:
-        query = query.where(DefinedService.name.in_(sorted(wanted - own.keys())))
-    found = {row.name: read(account_id, row.definition) for row in session.execute(query)}
-    return {**found, **{name: service for name, service in own.items() if wanted is None or name in wanted}}
+    if names is not None:
+        query = query.where(DefinedService.name.in_(sorted({name.lower() for name in names} - own_definitions.own().keys())))
+    return {row.name: row.definition for row in session.execute(query)}
+
+
+def known(account_id: str, texts: Mapping[str, str], names: Iterable[str] | None = None) -> Mapping[str, ServiceDefinition]:
+    """The definitions of texts that an account has registered, and this server's own; of these services alone, where they are named."""
+    wanted = None if names is None else {name.lower() for name in names}
+    found = {name: read(account_id, text) for name, text in texts.items()}
+    return {**found, **{name: service for name, service in own_definitions.own().items() if wanted is None or name in wanted}}
 
 
 def read(account_id: str, text: str) -> ServiceDefinition:

@@ -33,7 +33,7 @@ class Turned(FunctionElement[bool]):
 
 
 class Exactly(FunctionElement[str]):
-    """A text that is compared byte by byte, whatever the collation or the type of its column."""
+    """A text that is compared byte by byte, whatever the collation or the type of its column: SQLite would compare a number as a number."""
 
     type = Text()
     inherit_cache = True
@@ -71,7 +71,7 @@ class Spelled(FunctionElement[bool]):
 
 
 _SAID = {
-    (Exactly, "sqlite"): "({} COLLATE BINARY)",
+    (Exactly, "sqlite"): "(CAST({} AS TEXT) COLLATE BINARY)",
     (Exactly, "postgresql"): '(CAST({} AS TEXT) COLLATE "C")',
     (Whole, "sqlite"): "(instr({}, char(0)) = 0)",
     (Whole, "postgresql"): "TRUE",

@@ -4,7 +4,7 @@ Source of the sentences: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubl
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sekisho.policy import conditions, keys, operators, variables
@@ -21,6 +21,8 @@ from sekisho.policy.variables import Variable
 MAX_STATEMENTS = 2000  # of one trace
 MAX_ADVICE = 16  # lines of what_would_allow
 MAX_VALUES = 64  # listed values of one condition
+HIDDEN = "(not shown)"
+"""What explanations say in the place of a value that they may not tell."""
 
 _NOUNS: Mapping[Layer, tuple[str, str]] = {  # after "because no", and after "with an explicit deny in"
     Layer.RCP: ("resource control policy", "a resource control policy"),
@@ -47,8 +49,10 @@ def sentence(request: Request, decision: Decision) -> str:
     return f"{stem} because no {kind} allows the {request.action} action"
 
 
-def short(request: Request, layers: Layers, decision: Decision) -> str:
-    """A few lines for a terminal: the decision, the statements that made it, what was missing and what would change it."""
+def short(request: Request, layers: Layers, decision: Decision, *, hidden: Collection[str] = ()) -> str:
+    """A few lines for a terminal: the decision, the statements that made it, what was missing and what would change it. Of the `hidden`
+    keys, which are in lower case, no value is told.
+    """
     verdict = {
         Outcome.ALLOWED: "allowed",
         Outcome.IMPLICITLY_DENIED: "denied, because nothing allows it",
@@ -61,14 +65,22 @@ def short(request: Request, layers: Layers, decision: Decision) -> str:
     lines += [f"  {match.statement.effect} {_match_name(match)}" for match in decision.matched]
     if decision.missing_keys:
         lines.append(f"  not in the request: {', '.join(decision.missing_keys)}")
-    lines += [f"  {advice}" for advice in what_would_allow(request, layers, decision)]
+    lines += [f"  {advice}" for advice in what_would_allow(request, layers, decision, hidden=hidden)]
     return "\n".join(lines)
 
 
-def trace(request: Request, layers: Layers, decision: Decision, *, proceed: Callable[[], object] = lambda: None) -> dict[str, Any]:
+def trace(
+    request: Request,
+    layers: Layers,
+    decision: Decision,
+    *,
+    proceed: Callable[[], object] = lambda: None,
+    hidden: Collection[str] = (),
+) -> dict[str, Any]:
     """Everything that was asked and how it came out, as JSON values: layers in order, in each its policies, in each its statements.
 
-    `proceed` is called before each policy and each statement, and may raise to end it.
+    `proceed` is called before each policy and each statement, and may raise to end it. Of the `hidden` keys, which are in lower case, no
+    value is told.
     """
     traced: dict[str, Any] = {
         "decision": decision.outcome.value,
@@ -79,7 +91,7 @@ def trace(request: Request, layers: Layers, decision: Decision, *, proceed: Call
             for match in decision.matched
         ],
         "missing_keys": list(decision.missing_keys),
-        "what_would_allow": what_would_allow(request, layers, decision),
+        "what_would_allow": what_would_allow(request, layers, decision, hidden=hidden),
         "layers": [],
         "truncated": False,
     }
@@ -88,13 +100,14 @@ def trace(request: Request, layers: Layers, decision: Decision, *, proceed: Call
         return traced
     layers = applying(request, layers)
     context = implied_context(request)
+    told = _told(context, hidden)
     left = MAX_STATEMENTS
     counted = _budget()
     for place in places(request, layers):
         rules = place.attached.program.rules
         proceed()
         statements = []
-        for statement in itertools.islice(_statements(rules, place, request, layers, context, counted), left):
+        for statement in itertools.islice(_statements(rules, place, request, layers, context, told, counted), left):
             proceed()
             statements.append(statement)
         traced["truncated"] = traced["truncated"] or len(rules) > len(statements)
@@ -105,20 +118,25 @@ def trace(request: Request, layers: Layers, decision: Decision, *, proceed: Call
     return traced
 
 
-def what_would_allow(request: Request, layers: Layers, decision: Decision) -> list[str]:
+def what_would_allow(request: Request, layers: Layers, decision: Decision, *, hidden: Collection[str] = ()) -> list[str]:
     """What stands between the request and an allow, at the layer that denied: `needs aws:MultiFactorAuthPresent = true (…)`."""
     if decision.allowed or decision.error or decision.layer is None:
         return []
     layers = applying(request, layers)
     context = implied_context(request)
     if decision.outcome is Outcome.EXPLICITLY_DENIED:
-        return [_escape(match, context) for match in decision.matched][:MAX_ADVICE]
+        return [_escape(match, _told(context, hidden)) for match in decision.matched][:MAX_ADVICE]
     if decision.layer is Layer.TRUST and request.principal.kind == "root":
         return ["root credentials cannot assume a role"]
-    close = itertools.islice(_close(decision.layer, request, layers, context), MAX_ADVICE)
+    close = itertools.islice(_close(decision.layer, request, layers, context, _told(context, hidden)), MAX_ADVICE)
     level = "" if decision.layer is not Layer.SCP else " at every level of the organization"
     nothing = f"no {_NOUNS[decision.layer][0]} allows {request.action} on {request.resource}{level}"
     return list(close) or [nothing]
+
+
+def _told(context: Values, hidden: Collection[str]) -> Values:
+    """The context of which explanations tell values; what is decided is decided by the other."""
+    return {**context, **{key: HIDDEN for key in hidden if key in context}} if hidden else context
 
 
 def _budget() -> Budget:
@@ -127,37 +145,37 @@ def _budget() -> Budget:
     return counted
 
 
-def _close(denier: Layer, request: Request, layers: Layers, context: Values) -> Iterator[str]:
+def _close(denier: Layer, request: Request, layers: Layers, context: Values, told: Values) -> Iterator[str]:
     """What Allows need that are about the request, as far as finding them can be afforded."""
     counted = _budget()
     try:
         for place in withholding(denier, request, layers, context, counted):
             for rule in nearly(place, request, context, counted):
-                yield f"needs {' and '.join(dict.fromkeys(_unmet(rule, place, request, context)))} ({_rule_name(rule, place)})"
+                yield f"needs {' and '.join(dict.fromkeys(_unmet(rule, place, request, context, told)))} ({_rule_name(rule, place)})"
     except TooMuchWork:
         return
 
 
 def _statements(
-    rules: Sequence[Rule], place: Place, request: Request, layers: Layers, context: Values, counted: Budget
+    rules: Sequence[Rule], place: Place, request: Request, layers: Layers, context: Values, told: Values, counted: Budget
 ) -> Iterator[dict[str, Any]]:
     """The traces of a policy's statements, as far as they can be afforded."""
     try:
         for rule in rules:
             counted.charge(rule.about, request.resource, context)
-            yield _statement(rule, place, request, layers, context)
+            yield _statement(rule, place, request, layers, context, told)
     except TooMuchWork:
         return
 
 
-def _statement(rule: Rule, place: Place, request: Request, layers: Layers, context: Values) -> dict[str, Any]:
+def _statement(rule: Rule, place: Place, request: Request, layers: Layers, context: Values, told: Values) -> dict[str, Any]:
     action = rule.covers_action(request.action.lower())
     resource = rule.covers_resource(request.resource, context)
     principal, grant = _principal(rule, place, request, layers)
     nameless = [] if resource else unresolved(rule, request.resource, context)
     nameless += [variable for made in rule.conditions if not made.test(context) for variable in _valueless(made, context)]
     dynamic = place.attached.program.policy.version == VERSION
-    traced = [_condition(condition, made.test, context, dynamic=dynamic) for _, condition, made in rule.tests]
+    traced = [_condition(condition, told, met=made.test(context), dynamic=dynamic) for _, condition, made in rule.tests]
     met = rule.test is None or rule.test(context)
     why = [
         *([] if action else ["the action is not covered"]),
@@ -198,26 +216,26 @@ def _principal(rule: Rule, place: Place, request: Request, layers: Layers) -> tu
     return worth > NONE, _GRANTS[worth]
 
 
-def _condition(condition: Condition, test: conditions.Test, context: Values, *, dynamic: bool) -> dict[str, Any]:
-    actual = context.get(condition.key.lower())
+def _condition(condition: Condition, told: Values, *, met: bool, dynamic: bool) -> dict[str, Any]:
+    actual = told.get(condition.key.lower())
     return {
         "operator": condition.operator,
         "key": condition.key,
-        "wanted": _listed(condition, context, dynamic=dynamic),
+        "wanted": _listed(condition, told, dynamic=dynamic),
         "actual": None if actual is None else [actual] if isinstance(actual, str) else list(actual[:MAX_VALUES]),
-        "met": test(context),
+        "met": met,
     }
 
 
-def _listed(condition: Condition, context: Values, *, dynamic: bool) -> list[str]:
+def _listed(condition: Condition, told: Values, *, dynamic: bool) -> list[str]:
     """The listed values, with the values of variables put in where they have some."""
     form, values = operators.form(condition.operator), condition.values[:MAX_VALUES]
     if not dynamic or form is None or not form.type.variables:
         return list(values)
-    return [variables.join(variables.parse(value, variables=True, wildcards=False), context) or value for value in values]
+    return [variables.join(variables.parse(value, variables=True, wildcards=False), told) or value for value in values]
 
 
-def _unmet(rule: Rule, place: Place, request: Request, context: Values) -> Iterator[str]:
+def _unmet(rule: Rule, place: Place, request: Request, context: Values, told: Values) -> Iterator[str]:
     dynamic = place.attached.program.policy.version == VERSION
     for variable in unresolved(rule, request.resource, context):
         yield f"a single value of {keys.canonical(variable.key)}"
@@ -225,7 +243,7 @@ def _unmet(rule: Rule, place: Place, request: Request, context: Values) -> Itera
         if not made.test(context):
             for variable in _valueless(made, context):
                 yield f"a single value of {keys.canonical(variable.key)}"
-            yield _phrase(condition, _listed(condition, context, dynamic=dynamic), met=True)
+            yield _phrase(condition, _listed(condition, told, dynamic=dynamic), met=True)
 
 
 def _valueless(made: conditions.Compiled, context: Values) -> list[Variable]:
@@ -248,12 +266,10 @@ def _phrase(condition: Condition, values: list[str], *, met: bool) -> str:
     return f"{scope}{name} {form.row.met if met else form.row.unmet} {listed}"
 
 
-def _escape(match: Match, context: Values) -> str:
+def _escape(match: Match, told: Values) -> str:
     """How a Deny would not match."""
     dynamic = match.attached.program.policy.version == VERSION
-    ways = " or ".join(
-        _phrase(condition, _listed(condition, context, dynamic=dynamic), met=False) for condition in match.statement.conditions
-    )
+    ways = " or ".join(_phrase(condition, _listed(condition, told, dynamic=dynamic), met=False) for condition in match.statement.conditions)
     name = _match_name(match)
     return f"denied unless {ways} ({name})" if ways else f"denied whatever the conditions ({name})"
 

@@ -116,6 +116,43 @@ def test_across_accounts_both_must_allow_and_the_foreign_policy_is_not_shown(hou
     assert "OfTheOrder" in own.trace_json, "its own account sees it"
 
 
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_an_explanation_tells_no_tag_that_another_account_has_registered(house: House, effect: str) -> None:
+    other = house.account()
+    theirs = house.call("GetCallerIdentity", _as=other).account
+    tags = [{"key": "Env", "value": "prod"}, {"key": "Team", "value": "hidden-team"}]
+    house.call("PutResource", other, resource_arn=order(theirs), tags=tags)
+    when = {
+        "StringNotEquals": {"aws:ResourceTag/Team": "red", "aws:PrincipalTag/x": "${aws:ResourceTag/team}"},
+        "StringEquals": {"aws:ResourceTag/Env": "prod"},
+        "StringLike": {"aws:ResourceTag/Env": "${aws:ResourceTag/Team}"} if effect == "Allow" else {"aws:ResourceTag/Team": "hidden-*"},
+    }
+    ann = house.user("ann", allow("authorize:*"), allow("orders:*", when=when).replace("Allow", effect))
+    asked: dict[str, Any] = {"action": "orders:Ship", "resource": order(theirs), "at_least": house.revision}
+    asked["resource_tags"] = {"env": "prod"}
+    found = house.call("Explain", ann, request=asked)
+    assert "hidden-team" not in str(found)
+    assert json.loads(found.trace_json)["layers"]
+    actual = {row["key"]: row["actual"] for row in rows(found.trace_json) if row["operator"] != "StringLike"}
+    assert actual["aws:ResourceTag/Env"] == ["prod"], "which the question says itself"
+    assert actual["aws:ResourceTag/Team"] == ["(not shown)"]
+    assert found.decision.outcome == (pb.OUTCOME_IMPLICITLY_DENIED if effect == "Allow" else pb.OUTCOME_EXPLICITLY_DENIED)
+    own = house.call("PutResource", resource_arn=order(house.account_id), tags=[{"key": "Team", "value": "own-team"}]).resource
+    told = house.call("Explain", ann, request={"action": "orders:Ship", "resource": own.resource_arn, "at_least": house.revision})
+    assert "own-team" in told.trace_json
+
+
+def rows(trace_json: str) -> list[dict[str, Any]]:
+    """The conditions of a trace."""
+    return [
+        condition
+        for layer in json.loads(trace_json)["layers"]
+        for one in layer["policies"]
+        for statement in one["statements"]
+        for condition in statement["conditions"]
+    ]
+
+
 def test_nobody_but_its_account_can_say_what_a_resource_is(house: House, ask: Ask) -> None:
     other = house.account()
     bucket = "arn:aws:s3:::photos"

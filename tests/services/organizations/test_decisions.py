@@ -129,6 +129,34 @@ def test_a_resource_policy_may_name_the_organization(nodes: tuple[House, House])
         assert here.call("Authorize", _as=stranger, resource_policy=shared(key, value), **asked).outcome == pb.OUTCOME_IMPLICITLY_DENIED
 
 
+@pytest.mark.parametrize("stranger_asks", [True, False])
+def test_nobody_is_told_where_an_account_of_another_organization_is(nodes: tuple[House, House], stranger_asks: bool) -> None:
+    """By the keys of the resource's owner and of the source account, which anybody can name."""
+    here, _ = nodes
+    org = Organization(here)
+    unit = org.unit("dev")
+    member = org.account(parent=unit)
+    asker = here.account() if stranger_asks else None
+    keys = ("aws:ResourceOrgID", "aws:ResourceOrgPaths", "aws:SourceOrgID", "aws:SourceOrgPaths")
+    here.call("CreateUser", asker, user_name="bob")
+    when = {"ForAnyValue:StringEquals": dict.fromkeys(keys, "x")}
+    for name, document in (("all", allow("authorize:*")), ("some", allow("orders:*", when=when))):
+        here.call("PutUserPolicy", asker, user_name="bob", policy_name=name, policy_document=document)
+    arn = here.call("GetUser", asker, user_name="bob").user.arn
+    asked = {
+        **SHIP,
+        "principal_arn": arn,
+        "resource": f"arn:aws:orders::{member}:order/1",
+        "context": [{"key": "aws:SourceAccount", "values": [member]}],
+        "at_least": here.revision,
+    }
+    told = here.call("Explain", asker, request={**asked, "encode_authorization_message": True})
+    sealed = told.decision.encoded_authorization_message
+    said = str(told) + str(here.call("DecodeAuthorizationMessage", asker, encoded_message=sealed).decoded_message)
+    assert (unit in said) is (org.id in said) is not stranger_asks
+    assert ("(not shown)" in said) is stranger_asks
+
+
 def test_a_simulation_counts_the_scps_of_the_account(nodes: tuple[House, House]) -> None:
     here, _ = nodes
     org = Organization(here, SCP)

@@ -1,5 +1,6 @@
 """Registered resources: whose they are, what they keep, and what is refused. On both databases."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sekisho.credentials import accounts
 from sekisho.errors import SekishoError
 from sekisho.store.tables import QuotaOverride, ResourceCount, ResourceService, ResourceTag
 from sekisho.world import AccountRecord
+from tests import clock
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow
@@ -33,6 +35,18 @@ def test_a_resource_is_registered_once_and_told_as_it_was_given(house: House) ->
     assert house.call("GetResource", resource_arn=order(house)).resource == made
     assert house.call("resource:GetResourcePolicy", resource_arn=order(house)).resource_policy == POLICY
     assert [one.resource_arn for one in house.call("ListResources").resources] == [order(house)]
+
+
+def test_the_same_request_again_changes_nothing(house: House) -> None:
+    with clock.stopped() as moment:
+        made = house.call("PutResource", resource_arn=order(house), tags=TAGS, resource_policy=POLICY).resource
+    with clock.stopped(moment + timedelta(hours=1)):
+        assert house.call("PutResource", resource_arn=order(house), tags=TAGS[::-1], resource_policy=POLICY).resource == made
+        house.call("resource:TagResources", resource_arns=[order(house)], tags=TAGS[:1])
+        assert house.call("GetResource", resource_arn=order(house)).resource == made
+        for more in ({"tags": TAGS[:1]}, {"resource_policy": POLICY.replace("Ship", "Get")}):
+            changed = house.call("PutResource", resource_arn=order(house), **more).resource
+            assert changed.updated_at.seconds == made.updated_at.seconds + 3_600
 
 
 def test_what_a_put_is_silent_about_stays(house: House) -> None:
@@ -223,6 +237,21 @@ def test_tags_and_policies_of_a_new_resource_are_permissions_of_their_own(house:
     house.call("PutResource", ann, resource_arn=order(house))
     assert "resource:TagResources" in refused("PutResource", ann, resource_arn=order(house), tags=TAGS)[1]
     assert "resource:PutResourcePolicy" in refused("PutResource", ann, resource_arn=order(house), resource_policy=POLICY)[1]
+
+
+def test_whoever_takes_tags_away_by_a_put_needs_the_permission_of_untag(house: House, refused: Refused) -> None:
+    house.call("PutResource", resource_arn=order(house), tags=TAGS)
+    ann = house.user("ann", allow("resource:PutResource", "resource:TagResources"))
+    code, message = refused("PutResource", ann, resource_arn=order(house), tags=TAGS[:1])
+    assert code == "AccessDenied"
+    assert f"resource:UntagResources on resource: {order(house)}" in message
+    assert tags(house.call("GetResource", resource_arn=order(house)).resource) == {"Env": "prod", "Team": "red"}
+    every = [{"key": "ENV", "value": "dev"}, *TAGS[1:], {"key": "New", "value": "x"}]
+    assert tags(house.call("PutResource", ann, resource_arn=order(house), tags=every).resource) == {"ENV": "dev", "Team": "red", "New": "x"}
+    only_new = {"ForAllValues:StringEquals": {"aws:TagKeys": "New"}}
+    ben = house.user("ben", allow("resource:PutResource", "resource:TagResources"), allow("resource:UntagResources", when=only_new))
+    assert refused("PutResource", ben, resource_arn=order(house), tags=every[:1])[0] == "AccessDenied"
+    assert tags(house.call("PutResource", ben, resource_arn=order(house), tags=every[:2]).resource) == {"ENV": "dev", "Team": "red"}
 
 
 def test_a_policy_of_a_resource_locks_nobody_out_of_the_registry_nor_lets_anybody_in(house: House, refused: Refused) -> None:

@@ -37,10 +37,13 @@ _LONGEST = 192
 
 
 class _Found(NamedTuple):
-    """The services of a page, each with its actions by their names in lower case and with the question; and what is said beside."""
+    """The services of a page, each with the actions that policies name, by their names in lower case, and with the question; the account's
+    definitions of them, unread; and what is said beside.
+    """
 
     who: Acting
     services: Sequence[tuple[str, Mapping[str, str], Question]]
+    texts: Mapping[str, str]
     more: bool
     undefined: list[str]
 
@@ -62,16 +65,15 @@ def list_allowed_actions(call: Call, request: pb.ListAllowedActionsRequest) -> p
         named = _named(shown)
         known = {name for name in defined | named.keys() if name >= after[0] and (not wanted or name in wanted)}
         here = sorted(known)[:MOST_SERVICES]
-        loaded = service_definitions.load_definitions(session, call.account_id, here)
+        texts = service_definitions.load_texts(session, call.account_id, here)
         services = []
         for name in here:
             remaining(call.deadline)
-            found = {action.name.lower(): action.name for action in loaded[name].actions} if name in loaded else {}
             # What is registered of the resource must not be contradicted by a key of this service, whose actions are asked about.
             of_service = decisions.compose_question(call, subject, asked._replace(action=f"{name}:{_ANY}"), reader)[1]
-            services.append((name, named.get(name, {}) | found, of_service))
+            services.append((name, named.get(name, {}), of_service))
         undefined = sorted(name for name in _patterned(shown) - defined if not wanted or name in wanted)
-        return _Found(who, services, len(known) > len(here), undefined)
+        return _Found(who, services, texts, len(known) > len(here), undefined)
 
     found, call.point = looks.both(call, f"{call.account_id}:services/*", look)
     allowed, last = _allowed(call, found, after, request.max_results or looks.MOST)
@@ -89,8 +91,11 @@ def _allowed(call: Call, found: _Found, after: list[str], most: int) -> tuple[li
     allowed: list[str] = []
     decided = 0
     place: list[str] = []
+    known = service_definitions.known(call.account_id, found.texts, [service for service, _, _ in found.services])
     with decisions.turn(call) as turn:
-        for service, actions, (made, layers) in found.services:
+        for service, named, (made, layers) in found.services:
+            defined = known[service].actions if service in known else ()
+            actions = {**named, **{action.name.lower(): action.name for action in defined}}
             for name in sorted(actions):
                 if [service, name] <= after:
                     continue

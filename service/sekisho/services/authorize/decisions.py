@@ -108,12 +108,13 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     decision = policy.decide(made, layers)
     remaining(call.deadline)
     decision, layers = organizations.shown(call, question, decision), organizations.visible(call, made, layers)
-    text = policy.short(made, layers, decision)
+    hidden = organizations.hidden_keys(call, made, asked)
+    text = policy.short(made, layers, decision, hidden=hidden)
     return pb.ExplainResponse(
         decision=_answer(call, question, decision, call.point, call.request_id, encode=request.request.encode_authorization_message),
         sentence=policy.sentence(made, decision),
         text=text,
-        trace_json=json.dumps(policy.trace(made, layers, decision, proceed=lambda: remaining(call.deadline))),
+        trace_json=json.dumps(policy.trace(made, layers, decision, proceed=lambda: remaining(call.deadline), hidden=hidden)),
     )
 
 

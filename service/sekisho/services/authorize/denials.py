@@ -10,6 +10,7 @@ from typing import Any
 from sekisho import policy
 from sekisho.calls.call import Call
 from sekisho.credentials import authorization_messages
+from sekisho.services.authorize import organizations
 from sekisho.world import Question
 
 _OF_OWNER = ("aws:resource",)
@@ -30,7 +31,7 @@ def _contents(call: Call, question: Question, decision: policy.Decision) -> Iter
     asked = question[0]
     own = asked.principal.account == call.account_id
     matched = [_statement(asked, match) for match in decision.matched[:_MOST_STATEMENTS]] if own else []
-    hidden = _OF_OWNER if not own else _TAGS if asked.owner != call.account_id else ()
+    hidden = (*(_OF_OWNER if not own else _TAGS if asked.owner != call.account_id else ()), *organizations.of_others(call, asked))
     keys = {key: value for key, value in asked.context.items() if not key.startswith(hidden)}
     if sum(len(key) + sum(map(len, values)) for key, values in keys.items()) > _MOST_CHARACTERS:
         keys = {}

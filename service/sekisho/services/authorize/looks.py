@@ -1,6 +1,7 @@
 """What questions about many at once have in common: their parts that are Authorize's own, and a look at memory and database together."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls.call import Call
+from sekisho.calls.turns import Turn, Turns
 from sekisho.errors import Unavailable
 from sekisho.memory.places import Busy
 from sekisho.memory.reader import Reader
@@ -21,6 +23,7 @@ T = TypeVar("T")
 MOST = 100
 """Entries of a page, where the caller does not say."""
 _TRIES = 5
+_searches = Turns()
 
 
 class WorldMoved(Unavailable):
@@ -45,6 +48,13 @@ def refuse_tags(context: Mapping[str, object]) -> None:
     for key in context:
         if ":resourcetag/" in key:
             raise InvalidContext(f"the condition key `{key}` is a tag of the resources, which are what is asked about")
+
+
+def search(call: Call) -> AbstractContextManager[Turn]:
+    """The turn of the call's account at a search among all registered resources of an account. There is one at a time: those who wait for
+    the database have few places (`memory.places`), and most are for decisions.
+    """
+    return _searches.turn(call.account_id, call.deadline)
 
 
 def both(call: Call, wanted: str, look: Callable[[Session, Reader], T]) -> tuple[T, Point]:

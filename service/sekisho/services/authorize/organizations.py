@@ -2,17 +2,20 @@
 
 The subject of a question, and the owner of its resource, may be of another organization than the service that asks, and the resource may
 be one that another account has registered. That its policies denied is then said, and by which kind; what they are called, and what they
-say, is not.
+say, is not; nor how the resource is tagged.
 """
 
 from dataclasses import replace
 
 from sekisho import policy
 from sekisho.calls.call import Call
-from sekisho.world import Question
+from sekisho.world import Asked, Question
 
 _KEYS = {policy.Layer.SCP: "aws:principalorgid", policy.Layer.RCP: "aws:resourceorgid"}
 """The organization whose policies stand in a layer, by the key that names it."""
+
+_OF_ORGANIZATIONS = (("aws:resourceorgid", "aws:resourceorgpaths"), ("aws:sourceorgid", "aws:sourceorgpaths"))
+"""What records say of an organization: its id, and where in it the account is."""
 
 
 def is_foreign(call: Call, asked: policy.Request, layer: policy.Layer) -> bool:
@@ -27,6 +30,22 @@ def is_foreign(call: Call, asked: policy.Request, layer: policy.Layer) -> bool:
 def is_registered_elsewhere(call: Call, asked: policy.Request, layers: policy.Layers) -> bool:
     """True where the resource's policy is one that another account has registered; those that callers give have no ARN."""
     return layers.resource is not None and layers.resource.arn != "" and asked.owner != call.account_id
+
+
+def of_others(call: Call, asked: policy.Request) -> tuple[str, ...]:
+    """The keys of a context that tell the organization of the resource's owner, or of the source account, where it is not the caller's."""
+    own = call.caller.placement.organization_id if call.caller.placement is not None else None
+    return tuple(key for keys in _OF_ORGANIZATIONS if asked.context.get(keys[0]) != own for key in keys)
+
+
+def hidden_keys(call: Call, asked: policy.Request, said: Asked) -> frozenset[str]:
+    """The keys of which an explanation tells no value: what is known of another organization, and the tags that another account has
+    registered of its resource; not what the caller has said itself.
+    """
+    hidden = set(of_others(call, asked))
+    if asked.owner != call.account_id:
+        hidden |= {key for key in asked.context if key.startswith("aws:resourcetag/")}
+    return frozenset(hidden - said.given.keys() - {f"aws:resourcetag/{key.lower()}" for key in said.tags})
 
 
 def visible(call: Call, asked: policy.Request, layers: policy.Layers) -> policy.Layers:

@@ -50,15 +50,16 @@ def plan_resources(call: Call, request: pb.PlanResourcesRequest) -> pb.PlanResou
     (who, question, registered), call.point = call.node.world.consistent(compose)
     own: list[tuple[str, Question]] = []
     if registered:
+        if scope.owner != call.account_id:  # before any is looked for: by patterns, whoever asks would find out what there is
+            raise AccessDenied(f"The account {scope.owner} has not consented that account {call.account_id} sees its resources.")
         if request.resource_policy:
             raise PlanNotExpressible(f"resources of `{registered[0]}` are registered, and each has the policy that is registered of it")
-        found, call.point = looks.both(call, f"{scope.owner}:policies", _own_policies(call, subject, asked, scope, registered))
+        with looks.search(call):
+            found, call.point = looks.both(call, f"{scope.owner}:policies", _own_policies(call, subject, asked, scope, registered))
         who, question, own = found
     made, layers = question
     if layers.rcps is not None and organizations.is_foreign(call, made, policy.Layer.RCP):
         raise AccessDenied(f"The organization of account {scope.owner} has not consented that account {call.account_id} sees its policies.")
-    if own and scope.owner != call.account_id:
-        raise AccessDenied(f"The account {scope.owner} has not consented that account {call.account_id} sees its resources.")
     with decisions.turn(call) as turn:
         plan = with_own(call, made_plan(call, question, scope, turn), own, turn)
     return pb.PlanResourcesResponse(

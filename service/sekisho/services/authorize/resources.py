@@ -13,7 +13,6 @@ from sekisho import policy, world
 from sekisho.api.authorize.v1 import plans_pb2 as pb
 from sekisho.calls import pages
 from sekisho.calls.call import Call
-from sekisho.calls.turns import Turns
 from sekisho.errors import AccessDenied
 from sekisho.filters.rows import where
 from sekisho.memory import cold
@@ -37,8 +36,6 @@ MOST_OWN = 500
 """Resources with a policy of their own that are decided about for one page."""
 
 _TRIES = 3
-_scans = Turns()
-"""One search at a time: those who wait for the database have few places (`memory.places`), and most are for decisions."""
 
 _KEY = (RegisteredResource.service, RegisteredResource.type, RegisteredResource.id)
 
@@ -99,7 +96,7 @@ class _Search:
             def look(session: Session, reader: Reader, planned: Composed = (who, question, services), plan: Plan = plan) -> _Page | None:
                 return self._look(session, reader, plan, planned, after)
 
-            with _scans.turn(call.account_id, call.deadline):
+            with looks.search(call):
                 page, call.point = looks.both(call, f"{call.account_id}:resources/*", look)
             if page is not None:
                 return who, page

@@ -61,10 +61,10 @@ def _of_type(call: Call, named: str) -> list[str]:
     service, _, type_ = named.partition(":")
     if "\0" in service:
         raise InvalidScope("the type holds a character that no service has")
-    loaded, _ = looks.both(
-        call, f"{call.account_id}:{service}", lambda session, _: service_definitions.load_definitions(session, call.account_id, (service,))
+    texts, _ = looks.both(
+        call, f"{call.account_id}:{service}", lambda session, _: service_definitions.load_texts(session, call.account_id, (service,))
     )
-    definition = loaded.get(service.lower())
+    definition = service_definitions.known(call.account_id, texts, (service,)).get(service.lower())
     found = definition.get_resource(type_) if definition is not None else None
     if found is None or not found.arn_formats:
         raise NoSuchResourceType(f"No service that is defined here has resources of the type `{named}`.")

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from sekisho.api.resource.v1 import resources_pb2 as pb
 from sekisho.api.resource.v1 import tags_pb2
-from sekisho.calls import pages
+from sekisho.calls import pages, permission
 from sekisho.calls import resources as registered
 from sekisho.calls.call import Call
 from sekisho.operations import Resource, operation, resource
@@ -16,6 +16,8 @@ from sekisho.policy import validate
 from sekisho.services.resource.errors import InvalidToken
 from sekisho.store import paging
 from sekisho.store.tables import RegisteredResource
+
+UNTAG = "resource:UntagResources"
 
 
 @resource("resource")
@@ -28,16 +30,17 @@ def resource_(call: Call, request: Message, field: str) -> Resource:
 @operation
 def put_resource(call: Call, request: pb.PutResourceRequest) -> pb.PutResourceResponse:
     """The same request again changes nothing more. Tags that are given are all that it has then; without any it keeps those that it has,
-    and so with the policy.
+    and so with the policy. Whoever takes tags away by it needs the permission of UntagResources besides.
     """
     if request.HasField("resource_policy"):
         validate.check(request.resource_policy, validate.Kind.RESOURCE)
     row = registered.get(call, request.resource_arn) or registered.register(call, request.resource_arn)
     if request.tags:
-        registered.put_tags(call, row, given(request.tags), whole=True)
-    if request.HasField("resource_policy"):
-        row.policy = request.resource_policy
-        row.updated_at = call.now
+        new = given(request.tags)
+        _demand_untag(call, row, new)
+        registered.put_tags(call, row, new, whole=True)
+    if request.HasField("resource_policy") and row.policy != request.resource_policy:
+        row.policy, row.updated_at = request.resource_policy, call.now
     return pb.PutResourceResponse(resource=_messages(call, [row])[0])
 
 
@@ -82,6 +85,14 @@ def given(listed: Any) -> Mapping[str, str]:
     if len({tag.key for tag in listed}) != len(listed):
         raise registered.InvalidTag("A tag key is given twice; the case of a key makes no difference.")
     return {tag.key: tag.value for tag in listed}
+
+
+def _demand_untag(call: Call, row: RegisteredResource, new: Mapping[str, str]) -> None:
+    """AccessDenied unless the caller may take away the tags that a resource has beside the new ones."""
+    kept = {name.lower() for name in new}
+    gone = tuple(name for name in registered.tags(call.session, [row])[row.id] if name.lower() not in kept)
+    if gone:
+        permission.demand(call, UNTAG, registered.as_resource(call, row.arn), {"aws:tagkeys": gone})
 
 
 def _messages(call: Call, rows: Any) -> list[pb.Resource]:

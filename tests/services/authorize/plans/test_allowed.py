@@ -1,5 +1,6 @@
 """The lists of what is allowed: each is what Authorize says one by one."""
 
+import threading
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 
 from sekisho import sigv4
+from sekisho.calls import service_definitions
 from sekisho.client import token
 from sekisho.credentials import accounts
 from sekisho.policy import residual
+from sekisho.policy.definitions import ServiceDefinition
 from sekisho.services.authorize import actions, looks, plans, resources
 from sekisho.store.tables import ResourceTag
 from tests.harness import House
@@ -181,13 +184,35 @@ def test_a_plan_of_another_accounts_principal_is_not_shown(house: House, shared:
     assert message == f"The account {other.account_id} has not consented that account {house.account_id} sees how it is decided."
 
 
-def test_searches_of_registered_resources_take_turns(house: House, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["ListAllowedResources", "PlanResources"])
+def test_searches_of_registered_resources_take_turns(house: House, refused: Refused, name: str) -> None:
     """While one looks, another waits, until its deadline."""
     register(house)
     house.seconds = 0.5
     asked: dict[str, Any] = {"action": "orders:GetOrder", "resource_type": "orders:order"}
-    with resources._scans.turn("another account"):
-        code, _ = refused("ListAllowedResources", **asked)
+    with looks._searches.turn("another account"):
+        code, _ = refused(name, **asked)
     assert code == "RequestTimeout"
     house.seconds = 20.0
-    assert house.call("ListAllowedResources", **asked).resources
+    assert house.call(name, **asked).revision
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("ListAllowedActions", {"resource": "*", "services": ["orders"]}),
+        ("PlanResources", {"action": "orders:GetOrder", "resource_type": "orders:order"}),
+    ],
+)
+def test_nobody_reads_a_definition_with_a_place(house: House, monkeypatch: pytest.MonkeyPatch, name: str, fields: dict[str, Any]) -> None:
+    """There are two, and reading takes long."""
+    placed: list[bool] = []
+    read = service_definitions.read
+
+    def noted(account_id: str, text: str) -> ServiceDefinition:
+        placed.append(threading.get_ident() in house.node.world.places._asked)
+        return read(account_id, text)
+
+    monkeypatch.setattr(service_definitions, "read", noted)
+    house.call(name, **fields)
+    assert placed == [False]

@@ -140,6 +140,8 @@ def test_nobody_learns_of_another_account(house: House, shared: House, refused: 
         assert code == "AccessDenied"
         assert other.account_id in message
         assert order(other, 1) not in message
+    said = {refused("PlanResources", action="orders:GetOrder", resource_pattern=order(other, one)) for one in ("1", "2", "1*", "x*")}
+    assert len(said) == 1, "by patterns nobody finds out what another account has registered"
     code, _ = refused("PlanResources", action="orders:GetOrder", resource_type="orders:order", principal_arn=user(other, "x"))
     assert code == "AccessDenied"
     token = house.call("ListAllowedPrincipals", action="orders:GetOrder", resource="*").next_token
