@@ -116,10 +116,10 @@ clean: ## Remove what was made, the environment included; .data stays
 	@.tools/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	@touch $@
 
-.venv/.runtime: .tools/bin/uv requirements/build.txt requirements/runtime.txt
+.venv/.runtime: .tools/bin/uv requirements/build.txt requirements/analyzer.txt
 	@echo "installing what Sekisho needs into .venv (once)" >&2
 	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python .tools/bin/python .venv
-	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/analyzer.txt
 	@touch $@
 
 .venv/.project: .venv/.runtime pyproject.toml hatch_build.py
