@@ -2,7 +2,7 @@
 
 import pytest
 
-from sekisho.analysis.solver import Answer, PolicyType, new_access, public
+from sekisho.analysis.solver import Answer, PolicyType, Zone, external, new_access, public
 from tests.analysis.solver.documents import allow, deny, policy, to
 
 NOTHING = policy(deny())
@@ -20,9 +20,14 @@ def test_what_stands_before_a_variable_is_compared_in_any_case() -> None:
     assert _more(NOTHING, policy(allow(condition=said), other)) is Answer.NO
 
 
-@pytest.mark.parametrize("number", ["123456789012345678901234567890.{}", "0.12345678901234567890123456789{}", "-12345678901234567890123456789{}"])
-def test_numbers_are_compared_to_the_last_of_their_digits(number: str) -> None:
-    smaller, larger = sorted((number.format(1), number.format(2)), key=float if "-" not in number else lambda text: -int(text[-1]))
+LONG = "123456789012345678901234567890"
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger"),
+    [(f"{LONG}.1", f"{LONG}.2"), (f"0.{LONG[:-1]}1", f"0.{LONG[:-1]}2"), (f"-{LONG[:-1]}2", f"-{LONG[:-1]}1")],
+)
+def test_numbers_are_compared_to_the_last_of_their_digits(smaller: str, larger: str) -> None:
     existing, new = (policy(allow(condition={"NumericLessThanEquals": {"s3:max-keys": text}})) for text in (smaller, larger))
     assert _more(existing, new) is Answer.YES
     assert _more(new, existing) is Answer.NO
@@ -62,3 +67,10 @@ def test_a_range_of_addresses_is_as_wide_as_what_it_holds(addresses: str, answer
 def test_an_account_is_fixed_where_no_wildcard_runs_over_it(operator: str, written: str, answer: Answer) -> None:
     document = policy(to("*", condition={operator: {"aws:SourceArn": written}}))
     assert public(document, milliseconds=10_000).answer is answer
+
+
+def test_all_that_is_asked_of_a_key_is_told() -> None:
+    both = {"StringEquals": {"aws:SourceVpc": "vpc-1"}, "StringNotEquals": {"aws:sourcevpc": "vpc-2"}}
+    zone = Zone(frozenset(("111122223333",)))
+    (grant,) = external(policy(to("*", condition=both)), "arn:aws:s3:::bucket", "111122223333", zone, milliseconds=10_000)
+    assert grant.condition == {"aws:SourceVpc": "vpc-1,vpc-2"}

@@ -201,7 +201,7 @@ def test_what_cannot_be_told_resolves_nothing(made: Estate) -> None:
     assert set(made.statuses().values()) == {"ACTIVE"}
     looking = Looking(lambda *_: None)  # such as in a bad hour of the machine
     scanning._looking = looking
-    made.trust(0, OPEN.replace(" ", "").replace("Statement", "Id\":\"x\",\"Statement"))
+    made.trust(0, OPEN.replace(" ", "").replace("Statement", 'Id":"x","Statement'))
     exhausted(scanning)
     assert _by_error(made) == {("role-0", None): "ACTIVE", ("role-0", "INTERNAL_ERROR"): "ACTIVE", ("role-1", None): "ACTIVE"}
     scanning._looking = made.scanning()._looking

@@ -135,7 +135,10 @@ def _at(resource: str) -> Formula:
 
 
 def _conditions(rule: Rule) -> Mapping[str, str]:
-    return {keys.canonical(condition.key): ",".join(condition.values) for condition in rule.statement.conditions}
+    found: dict[str, list[str]] = {}  # several operators may ask for one key
+    for condition in rule.statement.conditions:
+        found.setdefault(keys.canonical(condition.key), []).extend(condition.values)
+    return {key: ",".join(values) for key, values in found.items()}
 
 
 def _public(program: Program, context: Context) -> Iterator[Formula]:
