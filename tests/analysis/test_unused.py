@@ -166,3 +166,9 @@ def test_what_was_used_is_permitted_as_before_and_nothing_else_is(seed: int) -> 
         for resource in RESOURCES:
             expected = action in used and is_allowed(text, action, resource)
             assert is_allowed(left, action, resource) is expected, (action, resource, text, left)
+
+
+def test_what_was_asked_with_a_wildcard_becomes_no_pattern() -> None:
+    left = narrowed(document(allow("orders:*")), {"orders:*", "orders:Sh?p", "orders:Get"})
+    assert json.loads(left.document)["Statement"][0]["Action"] == ["orders:Get"]
+    assert narrowed(document(allow("orders:*")), {"orders:*"}).document == ""

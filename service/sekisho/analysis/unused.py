@@ -153,6 +153,7 @@ def narrowed(document: str, used: Collection[str]) -> Narrowed:
     policy.parse(document)
     content: dict[str, Any] = json.loads(document)
     written = content["Statement"]
+    named = sorted(action for action in used if "*" not in action and "?" not in action)  # else it would be a pattern of more
     kept: list[Any] = []
     unused: list[str] = []
     partly: list[str] = []
@@ -160,7 +161,7 @@ def narrowed(document: str, used: Collection[str]) -> Narrowed:
         if statement["Effect"] != "Allow":
             kept.append(statement)
             continue
-        actions, gone, less = _actions(statement, sorted(used))
+        actions, gone, less = _actions(statement, named)
         unused += gone
         partly += less
         if actions:

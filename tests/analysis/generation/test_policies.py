@@ -171,3 +171,9 @@ def test_every_permission_was_used() -> None:
         for resource in ([statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"])
     ]
     assert sorted(said) == sorted(pairs)
+
+
+def test_what_was_asked_with_a_wildcard_becomes_no_pattern() -> None:
+    document = generate([used("orders:*", order("1")), used("orders:Sh?p", order("1")), used("orders:Get", order("1"))], {})
+    assert [one["Action"] for one in statements(document)] == ["orders:Get"]
+    assert not is_allowed(generate([used("orders:*", order("1"))], {}), "orders:Ship", order("1"))

@@ -1,6 +1,7 @@
 """The process that answers: its bounds of memory and time, turns among accounts, and that it comes back."""
 
 import os
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -159,6 +160,25 @@ def test_a_child_answers_below_what_decides(solver: Solver) -> None:
     solver.ask(MORE, later())
     assert solver.process_id is not None
     assert os.getpriority(os.PRIO_PROCESS, solver.process_id) >= 5
+
+
+def test_it_answers_a_server_with_thousands_of_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 1200 if hard == resource.RLIM_INFINITY else min(1200, hard)
+    if most < 1100:
+        pytest.skip("a process may not have so many files here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    made = Solver()
+    try:
+        while taken[-1] < 1030:
+            taken.append(os.dup(taken[0]))
+        assert made.ask(MORE, later()).answer is Answer.YES
+    finally:
+        made.close()
+        for one in taken:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_no_child_is_left(solver: Solver) -> None:

@@ -1,18 +1,21 @@
 """The scan, step by step: what it looks at, and what becomes of it when it is overtaken, interrupted, or robbed of its database."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 
+from sekisho.analysis.solver import Grant
 from sekisho.errors import ServiceUnavailable
 from sekisho.journal.analyzers import scanning as module
 from sekisho.journal.analyzers import writing
+from sekisho.journal.analyzers.external import Looking
 from sekisho.journal.analyzers.slices import SLICE
 from sekisho.store import db
-from sekisho.store.tables import AccessFinding, AnalyzedResource, Analyzer, ScanTurn
-from tests.journal.analyzers.estate import CLOSED, NOW, Estate, estate, exhausted
+from sekisho.store.tables import AccessFinding, AnalyzedResource, Analyzer, ArchiveRule, ScanTurn
+from tests.journal.analyzers.estate import CLOSED, NOW, OPEN, OWNER, Estate, estate, exhausted
 
 
 @pytest.fixture
@@ -189,3 +192,54 @@ def test_a_slice_is_smaller_where_looking_takes_long(made: Estate, monkeypatch: 
     made.roles(4, 1)
     exhausted(scanning)
     assert scanning._size == SLICE
+
+
+def test_what_cannot_be_told_resolves_nothing(made: Estate) -> None:
+    scanning = made.scanning()
+    made.roles(0, 2)
+    exhausted(scanning)
+    assert set(made.statuses().values()) == {"ACTIVE"}
+    looking = Looking(lambda *_: None)  # such as in a bad hour of the machine
+    scanning._looking = looking
+    made.trust(0, OPEN.replace(" ", "").replace("Statement", 'Id":"x","Statement'))
+    exhausted(scanning)
+    assert _by_error(made) == {("role-0", None): "ACTIVE", ("role-0", "INTERNAL_ERROR"): "ACTIVE", ("role-1", None): "ACTIVE"}
+    scanning._looking = made.scanning()._looking
+    made.trust(0, CLOSED)
+    exhausted(scanning)
+    assert _by_error(made) == {("role-0", None): "RESOLVED", ("role-0", "INTERNAL_ERROR"): "RESOLVED", ("role-1", None): "ACTIVE"}
+
+
+def _by_error(made: Estate) -> dict[tuple[str, str | None], str]:
+    with made.database.read() as session:
+        rows = session.execute(select(AccessFinding.resource, AccessFinding.error, AccessFinding.status))
+        return {(row.resource.rpartition("/")[2], row.error): row.status for row in rows}
+
+
+def test_what_was_archived_is_active_once_it_is_public(made: Estate) -> None:
+    grant = Grant({"AWS": "*"}, ("sts:AssumeRole",), {"aws:SourceVpc": "vpc-1"}, False, 0, None)
+    public = replace(grant, is_public=True)  # as when StringEquals becomes StringNotEquals, which a finding does not show
+    scanning = made.scanning()
+    scanning._looking = Looking(lambda *_: (grant,))
+    made.roles(0, 1)
+    exhausted(scanning)
+    with made.database.write(()) as session:
+        session.execute(update(AccessFinding).values(status="ARCHIVED"))
+    made.trust(0, OPEN.replace("{", "{ ", 1))
+    exhausted(scanning)
+    assert made.statuses() == {"role-0": "ARCHIVED"}
+    scanning._looking = Looking(lambda *_: (public,))
+    made.trust(0, OPEN)
+    exhausted(scanning)
+    assert made.statuses() == {"role-0": "ACTIVE"}
+
+
+def test_a_rule_about_what_is_not_public_says_nothing_of_what_is_unknown(made: Estate) -> None:
+    scanning = made.scanning()
+    scanning._looking = Looking(lambda *_: None)
+    columns = {"account_id": OWNER, "created_at": NOW, "updated_at": NOW, "filter": '{"isPublic": {"eq": ["false"]}}'}
+    with made.database.write(()) as session:
+        session.add(ArchiveRule(analyzer_id="analyzer-main", name="known", **columns))
+    made.roles(0, 1)
+    exhausted(scanning)
+    assert made.statuses() == {"role-0": "ACTIVE"}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sekisho.analysis.solver import Answer, Verdict
+from sekisho.policy import document
 from sekisho.services.analyzer import questions
 from tests.harness import House
 from tests.services.analyzer.conftest import Called, Failing
@@ -135,3 +136,19 @@ def test_what_cannot_be_proved_fails(house: House, call: Called, monkeypatch: py
     answer = call("CheckNoPublicAccess", policy_document=OWN, resource_type="AWS::SNS::Topic")
     assert (answer.result, answer.message) == ("FAIL", "The check could not be completed, so it failed: the time was over")
     assert [one.description for one in answer.reasons] == [answer.message]
+
+
+def test_a_document_is_read_once_for_all_reasons(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = Verdict(Answer.YES, statements=(0, 1) * 1000)
+    monkeypatch.setattr(questions, "_asked", lambda *_: verdict)
+    parse, read = document.parse, []
+
+    def counted(text: str) -> document.Policy:
+        read.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(document, "parse", counted)
+    both = json.dumps({**json.loads(PUBLIC), "Statement": json.loads(PUBLIC)["Statement"] * 2}).replace("Open", "Other", 1)
+    answer = call("CheckNoPublicAccess", policy_document=both, resource_type="AWS::SNS::Topic")
+    assert [one.statement_id for one in answer.reasons] == ["Other", "Open"] * 1000
+    assert len(read) < 10

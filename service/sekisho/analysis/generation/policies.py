@@ -4,6 +4,8 @@
     a resource that is an ARN          that ARN, with `${*}`, `${?}` and `${$}` for characters that a pattern would read
     a resource that is none, or an
     action that takes no resource      `*`
+    an action that a pattern would
+    read: `orders:*`                   left out: no policy can name it alone
     with `generalize`                  several resources of one collection, such as `…:order/17` and `…:order/18`, become `…:order/*`
     with `parameters`                  `${Account}` and `${Region}` stand where the ARN has the account and the region of the use
 
@@ -47,6 +49,8 @@ def generate(used: Iterable[Used], definitions: Mapping[str, Any], *, generalize
     spelled: dict[str, str] = {}
     places: dict[str, set[str]] = defaultdict(set)
     for one in used:
+        if "*" in one.action or "?" in one.action:
+            continue
         key = one.action.lower()
         spelled[key] = min(spelled.get(key, one.action), one.action)
         places[key].add("*" if _takes_no_resource(key, definitions) else _pattern(one, parameters=parameters))

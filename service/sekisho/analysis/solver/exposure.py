@@ -50,6 +50,7 @@ TRUSTED = (
 """Keys whose fixed values somebody owns."""
 _WIDEST = {32: 8, 128: 32}  # bits of the shortest prefix that is still a fixed range of addresses, by the bits of an address
 _ARN_OF_ACCOUNT = re.compile(r"arn:[^:*?]*:[^:*?]+:[^:]*:[0-9]{12}:.*", re.DOTALL)
+_TEXT_OF_ACCOUNT = re.compile(r"arn:[^:*?]*:[^:*?]+:[^:*?]*:[0-9]{12}:.*", re.DOTALL)  # to StringLike a wildcard may be colons, too
 _PATH_OF_ORGANIZATION = re.compile(r"o-[^*?/]+/.*", re.DOTALL)
 _ID_WITH_SESSION = re.compile(r"[A-Z0-9]{4,}:\*")
 
@@ -134,7 +135,10 @@ def _at(resource: str) -> Formula:
 
 
 def _conditions(rule: Rule) -> Mapping[str, str]:
-    return {keys.canonical(condition.key): ",".join(condition.values) for condition in rule.statement.conditions}
+    found: dict[str, list[str]] = {}  # several operators may ask for one key
+    for condition in rule.statement.conditions:
+        found.setdefault(keys.canonical(condition.key), []).extend(condition.values)
+    return {key: ",".join(values) for key, values in found.items()}
 
 
 def _public(program: Program, context: Context) -> Iterator[Formula]:
@@ -172,19 +176,20 @@ def _fixed(program: Program, key: str) -> Language:
             if name != key or form is None or form.row is None or form.type not in (operators.STRING, operators.ARN):
                 continue
             for value in condition.values:
-                if _is_fixed(key, value, wild=form.row.wildcards, dynamic=rule.dynamic):
+                if _is_fixed(key, value, form, dynamic=rule.dynamic):
                     tokens = tuple(parse(value, variables=False, wildcards=form.row.wildcards))
                     runs.append(shapes.SHAPES["like" if form.type is operators.STRING else "arn"](tokens))  # type: ignore[arg-type]
     return shapes.united(runs)
 
 
-def _is_fixed(key: str, value: str, *, wild: bool, dynamic: bool) -> bool:
+def _is_fixed(key: str, value: str, form: operators.Form, *, dynamic: bool) -> bool:
+    wild = form.row is not None and form.row.wildcards
     if dynamic and referred(parse(value, variables=True, wildcards=wild)):
         return False
     if not wild or not ("*" in value or "?" in value):
         return True
     if key in _OF_ARNS:
-        return _ARN_OF_ACCOUNT.fullmatch(value) is not None
+        return (_ARN_OF_ACCOUNT if form.type is operators.ARN else _TEXT_OF_ACCOUNT).fullmatch(value) is not None
     if key in _OF_PATHS:
         return _PATH_OF_ORGANIZATION.fullmatch(value) is not None
     return key == "aws:userid" and _ID_WITH_SESSION.fullmatch(value) is not None
@@ -199,11 +204,16 @@ def _ranges(program: Program, key: str) -> list[tuple[int, int]]:
             if name != key or form is None or form.type is not operators.IP:
                 continue
             for value in condition.values:
-                width = 128 if ":" in value else 32
                 network = operands.network(value)
-                if network is not None and int(value.partition("/")[2] or width) >= _WIDEST[width]:
+                if network is not None and _is_narrow(*network):
                     found.append(network)
     return found
+
+
+def _is_narrow(first: int, mask: int) -> bool:
+    """Whether a range of addresses is somebody's; `::ffff:0:0/96` is all of IPv4, however it is written."""
+    width = 32 if first >> 128 else 128
+    return mask.bit_count() - (129 - width) >= _WIDEST[width]
 
 
 def _beyond(zone: Zone, context: Context) -> Iterator[Formula]:

@@ -4,7 +4,7 @@ Questions wait in turns: one of each account after the other, so that an account
 has waiting is bounded, and so is what all have.
 """
 
-import select
+import selectors
 import subprocess
 import sys
 import threading
@@ -69,6 +69,12 @@ class Solver:
                 self._busy = False
                 self._turns.notify_all()
 
+    def start(self) -> None:
+        """Start the process, unless there is one; for whoever asks alone, and would not have it start in the time of a question."""
+        if self._child is None or self._child.poll() is not None:
+            self.close()
+            self._child = self._started()
+
     @property
     def process_id(self) -> int | None:
         """The process that answers, where there is one."""
@@ -118,10 +124,9 @@ class Solver:
         return next(iter(self._waiting.values()))[0]
 
     def _answer(self, call: Call, deadline: float) -> Any:
+        self.start()
         child = self._child
-        if child is None or child.poll() is not None:
-            self.close()
-            child = self._child = self._started()
+        assert child is not None
         assert child.stdin is not None
         left = min(deadline - time.monotonic(), LONGEST)
         if left <= 0:
@@ -153,7 +158,9 @@ class Solver:
     def _heard(self, child: subprocess.Popen[bytes], seconds: float) -> Any:
         """What the process says; Unanswered where it says nothing for so long, and is ended."""
         assert child.stdout is not None
-        ready, _, _ = select.select([child.stdout], [], [], max(0.0, seconds))
+        with selectors.DefaultSelector() as answers:  # `select.select` takes no file beyond the 1,024th of a server
+            answers.register(child.stdout, selectors.EVENT_READ)
+            ready = answers.select(max(0.0, seconds))
         if not ready:
             self.close()
             raise Unanswered("the question takes longer than it is given")

@@ -10,7 +10,7 @@ other values. What does prove it: the same pattern with anything, or with one un
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import z3
@@ -22,6 +22,8 @@ from sekisho.analysis.solver.languages import Language
 
 Literal = tuple[Atom, bool]
 _ADDRESS = 129
+_EXACT = Context(prec=256)
+"""Arithmetic that rounds no number that is translated: that of the thread stops at 28 digits."""
 _COMPARED = {
     "lt": lambda one, other: one < other,
     "le": lambda one, other: one <= other,
@@ -126,7 +128,7 @@ class Search:
     def _bit(self, atom: Atom) -> Any:
         if isinstance(atom, Compare):
             number = self._numbers.setdefault(atom.variable, z3.Int(atom.variable, self._context))
-            constant = int(atom.value.scaleb(self._scales[atom.variable]))
+            constant = int(_EXACT.scaleb(atom.value, self._scales[atom.variable]))
             return _COMPARED[atom.operator](number, z3.IntVal(constant, self._context))
         if isinstance(atom, Masked):
             address = self._address(atom.variable)
@@ -178,7 +180,7 @@ class Search:
         within = [atom.language for atom, wanted in literals if wanted and isinstance(atom, In)]
         without = [atom.language for atom, wanted in literals if not wanted and isinstance(atom, In)]
         linked = [atom for atom, wanted in literals if wanted and isinstance(atom, Linked)]
-        loose = [shapes.relaxed(atom.parts) for atom in linked]
+        loose = [shapes.relaxed(atom.shape, atom.parts) for atom in linked]
         wanted = [*within, *loose]
         self.effort.spend(1)
         if languages.guess(wanted, without) is None and languages.find(wanted, without, self.effort) is None:
@@ -201,7 +203,7 @@ class Search:
             atom.name: z3.is_true(model.eval(bit, model_completion=True)) for atom, bit in self._bits.items() if isinstance(atom, Fact)
         }
         numbers = {
-            name: Decimal(model.eval(number, model_completion=True).as_long()).scaleb(-self._scales[name])
+            name: _EXACT.scaleb(Decimal(model.eval(number, model_completion=True).as_long()), -self._scales[name])
             for name, number in self._numbers.items()
         }
         addresses = {name: model.eval(address, model_completion=True).as_long() for name, address in self._addresses.items()}

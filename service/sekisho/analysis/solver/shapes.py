@@ -166,9 +166,13 @@ SOME = "\ud800"
 """Stands for the value of the first variable that a pattern names, of the second the next character, ...: no text has half of a pair."""
 
 
-def relaxed(parts: Iterable[Part]) -> Language:
+def relaxed(shape: str, parts: Iterable[Part]) -> Language:
     """All texts that a pattern with variables could match, whatever their values, and more."""
-    return Language([plain([ANY if isinstance(part, Variable) else part for part in parts])])
+    tokens = [ANY if isinstance(part, Variable) else part for part in parts]
+    if shape == "any case":
+        pieces = ([ANYTHING] if token is ANY else in_any_case(patterns.text_of([token])) for token in tokens)
+        return Language([tuple(chain.from_iterable(pieces))])
+    return Language([plain(tokens)])
 
 
 def symbolic(shape: str, parts: Sequence[Part], symbols: dict[str, str], *, wide: bool) -> Language | None:

@@ -32,7 +32,7 @@ TYPES = {
 
 _WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
 _NAME: Run = (languages.of(_WORD), languages.of(_WORD, repeats=True))
-_PATH: Run = (Item(Chars(frozenset(":"), True), True), languages.one("/"))
+_PATH: Run = (Item(Chars(frozenset(), True), True), languages.one("/"))
 _NO_SLASH = Chars(frozenset("/"), True)
 
 

@@ -167,7 +167,7 @@ class Draft:
             if not isinstance(atom, Linked) or not wanted or name not in {self.context.key(key).variable(0) for key in atom.keys}:
                 continue
             within, without, _ = self.model.of(atom.variable)
-            fit = languages.find([*within, shapes.relaxed(atom.parts)], without, self.effort)
+            fit = languages.find([*within, shapes.relaxed(atom.shape, atom.parts)], without, self.effort)
             for start in range(min(len(fit or ""), 64)):
                 found.update(dict.fromkeys((fit or "")[start:end] for end in range(len(fit or ""), start, -1)))
         return [text for text in found if ":" not in text][:256]

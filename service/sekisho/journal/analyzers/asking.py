@@ -1,4 +1,6 @@
-"""Asks the solver, in a process of its own, what policies grant: for calls, whose accounts share it, and for the scan.
+"""Asks the solver, in processes of their own, what policies grant: one for calls, whose accounts share it, and one for the scan.
+
+The scan waits for no call: whoever asks much would else keep it from what others are to be told.
 
 Nothing of it is loaded before the first question, and a server without the extra `analyzer` has none of it.
 """
@@ -8,14 +10,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from sekisho.errors import Unimplemented
+from sekisho.errors import MalformedPolicyDocument, ServiceUnavailable, Unimplemented
 from sekisho.journal.analyzers.zones import Trusted
 
 if TYPE_CHECKING:
     from sekisho.analysis.solver import Grant
 
 LONGEST = 5.0
-"""Seconds that one look of the scan may take, the time that it waits for calls included."""
+"""Seconds that one look of the scan may take."""
 
 
 class SolverNotInstalled(Unimplemented):
@@ -32,7 +34,8 @@ class Questions:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._solver: Any = None
+        self._solvers: dict[bool, Any] = {}  # of calls, and of the scan
+        self._is_closed = False
 
     def ask(self, name: str, *arguments: Any, deadline: float, account: str = "") -> Any:
         """The answer of a function of `analysis.solver`; `deadline` is on the monotonic clock.
@@ -42,12 +45,17 @@ class Questions:
         """
         if not is_possible():
             raise SolverNotInstalled("This server does not have the solver: install it with the extra `analyzer`.")
-        from sekisho.analysis.solver.process import Call, Solver  # which loads what most servers never need
+        from sekisho.analysis.solver.process import Call  # which loads what most servers never need
+
+        return self._of(scan=False).ask(Call(name, arguments), deadline, account=account)
+
+    def _of(self, *, scan: bool) -> Any:
+        from sekisho.analysis.solver.process import Solver
 
         with self._lock:
-            if self._solver is None:
-                self._solver = Solver()
-        return self._solver.ask(Call(name, arguments), deadline, account=account)
+            if self._is_closed:
+                raise ServiceUnavailable("The server is ending.")
+            return self._solvers.setdefault(scan, Solver())
 
     def external(
         self, document: str, resource: str, owner: str, trusted: Trusted, *, deadline: float, account: str = ""
@@ -64,11 +72,22 @@ class Questions:
         return found
 
     def looked(self, document: str, resource: str, owner: str, trusted: Trusted) -> "tuple[Grant, ...] | None":
-        """The same for the scan."""
-        return self.external(document, resource, owner, trusted, deadline=time.monotonic() + LONGEST)
+        """The same for the scan; None for a document that is none any more, too, so that no policy holds up the others."""
+        from sekisho.analysis.solver import Zone
+        from sekisho.analysis.solver.process import Call, Unanswered
+
+        solver, zone = self._of(scan=True), Zone(trusted.accounts, trusted.organization_id, trusted.paths)
+        try:
+            solver.start()  # which takes longer than most looks, and is not of their time
+            call = Call("external", (document, resource, owner, zone))
+            found: tuple[Grant, ...] = solver.ask(call, time.monotonic() + LONGEST)
+        except (Unanswered, MalformedPolicyDocument):
+            return None
+        return found
 
     def close(self) -> None:
-        """End the process."""
+        """End the processes; there are no others after."""
         with self._lock:
-            if self._solver is not None:
-                self._solver.close()
+            self._is_closed = True
+            for solver in self._solvers.values():
+                solver.close()

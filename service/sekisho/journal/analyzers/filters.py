@@ -64,7 +64,8 @@ def properties(columns: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     if columns["error"] is not None:
         held["error"] = (columns["error"],)
     if columns["type"] == "ExternalAccess":
-        held["isPublic"] = ("true" if columns["is_public"] else "false",)
+        if columns["error"] is None:  # else nobody knows
+            held["isPublic"] = ("true" if columns["is_public"] else "false",)
         held["resourceControlPolicyRestriction"] = (columns["restriction"],)
     for prefix, column in (("principal", "principal"), ("condition", "condition")):
         held |= {_folded(f"{prefix}.{name}"): (value,) for name, value in json.loads(columns[column]).items()}

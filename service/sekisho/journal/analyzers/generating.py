@@ -138,20 +138,27 @@ def uses(record: AuditRecord) -> Iterator[tuple[str, str]]:
         if asked.get("action"):
             yield asked["action"], asked.get("resource") or "*"
         return
-    actions = _actions().get((record.event_source, record.event_name), ())
     named = [one["ARN"] for one in json.loads(record.resources)]
-    for action in actions:
+    for action, kind in _actions().get((record.event_source, record.event_name), ()):
         if action not in _FREE:
-            for resource in named or ["*"]:
+            for resource in _of_kind(kind, named):
                 yield action, resource
 
 
+def _of_kind(kind: str, named: list[str]) -> list[str]:
+    """The resources that a check was about: those of its kind, so that none has another's action; where none says that, all of them."""
+    if not kind:
+        return ["*"]
+    found = [resource for resource in named if resource.split(":", 5)[-1].partition("/")[0] == kind]
+    return found or named or ["*"]
+
+
 @cache
-def _actions() -> Mapping[tuple[str, str], tuple[str, ...]]:
-    """The actions that an operation of ours asks of its caller, by event source and name."""
+def _actions() -> Mapping[tuple[str, str], tuple[tuple[str, str], ...]]:
+    """The actions that an operation of ours asks of its caller, each with the kind of what it is about, by event source and name."""
     return {
         (one.service.event_source, one.name): tuple(
-            dict.fromkeys(check.action or one.action for check in one.checks if not check.when_field)
+            dict.fromkeys((check.action or one.action, check.kind) for check in one.checks if not check.when_field)
         )
         for one in OPERATIONS.values()
         if not one.permitted_to_all

@@ -68,14 +68,16 @@ def _write_findings(session: Session, seen: Sequence[Seen], rules: Sequence[filt
                 became.append(status)
                 continue
             changed = {name: value for name, value in values.items() if row[name] != value}
-            if row["status"] == RESOLVED:
+            opened = row["status"] == ARCHIVED and found.is_public and not row["is_public"]  # nobody has archived what it is now
+            if row["status"] == RESOLVED or opened:
                 changed["status"] = status_of(values, rules)
                 became.append(changed["status"])
             if changed:
                 changed["updated_at"] = now
             _update(session, id_, {**changed, "analyzed_at": now})
+        unknown = any(found.error is not None for found in one.found)  # so nothing is known to be gone
         for id_, row in rows.items():
-            if row["status"] != RESOLVED:
+            if row["status"] != RESOLVED and not unknown:
                 _update(session, id_, {"status": RESOLVED, "analyzed_at": now, "updated_at": now})
                 became.append(RESOLVED)
     if made:

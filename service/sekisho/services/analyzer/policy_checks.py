@@ -85,10 +85,10 @@ class _Said:
             said = _UNPROVED.format(verdict.reason)
             return {"result": "FAIL", "message": said, "reasons": [pb.ReasonSummary(description=said)]}
         found = {"result": "FAIL" if verdict.answer == "yes" else "PASS", "message": self._sentences[verdict.answer]}
-        return {**found, "reasons": [self._summary(index, text) for index in verdict.statements]}
+        statements = document.parse(text).statements
+        return {**found, "reasons": [self._summary(index, statements[index].sid) for index in verdict.statements]}
 
-    def _summary(self, index: int, text: str) -> pb.ReasonSummary:
-        sid = document.parse(text).statements[index].sid
+    def _summary(self, index: int, sid: str | None) -> pb.ReasonSummary:
         named = f"sid: {sid}" if sid else f"index: {index}"
         return pb.ReasonSummary(description=self._reason.format(named), statement_index=index, statement_id=sid or None)
 

@@ -76,24 +76,25 @@ def _holders(call: Call) -> Iterator[Holder]:
 def _granted(call: Call) -> Iterator[Granted]:
     """The policies of users, groups and roles, inline and managed; that of a group is its members'."""
     owners: dict[str, tuple[str, frozenset[str]]] = {}
+    begun: dict[str, datetime] = {}  # when whoever has it was made, which no inline policy is older than
     members: dict[str, set[str]] = defaultdict(set)
     for member in call.session.scalars(
         select(Membership).join(User, User.id == Membership.user_id).where(User.account_id == call.account_id)
     ):
         members[member.group_id].add(member.user_id)
     kinds = ("user", "group", "role")
-    for row in call.session.execute(
-        select(Entity.id, Entity.kind, Entity.name, Entity.path).where(Entity.account_id == call.account_id, Entity.kind.in_(kinds))
-    ):
+    named_ones = select(Entity.id, Entity.kind, Entity.name, Entity.path, Entity.created_at)
+    for row in call.session.execute(named_ones.where(Entity.account_id == call.account_id, Entity.kind.in_(kinds))):
         if not row.path.startswith(SERVICE_LINKED):
             held = frozenset(members[row.id]) if row.kind == "group" else frozenset((row.id,))
             owners[row.id] = (arn.iam(call.account_id, row.kind, row.name, row.path), held)
+            begun[row.id] = row.created_at
     query = select(InlinePolicy).join(Entity, Entity.id == InlinePolicy.owner_id).where(Entity.account_id == call.account_id)
     for inline in call.session.scalars(query):
         remaining(call.deadline)
         if inline.owner_id in owners:
             named, held = owners[inline.owner_id]
-            yield Granted(named, inline.name, inline.document, held)
+            yield Granted(named, inline.name, inline.document, held, begun[inline.owner_id])
     attached: dict[str, list[tuple[frozenset[str], datetime]]] = defaultdict(list)
     attachments = select(Attachment).join(Entity, Entity.id == Attachment.owner_id).where(Entity.account_id == call.account_id)
     for one in call.session.scalars(attachments):

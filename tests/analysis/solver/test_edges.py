@@ -1,0 +1,76 @@
+"""Cases at the edges of what is translated, where a `no` would be wrong: the evaluator's own word stands beside each."""
+
+import pytest
+
+from sekisho.analysis.solver import Answer, PolicyType, Zone, external, new_access, public
+from tests.analysis.solver.documents import allow, deny, policy, to
+
+NOTHING = policy(deny())
+
+
+def _more(existing: str, new: str) -> Answer:
+    return new_access(existing, new, PolicyType.IDENTITY, milliseconds=10_000).answer
+
+
+def test_what_stands_before_a_variable_is_compared_in_any_case() -> None:
+    said = {"StringEqualsIgnoreCase": {"aws:RequestTag/team": "TEAM-${aws:PrincipalTag/t}"}}
+    spared = deny(condition={"StringLike": {"aws:RequestTag/team": "TEAM-*"}})
+    assert _more(NOTHING, policy(allow(condition=said), spared)) is Answer.YES
+    other = deny(condition={"StringNotLike": {"aws:RequestTag/team": "other*"}})
+    assert _more(NOTHING, policy(allow(condition=said), other)) is Answer.NO
+
+
+LONG = "123456789012345678901234567890"
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger"),
+    [(f"{LONG}.1", f"{LONG}.2"), (f"0.{LONG[:-1]}1", f"0.{LONG[:-1]}2"), (f"-{LONG[:-1]}2", f"-{LONG[:-1]}1")],
+)
+def test_numbers_are_compared_to_the_last_of_their_digits(smaller: str, larger: str) -> None:
+    existing, new = (policy(allow(condition={"NumericLessThanEquals": {"s3:max-keys": text}})) for text in (smaller, larger))
+    assert _more(existing, new) is Answer.YES
+    assert _more(new, existing) is Answer.NO
+
+
+def test_a_path_of_a_principal_may_have_colons() -> None:
+    said = {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/a:b/*"}}
+    assert _more(NOTHING, policy(allow(condition=said))) is Answer.YES
+
+
+@pytest.mark.parametrize(
+    ("addresses", "answer"),
+    [
+        ("::ffff:0:0/96", Answer.YES),
+        ("::ffff:0.0.0.0/103", Answer.YES),
+        ("::ffff:10.0.0.0/104", Answer.NO),
+        ("10.0.0.0/8", Answer.NO),
+        ("10.0.0.0/7", Answer.YES),
+        ("2001:db8::/32", Answer.NO),
+        ("2001:db8::/31", Answer.YES),
+    ],
+)
+def test_a_range_of_addresses_is_as_wide_as_what_it_holds(addresses: str, answer: Answer) -> None:
+    document = policy(to("*", condition={"IpAddress": {"aws:SourceIp": addresses}}))
+    assert public(document, milliseconds=10_000).answer is answer
+
+
+@pytest.mark.parametrize(
+    ("operator", "written", "answer"),
+    [
+        ("StringLike", "arn:aws:sns:*:111122223333:orders", Answer.YES),  # also arn:aws:sns:eu-west-1:666666666666:a:111122223333:orders
+        ("StringLike", "arn:aws:sns:?:111122223333:orders", Answer.YES),
+        ("StringLike", "arn:aws:sns:eu-west-1:111122223333:*", Answer.NO),
+        ("ArnLike", "arn:aws:sns:*:111122223333:*", Answer.NO),
+    ],
+)
+def test_an_account_is_fixed_where_no_wildcard_runs_over_it(operator: str, written: str, answer: Answer) -> None:
+    document = policy(to("*", condition={operator: {"aws:SourceArn": written}}))
+    assert public(document, milliseconds=10_000).answer is answer
+
+
+def test_all_that_is_asked_of_a_key_is_told() -> None:
+    both = {"StringEquals": {"aws:SourceVpc": "vpc-1"}, "StringNotEquals": {"aws:sourcevpc": "vpc-2"}}
+    zone = Zone(frozenset(("111122223333",)))
+    (grant,) = external(policy(to("*", condition=both)), "arn:aws:s3:::bucket", "111122223333", zone, milliseconds=10_000)
+    assert grant.condition == {"aws:SourceVpc": "vpc-1,vpc-2"}

@@ -1,0 +1,58 @@
+"""The scan's questions: it waits for no call, and no document holds it up."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sekisho.analysis.solver.process import Solver
+from sekisho.errors import ServiceUnavailable, Throttling
+from sekisho.journal.analyzers.asking import Questions
+from sekisho.journal.analyzers.zones import Trusted
+from tests.journal.analyzers.estate import OPEN, OWNER
+
+HERE = Trusted(frozenset((OWNER,)), "", (), "hash")
+
+
+@pytest.fixture
+def questions() -> Iterator[Questions]:
+    """Those of a process that ends with the test."""
+    made = Questions()
+    yield made
+    made.close()
+
+
+def test_the_scan_waits_for_no_call(questions: Questions) -> None:
+    assert questions.ask("public", OPEN, deadline=time.monotonic() + 60).answer == "yes"
+    questions._of(scan=False)._busy = True  # with somebody's question, for ever
+    with pytest.raises(Throttling):
+        questions.ask("public", OPEN, deadline=time.monotonic())
+    (grant,) = questions.looked(OPEN, "", OWNER, HERE) or ()
+    assert grant.is_public
+
+
+def test_the_start_of_a_process_is_not_of_the_time_of_a_look(questions: Questions, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = Solver._started
+
+    def slowly(self: Solver) -> object:
+        made = started(self)
+        real = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: real() + 30)
+        return made
+
+    monkeypatch.setattr(Solver, "_started", slowly)
+    assert questions.looked(OPEN, "", OWNER, HERE)
+
+
+def test_a_document_that_is_none_any_more_is_not_known(questions: Questions) -> None:
+    assert questions.looked("{", "", OWNER, HERE) is None
+    assert questions.looked(OPEN, "", OWNER, HERE)
+
+
+def test_after_the_end_no_process_is_started(questions: Questions) -> None:
+    questions.ask("public", OPEN, deadline=time.monotonic() + 60)
+    questions.close()
+    with pytest.raises(ServiceUnavailable):
+        questions.looked(OPEN, "", OWNER, HERE)
+    with pytest.raises(ServiceUnavailable):
+        questions.ask("public", OPEN, deadline=time.monotonic() + 60)
