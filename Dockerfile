@@ -17,7 +17,7 @@ RUN python -m venv /opt/tools \
 RUN /opt/tools/bin/uv venv --quiet --python "$(command -v python)" /opt/build \
     && /opt/tools/bin/uv pip install --quiet --python /opt/build/bin/python --require-hashes -r requirements/build.txt
 RUN /opt/tools/bin/uv venv --quiet --python "$(command -v python)" /opt/sekisho \
-    && /opt/tools/bin/uv pip install --quiet --python /opt/sekisho/bin/python --require-hashes -r requirements/runtime.txt
+    && /opt/tools/bin/uv pip install --quiet --python /opt/sekisho/bin/python --require-hashes -r requirements/analyzer.txt
 COPY pyproject.toml hatch_build.py LICENSE README.md ./
 COPY docs/examples ./docs/examples
 COPY migrations ./migrations

@@ -59,12 +59,16 @@ bench-authorize: gen .venv/.dev .venv/.node ## Measure Authorize under load besi
 campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The long ones: ten million seeded worlds (ARGS="--cases N --seed S"), the fuzzer, a million messages, mutants, kills, ten thousand races, twenty rotations of each key, two hours of load, Envoy, Ansible, Cloud Custodian, Prowler
 	@$(BIN)/python -m tests.policy.campaign $(ARGS)
 	@WORLDS=20000 LAWS=1000 $(BIN)/python -m pytest -q -n $(JOBS) tests/policy/test_agreement.py tests/policy/test_algebra.py tests/policy/test_algebra_conditions.py
+	@PLANS=20000 $(BIN)/python -m pytest -q -n $(JOBS) tests/policy/residual/test_agreement.py
+	@PLANS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/client/plans/test_rows.py
+	@$(BIN)/python -m tests.services.authorize.plans.listings --worlds 100000
 	@DOORS=2000 $(BIN)/python -m pytest -q -n $(JOBS) tests/world/test_agreement.py
 	@PROBES=20 TURNS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/wire/test_probes.py tests/memory/test_consistency.py
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.fuzz.messages --count 1000000
 	@$(BIN)/python -m tests.policy.mutation
 	@$(BIN)/python -m tests.calls.near_collisions --pairs 1000000
+	@$(BIN)/python -m tests.analysis.solver.campaign
 	@$(BIN)/python -m tests.memory.campaign
 	@$(BIN)/python -m tests.client.local.campaign
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py
@@ -73,6 +77,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@RACES=1700 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/organizations/test_races.py
 	@KILLS=500 $(BIN)/python -m pytest -q tests/faults/test_ledger.py
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_trail.py
+	@REPLAYS=200 $(BIN)/python -m pytest -q -n $(JOBS) tests/services/insight/test_replays.py
 	@ROTATIONS=20 $(BIN)/python -m pytest -q tests/faults/test_rotations.py
 	@$(BIN)/python -m tests.journal.trail.campaign --count 10000
 	@$(BIN)/python -m pytest -q tests/deploy/test_envoy.py
@@ -89,7 +94,8 @@ requirements: .tools/bin/uv ## Pin the newest releases that pyproject.toml and r
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra server --extra otel -c requirements/runtime.txt -c requirements/build.txt -o requirements/otel.txt
 	$(COMPILE) pyproject.toml --extra server --extra parquet -c requirements/runtime.txt -c requirements/build.txt -o requirements/parquet.txt
-	$(COMPILE) pyproject.toml --extra server --extra otel --extra parquet requirements/build.in requirements/dev.in -c requirements/otel.txt -c requirements/parquet.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra server --extra analyzer -c requirements/runtime.txt -c requirements/build.txt -o requirements/analyzer.txt
+	$(COMPILE) pyproject.toml --extra server --extra otel --extra parquet --extra analyzer requirements/build.in requirements/dev.in -c requirements/otel.txt -c requirements/parquet.txt -c requirements/analyzer.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) requirements/campaign.in -c requirements/dev.txt -o requirements/campaign.txt
 	$(COMPILE) requirements/charts.in -c requirements/dev.txt -o requirements/charts.txt
@@ -110,10 +116,10 @@ clean: ## Remove what was made, the environment included; .data stays
 	@.tools/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	@touch $@
 
-.venv/.runtime: .tools/bin/uv requirements/build.txt requirements/runtime.txt
+.venv/.runtime: .tools/bin/uv requirements/build.txt requirements/analyzer.txt
 	@echo "installing what Sekisho needs into .venv (once)" >&2
 	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python .tools/bin/python .venv
-	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/analyzer.txt
 	@touch $@
 
 .venv/.project: .venv/.runtime pyproject.toml hatch_build.py

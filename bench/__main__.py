@@ -7,8 +7,8 @@ import sys
 
 from bench import summary
 
-BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "sts", "hostile", "oracles", "organizations")
-LARGE = ("scale", "trail", "revocation")
+BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "sts", "hostile", "oracles", "organizations", "access", "escalation")
+LARGE = ("scale", "resources", "trail", "revocation")
 """Those that take minutes and gigabytes, and are run by name alone."""
 
 

@@ -78,7 +78,7 @@ def test_the_image_does_not_turn_off_transport_security() -> None:
     ("path", "expected"),
     [
         ("service/sekisho/errors.py", False),
-        ("requirements/runtime.txt", False),
+        ("requirements/analyzer.txt", False),
         ("docs/examples/shop/account.yaml", False),
         ("docs/decisions/README.md", True),
         ("service/sekisho/api/iam/v1/users_pb2.py", True),

@@ -143,3 +143,8 @@ def organizations(management_account: str, kind: str, *parts: str) -> str:
 def cloudtrail(account: str, kind: str, name: str) -> str:
     """The ARN of a trail or an event data store: `arn:aws:cloudtrail:us-east-1:1…:trail/name`."""
     return f"arn:{PARTITION}:cloudtrail:{REGION}:{account}:{kind}/{name}"
+
+
+def access_analyzer(account: str, name: str) -> str:
+    """The ARN of an analyzer: `arn:aws:access-analyzer:us-east-1:1…:analyzer/name`."""
+    return f"arn:{PARTITION}:access-analyzer:{REGION}:{account}:analyzer/{name}"

@@ -31,6 +31,7 @@ class Served:
     access_key_id: str
     secret_access_key: str
     region: str = REGION
+    grpc: str = ""
 
     def environment(self, **more: str) -> dict[str, str]:
         """What AWS's tools are given, and nothing else that could lead elsewhere."""
@@ -106,8 +107,9 @@ class serving:  # noqa: N801  # reads as the function that it stands for
             aws_policies(database)
         keys = configparser.ConfigParser(interpolation=None)
         keys.read(data / "credentials")
-        http = json.loads((data / "endpoints.json").read_text())["http"]
-        return Served(f"http://{http}", keys["root"]["aws_access_key_id"], keys["root"]["aws_secret_access_key"])
+        listeners = json.loads((data / "endpoints.json").read_text())
+        root = keys["root"]
+        return Served(f"http://{listeners['http']}", root["aws_access_key_id"], root["aws_secret_access_key"], grpc=listeners["grpc"])
 
     def __exit__(self, *exc: object) -> None:
         self._process.send_signal(signal.SIGTERM)

@@ -161,10 +161,10 @@ def test_session_of_a_role(iam: Any, server: Served) -> None:
     assert denied.value.response["Error"]["Code"] == "AccessDenied"
 
 
-def test_the_tagging_api_is_refused_and_does_not_answer_with_nothing(server: Served) -> None:
+def test_what_the_tagging_api_has_not_is_refused_and_does_not_answer_with_nothing(server: Served) -> None:
     with pytest.raises(ClientError) as refused:
-        client(server, "resourcegroupstaggingapi").get_resources(ResourceTypeFilters=["iam:policy"])
-    assert refused.value.response["Error"]["Code"] == "UnknownOperationException"
+        client(server, "resourcegroupstaggingapi").start_report_creation(S3Bucket="reports")
+    assert refused.value.response["Error"]["Code"] == "NotImplemented"
 
 
 def test_any_region_in_the_scope(server: Served) -> None:

@@ -1,7 +1,7 @@
 """Cloud Custodian, unmodified: it finds users, groups and roles by what they are and have, finds the same again, and removes them.
 
 It demands other versions of packages than Sekisho does, and so has an environment of its own: `make campaign` makes it.
-Of managed policies it reads the tags with GetResources of the Resource Groups Tagging API, which is not served yet.
+Of managed policies it reads the tags with GetResources of the Resource Groups Tagging API.
 """
 
 import json
@@ -59,8 +59,8 @@ def find(served: Served, name: str, home: Path) -> dict[str, list[str]]:
 
 
 def name_of(resource: dict[str, Any]) -> str:
-    """The name of a user, group or role; an account without an alias has none."""
-    (name,) = (resource[key] for key in ("UserName", "GroupName", "RoleName", "account_name") if key in resource)
+    """The name of a user, group, role or policy; an account without an alias has none."""
+    (name,) = (resource[key] for key in ("UserName", "GroupName", "RoleName", "PolicyName", "account_name") if key in resource)
     return str(name)
 
 
@@ -94,10 +94,10 @@ def test_a_report_says_the_same_again_and_what_it_says_can_be_removed(served: Se
     iam.delete_policy(PolicyArn=policy)
 
 
-def test_what_is_not_served_is_an_error_and_no_empty_report(served: Served, iam: Any, tmp_path: Path) -> None:
-    policy = iam.create_policy(PolicyName="ship-orders", PolicyDocument=DOCUMENT)["Policy"]["Arn"]
-    done = run(served, "policies.yml", tmp_path)
-    iam.delete_policy(PolicyArn=policy)
-    assert done.returncode == 2
-    assert "(UnknownOperationException) when calling the GetResources operation" in done.stderr
-    assert not (tmp_path / "policies" / "resources.json").exists()
+def test_policies_are_found_by_the_tags_that_the_tagging_api_tells(served: Served, iam: Any, tmp_path: Path) -> None:
+    tagged = iam.create_policy(PolicyName="ship-orders", PolicyDocument=DOCUMENT, Tags=DISPATCH)["Policy"]["Arn"]
+    other = iam.create_policy(PolicyName="bill-orders", PolicyDocument=DOCUMENT, Tags=BILLING)["Policy"]["Arn"]
+    found = find(served, "policies.yml", tmp_path / "policies")
+    for policy in (tagged, other):
+        iam.delete_policy(PolicyArn=policy)
+    assert found == {"policies": ["ship-orders"]}

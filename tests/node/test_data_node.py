@@ -157,6 +157,20 @@ def test_what_it_issues_is_recorded_by_the_process_beside_it(nodes: tuple[Served
     assert data.call("Authorize", action="orders:Ship", resource="*").outcome == pb.OUTCOME_ALLOWED
 
 
+def test_it_decides_about_resources_that_are_registered_elsewhere(nodes: tuple[Served, Served]) -> None:
+    control, data = nodes
+    account = data.call("GetCallerIdentity").account
+    order = f"arn:aws:orders::{account}:order/7"
+    assert refused(data, "PutResource", resource_arn=order)[1] == "NOT_SERVED"
+    deny = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"orders:Ship","Resource":"*"}]}'
+    for name, fields, outcome in (
+        ("PutResource", {"resource_policy": deny}, pb.OUTCOME_EXPLICITLY_DENIED),
+        ("DeleteResource", {}, pb.OUTCOME_ALLOWED),
+    ):
+        revision = control.write(name, resource_arn=order, **fields)
+        assert data.call("Authorize", action="orders:Ship", resource=order, at_least=revision).outcome == outcome
+
+
 def test_what_others_take_out_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "LIMIT", 20)
     spool = Spool(tmp_path / "0.db")

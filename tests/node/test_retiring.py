@@ -51,6 +51,8 @@ def furnish(org: Organization, member: str) -> None:
     call("GenerateCredentialReport", _as=keys)
     call("EnableOutboundWebIdentityFederation", _as=keys)
     call("GenerateServiceLastAccessedDetails", _as=keys, arn=arn)
+    call("PutResource", _as=keys, resource_arn=f"arn:aws:orders::{member}:order/7", tags=[{"key": "a", "value": "b"}])
+    call("PutServiceDefinition", _as=keys, service_name="orders", definition='{"Name": "orders"}')
     org("TagResource", resource_id=member, tags=[{"key": "a", "value": "b"}])
     org.attach(org.policy(deny("a:b")), member)
 
@@ -90,7 +92,7 @@ def test_of_an_account_nothing_is_left_after_ninety_days(org: Organization, most
     for account_id in (member, other):
         furnish(org, account_id)
     before = rest(org, other)
-    assert len(before) == 14
+    assert len(before) == 19
     access = {"account_id": member, "service": "s", "action": "a", "at": NOW, "region": ""}
     with org.house.node.database.write((member,)) as session:
         session.add(Access(principal_id=f"AIDA{member}", **access))

@@ -26,7 +26,7 @@ from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.streams import Places
 from sekisho.edges.lanes import Lanes
 from sekisho.errors import InvalidArgument, SekishoError
-from sekisho.memory import feed, loaders, organizations, places
+from sekisho.memory import feed, loaders, organizations, places, resources
 from sekisho.node import assembly, roles
 from sekisho.node.databases import DatabaseUnusable
 from sekisho.node.options import Options, check
@@ -236,7 +236,7 @@ def test_every_table_is_read_by_data_nodes_or_none_of_their_business() -> None:
 def test_a_data_node_may_read_whatever_memory_loads() -> None:
     read = {
         made.__tablename__
-        for module in (loaders, organizations, changes)
+        for module in (loaders, organizations, resources, changes)
         for made in vars(module).values()
         if isinstance(made, type) and issubclass(made, Base) and made not in (Base, AuditRecord)
     }

@@ -39,7 +39,9 @@ def _fill_list(message: Any, field: FieldDescriptor, chance: random.Random, dept
     held = getattr(message, field.name)
     entry = field.message_type is not None and field.message_type.GetOptions().map_entry
     for number in range(chance.choice((0, 1, 1, 2, 3, 51, 129))):
-        if entry:
+        if entry and field.message_type is not None and field.message_type.fields_by_name["value"].message_type is not None:
+            filled(held[f"{chance.choice(TEXTS)}{number}"], chance, depth + 1)
+        elif entry:
             held[f"{chance.choice(TEXTS)}{number}"] = chance.choice(TEXTS)
         elif field.message_type is None:
             held.append(_value(field, chance))

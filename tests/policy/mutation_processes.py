@@ -48,6 +48,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "services/organizations/test_root_access.py",
         "services/organizations/test_tag_policies.py",
     ),
+    "filters": ("filters", "client/plans/test_rows.py"),
     "journal": ("journal", "calls/test_replays.py", "node/test_drain.py"),
     "memory": ("memory", "calls", "services/authorize", "services/organizations/test_memory.py"),
     "operations": ("operations", "calls"),

@@ -27,7 +27,7 @@ def test_nothing_is_found_where_nothing_is_wrong(kind: Kind, text: str) -> None:
 
 def test_every_issue_has_a_case() -> None:
     found = {issue for _, _, expected in CASES.values() for issue, _ in expected}
-    assert found == set(SEVERITIES)
+    assert found == set(SEVERITIES) - {"UNKNOWN_ACTION", "UNKNOWN_CONDITION_KEY", "UNKNOWN_RESOURCE_TYPE"}, "those of test_defined"
 
 
 def test_every_check_finds_something_and_is_silent_elsewhere() -> None:

@@ -28,6 +28,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: str
+    raw: bytes = b""
 
     @property
     def code(self) -> str:
@@ -83,7 +84,7 @@ class Edge:
         found = {name.decode().lower(): value.decode() for name, value in start["headers"]}
         assert found["x-amzn-requestid"]
         assert int(found["content-length"]) == len(body["body"])
-        return Reply(start["status"], found, body["body"].decode())
+        return Reply(start["status"], found, body["body"].decode(errors="replace"), body["body"])
 
     def call(self, service: str, action: str, value: Mapping[str, Any] | None = None, _as: Credentials | None = None) -> Reply:
         """An operation as botocore would ask for it."""

@@ -21,7 +21,6 @@ ELSEWHERE = {
     "organizations": ("CreateAccount", "ListRoots", "DescribeOrganization", "ListPolicies", "TagResource", "AcceptHandshake"),
     "sso-admin": ("CreatePermissionSet", "ListAccountAssignments", "DescribePermissionSet", "PutInlinePolicyToPermissionSet"),
     "cloudtrail": ("LookupEvents", "CreateTrail", "GetTrailStatus", "PutEventSelectors"),
-    "accessanalyzer": ("ListFindings", "UntagResource", "TagResource", "ValidatePolicy", "GetAnalyzedResource", "UpdateFindings"),
     "lambda": ("Invoke", "GetFunction", "AddPermission", "ListFunctions"),
 }
 """Services of the JSON protocols, and of them operations with every place that a member can have."""

@@ -9,7 +9,7 @@ import pytest
 from sekisho import operations
 
 DOCS = Path(__file__).parents[2] / "docs"
-SERVICES = ("account", "cloudtrail", "iam", "organizations")
+SERVICES = ("account", "analyzer", "cloudtrail", "iam", "organizations", "tagging")
 
 
 def table(service: str) -> dict[str, str]:
@@ -20,7 +20,7 @@ def table(service: str) -> dict[str, str]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_page_names_every_operation_of_aws(service: str) -> None:
     found = set(table(service)) - {"Operation"}
-    assert found == set(botocore.session.get_session().get_service_model(service).operation_names)
+    assert found == set(botocore.session.get_session().get_service_model(operations.service(service).model).operation_names)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -22,7 +22,7 @@ Rules = annotations_pb2.Rules
 Difference = tuple[str, str, object, object]
 """A member's path (`AssumeRole.Tags[].Key`), what differs, ours, AWS's."""
 
-OURS = {"annotations", "authorize", "mfa"}
+OURS = {"annotations", "authorize", "catalog", "insight", "mfa", "resource"}
 """Packages that AWS has no service for."""
 
 STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"
@@ -73,7 +73,7 @@ SCALARS = {
 
 PACKAGES = sorted({module.name for module in pkgutil.iter_modules(sekisho.api.__path__) if module.ispkg} - OURS)
 RPCS = {f"{package}:{method.name}": method for package in PACKAGES for method in operations.rpcs(package).values()}
-MODELS = {package: botocore.session.get_session().get_service_model(package) for package in PACKAGES}
+MODELS = {package: botocore.session.get_session().get_service_model(operations.service(package).model) for package in PACKAGES}
 
 
 def differences(method: MethodDescriptor, operation: Any) -> set[Difference]:
@@ -100,10 +100,13 @@ def _structure(where: str, message: Descriptor, shape: Any, *, asked: bool, arou
 
 
 def _inside(path: str, field: FieldDescriptor, shape: Any, *, asked: bool, around: frozenset[str]) -> Iterator[Difference]:
-    item = shape.member if shape.type_name == "list" else shape
-    if item.type_name == "structure" and field.message_type is not None and item.name not in around:  # a structure may hold itself
-        where = path + ("[]" if shape.type_name == "list" else "")
-        yield from _structure(where, field.message_type, item, asked=asked, around=around)
+    item = shape.member if shape.type_name == "list" else shape.value if shape.type_name == "map" else shape
+    message = field.message_type
+    if shape.type_name == "map" and message is not None and message.GetOptions().map_entry:
+        message = message.fields_by_name["value"].message_type
+    if item.type_name == "structure" and message is not None and item.name not in around:  # a structure may hold itself
+        where = path + {"list": "[]", "map": "{}"}.get(shape.type_name, "")
+        yield from _structure(where, message, item, asked=asked, around=around)
 
 
 def _member(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Difference]:
@@ -135,12 +138,15 @@ def _member(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Differenc
 
 
 def _map(path: str, field: FieldDescriptor, shape: Any) -> Iterator[Difference]:
-    """A map from strings to scalars."""
-    theirs = ("map", SCALARS[shape.key.type_name], SCALARS[shape.value.type_name])
+    """A map from strings to scalars, or to structures."""
+    package = field.full_name.rsplit(".", 2)[0]
+    structure = f"{package}.{shape.value.name}" if shape.value.type_name == "structure" else ""
+    theirs = ("map", SCALARS[shape.key.type_name], structure or SCALARS[shape.value.type_name])
     entry = field.message_type
     ours = None
     if entry is not None and entry.GetOptions().map_entry:
-        ours = ("map", entry.fields_by_name["key"].type, entry.fields_by_name["value"].type)
+        value = entry.fields_by_name["value"]
+        ours = ("map", entry.fields_by_name["key"].type, value.message_type.full_name if structure and value.message_type else value.type)
     if ours != theirs:
         yield (path, "type", ours, theirs)
 

@@ -55,10 +55,16 @@ def test_empty_lists_are_sent_where_the_table_or_the_model_says_so(name: str) ->
     assert parsed == (expected(service, name, shape, operation.response.DESCRIPTOR) if shape is not None else {})
 
 
+def members(shape: Any) -> list[tuple[str, Any]]:
+    """The members of a structure; of a union, which has one of them, the first structure."""
+    found = list(shape.members.items())
+    return [one for one in found if one[1].type_name == "structure"][:1] if shape.is_tagged_union else found
+
+
 def hollow(shape: Any, message: Any, depth: int = 0) -> dict[str, Any]:
     """A value in which structures, and lists of structures, hold one that is empty but for the same."""
     made: dict[str, Any] = {}
-    for name, inner in shape.members.items():
+    for name, inner in members(shape):
         field = message.fields_by_name.get(xform_name(name))
         item = inner.member if inner.type_name == "list" else inner
         if field is not None and item.type_name == "structure" and depth < shapes.DEEPEST:
@@ -73,7 +79,7 @@ def expected(service: str, operation: str, shape: Any, message: Any) -> dict[str
 
     def of(inner: Any, ours: Any, path: str, depth: int) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        for name, member in inner.members.items():
+        for name, member in members(inner):
             field, at = ours.fields_by_name.get(xform_name(name)), f"{path}{name}"
             if field is None or at in words["never"]:
                 continue

@@ -18,6 +18,7 @@ from sekisho.credentials.passkeys import RelyingParty
 from sekisho.credentials.session_tokens import OpenedTokens
 from sekisho.errors import Internal, Unavailable
 from sekisho.journal.accesses import Accesses
+from sekisho.journal.analyzers.asking import Questions
 from sekisho.journal.data_events import DataEvents
 from sekisho.journal.decision_log import DecisionLog
 from sekisho.journal.issued import Issued
@@ -55,7 +56,7 @@ class Node:
     `audience` is what its callers sign for; `services` are the packages whose operations it answers, None for all that are loaded;
     `buckets` those that trails can name, None for any; `saml_recipients` the addresses that responses of SAML providers are for;
     `key_sets` are the keys of OpenID Connect providers; `issuer_url` its own address, as issuers of tokens have it, empty when unknown;
-    `passkeys` is who it is to browsers, None on one that makes none.
+    `passkeys` is who it is to browsers, None on one that makes none; `questions` are asked of a process that proves what policies grant.
     """
 
     database: db.Database
@@ -78,6 +79,7 @@ class Node:
     key_sets: KeySets = field(default_factory=KeySets)
     issuer_url: str = ""
     passkeys: RelyingParty | None = None
+    questions: Questions = field(default_factory=Questions)
 
     @property
     def operations(self) -> tuple[Operation, ...]:

@@ -157,6 +157,7 @@ def _asked(
         given={**request_keys.of_resource(resource), **keys},
         override=override,
         beside=beside,
+        registered=False,  # resolvers know all of their resources
     )
 
 

@@ -52,8 +52,10 @@ def of_request(request: Message) -> Keys:
     fields = request.DESCRIPTOR.fields_by_name
     for name in TAGS:
         if name in fields and fields[name].is_repeated and len(tags := getattr(request, name)):
-            keys["aws:tagkeys"] = tuple(tag.key for tag in tags)
-            keys |= {f"aws:requesttag/{tag.key.lower()}": tag.value for tag in tags}
+            is_map = fields[name].message_type.GetOptions().map_entry
+            pairs = list(tags.items()) if is_map else [(tag.key, tag.value) for tag in tags]
+            keys["aws:tagkeys"] = tuple(key for key, _ in pairs)
+            keys |= {f"aws:requesttag/{key.lower()}": value for key, value in pairs}
     if "tag_keys" in fields and len(removed := getattr(request, "tag_keys")):  # noqa: B009  # as above
         keys["aws:tagkeys"] = tuple(removed)
     return keys

@@ -28,6 +28,7 @@ _SPELLINGS = {
     "open_id_connect_provider_arn": "openIDConnectProviderArn",
     "open_id_connect_provider_list": "openIDConnectProviderList",
     "qr_code_png": "qRCodePNG",
+    "resource_arn_list": "resourceARNList",
     "saml_assertion": "sAMLAssertion",
     "saml_key_hashes": "sAMLKeyHashes",
     "saml_metadata_document": "sAMLMetadataDocument",
@@ -45,6 +46,9 @@ _SPELLINGS = {
     "virtual_mfa_devices": "virtualMFADevices",
 }
 """Fields whose member has several capitals at once; a test compares with botocore's models."""
+
+_SPELLINGS_OF = {"sekisho.api.tagging.v1.ResourceTagMapping.resource_arn": "resourceARN"}
+"""The same, where other services spell a field of that name otherwise."""
 
 Shown = Callable[[Any], Any]
 """Makes of a field's value what JSON holds."""
@@ -74,7 +78,10 @@ def plain(message: Message) -> dict[str, Any]:
 
 @cache
 def _plan(message: Descriptor) -> dict[int, tuple[str, Shown | None]]:
-    return {field.number: (_SPELLINGS.get(field.name, field.json_name), _shown(field)) for field in message.fields}
+    return {
+        field.number: (_SPELLINGS_OF.get(field.full_name) or _SPELLINGS.get(field.name, field.json_name), _shown(field))
+        for field in message.fields
+    }
 
 
 def _shown(field: FieldDescriptor) -> Shown | None:

@@ -3,7 +3,9 @@
 What is tagged is told by the resource of the call's first check, or, where that is something else, by `tagged` of its `(access)`.
 """
 
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
@@ -23,17 +25,35 @@ def refuse(call: Call, request: Message) -> None:
         return
     if call.operation.access.untags:
         return
-
-    def compose(reader: Reader) -> dict[str, object]:
-        account = reader.get_record(call.account_id)
-        return dict(tag_policies.effective(account, reader.get_record)) if isinstance(account, AccountRecord) else {}
-
-    rules, _ = call.node.world.consistent(compose)
-    if not rules:
-        return
-    said = tag_policies.fault(rules, _type(call, request), [(tag.key, tag.value) for tag in given])
+    found = rules(call)
+    said = tag_policies.fault(found, _type(call, request), [(tag.key, tag.value) for tag in given]) if found else ""
     if said:
         raise TAG_VIOLATIONS.get(call.operation.service.package, TagPolicyViolation)(said)
+
+
+def rules(call: Call) -> Mapping[str, Any]:
+    """The tag policies of the caller's account, by the key that they are about, in lower case."""
+
+    def compose(reader: Reader) -> Mapping[str, Any]:
+        account = reader.get_record(call.account_id)
+        return tag_policies.effective(account, reader.get_record) if isinstance(account, AccountRecord) else {}
+
+    return call.node.world.consistent(compose)[0]
+
+
+def fault(call: Call, type_: str, given: Iterable[tuple[str, str]]) -> str:
+    """The sentence about the first of these tags that the account's tag policies do not allow a resource of a type; empty for none."""
+    found = rules(call)
+    return tag_policies.fault(found, type_, given) if found else ""
+
+
+def type_of(text: str) -> str:
+    """The type of what an ARN names, as tag policies say it: `iam:role`; empty for what is no ARN."""
+    try:
+        named = arn.parse(text)
+    except InvalidArn:
+        return ""
+    return f"{named.service}:{named.resource.replace(':', '/').partition('/')[0]}"
 
 
 @cache
@@ -42,7 +62,7 @@ def _field(message: Descriptor) -> str:
     for name in request_keys.TAGS:
         field = message.fields_by_name.get(name)
         inner = field.message_type if field is not None and field.is_repeated else None
-        if inner is not None and {"key", "value"} <= set(inner.fields_by_name):
+        if inner is not None and not inner.GetOptions().map_entry and {"key", "value"} <= set(inner.fields_by_name):
             return name
     return ""
 
@@ -52,9 +72,6 @@ def _type(call: Call, request: Message) -> str:
     if call.operation.access.tagged:
         return f"{call.operation.service.prefix}:{call.operation.access.tagged}"
     for _, resource, _ in permission.demands(call, request):
-        try:
-            named = arn.parse(resource.arn)
-        except InvalidArn:
-            continue
-        return f"{named.service}:{named.resource.replace(':', '/').partition('/')[0]}"
+        if type_ := type_of(resource.arn):
+            return type_
     return ""

@@ -1,7 +1,7 @@
 """The command line: `sekisho --help` lists what there is. The server is loaded only by the commands that are of it.
 
 Exit codes: 0 done, or allowed; 1 it failed, with one line on standard error that says why; 2 the command was written wrongly;
-3 `authorize` was answered with a deny; 4 `load --dry-run --exit-code` found a difference.
+3 `authorize` was answered with a deny; 4 `load --dry-run --exit-code` found a difference; 5 `analyze escalation --exit-code` found a path.
 """
 
 import os
@@ -13,6 +13,7 @@ import typer
 import sekisho
 from sekisho.cli import (
     account,
+    analyze,
     authorize,
     credentials,
     db,
@@ -24,6 +25,7 @@ from sekisho.cli import (
     org,
     policy,
     serve,
+    service,
     spool,
     token,
     trail,
@@ -56,12 +58,14 @@ app.command()(token.token)
 app.command()(whoami.whoami)
 app.command()(health.health)
 app.add_typer(account.app)
+app.add_typer(analyze.app)
 app.add_typer(credentials.app)
 app.add_typer(db.app)
 app.add_typer(keys.app)
 app.add_typer(managed_policies.app)
 app.add_typer(org.app)
 app.add_typer(policy.app)
+app.add_typer(service.app)
 app.add_typer(spool.app)
 app.add_typer(trail.app)
 

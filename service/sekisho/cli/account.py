@@ -66,8 +66,8 @@ def set_quota(
     database: Database = "",
     data_dir: DataDir = connection.DATA_DIR,
 ) -> None:
-    """Set how many users, groups, roles, policies, instance profiles or server certificates an account may have, or accounts its
-    organization.
+    """Set how many users, groups, roles, policies, instance profiles, server certificates, registered resources or definitions of services
+    an account may have, or accounts its organization.
     """
     from sekisho.credentials import accounts
 

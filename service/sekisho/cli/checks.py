@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sekisho.cli import screen
+from sekisho.cli import connection, screen
+from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,21 +32,35 @@ def validate(
     ] = None,
     define: Annotated[list[str] | None, typer.Option(help="WORD=VALUE for a word that stands for something, such as ACCOUNT_ID.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line for each finding.")] = False,
+    services: Annotated[
+        list[Path] | None,
+        typer.Option("--services", help="Definitions of services, or folders of them: what these do not have is a warning."),
+    ] = None,
+    catalog: Annotated[bool, typer.Option("--catalog", help="Ask a server for the definitions that the account has.")] = False,
+    endpoint: Endpoint = None,
+    profile: Profile = None,
+    data_dir: DataDir = connection.DATA_DIR,
+    audience: Audience = "sekisho",
+    ca: Authority = None,
 ) -> None:
     """Say what is wrong with policies, or could be better, and where. Exit code 1 when there is an error."""
-    from sekisho.cli import documents
+    from sekisho.cli import documents, service
     from sekisho.cli.directory import definitions
     from sekisho.policy.validate import Kind, findings
 
     given = definitions(define)
     if kind is not None and kind not in {known.value for known in Kind}:
         raise typer.BadParameter(f"`{kind}` is none of {KINDS}", param_hint="--kind")
+    known = dict(service.of_files(services)) if services else {}
+    if catalog:
+        with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _):
+            known = {**service.of_catalog(client.catalog), **known}
     out = screen.console()
     counts: Counter[str] = Counter()
     listed = documents.listed(places, given, Kind(kind) if kind is not None else None)
     for file, what, words in screen.tracked(listed, "validating"):
         original = documents.read(file)
-        for finding in findings(words.fill(original), what):
+        for finding in findings(words.fill(original), what, known):
             counts[finding.severity.value] += 1
             column = words.column(original, finding.line, finding.column)
             if as_json:

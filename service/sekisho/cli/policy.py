@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from sekisho.cli import checks
+from sekisho.cli import access_checks, checks
 
 if TYPE_CHECKING:
     from sekisho.policy import Decision
@@ -17,6 +17,8 @@ app = typer.Typer(name="policy", no_args_is_help=True, rich_markup_mode=None, he
 
 app.command()(checks.validate)
 app.command("test")(checks.ask)
+app.command()(access_checks.diff)
+app.command()(access_checks.check)
 
 
 @app.callback()

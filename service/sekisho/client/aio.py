@@ -7,13 +7,14 @@ async with AsyncClient.from_env() as client:
         ...
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.api.authorize.v1 import plans_pb2
 from sekisho.api.authorize.v1.aio import AsyncAuthorizeClient
 from sekisho.api.iam.v1.aio import AsyncIamClient
 from sekisho.api.sts.v1.aio import AsyncStsClient
@@ -24,12 +25,18 @@ from sekisho.client.credentials import AUDIENCE
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
 from sekisho.client.following import following
+from sekisho.client.plans import ActionsQuestion, Plan, PlanQuestion, PrincipalsQuestion, ResourcesQuestion, questions
 from sekisho.client.retries import Retries
 from sekisho.client.transport import TLS, CredentialsSource
 
 if TYPE_CHECKING:
+    from sekisho.api.analyzer.v1.aio import AsyncAnalyzerClient
+    from sekisho.api.catalog.v1.aio import AsyncCatalogClient
+    from sekisho.api.insight.v1.aio import AsyncInsightClient
     from sekisho.api.mfa.v1.aio import AsyncMfaClient
     from sekisho.api.organizations.v1.aio import AsyncOrganizationsClient
+    from sekisho.api.resource.v1.aio import AsyncResourceClient
+    from sekisho.api.tagging.v1.aio import AsyncTaggingClient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,11 +80,46 @@ class AsyncClient(Configured):
         return AsyncOrganizationsClient(self._transport)
 
     @cached_property
+    def insight(self) -> "AsyncInsightClient":
+        """The rpcs of paths to administrators, unused access and generated policies; loaded when they are first asked for."""
+        from sekisho.api.insight.v1.aio import AsyncInsightClient
+
+        return AsyncInsightClient(self._transport)
+
+    @cached_property
     def mfa(self) -> "AsyncMfaClient":
         """The rpcs of passkeys, hardware devices and those of root users; loaded when they are first asked for."""
         from sekisho.api.mfa.v1.aio import AsyncMfaClient
 
         return AsyncMfaClient(self._transport)
+
+    @cached_property
+    def resource(self) -> "AsyncResourceClient":
+        """The rpcs of registered resources, their tags and policies; loaded when they are first asked for."""
+        from sekisho.api.resource.v1.aio import AsyncResourceClient
+
+        return AsyncResourceClient(self._transport)
+
+    @cached_property
+    def catalog(self) -> "AsyncCatalogClient":
+        """The rpcs of definitions of services; loaded when they are first asked for."""
+        from sekisho.api.catalog.v1.aio import AsyncCatalogClient
+
+        return AsyncCatalogClient(self._transport)
+
+    @cached_property
+    def analyzer(self) -> "AsyncAnalyzerClient":
+        """The rpcs of Access Analyzer; loaded when they are first asked for."""
+        from sekisho.api.analyzer.v1.aio import AsyncAnalyzerClient
+
+        return AsyncAnalyzerClient(self._transport)
+
+    @cached_property
+    def tagging(self) -> "AsyncTaggingClient":
+        """The rpcs of the tags of everything that the account has; loaded when they are first asked for."""
+        from sekisho.api.tagging.v1.aio import AsyncTaggingClient
+
+        return AsyncTaggingClient(self._transport)
 
     @property
     def audience(self) -> str:
@@ -106,6 +148,34 @@ class AsyncClient(Configured):
     async def explain(self, *, timeout: float | None = None, **question: Unpack[Question]) -> Explanation:  # noqa: ASYNC109  # as above
         """The decision that `authorize` gives, and why it is so."""
         return decisions.explanation(await self._authorize.explain(request=decisions.request(**question), timeout=timeout))
+
+    async def plan(self, *, timeout: float | None = None, **question: Unpack[PlanQuestion]) -> Plan:  # noqa: ASYNC109  # as above
+        """On which of many resources a principal may do an action, as a condition on their ARNs and tags (`sekisho.client.plans`)."""
+        request = questions.plan_request(**question)
+        answer = await self._transport(questions.PLAN, request, plans_pb2.PlanResourcesResponse, timeout=timeout, repeatable=True)
+        return questions.plan(answer)
+
+    def allowed_actions(self, *, timeout: float | None = None, **question: Unpack[ActionsQuestion]) -> AsyncIterator[str]:
+        """The actions that a principal may do on a resource, as pages come."""
+        return self._listed(questions.ACTIONS, timeout, question)
+
+    def allowed_resources(self, *, timeout: float | None = None, **question: Unpack[ResourcesQuestion]) -> AsyncIterator[str]:
+        """The registered resources of the caller's account on which a principal may do an action."""
+        return self._listed(questions.RESOURCES, timeout, question)
+
+    def allowed_principals(self, *, timeout: float | None = None, **question: Unpack[PrincipalsQuestion]) -> AsyncIterator[str]:
+        """The users and roles of the caller's account that may do an action on a resource."""
+        return self._listed(questions.PRINCIPALS, timeout, question)
+
+    async def _listed(self, listing: questions.Listing, timeout: float | None, question: Mapping[str, Any]) -> AsyncIterator[str]:  # noqa: ASYNC109  # as above
+        request = questions.list_request(listing, **question)
+        while True:
+            page: Any = await self._transport(listing.path, request, listing.response, timeout=timeout, repeatable=True)
+            for entry in getattr(page, listing.entries):
+                yield entry
+            if not page.next_token:
+                return
+            request.next_token = page.next_token
 
     async def token(self, *, audience: str | None = None, expires: int = bearer.MAX_EXPIRES) -> str:
         """A bearer token of the caller, for tools that cannot sign; `audience` is the service that takes it, without it this server."""

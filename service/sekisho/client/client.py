@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.api.authorize.v1 import plans_pb2
 from sekisho.api.authorize.v1.changes_pb2 import WatchChangesResponse
 from sekisho.api.authorize.v1.client import AuthorizeClient
 from sekisho.api.iam.v1.client import IamClient
@@ -18,13 +19,19 @@ from sekisho.client.credentials import AUDIENCE
 from sekisho.client.decisions import Decision, Explanation, Question
 from sekisho.client.errors import Internal
 from sekisho.client.following import following
+from sekisho.client.plans import ActionsQuestion, Plan, PlanQuestion, PrincipalsQuestion, ResourcesQuestion, questions
 from sekisho.client.retries import Retries
 from sekisho.client.roles import Server
 from sekisho.client.transport import TLS, CredentialsSource, Interceptors, Transport
 
 if TYPE_CHECKING:
+    from sekisho.api.analyzer.v1.client import AnalyzerClient
+    from sekisho.api.catalog.v1.client import CatalogClient
+    from sekisho.api.insight.v1.client import InsightClient
     from sekisho.api.mfa.v1.client import MfaClient
     from sekisho.api.organizations.v1.client import OrganizationsClient
+    from sekisho.api.resource.v1.client import ResourceClient
+    from sekisho.api.tagging.v1.client import TaggingClient
 
 TIMEOUT = 10.0
 AUTHORIZE = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
@@ -108,11 +115,46 @@ class Client(Configured):
         return OrganizationsClient(self._transport)
 
     @cached_property
+    def insight(self) -> "InsightClient":
+        """The rpcs of paths to administrators, unused access and generated policies; loaded when they are first asked for."""
+        from sekisho.api.insight.v1.client import InsightClient
+
+        return InsightClient(self._transport)
+
+    @cached_property
     def mfa(self) -> "MfaClient":
         """The rpcs of passkeys, hardware devices and those of root users; loaded when they are first asked for."""
         from sekisho.api.mfa.v1.client import MfaClient
 
         return MfaClient(self._transport)
+
+    @cached_property
+    def resource(self) -> "ResourceClient":
+        """The rpcs of registered resources, their tags and policies; loaded when they are first asked for."""
+        from sekisho.api.resource.v1.client import ResourceClient
+
+        return ResourceClient(self._transport)
+
+    @cached_property
+    def catalog(self) -> "CatalogClient":
+        """The rpcs of definitions of services; loaded when they are first asked for."""
+        from sekisho.api.catalog.v1.client import CatalogClient
+
+        return CatalogClient(self._transport)
+
+    @cached_property
+    def analyzer(self) -> "AnalyzerClient":
+        """The rpcs of Access Analyzer; loaded when they are first asked for."""
+        from sekisho.api.analyzer.v1.client import AnalyzerClient
+
+        return AnalyzerClient(self._transport)
+
+    @cached_property
+    def tagging(self) -> "TaggingClient":
+        """The rpcs of the tags of everything that the account has; loaded when they are first asked for."""
+        from sekisho.api.tagging.v1.client import TaggingClient
+
+        return TaggingClient(self._transport)
 
     @property
     def audience(self) -> str:
@@ -148,6 +190,36 @@ class Client(Configured):
     def explain(self, *, timeout: float | None = None, **question: Unpack[Question]) -> Explanation:
         """The decision that `authorize` gives, and why it is so."""
         return decisions.explanation(self._authorize.explain(request=decisions.request(**question), timeout=timeout))
+
+    def plan(self, *, timeout: float | None = None, **question: Unpack[PlanQuestion]) -> Plan:
+        """On which of many resources a principal may do an action, as a condition on their ARNs and tags (`sekisho.client.plans`). Raises
+        Error where no condition says that exactly. `last_revision` is what it was made of.
+        """
+        request = questions.plan_request(**question)
+        return questions.plan(self._transport(questions.PLAN, request, plans_pb2.PlanResourcesResponse, timeout=timeout, repeatable=True))
+
+    def allowed_actions(self, *, timeout: float | None = None, **question: Unpack[ActionsQuestion]) -> Iterator[str]:
+        """The actions that a principal may do on a resource, as pages come; `timeout` is for each. Raises Error when one does not."""
+        return self._listed(questions.ACTIONS, timeout, question)
+
+    def allowed_resources(self, *, timeout: float | None = None, **question: Unpack[ResourcesQuestion]) -> Iterator[str]:
+        """The registered resources of the caller's account on which a principal may do an action, in the same way."""
+        return self._listed(questions.RESOURCES, timeout, question)
+
+    def allowed_principals(self, *, timeout: float | None = None, **question: Unpack[PrincipalsQuestion]) -> Iterator[str]:
+        """The users and roles of the caller's account that may do an action on a resource, in the same way: of those on which the caller is
+        permitted authorize:AssertPrincipal.
+        """
+        return self._listed(questions.PRINCIPALS, timeout, question)
+
+    def _listed(self, listing: questions.Listing, timeout: float | None, question: Mapping[str, Any]) -> Iterator[str]:
+        request = questions.list_request(listing, **question)
+        while True:
+            page: Any = self._transport(listing.path, request, listing.response, timeout=timeout, repeatable=True)
+            yield from getattr(page, listing.entries)
+            if not page.next_token:
+                return
+            request.next_token = page.next_token
 
     def changes(self, cursor: str = "", *, heartbeat: int = 0, timeout: float | None = None) -> Iterator[WatchChangesResponse]:
         """The revisions after one, with the ids of the caller's account that changed, as they come, at least every `heartbeat` seconds

@@ -28,15 +28,18 @@ ADJUSTABLE = (
     "InstanceProfilesQuota",
     "OrganizationAccountsQuota",
     "PoliciesQuota",
+    "ResourcesQuota",
     "RolesQuota",
     "ServerCertificatesQuota",
+    "ServiceDefinitionsQuota",
     "UsersQuota",
 )
-"""The quotas that can be set for one account: those of IAM by their names in GetAccountSummary, and the accounts of an organization by its
-management account.
+"""The quotas that can be set for one account: those of IAM by their names in GetAccountSummary, the accounts of an organization by its
+management account, registered resources and definitions of services.
 """
 
 _HIGHEST = 1_000_000
+_MOST_RESOURCES = 1_000_000_000
 
 OPERATOR = "local-operator"
 """Who creates accounts, in the audit trail: somebody with access to the database and the key ring."""
@@ -95,8 +98,9 @@ def set_quota(database: db.Database, account_id: str, quota: str, value: int) ->
     """Set a quota of one account, for the writes that come after; what is there already stays, also when it is more."""
     if quota not in ADJUSTABLE:
         raise InvalidArgument(f"`{quota}` is no quota that can be set; those are {', '.join(ADJUSTABLE)}")
-    if not 0 <= value <= _HIGHEST:
-        raise InvalidArgument(f"`{value}` is not between 0 and {_HIGHEST}")
+    highest = _MOST_RESOURCES if quota == "ResourcesQuota" else _HIGHEST
+    if not 0 <= value <= highest:
+        raise InvalidArgument(f"`{value}` is not between 0 and {highest}")
     with database.write((account_id,)) as session:
         if account_id == AWS or session.get(Account, account_id) is None:
             raise NoSuchAccount(f"there is no account `{account_id}`")

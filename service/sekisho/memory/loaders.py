@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, inspect, select
 from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
-from sekisho.memory import issuers, organizations, providers
+from sekisho.memory import issuers, organizations, providers, resources
 from sekisho.memory.names import Name
 from sekisho.store.tables import (
     AccessKey,
@@ -89,6 +89,8 @@ def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | N
     """
     if arn.is_account_id(id_):
         return organizations.load_account(session, id_)
+    if id_.startswith(resources.PREFIX):
+        return resources.load_resource(session, id_)
     if id_.startswith(f"{issuers.PREFIX}-"):
         return issuers.load_issuer(session, id_, private=private)
     loader = _LOADERS.get(id_[:4]) or _OF_ORGANIZATIONS.get(id_.partition("-")[0])

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from sekisho import arn, policy
 from sekisho.journal.trail import selectors
+from sekisho.memory import resources
 from sekisho.store.tables import (
     Account,
     Administrator,
@@ -49,11 +50,12 @@ def load_account(session: Session, id_: str) -> Record | None:
     ).one_or_none()
     if row is None:
         return None
+    registers = resources.load_registers(session, id_)
     if row.unit_id is None:
-        return AccountRecord(row.id, row.status, issuer_id=row.issuer_id, data_selectors=own)
+        return AccountRecord(row.id, row.status, issuer_id=row.issuer_id, data_selectors=own, registers=registers)
     administers = frozenset(session.scalars(select(Administrator.service_principal).where(Administrator.account_id == id_)))
     scps, rcps, tags = _attached(session, id_)
-    return AccountRecord(row.id, row.status, row.unit_id, scps, rcps, administers, tags, row.issuer_id, own, of_organization)
+    return AccountRecord(row.id, row.status, row.unit_id, scps, rcps, administers, tags, row.issuer_id, own, of_organization, registers)
 
 
 def _data_selectors(session: Session, id_: str) -> tuple[DataSelectors, DataSelectors]:

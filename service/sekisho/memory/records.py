@@ -12,6 +12,7 @@ from sekisho.world import (
     PolicyRecord,
     PrincipalRecord,
     Record,
+    ResourceRecord,
     SamlProviderRecord,
     TagPolicyRecord,
 )
@@ -20,10 +21,15 @@ BUDGET = 256 * 1024 * 1024
 """Bytes of records."""
 
 MOST_ABSENT = 16_384
-"""Ids that are remembered as nobody's; the oldest is forgotten first."""
+"""Ids that are remembered as nobody's, and as many ARNs that are not registered; the oldest is forgotten first."""
 
 LONGEST = 128
 """Characters of an id that is remembered as nobody's: ids of keys come from callers."""
+
+LONGEST_ARN = 1_024
+"""The same of the key of a registered resource, which is in ASCII."""
+
+_ARN = "arn:"
 
 _FIXED_COST = 2_048  # bytes of a record without documents, measured with tracemalloc, rounded up
 _PER_STATEMENT = 4_096  # bytes of a compiled statement with `_COMMON` patterns, measured and rounded up as well
@@ -47,12 +53,15 @@ class _Slot:
             self.kept += 4 * len(record.content)  # bytes that its characters take at most
         elif isinstance(record, AccountRecord):
             self.kept += 4 * sum(len(text) for _, text in record.data_selectors + record.organization_data_selectors)
+            self.kept += sum(_TEXT + len(name) for name in record.registers)
         elif isinstance(record, OidcProviderRecord):
             self.kept += sum(_TEXT + 4 * len(one) for one in (*record.client_ids, *record.thumbprints))
         elif isinstance(record, SamlProviderRecord):
             self.kept += sum(_TEXT + len(one) for one in (*record.certificates, *(sealed for _, sealed in record.private_keys)))
         elif isinstance(record, IssuerRecord):
             self.kept += _PER_PAIR * len(record.keys)
+        elif isinstance(record, ResourceRecord):
+            self.kept += 2 * len(record.id) + sum(2 * _TEXT + 4 * (len(key) + len(value)) for key, value in record.tags.items())
         self.cost = self.kept + _grown(record)
 
 
@@ -64,6 +73,7 @@ class Records:
         self._slots: dict[str, _Slot] = {}
         self._size = 0
         self._absent: dict[str, None] = {}
+        self._absent_arns: dict[str, None] = {}  # by themselves, so that a flood of ARNs forgets no key that is nobody's
         self._unweighed: list[str] = []
 
     def get_record(self, key: str) -> Record | None:
@@ -76,39 +86,41 @@ class Records:
 
     def is_absent(self, id_: str) -> bool:
         """Whether it is remembered that there is no such thing."""
-        return id_ in self._absent
+        return id_ in self._absent or id_ in self._absent_arns
 
     def keep(self, key: str, record: Record) -> None:
         """Keep a record, unless it is larger than all that may be kept."""
         slot = _Slot(record)
         if slot.cost <= self._budget:
             self._drop(key)
-            self._absent.pop(key, None)
+            self._present(key)
             self._slots[key] = slot
             self._size += slot.cost
             self._shrink()
 
     def keep_absent(self, id_: str) -> None:
         """Remember that there is no such thing."""
-        if len(id_) <= LONGEST:
-            self._absent[id_] = None
-            if len(self._absent) > MOST_ABSENT:
-                del self._absent[next(iter(self._absent))]
+        absent, longest = (self._absent_arns, LONGEST_ARN) if id_.startswith(_ARN) else (self._absent, LONGEST)
+        if len(id_) <= longest:
+            absent[id_] = None
+            if len(absent) > MOST_ABSENT:
+                del absent[next(iter(absent))]
 
     def evict(self, id_: str) -> None:
         """Forget all that is known of an id."""
         self._drop(id_)
         self._drop(entity_key(id_))
-        self._absent.pop(id_, None)
+        self._present(id_)
 
     def all(self) -> tuple[Mapping[str, Record], Sequence[str]]:
         """All records, the last to go last; and the ids that are nobody's."""
-        return {key: slot.record for key, slot in self._slots.items()}, list(self._absent)
+        return {key: slot.record for key, slot in self._slots.items()}, [*self._absent, *self._absent_arns]
 
     def clear(self) -> None:
         """Forget everything."""
         self._slots.clear()
         self._absent.clear()
+        self._absent_arns.clear()
         self._size = 0
 
     def reweigh(self, count: int) -> None:
@@ -137,6 +149,10 @@ class Records:
                 slot.used = False
                 self._slots[key] = slot
                 self._size += slot.cost
+
+    def _present(self, id_: str) -> None:
+        self._absent.pop(id_, None)
+        self._absent_arns.pop(id_, None)
 
     def _drop(self, key: str) -> None:
         slot = self._slots.pop(key, None)
@@ -172,4 +188,6 @@ def _policies(record: Record) -> Sequence[Attached]:
         return record.inline
     if isinstance(record, PrincipalRecord):
         return record.inline if record.trust is None else (*record.inline, record.trust)
+    if isinstance(record, ResourceRecord) and record.policy is not None:
+        return (record.policy,)
     return ()

@@ -141,6 +141,10 @@ def opened(
             asking.start()
             beside.callback(asks.close)
             beside.callback(asking.stop)
+        if services is None or "analyzer" in services:
+            from sekisho.node import analyzing  # what a node without analyzers need not load
+
+            beside.enter_context(analyzing.running(database, world, node.questions))
     if keeping is not None:
         keeping.start()
     try:
@@ -152,6 +156,7 @@ def opened(
         node.data_events.close()  # before the drain, which takes what it hands to the spool
         drain.stop()
         beside.close()  # after the drain, whose records are sealed
+        node.questions.close()
         spool.close()
         node.issued.close()
         world.close()

@@ -40,8 +40,13 @@ def rules(field: FieldDescriptor) -> Rules | None:
 
 def key(field: FieldDescriptor) -> str:
     """The condition key that a field gives, in lower case; empty when it gives none."""
+    return spelled_key(field).lower()
+
+
+def spelled_key(field: FieldDescriptor) -> str:
+    """The condition key that a field gives, as it is documented."""
     named: str = _extensions(field)[annotations_pb2.key]
-    return named.lower()
+    return named
 
 
 def at_least(field: FieldDescriptor) -> bool:

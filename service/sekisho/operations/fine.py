@@ -74,8 +74,10 @@ def _refuses_empty(field: FieldDescriptor, rules: Rules) -> bool:
 
 def _test(field: FieldDescriptor, rules: Rules | None, kept: bool) -> Test | None:
     inner = field.message_type
+    if inner is not None and inner.GetOptions().map_entry:
+        return _counted(rules, _every_value if inner.fields_by_name["value"].message_type is not None else None, whole=True)
     if inner is not None:
-        each = is_moment if inner.full_name == MOMENT else fine if not inner.GetOptions().map_entry else None
+        each = is_moment if inner.full_name == MOMENT else fine
         return _counted(rules, each) if field.is_repeated else each
     if not field.is_repeated:
         return _one(field, rules, kept=kept and rules is not None)
@@ -88,8 +90,13 @@ def is_moment(value: Any) -> bool:
     return bool(_FIRST <= value.seconds < _END and 0 <= value.nanos < 1_000_000_000)
 
 
-def _counted(rules: Rules | None, each: Test | None) -> Test | None:
-    """The test of a list or map: how many items, and what each must be."""
+def _every_value(value: Any) -> bool:
+    """Whether the messages of a map break no rule."""
+    return all(map(fine, value.values()))
+
+
+def _counted(rules: Rules | None, each: Test | None, *, whole: bool = False) -> Test | None:
+    """The test of a list or map: how many items, and what each must be, or what the `whole` must be."""
     least, most = _limits(rules)
     if least is None and most is None and each is None:
         return None
@@ -98,7 +105,7 @@ def _counted(rules: Rules | None, each: Test | None) -> Test | None:
         size = len(value)
         if (least is not None and size < least) or (most is not None and size > most):
             return False
-        return each is None or all(map(each, value))
+        return each is None or (each(value) if whole else all(map(each, value)))
 
     return test
 

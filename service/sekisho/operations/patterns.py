@@ -12,6 +12,11 @@ def _regex(pattern: str) -> Callable[[str], bool]:
     return lambda text: compiled.fullmatch(text) is not None
 
 
+def _same(pattern: str) -> tuple[Callable[[str], bool], str]:
+    """A pattern that means the same in both dialects."""
+    return _regex(pattern), pattern
+
+
 def _tag(text: str) -> bool:
     return all(c in "_.:/=+-@" or unicodedata.category(c)[0] in "LZN" for c in text)
 
@@ -88,4 +93,13 @@ PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
         _regex(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]+(?: [\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]+)*"),
         r"[\x21\x23-\x2B\x2D-\x5B\x5D-\x7E]+( [\x21\x23-\x2B\x2D-\x5B\x5D-\x7E]+)*",
     ),
+    Rules.ANALYZER_ARN: _same(r"[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:analyzer/.{1,255}"),
+    Rules.ANALYZER_NAME: _same(r"[A-Za-z_][A-Za-z0-9_.-]*"),
+    Rules.ARCHIVE_RULE_NAME: _same(r"[A-Za-z][A-Za-z0-9_.-]*"),
+    Rules.RESOURCE_ARN: _same(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:.*"),
+    Rules.TRAIL_ARN: _same(r"arn:[^:]*:cloudtrail:[^:]*:[^:]*:trail/.{1,576}"),
+    Rules.ROLE_ARN: _same(r"arn:[^:]*:iam::[^:]*:role/.{1,576}"),
+    Rules.PRINCIPAL_ARN: _same(r"arn:[^:]*:iam::[^:]*:(role|user)/.{1,576}"),
+    Rules.FULL_UUID: _same(r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"),
+    Rules.VPC_ID: _same(r"vpc-([0-9a-f]){8}(([0-9a-f]){9})?"),
 }

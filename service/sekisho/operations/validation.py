@@ -4,7 +4,7 @@ A plan is made once for each message type and then only walked. All violations o
 `1 validation error detected: Value at 'userName' failed to satisfy constraint: Member must satisfy regular expression pattern: …`
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -67,7 +67,9 @@ def plan(message: descriptor.Descriptor) -> tuple[Member, ...]:
         rules = annotations.rules(field)
         if rules is not None and rules.pattern and rules.pattern not in PATTERNS:
             raise TypeError(f"{field.full_name}: no pattern {rules.pattern}")
-        inner = field.message_type if field.message_type is not None and not field.message_type.GetOptions().map_entry else None
+        inner = field.message_type
+        if inner is not None and inner.GetOptions().map_entry:
+            inner = inner.fields_by_name["value"].message_type
         members.append(
             Member(
                 field.name,
@@ -148,6 +150,9 @@ def _holds_nul(value: Any) -> bool:
 
 
 def _items(values: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(values, Mapping):
+        yield from ((f"{where}.{key[:_SHOWN]}.member", values[key]) for key in sorted(values))
+        return
     for index, item in enumerate(values, 1):
         yield f"{where}.{index}.member", item
 

@@ -25,6 +25,7 @@ MAX_ACTION_LENGTH = 256  # longer ones are not remembered, and not decided
 MAX_LOOKUP = 2_000_000.0  # ns that finding the statements about an action may take, which happens once
 MAX_CACHED_CHARACTERS = 8 * 1024 * 1024  # of the texts of cached programs; each takes about 30 bytes once compiled
 
+_TOO_MANY = "the policy has too many patterns of actions to look for this one"
 _K = TypeVar("_K")
 
 
@@ -93,6 +94,12 @@ class Program:
         """What the policy of a resource says about an action; `resource` remembers it."""
         return self._bucket(action, self.resource, of_resource=True)
 
+    def about(self, action: str, *, of_resource: bool) -> list[Rule]:
+        """The rules about an action, in order, that can say something where the policy stands: those of which its bucket is made."""
+        if self.lookup(action) > MAX_LOOKUP:
+            raise budget.TooMuchWork(_TOO_MANY)
+        return [self.rules[i] for i in sorted(self._covering(action.lower())) if _fits(self.rules[i], of_resource)]
+
     def lookup(self, action: str) -> float:
         """Nanoseconds that finding the statements about an action may take."""
         fixed, of_character = self._lookup
@@ -100,7 +107,7 @@ class Program:
 
     def _bucket(self, action: str, memory: dict[str, Bucket], *, of_resource: bool) -> Bucket:
         if self.lookup(action) > MAX_LOOKUP:
-            raise budget.TooMuchWork("the policy has too many patterns of actions to look for this one")
+            raise budget.TooMuchWork(_TOO_MANY)
         lowered = action.lower()
         if not self._indexed:
             covered = [rule for rule in self.rules if rule.covers_action(lowered) and _fits(rule, of_resource)]

@@ -5,13 +5,14 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-referen
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
 from sekisho.policy import document, positions, strict_json
-from sekisho.policy.checks import actions, conditions, elements, keys, principals, redundancy, resources, risks, variables
+from sekisho.policy.checks import actions, conditions, defined, elements, keys, principals, redundancy, resources, risks, variables
 from sekisho.policy.checks.subject import Check, Subject
+from sekisho.policy.definitions import ServiceDefinition
 from sekisho.policy.document import SYNTAX, Flaw
 from sekisho.policy.kinds import Kind
 
@@ -78,10 +79,17 @@ _NAMES = {
 _OUR_NAMES = {
     Severity.ERROR: "MULTIVALUED_KEY_IN_VARIABLE RESERVED_TAG_KEY_IN_CONDITION",
     Severity.SECURITY_WARNING: "ALLOW_WITH_NOT_ACTION_AND_NOT_RESOURCE WILDCARD_PRINCIPAL_WITHOUT_CONDITION",
-    Severity.WARNING: "TYPE_MISMATCH_ARN TYPE_MISMATCH_BINARY UNREACHABLE_STATEMENT",
+    Severity.WARNING: """
+        TYPE_MISMATCH_ARN TYPE_MISMATCH_BINARY UNKNOWN_ACTION UNKNOWN_CONDITION_KEY UNKNOWN_RESOURCE_TYPE UNREACHABLE_STATEMENT
+    """,
     Severity.SUGGESTION: "FORANYVALUE_WITH_SINGLE_VALUED_KEY REDUNDANT_PRINCIPAL REDUNDANT_WILDCARD",
 }
 SEVERITIES = {name: severity for names in (_NAMES, _OUR_NAMES) for severity, listed in names.items() for name in listed.split()}
+
+
+def is_aws(issue: str) -> bool:
+    """Whether Access Analyzer has the name of an issue, so that AWS's page explains it."""
+    return any(issue in listed.split() for listed in _NAMES.values())
 
 
 def _grammar(subject: Subject) -> Iterator[Flaw]:
@@ -140,8 +148,14 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def findings(text: str, kind: Kind) -> tuple[Finding, ...]:
-    """Everything to be said about the document as a policy of this kind, in the order of the text; never raises."""
+OF_DEFINITIONS: tuple[Check, ...] = (defined.unknown_actions, defined.unknown_resource_types, defined.unknown_condition_keys)
+"""What definitions of services have to say besides."""
+
+
+def findings(text: str, kind: Kind, definitions: Mapping[str, ServiceDefinition] | None = None) -> tuple[Finding, ...]:
+    """Everything to be said about the document as a policy of this kind, in the order of the text; never raises. `definitions` are those
+    of services, by action prefix: what a document names and these do not have is a warning.
+    """
     try:
         value = strict_json.decode(text)
     except strict_json.JsonError as error:
@@ -149,9 +163,9 @@ def findings(text: str, kind: Kind) -> tuple[Finding, ...]:
         place = places.point(error.offset if error.offset is not None else places.repeated or 0)
         return (Finding(Severity.ERROR, "JSON_SYNTAX_ERROR", error.message, "$", place.line, place.column),)
     policy, grammar = document.read(value)
-    subject = Subject(text, kind, policy, grammar)
+    subject = Subject(text, kind, policy, grammar, definitions or {})
     # What is wrong in the grammar is read as something else, and remarks on that would mislead.
-    checks = (_grammar,) if any(flaw.sentence == SYNTAX for flaw in grammar) else CHECKS
+    checks = (_grammar,) if any(flaw.sentence == SYNTAX for flaw in grammar) else (*CHECKS, *(OF_DEFINITIONS if definitions else ()))
     flaws = islice((flaw for check in checks for flaw in check(subject)), MAX_FINDINGS)
     found = [_finding(flaw, subject) for flaw in flaws]
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: (finding.line, finding.column)))

@@ -57,8 +57,8 @@ class Grantees:
         deny = statement.effect == "Deny"
         self.negated = statement.not_principal
         self._everyone = (DIRECT if by_principal_arn(statement.conditions) else LIMITED) if element.everyone else NONE
-        self._accounts = frozenset(filter(None, map(_account, element.aws)))
-        self._names = frozenset(name for name in element.aws if name not in ("", "*") and not _account(name))
+        self._accounts = frozenset(filter(None, map(account_named, element.aws)))
+        self._names = frozenset(name for name in element.aws if name not in ("", "*") and not account_named(name))
         self._roles = frozenset(filter(None, map(_role, self._names)))
         self._services = frozenset(element.service)
         self._federated = frozenset(element.federated)
@@ -145,7 +145,7 @@ def by_principal_arn(conditions_: Iterable[Condition]) -> bool:
     return False
 
 
-def _account(name: str) -> str:
+def account_named(name: str) -> str:
     """The account that a name stands for: twelve digits, or the ARN of a root user."""
     if arn.is_account_id(name):
         return name

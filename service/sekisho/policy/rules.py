@@ -47,7 +47,7 @@ class Rule:
         self.deny = statement.effect == "Deny"
         self.dynamic = dynamic
         self.actions = tuple(_action(pattern) for pattern in statement.actions)
-        self.resources = tuple(_completed(variables.parse(text, variables=dynamic, wildcards=True)) for text in statement.resources or ())
+        self.resources = tuple(completed(variables.parse(text, variables=dynamic, wildcards=True)) for text in statement.resources or ())
         self.covers = tuple(_resource_test(parts) for parts in self.resources)
         made = [conditions.compiled(condition, deny=self.deny, dynamic=dynamic) for condition in statement.conditions]
         self.conditions = tuple(made)  # one for each of the statement's
@@ -120,7 +120,7 @@ def _action(pattern: str) -> tuple[str | None, str | None, ActionTest]:
     return None, name, lambda given, rest: matches_service(given) and matches_name(rest)
 
 
-def _completed(parts: tuple[variables.Part, ...]) -> tuple[variables.Part, ...]:
+def completed(parts: tuple[variables.Part, ...]) -> tuple[variables.Part, ...]:
     """A resource pattern with a star for each field of an ARN that it lacks: `arn:aws:sqs` is `arn:aws:sqs:*:*:*`.
 
     So AWS completes what identity-based policies say. A star at the very end is enough: it runs over all that follows.

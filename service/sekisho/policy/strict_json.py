@@ -38,10 +38,10 @@ class JsonError(Exception):
         self.offset = offset
 
 
-def decode(text: str) -> object:
-    """Turn the text into dicts, lists, strings, Numbers, booleans and None, or raise JsonError."""
-    if len(text) > MAX_TEXT:
-        raise JsonError(f"the document has {len(text)} characters; at most {MAX_TEXT} are allowed")
+def decode(text: str, *, most: int = MAX_TEXT) -> object:
+    """Turn the text into dicts, lists, strings, Numbers, booleans and None, or raise JsonError; `most` are its characters at most."""
+    if len(text) > most:
+        raise JsonError(f"the document has {len(text)} characters; at most {most} are allowed")
     if foreign := _FOREIGN.search(text):
         raise JsonError(f"character U+{ord(foreign[0]):04X} is not allowed", foreign.start())
     _require_shallow(text)

@@ -11,11 +11,11 @@ from sekisho.policy import document
 from sekisho.policy.checks import actions, conditions, elements, principals, resources, variables
 from sekisho.policy.checks.subject import Check, Subject
 from sekisho.policy.document import LEGACY, NO_ACTIONS, NO_RESOURCES, SYNTAX, Flaw, Policy
-from sekisho.policy.findings import Finding, Severity, findings
+from sekisho.policy.findings import Finding, Severity, findings, is_aws
 from sekisho.policy.kinds import Kind
 from sekisho.policy.strict_json import size
 
-__all__ = ["Finding", "Kind", "Severity", "check", "findings", "size"]
+__all__ = ["Finding", "Kind", "Severity", "check", "findings", "is_aws", "size"]
 
 
 def _grammar(sentence: str) -> Check:

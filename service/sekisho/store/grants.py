@@ -39,6 +39,10 @@ _DECIDING = (
     tables.EventDataStore,
     tables.OpenIdConnectProvider,
     tables.SamlProvider,
+    tables.RegisteredResource,
+    tables.ResourceTag,
+    tables.ResourceService,
+    tables.DefinedService,
     tables.Revision,
     tables.Change,
 )

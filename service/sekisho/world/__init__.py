@@ -17,6 +17,7 @@ from sekisho.world.records import (
     PolicyRecord,
     PrincipalRecord,
     Record,
+    ResourceRecord,
     SamlProviderRecord,
     SessionFacts,
     SigningKey,
@@ -24,6 +25,7 @@ from sekisho.world.records import (
     TagPolicyRecord,
     UnitRecord,
 )
+from sekisho.world.resources import ResourceMismatch
 
 __all__ = [
     "AWS",
@@ -48,6 +50,8 @@ __all__ = [
     "Question",
     "RCP",
     "Record",
+    "ResourceMismatch",
+    "ResourceRecord",
     "SCP",
     "SamlProviderRecord",
     "SessionFacts",

@@ -44,6 +44,8 @@ class Acting:
     """Of the decisions that the account asks for, those that are to be recorded; empty where nobody wants any."""
     issuer: str = ""
     """The ARN of the user, role or root user whose the credentials are."""
+    registers: frozenset[str] = frozenset()
+    """The services of which the account has registered resources."""
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Findings that follow from the caller alone: each is as old as the composition, and ends with it."""
 
@@ -100,6 +102,7 @@ def acting(subject: Subject, lookup: Lookup, now: datetime) -> Acting:
         placement=place,
         data_selectors=_data_selectors(account, lookup),
         issuer=arn.root(record.id) if isinstance(record, AccountRecord) else record.arn,
+        registers=account.registers,
     )
 
 

@@ -1,6 +1,7 @@
 """Records as messages of `authorize.v1`, and back: how they leave a process. Keys have none, since they are secret.
 
-Neither have units and policies of organizations, which are not the account's own. An account that hangs in one is said to be in it, by a
+Neither have registered resources, which may be millions: an account says of which services it has any. Neither have units and policies of
+organizations, which are not the account's own. An account that hangs in one is said to be in it, by a
 status with which nothing of it is decided: whoever has only messages would decide without what restricts it.
 """
 
@@ -22,7 +23,7 @@ def message(id_: str, record: Record | None) -> pb.Record | None:
     if record is None:
         return pb.Record(id=id_)
     if isinstance(record, AccountRecord):
-        return pb.Record(id=id_, account=pb.AccountRecord(id=record.id, status=_status(record)))
+        return pb.Record(id=id_, account=pb.AccountRecord(id=record.id, status=_status(record), registers=sorted(record.registers)))
     if isinstance(record, PrincipalRecord):
         return pb.Record(id=id_, principal=_principal(record))
     if isinstance(record, GroupRecord):
@@ -38,15 +39,22 @@ IN_ORGANIZATION = "IN_ORGANIZATION"
 """The status of an account of which only a server decides."""
 
 
+REGISTERS = "REGISTERS_RESOURCES"
+"""The status of an active account that registers resources: who does not know it, and so not what is registered, decides nothing."""
+
+
 def _status(record: AccountRecord) -> str:
-    return record.status if record.unit_id is None else IN_ORGANIZATION
+    if record.unit_id is not None:
+        return IN_ORGANIZATION
+    return REGISTERS if record.registers and record.status == "ACTIVE" else record.status
 
 
 def record(said: pb.Record) -> Said | None:
     """The record of a message, compiled; None for one that is gone."""
     kind = said.WhichOneof("record")
     if kind == "account":
-        return AccountRecord(said.account.id, said.account.status)
+        status = "ACTIVE" if said.account.status == REGISTERS else said.account.status
+        return AccountRecord(said.account.id, status, registers=frozenset(said.account.registers))
     if kind == "principal":
         return _principal_record(said.principal)
     if kind == "group":

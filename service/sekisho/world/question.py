@@ -5,7 +5,7 @@ A condition key has one value, that of the last of these that has the key:
     clock         aws:CurrentTime and aws:EpochTime
     environment   the connection over which somebody asks about itself
     given         the keys of the request itself
-    tags          aws:ResourceTag/KEY, and the same key of the service
+    tags          aws:ResourceTag/KEY, and the same key of the service, as they were given or are registered
     principal     the keys that the subject's records and its session own
     owner         aws:ResourceAccount, aws:ResourceOrgID and aws:ResourceOrgPaths
     override      what Sekisho itself vouches for, or only supposes: a proof that counts once, a simulation's keys
@@ -15,6 +15,9 @@ Those who ask may say no key that is reserved (`is_reserved`): it comes from the
 The owner of a resource is the account that was given, else the account that its ARN names, else the account in which the question is
 asked. What belongs to AWS (`arn:aws:iam::aws:policy/…`) is everybody's to read, and counts as the asking account's own. An owner that is
 no account here has no organization, and nothing of one restricts who comes to its resources.
+
+Where the resource is registered (`world.resources`), its tags and its policy are what is registered; a question that says otherwise, or has
+another owner, is an error. A registered policy grants nothing while the account of its resource is not active.
 
 Those who say `aws:SourceAccount` need not say its organization: `aws:SourceOrgID` and `aws:SourceOrgPaths` are then those of its records.
 """
@@ -27,6 +30,7 @@ from typing import NamedTuple
 
 from sekisho import arn, policy
 from sekisho.policy import keys
+from sekisho.world import resources
 from sekisho.world.acting import Acting, acting
 from sekisho.world.placement import Placement, placement
 from sekisho.world.records import AWS, AccountRecord, Lookup, Subject
@@ -49,7 +53,8 @@ class Asked(NamedTuple):  # costs a third of a frozen dataclass, on every call
     """What is asked of a subject: may it do this action on this resource, in this context?
 
     `account` is the one in which the question is asked, the subject's own when empty. `tag_prefixes` are the services whose
-    `…:ResourceTag/` the resource's tags are. `beside` are identity policies that apply beside the subject's own.
+    `…:ResourceTag/` the resource's tags are. `beside` are identity policies that apply beside the subject's own. `registered`: what is
+    registered of the resource counts; false where the asker knows all of it.
     """
 
     action: str
@@ -63,14 +68,18 @@ class Asked(NamedTuple):  # costs a third of a frozen dataclass, on every call
     given: Keys = NO_KEYS
     override: Keys = NO_KEYS
     beside: tuple[policy.Attached, ...] = ()
+    registered: bool = True
 
 
 def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datetime) -> Question:
     """Compose the inputs of one decision. All that `lookup` finds must be of one world, and so must a subject that is composed already.
 
-    UnknownPrincipal or Unavailable when the subject's records do not suffice, ValidationError when the context is larger than any may be.
+    UnknownPrincipal or Unavailable when the subject's records do not suffice, ValidationError when the context is larger than any may be,
+    ResourceMismatch when what is asked contradicts what is registered of the resource.
     """
     who = subject if isinstance(subject, Acting) else acting(subject, lookup, now)
+    if asked.registered and asked.resource != "*":
+        asked = _completed(who, asked, lookup)
     owner = asked.resource_account or arn.account_of(asked.resource)
     if not owner or owner == AWS:
         owner = asked.account or who.principal.account
@@ -90,6 +99,31 @@ def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datet
     context = policy.Context(values)
     keys.size(context)  # which refuses what is too large
     return policy.Request(who.principal, asked.action, asked.resource, owner, context), _layers(who, asked, place)
+
+
+def _completed(who: Acting, asked: Asked, lookup: Lookup) -> Asked:
+    """The question with what its resource's account has registered of it."""
+    holder = arn.account_of(asked.resource) or asked.resource_account or asked.account or who.principal.account
+    active = True
+    if holder == who.principal.account:
+        registers = who.registers
+    else:
+        account = lookup(holder) if arn.is_account_id(holder) else None
+        if not isinstance(account, AccountRecord):
+            return asked
+        registers, active = account.registers, account.status == "ACTIVE"
+    record = resources.get(holder, asked.resource, registers, lookup) if registers else None
+    if record is None:
+        return asked
+    resources.refuse_contradiction(
+        record,
+        account=asked.resource_account,
+        tags=asked.tags,
+        keys=asked.given,
+        prefixes=(*asked.tag_prefixes, asked.action.partition(":")[0]),
+        given=asked.resource_policy,
+    )
+    return asked._replace(resource_account=record.account_id, tags=record.tags, resource_policy=record.policy if active else None)
 
 
 @lru_cache(maxsize=4096)  # services send the same few keys with each question

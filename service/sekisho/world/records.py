@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sekisho import policy
+from sekisho.policy import Attached
 
 AWS = "aws"
 """The account that the AWS-managed policies belong to."""
@@ -59,7 +60,7 @@ class AccountRecord:
     `tag_policy_ids` likewise its tag policies; `administers` are the services that its organization has delegated to it; `issuer_id` is the
     issuer of its tokens for other services, None where it never had one. `data_selectors` are those of its own trails and event data
     stores that ask for decisions to be recorded; `organization_data_selectors` those of its organization's, which the management account
-    has.
+    has. `registers` are the services, by the third segment of ARNs, of which it has registered resources: no others are looked up.
     """
 
     id: str
@@ -72,6 +73,7 @@ class AccountRecord:
     issuer_id: str | None = None
     data_selectors: DataSelectors = ()
     organization_data_selectors: DataSelectors = ()
+    registers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,16 @@ class SamlProviderRecord:
     private_keys: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ResourceRecord:
+    """A resource that its account has registered. `id` is its ARN; `world.resources.key` says under what it is looked up."""
+
+    id: str
+    account_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    policy: Attached | None = None
+
+
 Record = (
     PrincipalRecord
     | GroupRecord
@@ -204,6 +216,7 @@ Record = (
     | TagPolicyRecord
     | OidcProviderRecord
     | SamlProviderRecord
+    | ResourceRecord
 )
 
 Lookup = Callable[[str], Record | None]

@@ -51,6 +51,21 @@ def fault(rules: Mapping[str, Any], type_: str, tags: Iterable[tuple[str, str]])
     return ""
 
 
+def breaches(rules: Mapping[str, Any], tags: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """The keys of tags that are spelled otherwise than a rule says, and those that have other values, whether it is enforced or not."""
+    spelled, valued = [], []
+    for key, value in tags:
+        rule = rules.get(key.lower())
+        if rule is None:
+            continue
+        if key != (rule.get("tag_key") or key.lower()):
+            spelled.append(key)
+        values = rule.get("tag_value")
+        if values is not None and not any(_fits(str(pattern), value) for pattern in _listed(values)):
+            valued.append(key)
+    return spelled, valued
+
+
 def _policies(ids: Sequence[str], lookup: Lookup) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for id_ in ids:

@@ -17,7 +17,7 @@ from sekisho.client.local.replica import Replica
 from sekisho.errors import SekishoError
 from sekisho.policy import validate
 from sekisho.policy.shares import Shares
-from sekisho.world import NO_KEYS, OF_SERVICE, Acting, Asked, SessionFacts, Subject
+from sekisho.world import NO_KEYS, OF_SERVICE, AccountRecord, Acting, Asked, SessionFacts, Subject
 from sekisho.world.revisions import Point, parse
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -137,6 +137,8 @@ class LocalAuthorizer:
         owner = resource_account or arn.account_of(resource)
         if owner and owner != replica.caller.account_id:
             raise _Elsewhere("what the organization of the resource's owner says is not here")
+        if _is_registered(replica, resource):
+            raise _Elsewhere("what is registered of the resource is not here")
         if "aws:sourceaccount" in given:
             raise _Elsewhere("the organization of the source account is not here")
         try:
@@ -202,6 +204,17 @@ class LocalAuthorizer:
             revision=replica.token,
             principal_arn=request.principal.arn,
         )
+
+
+def _is_registered(replica: Replica, resource: str) -> bool:
+    """True where something may be registered of a resource: its account registers its service, or is another, of which nothing is known."""
+    segments = resource.split(":", 5)
+    if len(segments) < 6:
+        return False
+    account = replica.get_record(replica.caller.account_id)
+    if segments[4] not in ("", replica.caller.account_id) or not isinstance(account, AccountRecord):
+        return True
+    return segments[2] in account.registers
 
 
 def _repeatable(context: Mapping[str, decisions.Value]) -> Mapping[str, decisions.Value]:

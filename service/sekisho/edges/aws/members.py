@@ -1,9 +1,11 @@
-"""Messages as the JSON of AWS's protocols. Readers and writers are made once for each structure.
+"""Messages as the JSON of AWS's protocols, or as data of JSON's kind. Readers and writers are made once for each structure.
 
-Every member must be one that the operation has. Times are seconds since 1970 unless the model says otherwise, blobs base64.
+Every member must be one that the operation has. In JSON times are seconds since 1970 unless the model says otherwise, and blobs base64; a
+protocol with words of its own for them brings these.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,9 +25,18 @@ _NUMBERS = {"integer": int, "long": int, "double": (int, float), "float": (int, 
 
 
 class Members:
-    """The readers and writers of one service's structures."""
+    """The readers and writers of one service's structures. `parser` makes what reads a scalar, `blob` and `moment` write those; without a
+    `moment`, times are JSON's.
+    """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        parser: "Callable[[Value], Callable[[Any, str], Any]] | None" = None,
+        blob: Callable[[bytes], Any] = scalars.base64,
+        moment: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._parser, self._blob, self._moment = parser or _json_parser, blob, moment
         self._readers: dict[tuple[int, tuple[str, ...]], tuple[Structure, dict[str, Read]]] = {}
         self._writers: dict[tuple[int, tuple[str, ...], bool, Presence], tuple[Structure, list[Write]]] = {}
 
@@ -66,7 +77,7 @@ class Members:
                 inner(held, field, where)
 
             return read_structure
-        parse = parser(value)
+        parse = self._parser(value)
         if value.kind == "timestamp":
             return lambda held, message, where: getattr(message, name).CopyFrom(parse(held, where))
 
@@ -78,10 +89,17 @@ class Members:
 
         return read
 
+    def _reader_of(self, value: Value) -> Read | None:
+        """The reader of what is a message in a list or map: a structure, or a list or map that a message stands for."""
+        if value.within:
+            held = replace(value, within="")
+            return self._read_list(value.within, held) if value.kind == "list" else self._read_map(value.within, held)
+        return self.reader(value.structure) if value.structure is not None else None
+
     def _read_list(self, name: str, value: Value) -> Read:
         assert value.item is not None
-        inner = self.reader(value.item.structure) if value.item.structure is not None else None
-        parse = parser(value.item) if inner is None else None
+        inner = self._reader_of(value.item)
+        parse = self._parser(value.item) if inner is None else None
 
         def read(held: Any, message: Message, where: str) -> None:
             if not isinstance(held, list):
@@ -99,15 +117,15 @@ class Members:
 
     def _read_map(self, name: str, value: Value) -> Read:
         assert value.value is not None
-        inner = self.reader(value.value.structure) if value.value.structure is not None else None
-        parse = parser(value.value) if inner is None else None
+        inner = self._reader_of(value.value)
+        parse = self._parser(value.value) if inner is None else None
 
         def read(held: Any, message: Message, where: str) -> None:
             if not isinstance(held, dict):
                 raise Serialization(f"'{where}' is an object.")
             field = getattr(message, name)
             for key, item in held.items():
-                at = f"{where}.{key}"
+                at = f"{where}.{of_kind(key, str, where)}"
                 if inner is not None:
                     inner(item, field[key], at)
                 else:
@@ -180,8 +198,10 @@ class Members:
 
             return plain
         if value.kind == "blob":
-            return scalars.base64
+            return self._blob
         if value.kind == "timestamp":
+            if self._moment is not None:
+                return self._moment
             if value.traits.get("timestampFormat", "unixTimestamp") == "unixTimestamp":
                 return lambda held: held.seconds
             return scalars.writer(value.kind, value.traits)
@@ -201,33 +221,37 @@ def parser(value: Value) -> Callable[[Any, str], Any]:
     """From a JSON scalar to what a field takes."""
     kind = value.kind
     if kind == "boolean":
-        return lambda held, where: _of(held, bool, where)
+        return lambda held, where: of_kind(held, bool, where)
     if kind in _NUMBERS:
         types = _NUMBERS[kind]
-        return lambda held, where: _of(None if isinstance(held, bool) else held, types, where)
+        return lambda held, where: of_kind(None if isinstance(held, bool) else held, types, where)
     if kind == "timestamp":
         return lambda held, where: _time(held, where)
     parse = scalars.PARSERS[kind]
 
     def read(held: Any, where: str) -> Any:
         try:
-            return parse(_of(held, str, where))
+            return parse(of_kind(held, str, where))
         except ValueError:
             raise _not_a_value(where) from None
 
     return read
 
 
+_json_parser = parser  # which the class has an argument of the same name for
+
+
 def _time(held: Any, where: str) -> Any:
     try:
         if isinstance(held, int | float) and not isinstance(held, bool):
             return scalars.seconds(held)
-        return scalars.moment(_of(held, str, where))
+        return scalars.moment(of_kind(held, str, where))
     except ValueError:
         raise _not_a_value(where) from None
 
 
-def _of(held: Any, kind: Any, where: str) -> Any:
+def of_kind(held: Any, kind: Any, where: str) -> Any:
+    """A value of this kind, or Serialization."""
     if not isinstance(held, kind):
         raise _not_a_value(where)
     return held

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel
 
-from sekisho.edges.aws import faults, form, json, query, rest_json
+from sekisho.edges.aws import cbor, faults, form, json, query, rest_json
 from sekisho.edges.aws.errors import InvalidAction, MissingAction, UnknownOperation
 from sekisho.edges.aws.rest_json import Template
 from sekisho.edges.aws.wire import Fail, Route
@@ -21,7 +21,11 @@ from sekisho.sigv4 import HttpRequest
 QUERY_FAIL: Fail = query.failing(faults.Faults(None, faults.QUERY), "")
 JSON_FAIL: Fail = json.failing(faults.Faults(None, faults.JSON, 400), b"application/x-amz-json-1.1")
 REST_FAIL: Fail = json.failing(faults.Faults(None, faults.JSON), rest_json.KIND)
+CBOR_FAIL: Fail = cbor.failing(faults.Faults(None, faults.JSON, 400))
 """How errors are said before it is known whose they are."""
+
+_CBOR = "smithy-rpc-v2-cbor"
+"""What botocore's models call the protocol that their newer clients prefer; whoever has it beside its own is reached by both."""
 
 _PROTOCOLS: Mapping[int, tuple[str, Callable[[Any], Any]]] = {
     Identity.QUERY: ("query", query.Protocol),
@@ -38,6 +42,7 @@ class Router:
         self._actions: dict[tuple[str, str], Route] = {}
         self._targets: dict[str, Route] = {}
         self._paths: dict[str, list[tuple[Template, Route]]] = {}
+        self._calls: dict[str, Route] = {}
         ours: dict[Service, dict[str, Operation]] = {}
         for operation in operations:
             ours.setdefault(operation.service, {})[operation.name] = operation
@@ -48,7 +53,8 @@ class Router:
 
     def _add(self, service: Service, model: Any, known: Mapping[str, Operation]) -> None:
         name, protocols = _PROTOCOLS[service.protocol]
-        if name not in (model.metadata["protocol"], *model.metadata.get("protocols", ())):
+        spoken = (model.metadata["protocol"], *model.metadata.get("protocols", ()))
+        if name not in spoken:
             raise TypeError(f"{service.full_name} has the protocol {name}, which its model `{service.model}` has not")
         protocol = protocols(model)
         version, prefix = model.api_version, model.metadata.get("targetPrefix")
@@ -64,13 +70,27 @@ class Router:
                 self._paths.setdefault(service.signing_name, []).append((where, route))
         for found in self._paths.values():
             found.sort(key=lambda entry: entry[0].weight)
+        if _CBOR in spoken:
+            self._add_calls(service, model, known)
+
+    def _add_calls(self, service: Service, model: Any, known: Mapping[str, Operation]) -> None:
+        protocol, prefix = cbor.Protocol(model), model.metadata["targetPrefix"]
+        for name in model.operation_names:
+            operation = known.get(name)
+            answered = (operation, protocol.codec(model.operation_model(name), operation)) if operation is not None else None
+            self._calls[cbor.path(prefix, name)] = Route(service, protocol.fail, name, answered)
 
     def routes(self) -> list[Route]:
         """All routes, those without a function among them."""
-        return [*self._actions.values(), *self._targets.values(), *(route for paths in self._paths.values() for _, route in paths)]
+        paths = (route for paths in self._paths.values() for _, route in paths)
+        return [*self._actions.values(), *self._targets.values(), *paths, *self._calls.values()]
 
     def of(self, request: HttpRequest) -> Route:
         """The operation that a request names, or InvalidAction, MissingAction or UnknownOperation."""
+        if cbor.is_spoken(request):
+            if (call := self._calls.get(request.path)) is None or request.method != "POST":
+                raise UnknownOperation("The operation that the path names is not known.")
+            return call
         if (target := request.header("x-amz-target")) is not None:
             if (route := self._targets.get(target)) is None or request.method != "POST" or request.path != "/":
                 raise UnknownOperation("The operation that X-Amz-Target names is not known.")
@@ -100,6 +120,8 @@ class Router:
 
 def failing(request: HttpRequest) -> Fail:
     """How to say an error to a caller of whom it is not known what it calls."""
+    if cbor.is_spoken(request):
+        return CBOR_FAIL
     if request.header("x-amz-target") is not None:
         return JSON_FAIL
     return QUERY_FAIL if request.path == "/" else REST_FAIL

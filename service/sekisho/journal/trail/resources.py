@@ -6,6 +6,7 @@ from functools import lru_cache
 from sekisho import arn
 
 _TYPES = {
+    ("access-analyzer", "analyzer"): "AWS::AccessAnalyzer::Analyzer",
     ("account", "account"): "AWS::Organizations::Account",
     ("cloudtrail", "eventdatastore"): "AWS::CloudTrail::EventDataStore",
     ("cloudtrail", "trail"): "AWS::CloudTrail::Trail",

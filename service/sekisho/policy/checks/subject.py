@@ -1,23 +1,33 @@
 """The document under examination, and the JSON paths of its parts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 from sekisho.policy import positions
+from sekisho.policy.definitions import ServiceDefinition
 from sekisho.policy.document import VERSION, Condition, Flaw, Policy, Statement
 from sekisho.policy.kinds import DEMANDS, Kind
 from sekisho.policy.strict_json import Path
 
 
 class Subject:
-    """A policy as read, with its text and the kind it is to be."""
+    """A policy as read, with its text and the kind it is to be; `definitions` are those of services, by action prefix."""
 
-    def __init__(self, text: str, kind: Kind, policy: Policy, grammar: tuple[Flaw, ...]) -> None:
+    def __init__(
+        self,
+        text: str,
+        kind: Kind,
+        policy: Policy,
+        grammar: tuple[Flaw, ...],
+        definitions: Mapping[str, ServiceDefinition] = MappingProxyType({}),
+    ) -> None:
         self.text = text
         self.kind = kind
         self.demands = DEMANDS[kind]
         self.policy = policy
         self.grammar = grammar
+        self.definitions = definitions
 
     @cached_property
     def positions(self) -> positions.Positions:

@@ -1,7 +1,7 @@
 """Authorize, AuthorizeBatch and Explain."""
 
 import json
-from dataclasses import replace
+from contextlib import AbstractContextManager
 
 from sekisho import arn, meters, policy, world
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
@@ -69,8 +69,8 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     """One question, one decision; whatever is in doubt is a deny or an error."""
     if request.encode_authorization_message:
         cold.may_wait()  # sealing takes longer than deciding
-    subject, asked = _read(call, request)
-    (who, question), call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
+    subject, asked = read_question(call, request)
+    (who, question), call.point = call.node.world.consistent(lambda reader: compose_question(call, subject, asked, reader))
     decision = _decide(call, subject, question)
     log_entries.note(call, question, decision, call.point, call.request_id)
     data_events.note(call, who, question, decision, call.request_id)
@@ -89,9 +89,9 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
 
     questions, point = call.node.world.consistent(compose)
     call.point = point
-    with _turns.turn(call.account_id, call.deadline) as turn:
+    with turn(call) as mine:
         items = [
-            _item(call, item, question, point, f"{call.request_id}/{index}", turn, encode=asked.encode_authorization_message)
+            _item(call, item, question, point, f"{call.request_id}/{index}", mine, encode=asked.encode_authorization_message)
             for index, (asked, item, question) in enumerate(zip(request.requests, read, questions, strict=True))
         ]
     return pb.AuthorizeBatchResponse(items=items)
@@ -100,16 +100,14 @@ def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.Authori
 @operation
 def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     """The same decision as Authorize, with the whole way to it, which shows policies: of the caller's own account alone."""
-    subject, asked = _read(call, request.request)
+    subject, asked = read_question(call, request.request)
     if subject.account_id != call.account_id:
         raise AccessDenied(f"The account {subject.account_id} has not consented that account {call.account_id} sees how it is decided.")
-    (_, question), call.point = call.node.world.consistent(lambda reader: _question(call, subject, asked, reader))
+    (_, question), call.point = call.node.world.consistent(lambda reader: compose_question(call, subject, asked, reader))
     made, layers = question
     decision = policy.decide(made, layers)
     remaining(call.deadline)
-    if layers.rcps is not None and organizations.is_foreign(call, made, policy.Layer.RCP):
-        layers = replace(layers, rcps=None)
-    decision = organizations.shown(call, made, decision)
+    decision, layers = organizations.shown(call, question, decision), organizations.visible(call, made, layers)
     text = policy.short(made, layers, decision)
     return pb.ExplainResponse(
         decision=_answer(call, question, decision, call.point, call.request_id, encode=request.request.encode_authorization_message),
@@ -119,7 +117,7 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     )
 
 
-def _read(call: Call, request: pb.AuthorizeRequest, named: dict[str, Subject] | None = None) -> Read:
+def read_question(call: Call, request: pb.AuthorizeRequest, named: dict[str, Subject] | None = None) -> Read:
     """Read a question: of whom, and what; errors say what of it cannot be asked. `named` are the principals that the call has named
     already, by their ARNs: that it may name one is asked once.
     """
@@ -164,12 +162,13 @@ def _read_or_error(call: Call, request: pb.AuthorizeRequest, named: dict[str, Su
     """A question as it was read, or why it could not be; once the deadline has passed, that is why."""
     try:
         remaining(call.deadline)
-        return _read(call, request, named)
+        return read_question(call, request, named)
     except SekishoError as error:
         return error
 
 
-def _question(call: Call, subject: Subject, asked: Asked, reader: Reader) -> Composed:
+def compose_question(call: Call, subject: Subject, asked: Asked, reader: Reader) -> Composed:
+    """Put a question together, of one world."""
     who = reader.acting(subject, call.now)
     return who, world.question(who, asked, reader.get_record, call.now)
 
@@ -179,13 +178,19 @@ def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader) ->
         return item
     try:
         remaining(call.deadline)
-        return _question(call, *item, reader)
+        return compose_question(call, *item, reader)
     except SekishoError as error:
         return error
 
 
 _turns = Turns()
 """Policies are compiled and batches decided by turns. Nobody waits for the database with one."""
+
+
+def turn(call: Call) -> AbstractContextManager[Turn]:
+    """A turn of the call's account at deciding much."""
+    return _turns.turn(call.account_id, call.deadline)
+
 
 _inline: Shares[policy.Attached] = Shares(_MOST_INLINE, lambda account: _turns.turn(account), before=cold.may_wait)
 """The services that ask keep one policy for many requests. Never among the programs of identities, which must not make room for these."""
@@ -256,7 +261,7 @@ def _answer(
     """What is shown of a decision. Of a principal of another account, which has a token and no say in who sees it, it is what was decided
     in which layer, and nothing of that account's policies: neither which statements matched nor which keys they read.
     """
-    decision = organizations.shown(call, question[0], decision)
+    decision = organizations.shown(call, question, decision)
     principal = question[0].principal
     own = principal.account == call.account_id
     matched = decision.matched if own else [match for match in decision.matched if match.layer is policy.Layer.RESOURCE]

@@ -13,6 +13,8 @@ from sekisho.credentials import authorization_messages
 from sekisho.world import Question
 
 _OF_OWNER = ("aws:resource",)
+_TAGS = ("aws:resourcetag/",)
+"""Of another account's resource, which may have registered them."""
 _MOST_STATEMENTS = 16
 _MOST_CHARACTERS = 65_536
 """Of the context: more does not fit into a message, however well it is packed, and would take long to find out."""
@@ -28,7 +30,8 @@ def _contents(call: Call, question: Question, decision: policy.Decision) -> Iter
     asked = question[0]
     own = asked.principal.account == call.account_id
     matched = [_statement(asked, match) for match in decision.matched[:_MOST_STATEMENTS]] if own else []
-    keys = {key: value for key, value in asked.context.items() if own or not key.startswith(_OF_OWNER)}
+    hidden = _OF_OWNER if not own else _TAGS if asked.owner != call.account_id else ()
+    keys = {key: value for key, value in asked.context.items() if not key.startswith(hidden)}
     if sum(len(key) + sum(map(len, values)) for key, values in keys.items()) > _MOST_CHARACTERS:
         keys = {}
     for statements, values in ((matched, keys), (matched, {}), ([], {})):

@@ -1,11 +1,15 @@
-"""What a caller sees of the policies of organizations: those of its own organization, and no other's.
+"""What a caller sees of the policies of others: those of its own organization and account, and no other's.
 
-The subject of a question, and the owner of its resource, may be of another organization than the service that asks. That its policies
-denied is then said, and by which kind; what they are called, and what they say, is not.
+The subject of a question, and the owner of its resource, may be of another organization than the service that asks, and the resource may
+be one that another account has registered. That its policies denied is then said, and by which kind; what they are called, and what they
+say, is not.
 """
+
+from dataclasses import replace
 
 from sekisho import policy
 from sekisho.calls.call import Call
+from sekisho.world import Question
 
 _KEYS = {policy.Layer.SCP: "aws:principalorgid", policy.Layer.RCP: "aws:resourceorgid"}
 """The organization whose policies stand in a layer, by the key that names it."""
@@ -20,8 +24,24 @@ def is_foreign(call: Call, asked: policy.Request, layer: policy.Layer) -> bool:
     return place is None or asked.context.get(key) != place.organization_id
 
 
-def shown(call: Call, asked: policy.Request, decision: policy.Decision) -> policy.Decision:
+def is_registered_elsewhere(call: Call, asked: policy.Request, layers: policy.Layers) -> bool:
+    """True where the resource's policy is one that another account has registered; those that callers give have no ARN."""
+    return layers.resource is not None and layers.resource.arn != "" and asked.owner != call.account_id
+
+
+def visible(call: Call, asked: policy.Request, layers: policy.Layers) -> policy.Layers:
+    """The layers that an explanation to the caller may be made of."""
+    if layers.rcps is not None and is_foreign(call, asked, policy.Layer.RCP):
+        layers = replace(layers, rcps=None)
+    return replace(layers, resource=None) if is_registered_elsewhere(call, asked, layers) else layers
+
+
+def shown(call: Call, question: Question, decision: policy.Decision) -> policy.Decision:
     """The decision with its reasons as far as the caller sees them."""
+    asked, layers = question
+    if is_registered_elsewhere(call, asked, layers):
+        matched = tuple(match for match in decision.matched if match.layer is not policy.Layer.RESOURCE)
+        decision = decision._replace(matched=matched, missing_keys=())
     if decision.layer not in _KEYS and not any(match.layer in _KEYS for match in decision.matched):
         return decision
     matched = tuple(match for match in decision.matched if not is_foreign(call, asked, match.layer))

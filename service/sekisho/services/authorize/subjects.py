@@ -10,7 +10,7 @@ from sekisho.errors import AccessDenied, InvalidArgument, NotFound
 from sekisho.operations import Resource
 from sekisho.world import NO_KEYS, AccountRecord, PrincipalRecord, Record, SessionFacts, Subject
 
-_ASSERT = "authorize:AssertPrincipal"
+ASSERT = "authorize:AssertPrincipal"
 _PRINCIPALS = frozenset(("user", "role", "assumed-role", "root"))
 
 
@@ -47,7 +47,7 @@ def _named(call: Call, text: str) -> Subject:
     found: _Named | None = call.node.world.get_finding(key)
     if found is None:
         _refuse_foreign(call, text)
-    permission.demand(call, _ASSERT, Resource(text), NO_KEYS)
+    permission.demand(call, ASSERT, Resource(text), NO_KEYS)
     if found is None:
         found = _find(call, text, key)
     if found.role is not None:
@@ -106,9 +106,9 @@ def _bears(record: Record | None, named: arn.Entity, text: str) -> bool:
 
 def _refuse_denied_role(call: Call, role: str, text: str) -> None:
     """Raise AccessDenied where asserting the session's role is denied: a session is its role, and is allowed by its own ARN besides."""
-    if permission.standing(call, _ASSERT, Resource(role), NO_KEYS) in _UNDENIED:
+    if permission.standing(call, ASSERT, Resource(role), NO_KEYS) in _UNDENIED:
         return
-    asked, decision = permission.decide(call, _ASSERT, Resource(role), NO_KEYS)
+    asked, decision = permission.decide(call, ASSERT, Resource(role), NO_KEYS)
     if decision.outcome is policy.Outcome.EXPLICITLY_DENIED:
         raise AccessDenied(policy.sentence(replace(asked, resource=text), decision))
 

@@ -90,6 +90,7 @@ class Simulation:
             resource_account=arn.account_of(resource) or self.owner,
             resource_policy=of_resource.attached if of_resource is not None else None,
             override=self.keys,
+            registered=False,  # as AWS's simulator, which is given the policy of the resource
         )
         who = self.subject if isinstance(self.subject, Acting) else acting(self.subject, lookup, now)
         supposed = replace(

@@ -12,6 +12,18 @@ from sekisho.store.tables.accounts import (
     EntityCount,
     QuotaOverride,
 )
+from sekisho.store.tables.analyzers import (
+    AccessFinding,
+    AccessPreview,
+    AnalyzedResource,
+    Analyzer,
+    AnalyzerTag,
+    ArchiveRule,
+    FindingRecommendation,
+    PolicyGeneration,
+    ScanRequest,
+    ScanTurn,
+)
 from sekisho.store.tables.certificates import ServerCertificate, SigningCertificate
 from sekisho.store.tables.changes import Change, Revision
 from sekisho.store.tables.entities import Entity, Group, Membership, Role, Root, User
@@ -38,6 +50,7 @@ from sekisho.store.tables.passwords import LoginProfile, PasswordHistory, Passwo
 from sekisho.store.tables.policies import Attachment, InlinePolicy, Policy, PolicyOrigin, PolicyVersion
 from sekisho.store.tables.providers import OpenIdConnectProvider, SamlPrivateKey, SamlProvider
 from sekisho.store.tables.reports import CredentialReport, DeletionTask
+from sekisho.store.tables.resources import DefinedService, RegisteredResource, ResourceCount, ResourceService, ResourceTag
 from sekisho.store.tables.tags import Tag
 from sekisho.store.tables.trail import (
     AuditRecord,
@@ -56,7 +69,9 @@ from sekisho.store.tables.user_credentials import ServiceCredential, SshPublicKe
 
 __all__ = [
     "Access",
+    "AccessFinding",
     "AccessKey",
+    "AccessPreview",
     "AccessReport",
     "Account",
     "AccountAlias",
@@ -66,18 +81,24 @@ __all__ = [
     "AccountRegion",
     "AccountRequest",
     "Administrator",
+    "AnalyzedResource",
+    "Analyzer",
+    "AnalyzerTag",
+    "ArchiveRule",
     "Attachment",
     "AuditRecord",
     "Authenticator",
     "Base",
     "Change",
     "CredentialReport",
+    "DefinedService",
     "DeletionTask",
     "Entity",
     "EntityCount",
     "EventDataStore",
     "EventQuery",
     "EventQueryPage",
+    "FindingRecommendation",
     "Group",
     "Handshake",
     "InlinePolicy",
@@ -99,16 +120,23 @@ __all__ = [
     "PasswordHistory",
     "PasswordPolicy",
     "Policy",
+    "PolicyGeneration",
     "PolicyOrigin",
     "PolicyType",
     "PolicyVersion",
     "ProofFailure",
     "QuotaOverride",
+    "RegisteredResource",
+    "ResourceCount",
+    "ResourceService",
+    "ResourceTag",
     "Revision",
     "Role",
     "Root",
     "SamlPrivateKey",
     "SamlProvider",
+    "ScanRequest",
+    "ScanTurn",
     "ServerCertificate",
     "ServiceCredential",
     "SigningCertificate",

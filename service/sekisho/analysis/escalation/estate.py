@@ -1,0 +1,41 @@
+"""What an analysis of an account is made from: principals with their trust policies, groups and policies, and what else is known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sekisho import policy
+from sekisho.world import Lookup, PrincipalRecord
+
+_NO_TAGS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """A managed policy that could be attached. `others` are its versions that are not in force."""
+
+    id: str
+    arn: str
+    attached: policy.Attached
+    others: tuple[policy.Attached, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """An account. `groups` are the ARNs of its groups by their ids; `policies` its own managed policies, and those of AWS's that are known;
+    `lookup` finds every record that decisions about its principals need.
+
+    What is None is not known, and then taken to be as whoever wants more would have it: `passwords` are the ids of users who have one,
+    `keys` how many access keys each user has, `profiles` the ids of roles in instance profiles.
+    """
+
+    account_id: str
+    principals: tuple[PrincipalRecord, ...]
+    groups: Mapping[str, str]
+    policies: tuple[Managed, ...]
+    lookup: Lookup
+    now: datetime
+    passwords: frozenset[str] | None = None
+    keys: Mapping[str, int] | None = None
+    profiles: frozenset[str] | None = None

@@ -1,0 +1,266 @@
+"""The shortest paths, by a breadth-first search from where they end.
+
+The search begins with the administrators, or with the one principal that is looked for, and asks of each that has no path yet whether it
+is permitted a method that leads to somebody who has one. So a method is asked about once for each two principals at most, and only by those
+with a policy that speaks of its action; all who are alike are asked as one. What a principal can make of itself alone is followed from it
+before, a few steps far.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sekisho.analysis.escalation.actors import Actor, Actors, by_name, is_account, names
+from sekisho.analysis.escalation.asking import Asker
+from sekisho.analysis.escalation.estate import Estate
+from sekisho.analysis.escalation.paths import Found, Hop, Path
+from sekisho.analysis.escalation.reach import Reach
+from sekisho.analysis.escalation.rules import Rule, Way
+from sekisho.analysis.escalation.ways import ASSUME_ROLE, OF, Ways
+from sekisho.world import NO_KEYS, Keys
+
+MOST_STATES = 12
+"""What one principal can make of itself that is followed, in so many steps at most."""
+MOST_STEPS = 3
+
+MOST_HOPS = 32
+"""Hops of a path that is looked for: somebody can make a chain of as many as there are users, and would be shown its square."""
+
+Key = tuple[str, ...]
+
+_ASSUMING = next(rule for rule in OF[Way.BECOME] if rule.by == "trust")
+_TOWARDS = tuple(rule for way in (Way.BECOME, Way.PASS) for rule in OF[way] if rule is not _ASSUMING)
+_ACTIONS = (ASSUME_ROLE, *(rule.demands[0].action for way in Way if way is not Way.OWN for rule in OF[way]))
+"""The actions by which others are looked for: the first of each method."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The next hop of an actor, and where it leads; None when the path ends there."""
+
+    hop: Hop
+    to: Key | None
+
+
+def find(estate: Estate, *, goal: str = "", supposed: Keys = NO_KEYS, proceed: Callable[[], None] = lambda: None) -> Found:
+    """The shortest path of each principal of an account to an administrator or, with `goal`, to the principal of that ARN.
+
+    `supposed` are condition keys that are taken to have these values, as the simulator takes them. `proceed` is called every few decisions,
+    and whatever it raises ends the search. ValueError when the account has no such principal.
+    """
+    return _Search(estate, goal, supposed, proceed).found()
+
+
+class _Search:
+    def __init__(self, estate: Estate, goal: str, supposed: Keys, proceed: Callable[[], None]) -> None:
+        self._estate, self._goal, self._proceed = estate, goal, proceed
+        made = Actors(estate)
+        self._asker = Asker(estate, supposed, proceed)
+        self._ways = Ways(estate, made, self._asker)
+        self._reach = Reach(self._asker, _ACTIONS)
+        self._actors = made.all()
+        self._by_name = by_name(self._actors)
+        self._known: dict[Key, Actor] = {}
+        self._steps: dict[Key, _Step | None] = {}
+        self._waiting: dict[int, dict[Key, Actor]] = defaultdict(dict)
+        """Actors without a path, by whom they are like."""
+        self._before: dict[Key, list[tuple[Key, Hop]]] = defaultdict(list)
+        """By what an actor has become of itself: from what, and by which hop."""
+        self._of: dict[str, list[Actor]] = defaultdict(list)
+        """What a principal is, and can become of itself, by its id."""
+        self._left_out: list[str] = []
+
+    def found(self) -> Found:
+        administrators = [actor for actor in self._actors if self._ways.is_administrator(actor)]
+        ends = administrators if not self._goal else [actor for actor in self._actors if actor.record.arn == self._goal]
+        if self._goal and not ends:
+            raise ValueError(f"the account has no user or role `{self._goal}`")
+        self._steps = dict.fromkeys((actor.key for actor in ends), None)
+        follow = {actor.record.id for actor in administrators}
+        level: dict[Key, _Step] = {}
+        for actor in self._actors:
+            if actor.key not in self._steps:
+                level |= self._follow(actor) if actor.record.id not in follow else self._keep(actor)
+        self._nearer(level, ends)
+        if not self._goal:
+            self._first(level)
+        for _ in range(MOST_HOPS):
+            if not level:
+                break
+            reached = self._settle(level)
+            level = {}
+            for key in reached:
+                for before, hop in self._before.get(key, ()):
+                    if before not in self._steps:
+                        level.setdefault(before, _Step(hop, key))
+            self._nearer(level, [self._known[key] for key in reached if len(key) == 1])
+        if level:
+            self._left_out.append(f"there are paths of more than {MOST_HOPS} steps")
+        return self._result(administrators)
+
+    def _keep(self, actor: Actor) -> dict[Key, _Step]:
+        self._known[actor.key] = actor
+        self._reach.note(actor)
+        self._waiting[actor.alike][actor.key] = actor
+        self._of[actor.record.id].append(actor)
+        return {}
+
+    def _follow(self, actor: Actor) -> dict[Key, _Step]:
+        """Note an actor and what it can make of itself; the hops that end a path already."""
+        level: dict[Key, _Step] = {}
+        queue = deque([(actor, 0)])
+        self._keep(actor)
+        while queue:
+            node, depth = queue.popleft()
+            self._proceed()
+            following = []
+            for hop, after in self._ways.own(node):
+                if not self._goal and self._ways.is_administrator(after):
+                    level[node.key] = _Step(hop, None)
+                    break
+                if depth < MOST_STEPS and (after.who.identity, after.who.boundary) != (node.who.identity, node.who.boundary):
+                    following.append((hop, after))
+            else:
+                queue.extend((after, depth + 1) for after in self._states(node, following))
+        return level
+
+    def _states(self, node: Actor, following: Iterable[tuple[Hop, Actor]]) -> Iterator[Actor]:
+        """What is new of what an actor can make of itself."""
+        for hop, after in following:
+            if after.key not in self._known:
+                if len(self._of[node.record.id]) > MOST_STATES:
+                    self._left_out.append(f"{node.record.arn} can change its own permissions in more than {MOST_STATES} ways")
+                    return
+                self._keep(after)
+                yield after
+            self._before[after.key].append((node.key, hop))
+
+    def _first(self, level: dict[Key, _Step]) -> None:
+        """Add who makes an administrator of somebody else, or of somebody new, and becomes that."""
+        for rule in OF[Way.NEW]:
+            for alike in self._reach.speaking(rule.demands[0].action):
+                self._give(level, alike, rule, None)
+        for target in self._actors:
+            self._proceed()
+            about: dict[tuple[str, str], list[int]] = {}
+            for rule in OF[Way.RAISE]:
+                for thing in self._ways.raised_on(rule, target) if rule.kind == target.record.kind else ():
+                    asked = (rule.demands[0].action, thing)
+                    if asked not in about:
+                        about[asked] = list(self._reach.about(*asked))
+                    for alike in about[asked]:
+                        self._give(level, alike, rule, target)
+
+    def _give(self, level: dict[Key, _Step], alike: int, rule: Rule, target: Actor | None) -> None:
+        left = self._left(level, alike)
+        if left:
+            self._proceed()
+            hop = self._ways.new(left[0], rule) if target is None else self._ways.raising(left[0], rule, target)
+            if hop is not None:
+                self._assign(level, left, hop, target)
+
+    def _left(self, level: dict[Key, _Step], alike: int) -> list[Actor]:
+        """Those of whom decisions are the same who have no path yet, and no step in this level."""
+        waiting = self._waiting.get(alike)
+        return [actor for key, actor in waiting.items() if key not in level] if waiting else []
+
+    def _nearer(self, level: dict[Key, _Step], reached: Sequence[Actor]) -> None:
+        """Add who becomes one of those who were reached."""
+        for target in reached:
+            for rule in _TOWARDS:
+                if rule.kind == target.record.kind and (not rule.service or self._ways.trust_in(rule.service, target) is not None):
+                    self._towards(level, rule, target)
+            if target.record.kind == "role":
+                self._using(level, target)
+                self._assuming(level, target)
+
+    def _towards(self, level: dict[Key, _Step], rule: Rule, target: Actor) -> None:
+        action = rule.demands[0].action
+        own = rule.demands[0].on == "target"
+        for alike in self._reach.about(action, target.record.arn) if own else self._reach.speaking(action):
+            self._step(level, alike, rule, target)
+
+    def _using(self, level: dict[Key, _Step], role: Actor) -> None:
+        """Add who uses what acts as a role already."""
+        for rule in OF[Way.HELD]:
+            if self._ways.trust_in(rule.service, role) is not None:
+                for alike in self._reach.speaking(rule.demands[0].action):
+                    self._step(level, alike, rule, role)
+
+    def _step(self, level: dict[Key, _Step], alike: int, rule: Rule, target: Actor) -> None:
+        left = self._left(level, alike)
+        if left and not (rule.service and not self._ways.serves(left[0], rule)):
+            self._proceed()
+            hop = self._ways.towards(left[0], rule, target)
+            if hop is not None:
+                self._assign(level, left, hop, target)
+
+    def _assuming(self, level: dict[Key, _Step], role: Actor) -> None:
+        """Add who assumes a role: those whom its trust policy names and, where it means everybody or the account, who is permitted."""
+        trust = role.record.trust
+        if trust is None:
+            return
+        for name in sorted(names(trust)):
+            found = self._by_name.get(name)
+            for actor in self._of[found.record.id] if found is not None else ():
+                if actor.key not in level and actor.key not in self._steps:
+                    self._one(level, actor, role)
+        meant = [one for rule in trust.program.rules if (one := rule.statement.principals) is not None]
+        everyone = any(one.any or one.everyone for one in meant)
+        if not everyone and not any(is_account(name) for one in meant for name in one.aws):
+            return
+        individual = self._asker.is_individual(trust)
+        for alike in list(self._waiting) if everyone else self._reach.about(ASSUME_ROLE, role.record.arn):
+            left = self._left(level, alike)
+            if individual:
+                for actor in left:
+                    self._one(level, actor, role)
+            elif left:
+                self._step(level, alike, _ASSUMING, role)
+
+    def _one(self, level: dict[Key, _Step], actor: Actor, role: Actor) -> None:
+        hop = self._ways.towards(actor, _ASSUMING, role)
+        if hop is not None:
+            self._assign(level, [actor], hop, role)
+
+    @staticmethod
+    def _assign(level: dict[Key, _Step], actors: Sequence[Actor], hop: Hop, target: Actor | None) -> list[Actor]:
+        """Give a hop to all of these actors but the target itself; those who are left."""
+        to = None if target is None or hop.rule.way in (Way.RAISE, Way.NEW) else target.key
+        left = []
+        for actor in actors:
+            if target is not None and actor.record.id == target.record.id:
+                left.append(actor)
+            else:
+                level[actor.key] = _Step(replace(hop, by=actor.record.arn), to)
+        return left
+
+    def _settle(self, level: dict[Key, _Step]) -> list[Key]:
+        """Keep the steps of a level; whoever has a path itself needs no other that begins with a change of itself."""
+        for key, step in level.items():
+            self._steps[key] = step
+        for key in level:
+            gone = self._of[key[0]] if len(key) == 1 else [self._known[key]]
+            for actor in gone:
+                alike = self._waiting.get(actor.alike)
+                if alike is not None and alike.pop(actor.key, None) is not None and not alike:
+                    del self._waiting[actor.alike]
+        return list(level)
+
+    def _result(self, administrators: Sequence[Actor]) -> Found:
+        paths = [Path(actor.record.arn, tuple(self._hops(actor.key))) for actor in self._actors if self._steps.get(actor.key) is not None]
+        return Found(
+            account_id=self._estate.account_id,
+            administrators=tuple(sorted(actor.record.arn for actor in administrators)),
+            paths=tuple(sorted(paths, key=lambda path: (len(path.hops), path.source))),
+            principals=len(self._actors),
+            decisions=self._asker.decisions,
+            goal=self._goal,
+            left_out=tuple(dict.fromkeys(self._left_out)),
+        )
+
+    def _hops(self, key: Key) -> Iterator[Hop]:
+        step = self._steps[key]
+        while step is not None:
+            yield step.hop
+            step = self._steps[step.to] if step.to is not None else None

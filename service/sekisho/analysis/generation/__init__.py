@@ -1,0 +1,5 @@
+"""Policies made of what was used."""
+
+from sekisho.analysis.generation.policies import Used, filled, generate
+
+__all__ = ["Used", "filled", "generate"]

@@ -1,0 +1,230 @@
+"""Who is let in from outside: access for the public, and access from beyond a zone of trust.
+
+The public is everybody whom a policy does not name: a principal of an account that stands nowhere in it, anonymous, or one of AWS's
+services, that comes with none of the fixed values that the policy trusts (`TRUSTED`). A value is fixed when it has neither wildcard nor
+variable, so that somebody owns it; in an ARN it is enough that the account is fixed, in the path of an organization its id, in a user id
+the unique id before the colon. So a policy for everybody with `aws:SourceVpc` = `vpc-1` is not public, one with `vpc-*` is.
+
+Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html ("The meaning of public"),
+https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_CheckNoPublicAccess.html
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sekisho.analysis.solver import documents, languages, shapes, subjects
+from sekisho.analysis.solver.contexts import Context, Key
+from sekisho.analysis.solver.effort import Effort
+from sekisho.analysis.solver.formulas import TRUE, Formula, Masked, every, no, some, within
+from sekisho.analysis.solver.languages import ANYTHING, NO_COLON, Item, Language
+from sekisho.analysis.solver.questions import Answer, PolicyType, Question, Verdict, read
+from sekisho.analysis.solver.witnesses import Witness
+from sekisho.policy import Program, keys, operands, operators
+from sekisho.policy.principals import account_named
+from sekisho.policy.rules import Rule
+from sekisho.policy.variables import parse, referred
+
+_OF_ARNS = frozenset(("aws:sourcearn", "aws:principalarn", "aws:sourcevpcarn", "s3:dataaccesspointarn"))
+_OF_PATHS = frozenset(("aws:principalorgpaths", "aws:sourceorgpaths", "aws:vpceorgpaths"))
+_OF_ADDRESSES = frozenset(("aws:sourceip", "aws:vpcsourceip"))
+TRUSTED = (
+    _OF_ARNS
+    | _OF_PATHS
+    | _OF_ADDRESSES
+    | {
+        "aws:principalaccount",
+        "aws:principalorgid",
+        "aws:sourceaccount",
+        "aws:sourceorgid",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:userid",
+        "aws:vpceaccount",
+        "aws:vpceorgid",
+        "kms:calleraccount",
+        "s3:dataaccesspointaccount",
+    }
+)
+"""Keys whose fixed values somebody owns."""
+_WIDEST = {32: 8, 128: 32}  # bits of the shortest prefix that is still a fixed range of addresses, by the bits of an address
+_ARN_OF_ACCOUNT = re.compile(r"arn:[^:*?]*:[^:*?]+:[^:]*:[0-9]{12}:.*", re.DOTALL)
+_PATH_OF_ORGANIZATION = re.compile(r"o-[^*?/]+/.*", re.DOTALL)
+_ID_WITH_SESSION = re.compile(r"[A-Z0-9]{4,}:\*")
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A zone of trust: accounts, and an organization by its id and by paths within it."""
+
+    accounts: frozenset[str]
+    organization_id: str = ""
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Access from outside that one statement gives to one principal; without a witness it could not be ruled out."""
+
+    principal: Mapping[str, str]
+    actions: tuple[str, ...]
+    condition: Mapping[str, str]
+    is_public: bool
+    statement: int
+    witness: Witness | None
+
+
+def public(document: str, *, milliseconds: int) -> Verdict:
+    """Whether a resource's policy grants anything to the public."""
+    program = read(document, PolicyType.RESOURCE)
+    return Question(program, PolicyType.RESOURCE, milliseconds, demands=lambda context: _public(program, context)).asked()
+
+
+def external(document: str, resource: str, owner: str, zone: Zone, *, milliseconds: int) -> tuple[Grant, ...]:
+    """What a resource's policy grants to principals beyond a zone, to which the owner belongs; by statement and principal."""
+    program = read(document, PolicyType.RESOURCE)
+    effort = Effort(milliseconds)
+    return tuple(
+        grant
+        for rule in program.rules
+        if not rule.deny and documents.is_of_kind(rule.statement, of_resource=True)
+        for grant in _of_rule(program, rule, resource, Zone(zone.accounts | {owner}, zone.organization_id, zone.paths), effort)
+    )
+
+
+def _of_rule(program: Program, rule: Rule, resource: str, zone: Zone, effort: Effort) -> Iterator[Grant]:
+    for principal, means in _entries(rule):
+
+        def demands(context: Context, means: Formula = means) -> Iterator[Formula]:
+            yield from (documents.of_statement(rule, context), means, _at(resource), *_beyond(zone, context))
+
+        def demands_public(context: Context, means: Formula = means) -> Iterator[Formula]:
+            yield from (documents.of_statement(rule, context), means, _at(resource), *_public(program, context))
+
+        found = Question(program, PolicyType.RESOURCE, effort.milliseconds, demands=demands).asked(effort)
+        if found.answer is Answer.NO:
+            continue
+        open_ = Question(program, PolicyType.RESOURCE, effort.milliseconds, demands=demands_public).asked(effort)
+        actions = ("*",) if rule.statement.not_action else rule.statement.actions
+        yield Grant(principal, actions, _conditions(rule), open_.answer is not Answer.NO, rule.statement.index, found.witness)
+
+
+def _entries(rule: Rule) -> Iterator[tuple[Mapping[str, str], Formula]]:
+    """The principals that a statement names, as findings show them, and what it is to be one; services are let in on their own ground."""
+    element = rule.statement.principals
+    assert element is not None
+    if element.everyone or rule.statement.not_principal:
+        yield {"AWS": "*"}, TRUE
+        return
+    for name in element.aws:
+        account = account_named(name)
+        yield {"AWS": name}, subjects.account(languages.literals([account])) if account else subjects.named([name])
+    for name in element.federated:
+        yield {"Federated": name}, every((subjects.kind("federated"), within(subjects.PRINCIPAL, languages.literals([name]))))
+    for name in element.canonical:
+        yield {"CanonicalUser": name}, within(subjects.CANONICAL, languages.literals([name]))
+
+
+def _at(resource: str) -> Formula:
+    """The resource, or something in it."""
+    start = languages.text(resource)
+    inside = [(*start, languages.of("/:"), ANYTHING)]
+    return within(subjects.RESOURCE, Language([start, *inside])) if resource else TRUE
+
+
+def _conditions(rule: Rule) -> Mapping[str, str]:
+    return {keys.canonical(condition.key): ",".join(condition.values) for condition in rule.statement.conditions}
+
+
+def _public(program: Program, context: Context) -> Iterator[Formula]:
+    """The principal is one that the policy does not name, with no fixed value that it trusts."""
+    elements = [rule.statement.principals for rule in program.rules if rule.statement.principals is not None]
+    names = [name for element in elements for name in element.aws if name != "*"]
+    accounts = {account for name in names if (account := account_named(name))} | {
+        name.split(":")[4] for name in names if name.count(":") > 4
+    }
+    listed = [name for element in elements for name in (*element.service, *element.federated)]
+    yield no(subjects.account(languages.literals(accounts)))
+    yield no(subjects.named(names))
+    yield no(every((subjects.of_kinds(("service", "federated")), within(subjects.PRINCIPAL, languages.literals(listed)))))
+    yield no(within(subjects.CANONICAL, languages.literals(name for element in elements for name in element.canonical)))
+    for key in sorted(TRUSTED & context.keys.keys()):
+        yield _without(context.key(key), _fixed(program, key), _ranges(program, key))
+
+
+def _without(key: Key, trusted: Language, ranges: Iterable[tuple[int, int]]) -> Formula:
+    """The request lacks the key, or has none of these values."""
+    found = []
+    for place in range(key.places):
+        variable = f"{key.variable(place)} address"
+        trusts = [*([key.text(place, trusted)] if trusted.runs else []), *(Masked(variable, *one) for one in ranges)]
+        found.append(some((no(key.has(place)), no(some(trusts)))))
+    return some((key.absent, every(found)))
+
+
+def _fixed(program: Program, key: str) -> Language:
+    """The values of a key that a policy names and that somebody owns."""
+    runs = []
+    for rule in program.rules:
+        for name, condition, _ in rule.tests:
+            form = operators.form(condition.operator)
+            if name != key or form is None or form.row is None or form.type not in (operators.STRING, operators.ARN):
+                continue
+            for value in condition.values:
+                if _is_fixed(key, value, wild=form.row.wildcards, dynamic=rule.dynamic):
+                    tokens = tuple(parse(value, variables=False, wildcards=form.row.wildcards))
+                    runs.append(shapes.SHAPES["like" if form.type is operators.STRING else "arn"](tokens))  # type: ignore[arg-type]
+    return shapes.united(runs)
+
+
+def _is_fixed(key: str, value: str, *, wild: bool, dynamic: bool) -> bool:
+    if dynamic and referred(parse(value, variables=True, wildcards=wild)):
+        return False
+    if not wild or not ("*" in value or "?" in value):
+        return True
+    if key in _OF_ARNS:
+        return _ARN_OF_ACCOUNT.fullmatch(value) is not None
+    if key in _OF_PATHS:
+        return _PATH_OF_ORGANIZATION.fullmatch(value) is not None
+    return key == "aws:userid" and _ID_WITH_SESSION.fullmatch(value) is not None
+
+
+def _ranges(program: Program, key: str) -> list[tuple[int, int]]:
+    """The ranges of addresses of a key that are narrow enough to be somebody's."""
+    found = []
+    for rule in program.rules:
+        for name, condition, _ in rule.tests:
+            form = operators.form(condition.operator)
+            if name != key or form is None or form.type is not operators.IP:
+                continue
+            for value in condition.values:
+                width = 128 if ":" in value else 32
+                network = operands.network(value)
+                if network is not None and int(value.partition("/")[2] or width) >= _WIDEST[width]:
+                    found.append(network)
+    return found
+
+
+def _beyond(zone: Zone, context: Context) -> Iterator[Formula]:
+    """The request comes from beyond a zone: so its principal, and what its keys say of the account or organization behind it."""
+    accounts = languages.literals(zone.accounts)
+    yield no(subjects.kind("service"))
+    yield no(subjects.account(accounts))
+    arns = Language(
+        (*languages.text("arn:"), *(Item(NO_COLON, True), languages.one(":")) * 3, *languages.text(f"{one}:"), ANYTHING)
+        for one in zone.accounts
+    )
+    organization = languages.literals([zone.organization_id] if zone.organization_id else [])
+    starts = [*zone.paths, *([f"{zone.organization_id}/"] if zone.organization_id else [])]
+    paths = Language((*languages.text(start), ANYTHING) for start in starts)
+    inside = {
+        **dict.fromkeys(("aws:sourceaccount", "aws:sourceowner", "aws:vpceaccount", "kms:calleraccount"), accounts),
+        **dict.fromkeys(("aws:principalorgid", "aws:sourceorgid", "aws:vpceorgid"), organization),
+        **dict.fromkeys(_OF_PATHS, paths),
+        "aws:sourcearn": arns,
+        "aws:sourcevpcarn": arns,
+    }
+    for name, language in inside.items():
+        if name in context.keys and language.runs:
+            yield _without(context.key(name), language, ())

@@ -1,0 +1,160 @@
+"""The variables of a request: who asks, and the condition keys that follow from that; keys that nothing determines stand in `contexts`.
+
+A principal is one text and its kind: the ARN of a user, a root user, a federated user or the role, the name of a service, the provider that
+vouches. Account, path and name are parts of that text, so that what is said of one holds for the others: `aws:PrincipalAccount` is a
+language of ARNs.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from sekisho.analysis.solver import languages, shapes
+from sekisho.analysis.solver.formulas import FALSE, Fact, Formula, every, no, some, within
+from sekisho.analysis.solver.languages import ANYTHING, Chars, Item, Language, Run
+from sekisho.policy.principals import OUTSIDERS
+
+PRINCIPAL, SESSION, UNIQUE, CANONICAL = "principal", "session", "unique id", "canonical id"
+ACTION, RESOURCE = "action", "resource"
+
+_TEXTS = {"user": "iam", "root": "iam", "role": "iam", "assumed-role": "iam", "federated-user": "sts"}
+"""Kinds of principals that have an account, and the service of their ARNs; a session's is its role's."""
+KINDS = (*_TEXTS, "service", "anonymous", "federated")
+OF_IDENTITY = ("user", "assumed-role", "role")
+"""Kinds that have identity-based policies of their own."""
+TYPES = {
+    "user": "User",
+    "root": "Account",
+    "role": "AssumedRole",
+    "assumed-role": "AssumedRole",
+    "federated-user": "FederatedUser",
+    "anonymous": "Anonymous",
+}
+"""`aws:PrincipalType` by kind."""
+
+_WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
+_NAME: Run = (languages.of(_WORD), languages.of(_WORD, repeats=True))
+_PATH: Run = (Item(Chars(frozenset(":"), True), True), languages.one("/"))
+_NO_SLASH = Chars(frozenset("/"), True)
+
+
+def _arn(service: str, account: Run, rest: Run) -> Run:
+    return (*shapes.PARTITION, *languages.text(f":{service}::"), *account, languages.one(":"), *rest)
+
+
+def _of_kind(kind: str) -> Language:
+    """The texts of principals of a kind."""
+    if kind == "anonymous":
+        return languages.EMPTY_TEXT
+    if kind in ("service", "federated"):
+        return Language([(Item(Chars(frozenset("* "), True)), Item(Chars(frozenset("* "), True), True))])
+    if kind == "root":
+        return Language([_arn("iam", shapes.ACCOUNT, languages.text("root"))])
+    stem = languages.text("role/" if kind in ("role", "assumed-role") else f"{kind}/")
+    paths = ((),) if kind == "federated-user" else ((), _PATH)
+    return Language(_arn(_TEXTS[kind], shapes.ACCOUNT, (*stem, *path, *_NAME)) for path in paths)
+
+
+SHAPE = {kind: _of_kind(kind) for kind in KINDS}
+_SESSION_NAMES = Language([(*(languages.of(_WORD),) * 2, languages.of(_WORD, repeats=True))])
+
+
+def kind(name: str) -> Formula:
+    """The principal is of this kind."""
+    return Fact(f"kind {name}")
+
+
+def of_kinds(names: Iterable[str]) -> Formula:
+    """The principal is of one of these kinds."""
+    return some(map(kind, names))
+
+
+def rules(kinds: Iterable[str]) -> list[Formula]:
+    """What holds for every principal of these kinds."""
+    listed = list(kinds)
+    return [
+        of_kinds(listed),
+        *(no(every((kind(one), kind(other)))) for i, one in enumerate(listed) for other in listed[:i]),
+        *(some((no(kind(name)), within(PRINCIPAL, SHAPE[name]))) for name in listed),
+        some((no(kind("assumed-role")), within(SESSION, _SESSION_NAMES))),
+        # Root credentials cannot assume a role, whatever policies say.
+        some((no(kind("root")), no(within(ACTION, languages.literals(["sts:assumerole"]))))),
+    ]
+
+
+def account(language: Language) -> Formula:
+    """The account of a principal that has one is in the language."""
+    digits = Chars(frozenset(shapes.DIGITS), False)
+    accounts = [run for one in language.runs if (run := languages.restricted(one, digits)) is not None]
+    runs = [_arn(service, run, (ANYTHING,)) for run in accounts for service in ("iam", "sts")]
+    return every((of_kinds(_TEXTS), within(PRINCIPAL, Language(runs))))
+
+
+def _arn_key(language: Language) -> Formula:
+    return within(PRINCIPAL, language)
+
+
+def _account_key(language: Language) -> Formula:
+    return some((account(language), kind("anonymous") if language.has("anonymous") else FALSE))
+
+
+def _type_key(language: Language) -> Formula:
+    return of_kinds(name for name, text in TYPES.items() if language.has(text))
+
+
+def _name_key(language: Language) -> Formula:
+    names = [run for one in language.runs if (run := languages.restricted(one, _NO_SLASH)) is not None]
+    stem = languages.text("user/")
+    return within(PRINCIPAL, Language(_arn("iam", shapes.ACCOUNT, (*stem, *path, *run)) for run in names for path in ((), _PATH)))
+
+
+FOLLOWING: Mapping[str, tuple[tuple[str, ...], Callable[[Language], Formula]]] = {
+    "aws:principalarn": (tuple(_TEXTS), _arn_key),
+    "aws:principalaccount": ((*_TEXTS, "anonymous"), _account_key),
+    "aws:principaltype": (tuple(TYPES), _type_key),
+    "aws:username": (("user",), _name_key),
+}
+"""Keys that the principal determines: of which kinds it has them, and what it is for their value to be in a language."""
+
+
+def named(names: Iterable[str]) -> Formula:
+    """The principal's own ARN, or that of its role, is one of these; a user's or a role's unique id, too."""
+    listed = list(names)
+    return some(
+        (
+            every((of_kinds(("user", "federated-user", "role", "assumed-role")), within(PRINCIPAL, _arns(listed)))),
+            every((of_kinds(("user", "role", "assumed-role")), within(UNIQUE, _ids(listed)))),
+            session_named(listed),
+        )
+    )
+
+
+def role_named(names: Iterable[str]) -> Formula:
+    """The principal is of a role that one of these names: by its ARN or its unique id."""
+    listed = list(names)
+    return every((of_kinds(("role", "assumed-role")), some((within(PRINCIPAL, _arns(listed)), within(UNIQUE, _ids(listed))))))
+
+
+def _arns(names: Iterable[str]) -> Language:
+    return languages.literals(name for name in names if ":" in name)
+
+
+def _ids(names: Iterable[str]) -> Language:
+    return languages.literals(name for name in names if ":" not in name and name not in ("", "*"))
+
+
+def session_named(names: Iterable[str]) -> Formula:
+    """The principal is a role session whose own ARN is one of these."""
+    found = []
+    for name in names:
+        segments = name.split(":", 5)
+        parts = segments[-1].split("/")
+        if len(segments) != 6 or segments[2:4] != ["sts", ""] or parts[0] != "assumed-role" or len(parts) != 3:
+            continue
+        start = languages.text(f"arn:{segments[1]}:iam::{segments[4]}:role/")
+        role = Language((*start, *path, *languages.text(parts[1])) for path in ((), _PATH))
+        found.append(every((within(PRINCIPAL, role), within(SESSION, languages.literals([parts[2]])))))
+    return every((kind("assumed-role"), some(found)))
+
+
+def is_outside() -> Formula:
+    """The principal has no account of its own."""
+    return of_kinds(OUTSIDERS)

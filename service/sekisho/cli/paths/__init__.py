@@ -1,0 +1,1 @@
+"""Paths to administrators, as people see them: tables and pictures."""

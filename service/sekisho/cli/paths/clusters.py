@@ -1,0 +1,79 @@
+"""Paths put together: principals that take the same method to the same place are one cluster, so that two thousand are some dozens."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sekisho.analysis.escalation import Found, Path
+
+END = -1
+"""The number of what all paths lead to."""
+
+Mark = tuple[tuple[str, ...], int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Principals, by their short names, that do the same, one `methods` after the other, and are then in another cluster or at the end.
+
+    `level` is how many principals there are on the way, `kind` what they all are: `user` or `role`. `target` is whom they become, the short
+    name of one principal, empty where they stay who they are.
+    """
+
+    number: int
+    level: int
+    kind: str
+    methods: tuple[str, ...]
+    to: int
+    target: str
+    members: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """Its one member, or how many there are."""
+        return self.members[0] if len(self.members) == 1 else f"{len(self.members)} {self.kind}s"
+
+
+def short(arn: str) -> str:
+    """A principal without its account: `user/division/ann`."""
+    return arn.split(":", 5)[-1]
+
+
+def clusters(found: Found) -> list[Cluster]:
+    """The clusters, nearest to the end first, and the largest of each level first."""
+    placed: dict[str, int] = {}
+    levels: dict[int, int] = {END: 0}
+    marks: dict[Mark, int] = {}
+    members: dict[int, list[str]] = defaultdict(list)
+    for path in found.paths:  # the shortest first: where a path leads is there before it
+        methods, becomes = _first(path)
+        to = placed.get(becomes, END)
+        target = "" if becomes == path.source else short(becomes)
+        mark = (methods, to, target, short(path.source).partition("/")[0])
+        number = marks.setdefault(mark, len(marks))
+        levels[number] = levels[to] + 1
+        placed[path.source] = number
+        members[number].append(short(path.source))
+    made = [
+        Cluster(number, levels[number], kind, methods, to, target, tuple(members[number]))
+        for (methods, to, target, kind), number in marks.items()
+    ]
+    return sorted(made, key=lambda one: (one.level, -len(one.members), one.members[0]))
+
+
+def _first(path: Path) -> tuple[tuple[str, ...], str]:
+    """What a principal does until it is another one, and whom it is then."""
+    methods = []
+    for hop in path.hops:
+        methods.append(hop.rule.name)
+        if hop.becomes != path.source:
+            return tuple(methods), hop.becomes
+    return tuple(methods), path.source
+
+
+def columns(made: Sequence[Cluster]) -> Mapping[int, list[Cluster]]:
+    """The clusters by level."""
+    found: dict[int, list[Cluster]] = defaultdict(list)
+    for one in made:
+        found[one.level].append(one)
+    return found

@@ -1,0 +1,281 @@
+"""The scan: looks at what the change log says has changed, at what somebody asked for, and at everything once for a new analyzer.
+
+It walks along the revisions, a slice at a time. A slice is read in one snapshot, looked at in a process that can be killed, with neither
+snapshot nor lock, and written in one short transaction, which moves the place in the log, too: whoever is killed leaves nothing
+half-done, and of two who scan at once one writes. What is found is the same however often it is looked for, so a slice that is done again
+changes nothing.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from sekisho import meters
+from sekisho.journal.analyzers import writing, zones
+from sekisho.journal.analyzers.external import Looking
+from sekisho.journal.analyzers.found import Found
+from sekisho.journal.analyzers.slices import LEAST, SLICE, Analyzers, log_after
+from sekisho.journal.analyzers.sources import Source
+from sekisho.journal.analyzers.writing import Seen
+from sekisho.journal.analyzers.zones import Trusted
+from sekisho.store import changes, db
+from sekisho.store.changes import Point
+from sekisho.store.tables import (
+    AccessFinding,
+    AccessPreview,
+    AnalyzedResource,
+    Analyzer,
+    FindingRecommendation,
+    Revision,
+    ScanRequest,
+    ScanTurn,
+)
+
+LONG = 1.0
+"""Seconds of looking after which the next slice is a smaller one."""
+ONLY = 1
+"""The id of the one row that says how far the scan has come."""
+MOST_WAITING = 100
+"""Scans of everything that take turns; those that come later wait."""
+MOST_GONE = 500
+"""Rows of what a deleted analyzer found that one transaction deletes."""
+KEPT = timedelta(days=90)
+"""For how long findings that are resolved are shown, which is AWS's time:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-concepts.html"""
+PREVIEWED = timedelta(days=7)
+"""For how long access previews are shown."""
+AGAIN = timedelta(hours=1)
+"""After which analyzers of unused access look at everything again."""
+PURGE = 60.0
+"""Seconds between two looks for those that are kept no longer."""
+
+LAG = meters.Gauge("sekisho_analyzer_lag_revisions", "Revisions that the scan of analyzers has not looked at yet.")
+BEHIND = meters.Gauge("sekisho_analyzer_lag_seconds", "Age of the oldest revision that the scan has not looked at yet, in seconds.")
+LOOKED = meters.Counter("sekisho_analyzer_looks", "Looks of analyzers at resources.")
+
+
+def utc() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Slice:
+    """What is to be done, as one snapshot has it.
+
+    `scan` is the analyzer whose scan of everything goes on, `after` how far it has come then, None at its end.
+    """
+
+    turn: int
+    restricted: frozenset[str]
+    """The owners to whose resources a resource control policy applies."""
+    until: Point
+    pairs: list[tuple[Analyzer, str, Source | None]]
+    trusted: Mapping[str, Trusted]
+    """Zones of trust by analyzer, of those that look."""
+    moved: list[Analyzer]
+    """Analyzers that are to look at everything again, because their zone is another one."""
+    requests: Sequence[ScanRequest]
+    scan: Analyzer | None
+    after: str | None
+    more: bool
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing of it has to be written."""
+        return not (self.pairs or self.moved or self.requests or self.scan)
+
+    def hash_of(self, row: Analyzer) -> str:
+        """The hash of an analyzer's zone of trust, empty for one that does not look."""
+        return self.trusted[row.id].hash if row.id in self.trusted else ""
+
+    @property
+    def accounts(self) -> set[str]:
+        """The accounts of all analyzers that it is about."""
+        analyzers = [analyzer for analyzer, _, _ in self.pairs] + self.moved + ([self.scan] if self.scan is not None else [])
+        return {one.account_id for one in analyzers} | {one.account_id for one in self.requests}
+
+
+class Scanning:
+    """The scan of one database."""
+
+    def __init__(self, database: db.Database, looking: Looking, *, now: Callable[[], datetime] = utc) -> None:
+        self._database, self._looking, self._now = database, looking, now
+        self._passed: Point | None = None  # up to where nothing was to be done, behind what the database has
+        self._served: dict[str, int] = {}  # by analyzer with a scan of everything, the turn in which it was served last
+        self._size = SLICE
+        self._purge_at = 0.0
+
+    def once(self) -> bool:
+        """Do one slice; whether there may be more."""
+        with self._database.read() as session:
+            todo = self._next(session)
+            self._tell(session, todo.until)
+        if todo.is_idle:
+            self._passed = todo.until
+            return self._cleared() or todo.more
+        now, begun = self._now(), time.monotonic()
+        seen = [Seen(analyzer, id_, source, self._found(todo, analyzer, source, now)) for analyzer, id_, source in todo.pairs]
+        LOOKED.inc(len(seen))
+        self._size = _fitting(self._size, time.monotonic() - begun)
+        written = self._write(todo, seen, now)
+        return not written or todo.more or bool(todo.moved) or todo.scan is not None
+
+    def _found(self, todo: _Slice, analyzer: Analyzer, source: Source | None, now: datetime) -> tuple[Found, ...]:
+        """What an analyzer finds in a resource, with neither snapshot nor lock."""
+        if source is None:
+            return ()
+        return self._looking.at(analyzer, source, todo.trusted[analyzer.id], now, restricted=source.owner in todo.restricted)
+
+    def _next(self, session: Session) -> _Slice:
+        row = session.get(ScanTurn, ONLY)
+        before = self._before(session, row)
+        log = log_after(session, before if before is not None else changes.latest(session), self._size)
+        analyzers = Analyzers(session)
+        moved = analyzers.moved(log) if before is not None else analyzers.every()
+        moved += [row for row in analyzers.due(session, self._now() - AGAIN) if row not in moved]
+        pairs = analyzers.pairs(session, log.ids)
+        requests = session.scalars(select(ScanRequest).order_by(ScanRequest.asked_at, ScanRequest.resource).limit(self._size)).all()
+        pairs += analyzers.requested(session, requests)
+        scan = self._scan(session)
+        after, page = analyzers.page(session, scan, self._size) if scan is not None else (None, [])
+        turn = row.turn if row is not None else 0
+        restricted = zones.restricted(session, {source.owner for _, _, source in (*pairs, *page) if source is not None})
+        each = {(row.id, id_): (row, id_, source) for row, id_, source in (*pairs, *page)}
+        return _Slice(turn, restricted, log.until, list(each.values()), analyzers.trusted, moved, requests, scan, after, log.more)
+
+    def _before(self, session: Session, row: ScanTurn | None) -> Point | None:
+        """Where the walk stands; None where it has not begun, or in a history that is not this one's."""
+        if row is None:
+            return None
+        stands = Point(row.number, row.nonce)
+        if self._passed is not None and self._passed.number > stands.number:
+            stands = self._passed
+        return stands if changes.at(session, stands.number) == stands else None
+
+    def _scan(self, session: Session) -> Analyzer | None:
+        """The analyzer whose scan of everything goes on, the one that waits the longest first."""
+        query = select(Analyzer).where(Analyzer.scan_after.is_not(None), Analyzer.deleted_at.is_(None))
+        waiting = session.scalars(query.order_by(Analyzer.scan_began_at, Analyzer.id).limit(MOST_WAITING)).all()
+        self._served = {row.id: self._served[row.id] for row in waiting if row.id in self._served}
+        found = min(waiting, key=lambda row: self._served.get(row.id, 0), default=None)
+        if found is not None:
+            self._served[found.id] = max(self._served.values(), default=0) + 1
+        return found
+
+    def _write(self, todo: _Slice, seen: Sequence[Seen], now: datetime) -> bool:
+        """Write a slice, unless another process has written meanwhile."""
+        turn = todo.turn + 1
+        try:
+            with self._database.write(todo.accounts) as session:
+                _move(session, todo)
+                became = writing.write(session, seen, now, turn)
+                for row in todo.moved:
+                    _begin_again(session, row, todo.hash_of(row), now)
+                for request in todo.requests:
+                    own = ScanRequest.analyzer_id == request.analyzer_id, ScanRequest.resource == request.resource
+                    session.connection().execute(delete(ScanRequest).where(*own, ScanRequest.owner == request.owner))
+                if todo.scan is not None:
+                    _go_on(session, todo.scan, todo.after, todo.hash_of(todo.scan), turn, now)
+        except (_OvertakenError, db.WriteConflict):
+            return False
+        writing.count(became)
+        return True
+
+    def _tell(self, session: Session, until: Point) -> None:
+        """Say how far behind the scan is once the slice is done."""
+        LAG.set(max(0, changes.latest(session).number - until.number))
+        oldest = session.scalar(select(Revision.committed_at).where(Revision.number == until.number + 1))
+        BEHIND.set(max(0.0, (self._now() - oldest).total_seconds()) if oldest is not None else 0.0)
+
+    def _cleared(self) -> bool:
+        """Clear away some of what nobody is shown any more; whether there may be more."""
+        with self._database.read() as session:
+            gone = session.execute(select(Analyzer.id, Analyzer.account_id).where(Analyzer.deleted_at.is_not(None)).limit(1)).one_or_none()
+        if gone is not None:
+            with self._database.write((gone.account_id,)) as session:
+                _clear(session, gone.id)
+            return True
+        if time.monotonic() < self._purge_at:
+            return False
+        self._purge_at = time.monotonic() + PURGE
+        over = AccessFinding.status == "RESOLVED", AccessFinding.updated_at < self._now() - KEPT
+        left = self._deleted(AccessFinding, *over) + self._deleted(AccessPreview, AccessPreview.created_at < self._now() - PREVIEWED)
+        if left:
+            self._purge_at = 0.0
+        return left > 0
+
+    def _deleted(self, table: Any, *over: Any) -> int:
+        """Delete some rows whose time is over; how many there were."""
+        with self._database.read() as session:
+            ids = session.scalars(select(table.id).where(*over).limit(MOST_GONE)).all()
+        if ids:
+            with self._database.write(()) as session:
+                session.connection().execute(delete(table).where(table.id.in_(ids), *over))
+        return len(ids)
+
+
+def _fitting(size: int, took: float) -> int:
+    """The size of the next slice: what is found is written when all of a slice is looked at, so none is to take long."""
+    return max(LEAST, size // 2) if took > LONG else min(SLICE, size * 2) if took < LONG / 4 else size
+
+
+def _move(session: Session, todo: _Slice) -> None:
+    """Move the place in the log, or raise _OvertakenError."""
+    values = {"turn": todo.turn + 1, "number": todo.until.number, "nonce": todo.until.nonce}
+    if not todo.turn:
+        session.connection().execute(insert(ScanTurn).values(id=ONLY, **values))
+        return
+    moved = session.connection().execute(update(ScanTurn).where(ScanTurn.id == ONLY, ScanTurn.turn == todo.turn).values(**values))
+    if moved.rowcount != 1:
+        raise _OvertakenError
+
+
+def _begin_again(session: Session, row: Analyzer, zone: str, now: datetime) -> None:
+    """Have an analyzer look at everything."""
+    own = update(Analyzer).where(Analyzer.id == row.id, Analyzer.deleted_at.is_(None))
+    session.connection().execute(own.values(zone=zone, scan_after="", scan_began_at=now))
+
+
+def _go_on(session: Session, row: Analyzer, after: str | None, zone: str, turn: int, now: datetime) -> None:
+    """Say how far a scan of everything has come, unless it was begun anew meanwhile."""
+    same = Analyzer.id == row.id, Analyzer.scan_after == row.scan_after, Analyzer.scan_began_at == row.scan_began_at
+    values: dict[str, Any] = {"scan_after": after}
+    if row.scan_after == "":
+        values |= {"scan_turn": turn, "zone": zone}
+    if after is None:
+        values["scanned_at"] = now
+    session.connection().execute(update(Analyzer).where(*same).values(**values))
+
+
+def _clear(session: Session, analyzer_id: str) -> None:
+    """Delete some of what a deleted analyzer has, and the analyzer when there is nothing any more."""
+    left = MOST_GONE
+    for table, key in _FOUND.items():
+        some = select(key).where(table.analyzer_id == analyzer_id).limit(left)
+        ids = session.scalars(some).all()
+        if ids:
+            session.connection().execute(delete(table).where(table.analyzer_id == analyzer_id, key.in_(ids)))
+        left -= len(ids)
+        if left <= 0:
+            return
+    session.connection().execute(delete(Analyzer).where(Analyzer.id == analyzer_id, Analyzer.deleted_at.is_not(None)))
+
+
+_FOUND: Mapping[Any, Any] = {
+    AccessFinding: AccessFinding.id,
+    AnalyzedResource: AnalyzedResource.source_id,
+    AccessPreview: AccessPreview.id,
+    FindingRecommendation: FindingRecommendation.finding_id,
+    ScanRequest: ScanRequest.resource,
+}
+"""The tables of what is found, and what tells the rows of one analyzer apart."""
+
+
+class _OvertakenError(Exception):
+    """Another process has scanned meanwhile; the transaction is undone."""

@@ -1,0 +1,67 @@
+"""What an analyzer is told beside its type.
+
+Source: https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_UnusedAccessConfiguration.html and
+API_InternalAccessAnalysisRuleCriteria.html
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+
+from sekisho import arn
+from sekisho.api.analyzer.v1 import analyzers_pb2 as pb
+from sekisho.services.analyzer.errors import NOT_SUPPORTED, Validation
+
+WITHOUT = ("ACCOUNT", "ORGANIZATION")
+"""Types of analyzers that are told nothing."""
+
+USUAL_AGE, LONGEST_AGE = 90, 365
+"""Days after which access counts as unused."""
+
+MOST_ACCOUNTS, MOST_TAGS, MOST_RULES = 2000, 100, 100
+"""Of an analysis rule."""
+
+Held = Mapping[str, Any]
+
+
+def of(type_: str, asked: pb.AnalyzerConfiguration) -> Held:
+    """The configuration to be kept, as JSON of the message; Validation for one that does not go with the type."""
+    has = [name for name in ("unused_access", "internal_access") if asked.HasField(name)]
+    if type_.endswith("INTERNAL_ACCESS"):
+        raise Validation(f"Analyzers of type {type_} are not made here.", NOT_SUPPORTED)
+    wanted = ["unused_access"] if type_.endswith("UNUSED_ACCESS") else []
+    if set(has) - set(wanted):
+        raise Validation(f"The configuration is not one of an analyzer of type {type_}.")
+    if not wanted:
+        return {}
+    unused = asked.unused_access
+    age = unused.unused_access_age if unused.HasField("unused_access_age") else USUAL_AGE
+    if not 1 <= age <= LONGEST_AGE:
+        raise Validation(f"unusedAccessAge must be from 1 to {LONGEST_AGE} days.")
+    _refuse_rule(unused.analysis_rule, of_organization=type_.startswith("ORGANIZATION"))
+    made = pb.AnalyzerConfiguration()
+    made.unused_access.CopyFrom(unused)
+    made.unused_access.unused_access_age = age
+    return dict(MessageToDict(made, preserving_proto_field_name=True))
+
+
+def refuse_other_age(before: Held, now: Held) -> None:
+    """Validation for another age of unused access than an analyzer was made with, which AWS does not change either."""
+    if now["unused_access"]["unused_access_age"] != before["unused_access"]["unused_access_age"]:
+        raise Validation("unusedAccessAge cannot be changed.")
+
+
+def _refuse_rule(rule: pb.AnalysisRule, *, of_organization: bool) -> None:
+    """Validation for exclusions that leave out nothing, or more than they can."""
+    if len(rule.exclusions) > MOST_RULES:
+        raise Validation(f"An analysis rule has up to {MOST_RULES} exclusions.")
+    for exclusion in rule.exclusions:
+        if not exclusion.account_ids and not exclusion.resource_tags:
+            raise Validation("An exclusion names accounts or tags.")
+        if exclusion.account_ids and not of_organization:
+            raise Validation("Accounts are excluded from analyzers of an organization alone.")
+        if len(exclusion.account_ids) > MOST_ACCOUNTS or len(exclusion.resource_tags) > MOST_TAGS:
+            raise Validation(f"An exclusion names up to {MOST_ACCOUNTS} accounts and {MOST_TAGS} sets of tags.")
+        if not all(map(arn.is_account_id, exclusion.account_ids)):
+            raise Validation("An exclusion names accounts by their twelve digits.")

@@ -1,0 +1,1 @@
+"""What follows from an account's policies and its trail; a service of our own."""

@@ -1,0 +1,117 @@
+"""Loads what an analysis of paths is made from, in the snapshot of the call: all users, roles, groups and policies of an account."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, func, select
+
+from sekisho import policy
+from sekisho.analysis.escalation import Estate, Managed
+from sekisho.arn import iam
+from sekisho.calls.call import Call
+from sekisho.errors import Unavailable
+from sekisho.memory import pages
+from sekisho.services.insight.errors import LimitExceeded
+from sekisho.store.db import remaining
+from sekisho.store.tables import AccessKey, Entity, Group, InstanceProfile, LoginProfile, Policy, PolicyVersion, Role, Tag, User
+from sekisho.world import AWS, AccountRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record
+from sekisho.world.placement import placement
+
+MOST = 20_000
+"""Users and roles that are looked at; AWS's quotas admit 6,000."""
+
+ADMINISTRATOR = "administratoraccess"
+"""The policy of AWS's that everybody may attach who may attach any; by its key."""
+
+_SIZE = 500
+
+
+def load(call: Call) -> Estate:
+    """The caller's account; LimitExceeded for one that is too large. Nothing is left to be loaded afterwards."""
+    held = select(func.count()).select_from(Entity).where(Entity.account_id == call.account_id, Entity.kind.in_(("user", "role")))
+    if (call.session.scalar(held) or 0) > MOST:
+        raise LimitExceeded(f"The account has more than {MOST} users and roles; that is more than one analysis looks at.")
+    records: dict[str, Record] = {}
+    principals: list[PrincipalRecord] = []
+    for kind in pages.KINDS:
+        after: str | None = None
+        while after != "":
+            remaining(call.deadline)
+            found, after = pages.load_page(call.session, call.account_id, kind, after or "", _SIZE)
+            records |= {record.id: record for record in found}
+    trusts = {row.id: row.trust_policy for row in call.session.execute(select(Role.id, Role.trust_policy).where(_own(call, Role)))}
+    for record in records.values():
+        if isinstance(record, PrincipalRecord):
+            remaining(call.deadline)
+            trust = trusts.get(record.id)
+            compiled = policy.Attached(policy.compiled(trust), name="AssumeRolePolicyDocument") if trust is not None else None
+            principals.append(replace(record, trust=compiled))
+    records |= {record.id: record for record in principals}
+    _follow(call, records, principals)
+    groups = call.session.execute(select(Group.id, Group.name, Group.path).where(_own(call, Group)).order_by(Group.name_key))
+    return Estate(
+        account_id=call.account_id,
+        principals=tuple(principals),
+        groups={row.id: iam(call.account_id, "group", row.name, row.path) for row in groups},
+        policies=tuple(_policies(call, records)),
+        lookup=records.get,
+        now=call.now,
+        passwords=frozenset(call.session.scalars(select(LoginProfile.user_id).join(User).where(_own(call, User)))),
+        keys=_keys(call),
+        profiles=frozenset(filter(None, call.session.scalars(select(InstanceProfile.role_id).where(_own(call, InstanceProfile))))),
+    )
+
+
+def _own(call: Call, table: type[Entity]) -> ColumnElement[bool]:
+    return table.account_id == call.account_id
+
+
+def _keys(call: Call) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for owner in call.session.scalars(select(AccessKey.owner_id).where(AccessKey.account_id == call.account_id)):
+        counts[owner] += 1
+    return counts
+
+
+def _follow(call: Call, records: dict[str, Record], principals: Iterable[PrincipalRecord]) -> None:
+    """Load what decisions follow beyond the account: AWS's policies, and the place in an organization with what is attached on the way."""
+
+    def look(id_: str) -> Record | None:
+        if id_ not in records:
+            record = call.node.world.load_record(id_, call.session)
+            if record is None:
+                return None
+            records[id_] = record
+        return records[id_]
+
+    account = look(call.account_id)
+    if not isinstance(account, AccountRecord):
+        raise Unavailable("The account could not be loaded.")
+    placement(account, look)
+    wanted = [id_ for one in principals for id_ in one.policy_ids]
+    wanted += [id_ for one in records.values() if isinstance(one, GroupRecord) for id_ in one.policy_ids]
+    wanted += [one.boundary_id for one in principals if one.boundary_id is not None]
+    everybodys = select(Policy.id).where(Policy.account_id == AWS, Policy.kind == "policy", Policy.name_key == ADMINISTRATOR)
+    for id_ in dict.fromkeys((*wanted, *call.session.scalars(everybodys))):
+        remaining(call.deadline)
+        look(id_)
+
+
+def _policies(call: Call, records: dict[str, Record]) -> Iterable[Managed]:
+    """The policies that could be attached, those of the account with the versions that are not in force."""
+    tags: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in call.session.execute(
+        select(Tag.owner_id, Tag.key, Tag.value).join(Policy, Policy.id == Tag.owner_id).where(_own(call, Policy))
+    ):
+        tags[row.owner_id][row.key] = row.value
+    others: dict[str, list[policy.Attached]] = defaultdict(list)
+    versions = select(PolicyVersion.policy_id, PolicyVersion.number, PolicyVersion.document)
+    versions = versions.join(Policy, (Policy.id == PolicyVersion.policy_id) & (Policy.default_version != PolicyVersion.number))
+    for id_, number, document in call.session.execute(versions.where(_own(call, Policy)).order_by(PolicyVersion.number)):
+        remaining(call.deadline)
+        named = records[id_]
+        assert isinstance(named, PolicyRecord)
+        others[id_].append(policy.Attached(policy.compiled(document), arn=named.arn, version=f"v{number}"))
+    found = sorted((one for one in records.values() if isinstance(one, PolicyRecord)), key=lambda one: one.arn)
+    return [Managed(one.id, one.arn, one.attached, tuple(others[one.id]), tags[one.id]) for one in found]

@@ -1,0 +1,1 @@
+"""Registered resources: PutResource and its like, tags and policies."""

@@ -1,0 +1,1 @@
+"""AWS's Resource Groups Tagging API, over registered resources and entities of IAM."""

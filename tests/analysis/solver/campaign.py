@@ -1,0 +1,118 @@
+"""Holds the solver against small universes: `python -m tests.analysis.solver.campaign --pairs 50000 --seed 1`.
+
+Of every pair: where the answer is yes, the oracle, which shares no code with the evaluator, has to say so of the witness; where it is no,
+no request of the pair's universe may be granted anew (`--requests` of them, and of one `no` in a thousand a hundred thousand). With cvc5
+installed, one pair in two hundred has a second opinion. Prints what differs with its seed, how many answers were unknown and why; exits 1
+where something differs.
+"""
+
+import argparse
+import functools
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from sekisho.analysis.solver import Answer, new_access
+from tests.analysis.solver import pairs
+
+REQUESTS = 100
+MANY = int(os.environ.get("REQUESTS", "100000"))
+MILLISECONDS = 5_000
+OPINION = 1_000  # milliseconds of cvc5
+TASK = 100
+
+
+@dataclass(slots=True)
+class Found:
+    """What some pairs came to."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+def difference(seed: int, requests: int = REQUESTS, found: Found | None = None) -> str:
+    """What is wrong with the answer to the pair of a seed, `""` for nothing."""
+    made = pairs.pair(seed)
+    verdict = new_access(made.existing, made.new, made.kind, milliseconds=MILLISECONDS)
+    if found is not None:
+        found.answers[verdict.answer.value] += 1
+        found.reasons[verdict.reason.partition("`")[0]] += 1
+    if verdict.answer is Answer.YES:
+        assert verdict.witness is not None
+        if not pairs.oracle_says_more(made, verdict.witness):
+            return f"seed {seed}: the oracle does not see that {verdict.witness} is granted anew"
+        return "" if verdict.statements else f"seed {seed}: no statement grants {verdict.witness}"
+    if verdict.answer is Answer.NO:
+        for request in pairs.Universe(made, seed).requests(requests):
+            if pairs.grants_more(made, request):
+                return f"seed {seed}: no more access, it says, but {request} is granted anew\n{made.existing}\n{made.new}"
+    return ""
+
+
+def second_opinion(seed: int) -> str:
+    """What cvc5 says otherwise of the pair of a seed, `""` where it agrees, does not know, or is not there."""
+    from tests.analysis.solver import strings
+
+    made = pairs.pair(seed)
+    verdict = new_access(made.existing, made.new, made.kind, milliseconds=MILLISECONDS)
+    other = strings.by_cvc5(strings.of_pair(made), OPINION)
+    if other in ("sat", "unsat") and verdict.answer is not Answer.UNKNOWN and (other == "sat") is not (verdict.answer is Answer.YES):
+        return f"seed {seed}: {verdict.answer} for us, {other} for cvc5\n{made.existing}\n{made.new}"
+    return ""
+
+
+def run(first: int, requests: int, *, opinions: bool) -> Found:
+    """The pairs of some seeds."""
+    found = Found()
+    for seed in range(first, first + TASK):
+        wrong = difference(seed, MANY if seed % 1000 == 0 else requests, found)
+        if not wrong and opinions and seed % 200 == 0:
+            wrong = second_opinion(seed)
+        if wrong:
+            found.wrong.append(wrong)
+    return found
+
+
+def main() -> int:
+    """Run the campaign."""
+    parser = argparse.ArgumentParser(description="Hold the solver against small universes.")
+    parser.add_argument("--pairs", type=int, default=50_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
+    options = parser.parse_args()
+    opinions = _has_cvc5()
+    starts = range(options.seed, options.seed + options.pairs, TASK)
+    total, began = Found(), time.monotonic()
+    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+        for found in pool.imap_unordered(functools.partial(run, requests=options.requests, opinions=opinions), starts):
+            total.answers += found.answers
+            total.reasons += found.reasons
+            total.wrong += found.wrong
+            sys.stdout.write("".join(f"{wrong}\n" for wrong in found.wrong))
+            if total.answers.total() % 1000 == 0:
+                sys.stdout.write(f"{total.answers.total()} pairs, {len(total.wrong)} wrong\n")
+            sys.stdout.flush()
+    total.reasons.pop("", None)
+    sys.stdout.write(
+        f"{total.answers.total()} pairs in {time.monotonic() - began:.0f} s, cvc5 {'beside' if opinions else 'not installed'}\n"
+    )
+    sys.stdout.write(f"{dict(total.answers)}; {len(total.wrong)} wrong\n")
+    sys.stdout.write("".join(f"    {count} {reason}\n" for reason, count in total.reasons.most_common()))
+    return 1 if total.wrong else 0
+
+
+def _has_cvc5() -> bool:
+    try:
+        import cvc5  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

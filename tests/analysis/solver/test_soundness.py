@@ -1,0 +1,92 @@
+"""Soundness over seeded pairs: PAIRS of them; tests/analysis/solver/campaign.py has more."""
+
+import os
+import random
+
+import pytest
+
+from sekisho.analysis.solver import Answer, PolicyType, new_access
+from tests.analysis.solver import campaign, pairs, strings
+from tests.analysis.solver.documents import allow, assumed, deny, policy, to
+from tests.policy import generator
+
+PAIRS = int(os.environ.get("PAIRS", "2000"))
+TASKS = 20
+
+
+@pytest.mark.parametrize("task", range(TASKS))
+def test_the_verdict_agrees_with_a_small_universe(task: int) -> None:
+    found = campaign.Found()
+    for seed in range(task * PAIRS // TASKS, (task + 1) * PAIRS // TASKS):
+        assert campaign.difference(seed, 40, found) == ""
+    if PAIRS < 50 * TASKS:
+        return  # too few to tell how often which answer is given
+    assert found.answers[Answer.YES] > PAIRS // TASKS // 4
+    assert found.answers[Answer.NO] > PAIRS // TASKS // 4
+    assert found.answers[Answer.UNKNOWN] < PAIRS // TASKS // 6
+
+
+NO_MORE = {
+    "variables": (allow("s3:*", "arn:aws:s3:::data/home/${aws:username}*"), allow("s3:*", "arn:aws:s3:::data/home/${aws:username}/*")),
+    "addresses": (
+        allow(condition={"IpAddress": {"aws:SourceIp": ["10.0.0.0/9", "10.128.0.0/9"]}}),
+        allow("s3:*", condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
+    ),
+    "sets": (
+        allow(condition={"ForAllValues:StringLike": {"aws:TagKeys": ["a*", "b*"]}}),
+        allow(condition={"ForAllValues:StringEquals": {"aws:TagKeys": ["alice", "bob"]}}),
+    ),
+    "principals": (
+        to({"AWS": "111122223333"}, "s3:*", "*"),
+        to("*", "s3:Get*", "*", condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_MORE)
+def test_no_more_holds_against_a_hundred_thousand_requests(name: str) -> None:
+    old, new = NO_MORE[name]
+    kind = PolicyType.RESOURCE if "Principal" in old else PolicyType.IDENTITY
+    made = pairs.Pair(policy(old), policy(new), kind, generator.scene(random.Random(1)))
+    assert new_access(made.existing, made.new, kind, milliseconds=20_000).answer is Answer.NO
+    requests = pairs.Universe(made, 1).requests(campaign.MANY)
+    asked = requests[:5_000]
+    granted = sum(pairs.grants_more(pairs.Pair(policy(_nothing(kind)), made.new, kind, made.scene), request) for request in asked)
+    assert granted > 0 or len(asked) < 5_000  # what is sampled is not beside the point
+    assert not any(pairs.grants_more(made, request) for request in requests)
+
+
+def _nothing(kind: PolicyType) -> dict[str, object]:
+    return {**deny("a:b"), "Principal": "*"} if kind is PolicyType.RESOURCE else allow("a:b", "arn:aws:s3:::nothing")
+
+
+def test_a_solver_of_strings_says_the_same() -> None:
+    """z3's own theory of strings, asked with the same formulas, one InRe for each variable and disjunct; it often does not know."""
+    known = 0
+    for seed in range(40):
+        made = pairs.pair(seed)
+        verdict = new_access(made.existing, made.new, made.kind, milliseconds=20_000)
+        other = strings.by_z3(strings.of_pair(made), 300)
+        if other in ("sat", "unsat") and verdict.answer is not Answer.UNKNOWN:
+            known += 1
+            assert (other == "sat") is (verdict.answer is Answer.YES), seed
+    assert known > 0
+
+
+def test_the_universe_sees_what_is_granted_anew() -> None:
+    """A verdict that were always no would not get past it."""
+    seen = 0
+    for seed in range(60):
+        made = pairs.pair(seed)
+        if new_access(made.existing, made.new, made.kind, milliseconds=20_000).answer is Answer.YES:
+            seen += any(pairs.grants_more(made, request) for request in pairs.Universe(made, seed).requests(300))
+    assert seen >= 15
+
+
+def test_a_fault_in_a_policy_shows() -> None:
+    trust = assumed({"AWS": "arn:aws:iam::111122223333:role/app"})
+    made = pairs.Pair(policy(trust), policy(assumed("*")), PolicyType.RESOURCE, pairs.pair(1).scene)
+    verdict = new_access(made.existing, made.new, made.kind, milliseconds=20_000)
+    assert verdict.witness is not None
+    assert pairs.oracle_says_more(made, verdict.witness)
+    assert not pairs.oracle_says_more(pairs.Pair(made.new, made.existing, made.kind, made.scene), verdict.witness)
