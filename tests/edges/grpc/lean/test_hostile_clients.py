@@ -148,10 +148,12 @@ def test_a_fault_in_an_answer_ends_a_connection_alone(lean: Lean, monkeypatch: p
         return real(message)
 
     monkeypatch.setattr(answers, "framed", fails)
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
+    with grpc.insecure_channel(lean.endpoint, CLIENT) as other:
         for path in (POLLED, BESIDE):
-            assert said(channel, b"poison", path=path)[0] == "UNAVAILABLE"
-            assert said(channel, b"hello", path=path, wait_for_ready=True)[0] == "OK"
+            assert said(other, b"hello", path=path)[0] == "OK"
+            with grpc.insecure_channel(lean.endpoint, (*CLIENT, ("path", path))) as channel:
+                assert said(channel, b"poison", path=path)[0] == "UNAVAILABLE"
+            assert said(other, b"hello", path=path)[0] == "OK"
     until(lambda: not lean.port._line.waiting, "something is left of calls")
 
 

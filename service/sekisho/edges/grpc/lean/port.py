@@ -93,10 +93,6 @@ class Port:
         self._bell.ring()
         return self.over
 
-    @property
-    def _round(self) -> float:
-        return LULL if self._ends else ROUND
-
     def _run(self) -> None:
         try:
             with cold.unwaiting():
@@ -124,7 +120,8 @@ class Port:
 
     def _step(self) -> None:
         """Read what has come, answer who is next, send."""
-        waits = 0.0 if self._line.ready or self._more or self._answered else self._round
+        turn = LULL if self._ends else ROUND
+        waits = 0.0 if self._line.ready or self._more or self._answered else turn
         events = self._poll.poll(waits, EVENTS)
         now, shakes = time.monotonic(), 0
         for number, mask in events:
@@ -147,7 +144,7 @@ class Port:
         unsent, self._unsent = self._unsent, {}
         for peer in unsent:
             self._guarded(peer, self._send, now)
-        if now - self._looked >= self._round:
+        if now - self._looked >= turn:
             self._looked = now
             self._look_around(now)
 
