@@ -30,7 +30,7 @@ _FAREWELL = b"farewell"
 class Connection:
     """`out` is to be sent; `owner` is whatever who answers keeps with it; `now` is the time, which it is told."""
 
-    def __init__(self, receiver: Receiver, owner: Any, *, most_bytes: int, most_entries: int, most_message: int) -> None:
+    def __init__(self, receiver: "Receiver[Connection]", owner: Any, *, most_bytes: int, most_entries: int, most_message: int) -> None:
         self.owner = owner
         self._receiver, self._most = receiver, most_message
         self._decoder = Decoder(most_bytes, most_entries)

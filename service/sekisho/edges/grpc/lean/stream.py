@@ -1,12 +1,9 @@
 """A call within its connection, who answers it, and the end of a connection."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sekisho.edges.grpc.lean import frames
 from sekisho.edges.grpc.lean.heads import Head
-
-if TYPE_CHECKING:
-    from sekisho.edges.grpc.lean.connection import Connection
 
 PREFIX = 5
 """Bytes before a message: is it compressed, and how long it is."""
@@ -20,22 +17,26 @@ class Ended(Exception):  # noqa: N818  # what has happened
         self.code = code
 
 
-class Receiver(Protocol):
+C = TypeVar("C", contravariant=True)
+"""The connection, which stands above its streams."""
+
+
+class Receiver(Protocol[C]):
     """Who answers the calls of a connection. All that a stream has taken of its room, it gives back."""
 
-    def arrived(self, connection: "Connection", stream: "Stream", message: bytes) -> None:
+    def arrived(self, connection: C, stream: "Stream", message: bytes) -> None:
         """Take a call that has come whole; its room is the receiver's own from here on."""
 
     def gone(self, stream: "Stream") -> None:
         """Drop a call that its caller has taken back; its answer is not sent."""
 
-    def refused(self, connection: "Connection", stream: "Stream", excess: str) -> None:
+    def refused(self, connection: C, stream: "Stream", excess: str) -> None:
         """Answer a call of which there is too much: METADATA, MESSAGE, or ROOM that nobody has for it."""
 
-    def take(self, connection: "Connection", size: int) -> bool:
+    def take(self, connection: C, size: int) -> bool:
         """Take so many bytes of room for the part of a message; False where there are none."""
 
-    def give(self, connection: "Connection", size: int) -> None:
+    def give(self, connection: C, size: int) -> None:
         """Give room back."""
 
 
