@@ -100,7 +100,7 @@ def test_a_change_touches_its_resource_and_the_account_only_with_the_first_and_t
     assert touched("PutResource", resource_arn=first) == {first, here.account_id}
     assert touched("PutResource", resource_arn=second, tags=TAGS) == {second}
     assert touched("PutResource", resource_arn=bucket) == {f"{bucket}#{here.account_id}", here.account_id}
-    assert touched("resource:TagResources", resource_arns=[first, second], tags=TAGS) == {first, second}
+    assert touched("resource:TagResources", resource_arns=[first, second], tags=TAGS) == {first}, "the other has them already"
     assert touched("resource:UntagResources", resource_arns=[first], tag_keys=["k1"]) == {first}
     assert touched("resource:PutResourcePolicy", resource_arn=first, resource_policy=DENY) == {first}
     assert touched("DeleteResource", resource_arn=first) == {first}
