@@ -44,6 +44,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_resources")),
     )
     op.create_index("ix_resources_account_id", "resources", ["account_id", "service", "type", "id"], unique=False)
+    own = sa.text("policy IS NOT NULL")
+    op.create_index("ix_resources_policy", "resources", ["account_id", "service", "id"], sqlite_where=own, postgresql_where=own)
     op.create_table(
         "resource_tags",
         sa.Column("resource_id", KEY, nullable=False),
@@ -72,6 +74,7 @@ def downgrade() -> None:
     op.drop_table("resource_services")
     op.drop_index("ix_resource_tags_account_id", "resource_tags")
     op.drop_table("resource_tags")
+    op.drop_index("ix_resources_policy", "resources")
     op.drop_index("ix_resources_account_id", "resources")
     op.drop_table("resources")
     op.drop_table("service_definitions")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekisho.store.db import Base
@@ -33,7 +33,18 @@ class RegisteredResource(Base):
     """
 
     __tablename__ = "resources"
-    __table_args__ = (Index("ix_resources_account_id", "account_id", "service", "type", "id"),)
+    __table_args__ = (
+        Index("ix_resources_account_id", "account_id", "service", "type", "id"),
+        # Few have a policy of their own, and a plan asks for any that has.
+        Index(
+            "ix_resources_policy",
+            "account_id",
+            "service",
+            "id",
+            sqlite_where=text("policy IS NOT NULL"),
+            postgresql_where=text("policy IS NOT NULL"),
+        ),
+    )
     touches = ("id",)
 
     id: Mapped[str] = mapped_column(primary_key=True)
