@@ -4,7 +4,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from sekisho import policy
+from sekisho.analysis import generation
 from tests.harness import House
 from tests.services.analyzer.conftest import Called, Failing, until
 from tests.services.iam.documents import TRUST_EC2, allow
@@ -43,6 +46,21 @@ def test_a_policy_of_what_a_user_did(house: House, call: Called) -> None:
     shown = generated(call, listed[-1].job_id, include_resource_placeholders=True)
     assert "${Account}" in shown.generated_policy_result.generated_policies[0].policy
     policy.parse(generated(call, listed[-1].job_id).generated_policy_result.generated_policies[0].policy)
+
+
+def test_a_job_that_cannot_be_done_keeps_no_other_from_it(house: House, call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unforeseen(*_: object) -> Any:
+        raise KeyError("ARN")
+
+    for name in ("ann", "bob"):
+        house.user(name, allow("*"))
+    details = [{"principal_arn": f"arn:aws:iam::{house.account_id}:user/{name}"} for name in ("ann", "bob")]
+    with monkeypatch.context() as patched:
+        patched.setattr(generation, "generate", unforeseen)
+        found = generated(call, call("StartPolicyGeneration", policy_generation_details=details[0]).job_id)
+    assert (found.job_details.status, found.job_details.job_error.code) == ("FAILED", "SERVICE_ERROR")
+    found = generated(call, call("StartPolicyGeneration", policy_generation_details=details[1]).job_id)
+    assert found.job_details.status == "SUCCEEDED"
 
 
 def test_what_is_refused(house: House, call: Called, failing: Failing) -> None:

@@ -78,7 +78,9 @@ class Generating:
             if error.retryable:
                 raise
             log.error("generation.failed", job=job.id, error=error.code)
-            return {"status": "FAILED", "error_code": "SERVICE_ERROR", "error_message": "The policy could not be generated."}
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):  # of a record that nobody foresaw; others' jobs wait
+            log.exception("generation.failed", job=job.id)
+        return {"status": "FAILED", "error_code": "SERVICE_ERROR", "error_message": "The policy could not be generated."}
 
     def _used(self, job: PolicyGeneration) -> list[Used]:
         counted: Counter[tuple[str, str, str]] = Counter()
