@@ -273,7 +273,7 @@ def test_a_method_that_there_is_not(served: Served, path: str) -> None:
     assert served.send(path, ALICE, signed(served.root, path, ALICE)).status is Status.UNIMPLEMENTED
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.000001])
+@pytest.mark.parametrize("seconds", [0.0, -1.0])  # a millisecond, what gRPC makes of less, is enough for a write
 def test_a_deadline_that_has_passed(served: Served, seconds: float) -> None:
     answer = served.send(CREATE.path, ALICE, signed(served.root, CREATE.path, ALICE), timeout=seconds)
     assert answer.status is Status.DEADLINE_EXCEEDED
