@@ -132,7 +132,7 @@ def _pairs(rng: Random) -> Iterator[Named]:
 
 
 def _edited(document: dict[str, Any], rng: Random) -> dict[str, Any]:
-    """What somebody made of a policy."""
+    """The document with one edit, such as somebody makes by hand."""
     edited = copy.deepcopy(document)
     one = rng.choice(edited["Statement"])
     actions = one["Action"] if isinstance(one.get("Action"), list) else [one.get("Action", "*")]
@@ -155,7 +155,7 @@ def _widened(action: str, rng: Random) -> str:
 
 
 def _sampled(made: pairs.Pair, count: int) -> bool:
-    """Whether one of so many requests is granted anew."""
+    """Tell by sampling: true where one of so many requests is granted anew."""
     rng = Random(1)
     statements = [rule.statement for text in (made.existing, made.new) for rule in questions.read(text, made.kind).rules]
     actions = [pattern for one in statements for pattern in one.actions]

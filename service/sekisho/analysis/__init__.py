@@ -1,1 +1,1 @@
-"""What follows from policies, asked beside decisions: reads records and documents, and touches no store, clock or network."""
+"""Analyses of policies, asked beside decisions: reads records and documents, and touches no store, clock or network."""

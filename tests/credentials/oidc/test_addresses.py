@@ -74,6 +74,18 @@ def test_a_resolver_that_hangs_is_left_at_the_deadline(monkeypatch: pytest.Monke
     assert list(addresses.resolved("127.0.0.1", 443, time.monotonic() + 60)) == ["127.0.0.1"]  # there is room again
 
 
+def test_a_thread_that_cannot_be_had_keeps_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none)
+        for _ in range(addresses.MOST_NAMES + 1):
+            with pytest.raises(IDPCommunicationError):
+                addresses.resolved("127.0.0.1", 443, time.monotonic() + 60)
+    assert list(addresses.resolved("127.0.0.1", 443, time.monotonic() + 60)) == ["127.0.0.1"]
+
+
 def test_a_name_with_many_addresses_is_tried_at_four() -> None:
     assert len(addresses.places(HOST, 443, {}, math.inf, lambda *_: [f"8.8.8.{n}" for n in range(9)])) == 4
 

@@ -1,4 +1,4 @@
-"""Who acts: principals as a decision sees them, told apart only where a decision could.
+"""Actors: principals as a decision sees them, told apart only where a decision could.
 
 Of two thousand principals most have the same few policies. Those for whom the same policies are asked in the same way are alike: what one
 of them is permitted on a thing, all are. A policy that reads a key of the principal (its name, its tags) makes whoever has it unlike all
@@ -15,7 +15,7 @@ from sekisho.world import Acting, PrincipalRecord, SessionFacts, Subject, acting
 from sekisho.world.acting import ALLOW_ALL
 
 SESSION = "escalation"
-"""What sessions of roles are called here."""
+"""The name of roles' sessions here."""
 
 _SHARED = frozenset(
     f"aws:{name}"

@@ -97,7 +97,11 @@ def resolved(host: str, port: int, deadline: float) -> Iterable[str]:
     if not _room.acquire(timeout=max(0.0, deadline - time.monotonic())):
         raise IDPCommunicationError(_UNRESOLVED)
     answers: SimpleQueue[dict[str, None] | None] = SimpleQueue()
-    threading.Thread(target=_resolve, args=(host, port, answers), name="resolver", daemon=True).start()
+    try:
+        threading.Thread(target=_resolve, args=(host, port, answers), name="resolver", daemon=True).start()
+    except RuntimeError:  # the system gives no more threads
+        _room.release()
+        raise IDPCommunicationError(_UNRESOLVED) from None
     try:
         found = answers.get(timeout=max(0.0, deadline - time.monotonic()))
     except Empty:
