@@ -5,9 +5,12 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sekisho.api.insight.v1 import unused_access_pb2 as pb
+from sekisho.cli import analyze
 from sekisho.cli.examples import example
 from sekisho.client import Client
 from tests.cli.command import Done, one_line, sekisho
@@ -167,6 +170,25 @@ def test_nothing_is_unused_in_a_new_account(account: tuple[Client, dict[str, str
     user(client, "ann", allow("orders:Ship"))
     assert json.loads(analyzed(env, "unused", "--json").stdout) == []
     assert analyzed(env, "unused", "--days", "30").stdout.splitlines()[-1] == "0 not used for 30 days"
+
+
+def test_what_is_unused_is_a_table_for_people_and_whole_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """As an old account has it; what was just made is not unused, so that no server of a test says this."""
+    own: dict[str, Any] = {"arn": "arn:aws:iam::111122223333:user/ann", "name": "own", "days": 90}
+    rows = [
+        pb.UnusedAccess(
+            kind="permission", **own, recommendation="DetachPolicy", unused_actions=["orders:Ship"], narrowed_actions=["iam:*"]
+        ),
+        pb.UnusedAccess(kind="user", **own | {"name": ""}, recommendation="DeleteUser"),
+    ]
+    found = [analyze._unused(one) for one in rows]
+    assert (found[0]["unused"], found[0]["narrowed"], found[0]["policy"]) == (["orders:Ship"], ["iam:*"], None)
+    assert "unused" not in found[1]
+    analyze._table(found, 30)
+    _, first, second, last = capsys.readouterr().out.splitlines()
+    assert re.split(r"\s{2,}", first.strip()) == ["permission", "user/ann own", "orders:Ship, iam:* in part", "DetachPolicy"]
+    assert re.split(r"\s{2,}", second.strip()) == ["user", "user/ann", "for 90 days", "DeleteUser"]
+    assert last == "2 not used for 30 days"
 
 
 def test_a_policy_of_what_was_done(account: tuple[Client, dict[str, str], str]) -> None:
