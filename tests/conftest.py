@@ -24,7 +24,7 @@ __all__ = [
 
 scratch.use()
 garbage.pause()
-engines._PATIENCE["connect_timeout"] = 60  # seconds: a new connection to PostgreSQL takes more than two on a busy machine
+engines._CONNECT["connect_timeout"] = 60  # seconds: a new connection to PostgreSQL takes more than two on a busy machine
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,9 @@ from sqlalchemy import text
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.errors import SekishoError
-from sekisho.store import db, engines
+from sekisho.node.options import Options
+from sekisho.node.prepare import prepare
+from sekisho.store import db, engines, schema
 from tests import clock, harness, postgres
 from tests.harness import House
 from tests.services.iam.documents import allow, trust
@@ -123,6 +125,20 @@ def test_the_data_plane_outlives_the_database(cluster: Cluster, tmp_path: Path) 
         assert house.call("Authorize", _as=cold, **known).outcome == pb.OUTCOME_ALLOWED
         house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
         assert code(house, "Authorize", _as=ann, **known, at_least=house.revision) == "AccessDenied PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_lacks_letters_is_refused(cluster: Cluster, tmp_path: Path, encoding: str) -> None:
+    name = f"narrow_{encoding.lower()}"
+    cluster.server.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(engines.UnsafeDatabase) as caught:
+            prepare(Options(data_dir=tmp_path / "data", database=cluster.server.url(name)))
+        assert caught.value.message == f"the database's settings are unsafe: server_encoding is {encoding}, not UTF8"
+        with db.Database(cluster.server.url(name)) as database:
+            assert schema.current(database) is None
+    finally:
+        cluster.server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ def prepare(options: Options) -> None:
 
 def _first_start(database: db.Database, options: Options) -> None:
     refuse_closed_ring(options)  # before anything is written
+    db.refuse_unsafe(database)
     if database.sqlite or schema.current(database) is None:
         schema.upgrade(database)
     schema.refuse_mismatch(database)
-    db.refuse_unsafe(database)
     ring = key_ring(database, options)
     accounts.bootstrap(
         database,

@@ -360,13 +360,13 @@ def _said(error: BaseException | None) -> ServiceUnavailable | RequestTimeout:
 
 
 def refuse_unsafe(database: Database) -> None:
-    """Raise UnsafeDatabase when the server's settings would lose a committed write."""
+    """Raise UnsafeDatabase when the server's settings would lose a committed write, or its encoding lacks letters that names have."""
     with database.read() as session:
         if database.sqlite:
             wanted = {"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"}
             found = {name: str(session.execute(text(f"PRAGMA {name}")).scalar_one()) for name in wanted}
         else:
-            wanted = {"fsync": "on", "full_page_writes": "on"}
+            wanted = {"fsync": "on", "full_page_writes": "on", "server_encoding": "UTF8"}
             found = {name: session.execute(text(f"SHOW {name}")).scalar_one() for name in wanted}
             commit = session.execute(text("SHOW synchronous_commit")).scalar_one()
             if commit == "off":

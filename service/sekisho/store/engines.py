@@ -80,7 +80,7 @@ def _postgresql(url: URL, pool_size: int, _make: bool) -> Engine:
         url = url.set(drivername="postgresql+psycopg")
     # In the driver's autocommit we say BEGIN ourselves, with all that belongs to it, in one round trip.
     engine = create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, isolation_level="AUTOCOMMIT", pool_timeout=10, connect_args=_PATIENCE
+        url, pool_size=pool_size, max_overflow=pool_size, isolation_level="AUTOCOMMIT", pool_timeout=10, connect_args=_CONNECT
     )
 
     _, named = engine.dialect.create_connect_args(url)
@@ -135,7 +135,7 @@ def beside(url: URL) -> "psycopg.Connection[Any]":
     """A connection to PostgreSQL beside the pool, for who keeps it."""
     dialect: Any = url.set(drivername="postgresql+psycopg").get_dialect()()
     _, named = dialect.create_connect_args(url)
-    return psycopg.connect(**(_PATIENCE | named), autocommit=True)
+    return psycopg.connect(**(_CONNECT | named), autocommit=True)
 
 
 def _refuse_silent(pulse: Pulse) -> None:
@@ -159,13 +159,14 @@ def _readable(connection: Any) -> bool:
     return bool(asked.poll(0))
 
 
-# A server whose machine is gone says nothing: without these a call would wait for the kernel's own quarter of an hour.
-_PATIENCE = {
+# A server whose machine is gone says nothing: without the times a call would wait for the kernel's own quarter of an hour.
+_CONNECT = {
     "connect_timeout": 2,
     "keepalives_idle": 5,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,  # milliseconds
+    "client_encoding": "utf8",  # else psycopg hands out bytes where the database's encoding is SQL_ASCII, before anybody can refuse it
 }
 
 _MAKERS: Mapping[str, Callable[[URL, int, bool], Engine]] = {"sqlite": _sqlite, "postgresql": _postgresql}
