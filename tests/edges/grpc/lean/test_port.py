@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc.lean import ages, line, port
+from sekisho.edges.grpc.lean import ages, clients, line
 from sekisho.edges.grpc.lean.connection import Connection
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, heard, leanly, opening, said, sync, until, whole
@@ -205,7 +205,7 @@ def test_calls_that_take_longer_than_the_grace_are_cut(lean: Lean) -> None:
 
 
 def test_a_connection_that_is_too_many_is_closed(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(port, "OF_ADDRESS", 3)
+    monkeypatch.setattr(clients, "OF_ADDRESS", 3)
     peers = [frames.Peer(lean.endpoint) for _ in range(3)]
     for peer in peers:
         sync(peer)

@@ -11,6 +11,7 @@ from sekisho.edges.grpc.lean import frames
 from sekisho.edges.grpc.lean.frames import frame
 from sekisho.edges.grpc.lean.heads import UNREAD, Head, Malformed, head
 from sekisho.edges.grpc.lean.hpack import Decoder, Fields, HpackError, literal
+from sekisho.edges.grpc.lean.outgoing import Outgoing
 from sekisho.edges.grpc.lean.stream import MESSAGE, METADATA, PREFIX, ROOM, Ended, Receiver, Stream, unpadded
 
 STREAMS = 100
@@ -19,33 +20,29 @@ BLOCK = 24 * 1024
 """Bytes of a header block, compressed; a larger one ends the connection, for it has to be read whole."""
 NOISE = 1_000
 """Frames that are no part of a call, beyond one for each call, that a connection may send."""
-UNSENT = 32 * 1024 * 1024
-"""Bytes of answers that wait for a client's window, of a connection."""
 CREDIT = frames.WINDOW_SIZE // 2
 """Bytes that have come before the window of the connection is filled up again."""
 
 _FAREWELL = b"farewell"
 
 
-class Connection:
-    """`out` is to be sent; `owner` is whatever who answers keeps with it; `now` is the time, which it is told."""
+class Connection(Outgoing):
+    """`owner` is whatever who answers keeps with it."""
 
     def __init__(self, receiver: "Receiver[Connection]", owner: Any, *, most_bytes: int, most_entries: int, most_message: int) -> None:
-        self.owner = owner
-        self._receiver, self._most = receiver, most_message
+        super().__init__(receiver)
+        self.owner, self._most = owner, most_message
         self._decoder = Decoder(most_bytes, most_entries)
         self._buffer = b""
         self._greeted = self.settled = False
         self._block: tuple[int, int, bytearray] | None = None  # stream, flags and what has come of a block that goes on
         self._heads: tuple[Fields, Head] | None = None  # of the last call: that of the next is mostly the same
-        self.streams: dict[int, Stream] = {}
         self.last = self._seen = 0  # the last stream that was looked at; the last that there was
-        self._window = self._initial = frames.WINDOW_SIZE  # what we may send
         self._received = 0  # bytes that the client was not credited for
-        self._noise = self._unsent = self.held = 0  # `held`: bytes of answers that wait, each until all of it was sent
+        self._noise = 0
         self.warned = self.leaving = False
-        self.now = self.moved = 0.0  # `moved`: when the last frame came
-        self.out: list[bytes] = [frames.settings({frames.STREAMS: STREAMS, frames.LIST: most_bytes})]
+        self.moved = 0.0  # when the last frame came
+        self.out.append(frames.settings({frames.STREAMS: STREAMS, frames.LIST: most_bytes}))
 
     def feed(self, data: bytes) -> None:
         """Take in what has come; Ended when that is the end."""
@@ -199,73 +196,6 @@ class Connection:
         """Whether a frame or a header block has begun and not ended."""
         return self._block is not None or bool(self._buffer)
 
-    def forget(self, stream: Stream) -> None:
-        """The stream is over."""
-        if stream.held:
-            self._receiver.give(self, stream.held)
-            stream.held, stream.body = 0, b""
-        if stream.rest is not None:
-            self._unsent -= len(stream.rest)
-            self.held -= stream.size
-            stream.rest = None
-        self.streams.pop(stream.id, None)
-
-    # Answers.
-
-    def answer(self, stream: Stream, message: bytes, trailer: bytes) -> None:
-        """Send the message of an answer, with its frame's five bytes, and the header block that ends it."""
-        id_, size, pack = stream.id, len(message), frames.HEADER.pack
-        if size <= self._window and size <= stream.window and size <= frames.LENGTH:
-            self._window -= size
-            length = len(trailer)
-            self.out.append(
-                pack(0, _ANSWERED, frames.HEADERS, frames.END_HEADERS, id_)
-                + frames.ANSWERED
-                + pack(size >> 8, size & 255, frames.DATA, 0, id_)
-                + message
-                + pack(length >> 8, length & 255, frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, id_)
-                + trailer
-            )
-            del self.streams[id_]
-            return
-        if self._unsent + size > UNSENT:
-            self.out.append(frames.reset(id_, frames.CALM))
-            self.forget(stream)
-            return
-        self.out.append(frame(frames.HEADERS, frames.END_HEADERS, id_, frames.ANSWERED))
-        stream.rest, stream.trailer, stream.size, stream.began = memoryview(message), trailer, size, self.now
-        self._unsent += size
-        self.held += size
-        self._pump(stream)
-
-    def answer_at_once(self, stream: Stream, block: bytes) -> None:
-        """Send an answer that is a header block alone, as that of an error is; what else comes of the call is not looked at."""
-        self.out.append(frames.block(stream.id, block, frames.END_STREAM))
-        if not stream.whole:
-            self.out.append(frames.reset(stream.id, frames.NO_ERROR))
-        self.forget(stream)
-
-    def _pump(self, stream: Stream) -> None:
-        rest = stream.rest
-        while rest:
-            size = min(len(rest), self._window, stream.window, frames.LENGTH)
-            if size <= 0:
-                stream.rest = rest
-                return
-            self.out.append(frame(frames.DATA, 0, stream.id, bytes(rest[:size])))
-            rest = rest[size:]
-            self._window -= size
-            stream.window -= size
-            self._unsent -= size
-        stream.rest = None
-        self.held -= stream.size
-        self.answer_at_once(stream, stream.trailer)
-
-    def abandon(self, stream: Stream) -> None:
-        """Give up an answer that is not taken."""
-        self.out.append(frames.reset(stream.id, frames.CANCEL))
-        self.forget(stream)
-
     # Everything else.
 
     def _other(self, kind: int, flags: int, id_: int, payload: bytes) -> None:
@@ -328,11 +258,7 @@ class Connection:
             if name == frames.INITIAL:
                 if value > frames.MOST_WINDOW:
                     raise Ended(frames.FLOW, "a window is too large")
-                more, self._initial = value - self._initial, value
-                for stream in self.streams.values():
-                    stream.window += more
-                    if stream.window > frames.MOST_WINDOW:
-                        raise Ended(frames.FLOW, "a window is too large")
+                self._resize(value)
             elif (name == frames.FRAME and not frames.LENGTH <= value < 1 << 24) or (name == frames.ENABLE_PUSH and value > 1):
                 raise Ended(frames.PROTOCOL, "a setting has no such value")
         self.settled = True
@@ -358,16 +284,9 @@ class Connection:
             return
         if stream.rest is None or more < frames.SIP:
             self._noisy()
-        stream.window += more
-        if stream.window > frames.MOST_WINDOW:
-            raise Ended(frames.FLOW, "a window is too large")
+        self._widen(stream, more)
         if stream.rest is not None:
             self._pump(stream)
-
-    def _pump_all(self) -> None:
-        if self._unsent:
-            for stream in [one for one in self.streams.values() if one.rest is not None]:
-                self._pump(stream)
 
     def leave(self) -> None:
         """Tell the client to make its next calls elsewhere; those on their way are taken, until it answers a ping behind the word."""
@@ -386,8 +305,6 @@ class Connection:
         if self._noise > NOISE:
             raise Ended(frames.CALM, "too many frames that are no calls")
 
-
-_ANSWERED = len(frames.ANSWERED)
 
 _OTHERS: dict[int, Callable[[Connection, int, int, bytes], None]] = {
     frames.PRIORITY: Connection._priority,

@@ -12,24 +12,23 @@ import socket
 import ssl
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 
-from sekisho.edges import budgets
 from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc.lean import ages, answers
+from sekisho.edges.grpc.lean import answers
 from sekisho.edges.grpc.lean.answers import Aborted
 from sekisho.edges.grpc.lean.asked import Asked, Method
 from sekisho.edges.grpc.lean.bell import Bell
+from sekisho.edges.grpc.lean.clients import Clients
 from sekisho.edges.grpc.lean.connection import Connection
-from sekisho.edges.grpc.lean.counts import Counts
-from sekisho.edges.grpc.lean.door import BACKLOG, EVENTS, Door
+from sekisho.edges.grpc.lean.door import EVENTS
 from sekisho.edges.grpc.lean.line import INLINE, Line
-from sekisho.edges.grpc.lean.peers import INSECURE, UNSENT, Gone, Peer
-from sekisho.edges.grpc.lean.stream import ROOM, Ended, Stream
+from sekisho.edges.grpc.lean.peers import Peer
+from sekisho.edges.grpc.lean.stream import ROOM, Stream
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
 from sekisho.memory import cold
 
@@ -40,8 +39,6 @@ SHARE = 1.0
 """How many times as long as a client was read calls are answered, if more came than may wait: who refuses all that comes answers nobody."""
 LULL = 0.05
 """Seconds after a fault of our own, and between two looks while it stops."""
-CONNECTIONS, OF_ADDRESS = 10_000, 5_000
-"""Connections of a worker, and those of one address, which a proxy is, too; a further one is closed as soon as it comes."""
 SHAKES = 2
 """Steps of handshakes, a millisecond each, before calls are answered: who opens connections does not hold up who has one."""
 ROUND = 1.0
@@ -51,7 +48,7 @@ _SMALL = {"most_bytes": METADATA, "most_entries": MOST_ENTRIES, "most_message": 
 log = structlog.get_logger(__name__)
 
 
-class Port:
+class Port(Clients):
     """Holds a bound socket from its making on, answers from `start` on. `claimed` reads whose a call says it is, `tls` makes the context of
     the next handshake; connections last `age` seconds, a tenth more or less."""
 
@@ -64,21 +61,13 @@ class Port:
         tls: Callable[[], ssl.SSLContext] | None = None,
         age: float,
     ) -> None:
+        super().__init__(bound, tls, age)
         self._methods, self._claimed = methods, claimed
-        self._poll = select.epoll()
-        self._door = Door(bound, self._poll, tls, age)
         self._bell = Bell()
         self._poll.register(self._bell.number, select.EPOLLIN)
-        self._peers: dict[int, Peer] = {}
-        self._of_address: Counter[str] = Counter()
-        self._unsent: dict[Peer, None] = {}  # who may have something to be sent
-        self._more: dict[Peer, None] = {}  # whose TLS has bytes that no poll tells of
         self._answered: deque[tuple[Asked, Any]] = deque()  # by other threads
         self._line: Line[Asked] = Line()
         self._budget = Budget()
-        self._answers = Budget(2 * budgets.TOTAL, 2 * budgets.SHARE)  # that clients have not taken yet
-        self._counts = Counts()
-        self._ends = 0.0  # when all has to be over, once it was told to stop
         self._looked = 0.0
         self.over = threading.Event()
 
@@ -148,18 +137,6 @@ class Port:
             self._looked = now
             self._look_around(now)
 
-    def _guarded(self, peer: Peer, act: Callable[[Peer, float], None], now: float) -> None:
-        """Act on a client; what goes wrong ends it, and nobody else."""
-        if self._peers.get(peer.number) is not peer:
-            return
-        try:
-            act(peer, now)
-        except Gone:
-            self._close(peer)
-        except Exception:
-            log.exception("lean.fault", peer=peer.name)
-            self._close(peer)
-
     def _safely(self, act: Callable[..., None], asked: Asked, *said: Any) -> None:
         """Act on a call; what goes wrong ends its connection."""
         try:
@@ -168,98 +145,12 @@ class Port:
             log.exception("lean.fault", peer=asked.peer())
             self._close(asked.connection.owner)
 
-    # Clients.
+    def _connected(self, peer: Peer) -> Connection:
+        return Connection(self, peer, **_SMALL)
 
-    def _accept(self, now: float) -> bool:
-        """Take in who is at the door; False once nobody is."""
-        peer = None
-        for peer in self._door.come(now):
-            if len(self._peers) >= CONNECTIONS or self._of_address[peer.address] >= OF_ADDRESS:
-                peer.close()
-                self._counts.ends["connection"] += 1
-                continue
-            peer.mask = select.EPOLLIN
-            self._poll.register(peer.number, peer.mask)
-            peer.connection = Connection(self, peer, **_SMALL)
-            self._peers[peer.number] = peer
-            self._of_address[peer.address] += 1
-            self._unsent[peer] = None
-        return peer is not None
-
-    def _shut(self) -> None:
-        """Close the door behind those who are at it already, who would lose their calls."""
-        for _ in range(BACKLOG // EVENTS):
-            if not self._accept(time.monotonic()):
-                break
-        self._door.close()
-
-    def _read(self, peer: Peer, now: float) -> None:
-        self._unsent[peer] = None
-        if peer.shaking:
-            peer.shake()
-            if peer.shaking:
-                return
-        data = peer.read()
-        if not data or peer.parted:
-            return
-        if peer.auth is not INSECURE and peer.has_more:
-            self._more[peer] = None
-        peer.connection.now, began = now, time.perf_counter()
-        try:
-            peer.connection.feed(data)
-        except Ended as ended:
-            log.info("lean.ended", peer=peer.name, reason=str(ended))
-            peer.send(now)
-            raise Gone from None
+    def _was_read(self, seconds: float) -> None:
         if self._line.waiting >= self._line.most:
-            self._answer_some(SHARE * (time.perf_counter() - began))
-
-    def _send(self, peer: Peer, now: float) -> None:
-        if peer.shaking:
-            return
-        peer.send(now)
-        waiting = len(peer.unsent)
-        if (held := waiting + peer.connection.held) != peer.held:
-            self._hold(peer, held)
-        mask = (select.EPOLLOUT if waiting else 0) | (select.EPOLLIN if waiting < UNSENT else 0)
-        if mask != peer.mask:
-            peer.mask = mask
-            self._poll.modify(peer.number, mask)
-
-    def _hold(self, peer: Peer, held: int) -> None:
-        """Have so many bytes of answers wait for a client; Gone where its address has too many."""
-        if held > peer.held and not self._answers.take(peer.address, held - peer.held):
-            log.info("lean.ended", peer=peer.name, reason="answers that are not taken")
-            raise Gone
-        if held < peer.held:
-            self._answers.give(peer.address, peer.held - held)
-        peer.held = held
-
-    def _close(self, peer: Peer) -> None:
-        if self._peers.get(peer.number) is not peer:
-            return
-        del self._peers[peer.number]
-        self._hold(peer, 0)
-        self._poll.unregister(peer.number)
-        self._of_address[peer.address] -= 1
-        if not self._of_address[peer.address]:
-            del self._of_address[peer.address]
-        for stream in list(peer.connection.streams.values()):
-            peer.connection.forget(stream)
-            self.gone(stream)
-        peer.close()
-
-    def _look_around(self, now: float) -> None:
-        """End what has had its time."""
-        self._door.open_again()
-        for peer in list(self._peers.values()):
-            self._guarded(peer, self._age_of, now)
-        self._counts.publish(len(self._peers))
-
-    def _age_of(self, peer: Peer, now: float) -> None:
-        for late in ages.look(peer, now, stopping=self._ends > 0):
-            self._end(peer.connection, late, answers.LATE)
-        self._unsent[peer] = None
+            self._answer_some(SHARE * seconds)
 
     # Calls, of which connections tell.
 

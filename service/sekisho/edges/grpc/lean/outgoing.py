@@ -1,0 +1,108 @@
+"""What a connection sends: answers, as far as its client's windows go."""
+
+from typing import Any
+
+from sekisho.edges.grpc.lean import frames
+from sekisho.edges.grpc.lean.frames import frame
+from sekisho.edges.grpc.lean.stream import Ended, Receiver, Stream
+
+UNSENT = 32 * 1024 * 1024
+"""Bytes of answers that wait for a client's window, of a connection."""
+
+
+class Outgoing:
+    """The side of a connection that is ours: `out` is to be sent, `held` are bytes of answers that wait, each until all of it was sent;
+    `now` is the time, which it is told.
+    """
+
+    def __init__(self, receiver: "Receiver[Any]") -> None:
+        self._receiver = receiver
+        self.streams: dict[int, Stream] = {}
+        self._window = self._initial = frames.WINDOW_SIZE  # what we may send
+        self._unsent = self.held = 0
+        self.now = 0.0
+        self.out: list[bytes] = []
+
+    def forget(self, stream: Stream) -> None:
+        """The stream is over."""
+        if stream.held:
+            self._receiver.give(self, stream.held)
+            stream.held, stream.body = 0, b""
+        if stream.rest is not None:
+            self._unsent -= len(stream.rest)
+            self.held -= stream.size
+            stream.rest = None
+        self.streams.pop(stream.id, None)
+
+    def answer(self, stream: Stream, message: bytes, trailer: bytes) -> None:
+        """Send the message of an answer, with its frame's five bytes, and the header block that ends it."""
+        id_, size, pack = stream.id, len(message), frames.HEADER.pack
+        if size <= self._window and size <= stream.window and size <= frames.LENGTH:
+            self._window -= size
+            length = len(trailer)
+            self.out.append(
+                pack(0, _ANSWERED, frames.HEADERS, frames.END_HEADERS, id_)
+                + frames.ANSWERED
+                + pack(size >> 8, size & 255, frames.DATA, 0, id_)
+                + message
+                + pack(length >> 8, length & 255, frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, id_)
+                + trailer
+            )
+            del self.streams[id_]
+            return
+        if self._unsent + size > UNSENT:
+            self.out.append(frames.reset(id_, frames.CALM))
+            self.forget(stream)
+            return
+        self.out.append(frame(frames.HEADERS, frames.END_HEADERS, id_, frames.ANSWERED))
+        stream.rest, stream.trailer, stream.size, stream.began = memoryview(message), trailer, size, self.now
+        self._unsent += size
+        self.held += size
+        self._pump(stream)
+
+    def answer_at_once(self, stream: Stream, block: bytes) -> None:
+        """Send an answer that is a header block alone, as that of an error is; what else comes of the call is not looked at."""
+        self.out.append(frames.block(stream.id, block, frames.END_STREAM))
+        if not stream.whole:
+            self.out.append(frames.reset(stream.id, frames.NO_ERROR))
+        self.forget(stream)
+
+    def _pump(self, stream: Stream) -> None:
+        rest = stream.rest
+        while rest:
+            size = min(len(rest), self._window, stream.window, frames.LENGTH)
+            if size <= 0:
+                stream.rest = rest
+                return
+            self.out.append(frame(frames.DATA, 0, stream.id, bytes(rest[:size])))
+            rest = rest[size:]
+            self._window -= size
+            stream.window -= size
+            self._unsent -= size
+        stream.rest = None
+        self.held -= stream.size
+        self.answer_at_once(stream, stream.trailer)
+
+    def abandon(self, stream: Stream) -> None:
+        """Give up an answer that is not taken."""
+        self.out.append(frames.reset(stream.id, frames.CANCEL))
+        self.forget(stream)
+
+    def _resize(self, initial: int) -> None:
+        """Have the windows of all streams, those that are open too, begin with so many bytes."""
+        more, self._initial = initial - self._initial, initial
+        for stream in self.streams.values():
+            self._widen(stream, more)
+
+    def _widen(self, stream: Stream, more: int) -> None:
+        stream.window += more
+        if stream.window > frames.MOST_WINDOW:
+            raise Ended(frames.FLOW, "a window is too large")
+
+    def _pump_all(self) -> None:
+        if self._unsent:
+            for stream in [one for one in self.streams.values() if one.rest is not None]:
+                self._pump(stream)
+
+
+_ANSWERED = len(frames.ANSWERED)
