@@ -1,7 +1,7 @@
 """A house with a real gRPC server in the test's own process, so that a test sees both what comes and what the server holds for it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -9,8 +9,10 @@ from unittest import mock
 from sekisho import sigv4
 from sekisho.calls.workloads import Workloads
 from sekisho.client import Client, Retries, transport
+from sekisho.edges.grpc.lean.served import Lean
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.lanes import Lanes
+from sekisho.node import listeners
 from tests.harness import House, house
 
 
@@ -19,7 +21,7 @@ class Inside:
     """The house, its server, and where that listens."""
 
     house: House
-    server: Server
+    server: Server | Lean
     address: str
 
     def client(self, credentials: sigv4.Credentials | None = None, timeout: float = 60.0) -> Client:
@@ -31,10 +33,16 @@ class Inside:
 
 
 @contextmanager
-def inside(url: str, folder: Path) -> Iterator[Inside]:
-    """A server on an empty database."""
-    with house(url, folder) as made, served(made) as server:
-        yield Inside(made, server, f"127.0.0.1:{server.port}")
+def inside(url: str, folder: Path, *, lean: bool = False) -> Iterator[Inside]:
+    """A server on an empty database, on the listener of grpcio or the lean one."""
+    with ExitStack() as stack:
+        made = stack.enter_context(house(url, folder))
+        if lean:
+            server, address = stack.enter_context(leanly(made))
+            yield Inside(made, server, address)
+        else:
+            stock = stack.enter_context(served(made))
+            yield Inside(made, stock, f"127.0.0.1:{stock.port}")
 
 
 @contextmanager
@@ -43,3 +51,13 @@ def served(made: House) -> Iterator[Server]:
     lanes = Lanes("inside", decide=4, control=4)
     with Server(made.node, lanes, "127.0.0.1:0", workloads=Workloads(), grace=5.0) as server:
         yield server
+
+
+@contextmanager
+def leanly(made: House) -> Iterator[tuple[Lean, str]]:
+    """The same on the lean listener, and where that listens."""
+    lanes, bound = Lanes("inside", decide=4, control=4), listeners.shared("127.0.0.1:0")
+    where = listeners.address(bound)
+    with Lean(made.node, lanes, bound, workloads=Workloads(), grace=5.0, age=60.0) as lean:
+        yield lean, where
+    lanes.close()

@@ -254,7 +254,7 @@ def test_an_edge_answers_what_the_node_has_although_more_is_loaded(house: House)
         found = handlers.generic(node, lanes, *rest)
         served = {path: _behaviour(found, path) for path in (SAYS_WHO, CREATES)}
         every = {path: _behaviour(handlers.generic(house.node, lanes, *rest), path) for path in (SAYS_WHO, CREATES)}
-        assert served == {SAYS_WHO: "answer", CREATES: "_refuse"}
+        assert served == {SAYS_WHO: "answer", CREATES: "elsewhere"}
         assert every == {SAYS_WHO: "answer", CREATES: "answer"}
         assert _behaviour(found, "/grpc.health.v1.Health/Check") == ""
         assert {route.service.package for route in aws.application(node, lanes, timedelta(minutes=5))._router.routes()} == {"sts"}

@@ -17,9 +17,14 @@ from tests.inside import Inside, inside
 from tests.services.iam.documents import allow, trust
 
 
+@pytest.fixture(params=["grpcio", "lean"])
+def listener(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Inside]:
-    with inside(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as made:
+def place(tmp_path: Path, listener: str) -> Iterator[Inside]:
+    with inside(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, lean=listener == "lean") as made:
         yield made
 
 
@@ -43,9 +48,9 @@ def test_a_thousand_watchers_take_no_thread_each_and_all_hear(place: Inside) -> 
     assert place.server._lot.size == 0
 
 
-def test_the_streams_of_one_account_leave_places_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_streams_of_one_account_leave_places_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listener: str) -> None:
     monkeypatch.setattr("sekisho.edges.grpc.streams.SHARE", 5)
-    with inside(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as place:
+    with inside(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, lean=listener == "lean") as place:
         other = place.house.account()
         place.house.call("GetUser")
         with place.client() as flood, place.client(other) as quiet:

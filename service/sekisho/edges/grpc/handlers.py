@@ -14,11 +14,11 @@ from sekisho.calls.waits import Wait
 from sekisho.calls.workloads import Workloads
 from sekisho.edges import claims, request_ids
 from sekisho.edges.answers import Answers
-from sekisho.edges.grpc import sizes, status, streams
+from sekisho.edges.grpc import sizes, status, wires
 from sekisho.edges.grpc.arrivals import Arrivals, host
 from sekisho.edges.grpc.lot import Lot
 from sekisho.edges.grpc.receives import Receives
-from sekisho.edges.grpc.streams import Places, Stream
+from sekisho.edges.grpc.streams import Places, Stream, Wire
 from sekisho.edges.lanes import Lane, Lanes
 from sekisho.errors import SekishoError, Unimplemented
 from sekisho.journal.postponed import Postponed
@@ -37,6 +37,8 @@ EDGE = "grpc"
 B = TypeVar("B", bound=Callable[..., Any])
 Behaviour = Callable[[bytes, Any], bytes]
 """What answers a message, within the context of its call."""
+Start = Callable[[bytes, Any, Wire], None]
+"""What begins a stream, and returns."""
 
 
 def generic(
@@ -48,8 +50,8 @@ def generic(
     pools = {lane: Arrivals(lane, claimed if lane is not lanes.unsigned else None, receives) for lane in lanes}
     for operation in node.operations:
         lane = lanes.of(operation)
-        if operation.streams and streams.SUPPORTED:
-            starting = _starting(node, operation, lane, workloads, lot, places)
+        if operation.streams and wires.SUPPORTED:
+            starting = _on_grpcio(_starting(node, operation, lane, workloads, lot, places))
             handler = grpc.unary_stream_rpc_method_handler(_in_pool(starting, pools[lane]))
         elif operation.streams:
             handler = grpc.unary_stream_rpc_method_handler(_in_pool(_streaming(node, operation, lane, workloads), pools[lane]))
@@ -68,14 +70,15 @@ class Elsewhere(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in
     """Answers calls to services of ours that this node does not have with more than `Method not found!`; asked last."""
 
     def __init__(self, pool: Arrivals) -> None:
-        self._handler = grpc.unary_unary_rpc_method_handler(_in_pool(_refuse, pool))
+        self._handler = grpc.unary_unary_rpc_method_handler(_in_pool(elsewhere, pool))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
         """The handler of a call, None for one to another's service."""
         return self._handler if handler_call_details.method.startswith(OURS) else None
 
 
-def _refuse(_body: bytes, context: grpc.ServicerContext) -> bytes:
+def elsewhere(_body: bytes, context: grpc.ServicerContext) -> bytes:
+    """Answer a call to a service of ours that this node does not have."""
     error = NotServed("This node does not have the operation: nodes of role `data` decide and issue, those of role `control` do the rest.")
     _abort(context, error, request_ids.new())
 
@@ -89,6 +92,22 @@ class Unary(NamedTuple):
     lane: Lane
     behaviour: Behaviour
     inline: Behaviour | None
+
+
+class Streaming(NamedTuple):
+    """An operation that answers with a stream, with the threads that make its messages, and what begins one."""
+
+    operation: Operation
+    lane: Lane
+    start: Start
+
+
+def streaming(node: Node, lanes: Lanes, workloads: Workloads, lot: Lot, places: Places) -> Iterator[Streaming]:
+    """The operations of a node that answer with a stream."""
+    for operation in node.operations:
+        if operation.streams:
+            lane = lanes.of(operation)
+            yield Streaming(operation, lane, _starting(node, operation, lane, workloads, lot, places))
 
 
 def unary(node: Node, lanes: Lanes, workloads: Workloads) -> Iterator[Unary]:
@@ -144,12 +163,20 @@ def _answering(node: Node, operation: Operation, lane: Lane, workloads: Workload
     return answer
 
 
-def _starting(
-    node: Node, operation: Operation, lane: Lane, workloads: Workloads, lot: Lot, places: Places
-) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
-    counted = Answers(EDGE, operation)
+def _on_grpcio(starting: Start) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
+    """What begins a stream, as grpcio calls it."""
 
     def start(body: bytes, context: grpc.ServicerContext, _send: Callable[[bytes], None]) -> None:
+        starting(body, context, wires.Wire(context))
+
+    start.experimental_non_blocking = True  # type: ignore[attr-defined]  # grpcio takes it from the function: it returns at once
+    return start  # type: ignore[return-value]  # and answers nothing itself
+
+
+def _starting(node: Node, operation: Operation, lane: Lane, workloads: Workloads, lot: Lot, places: Places) -> Start:
+    counted = Answers(EDGE, operation)
+
+    def start(body: bytes, context: grpc.ServicerContext, wire: Wire) -> None:
         began = time.perf_counter()
         arrival = _arrival(node, operation, workloads, body, context)
         account = claims.of_metadata(node, context.invocation_metadata())
@@ -166,16 +193,15 @@ def _starting(
             places.give(account)
             counted.count(code, began)
 
-        Stream(context, items, account, lane, lot, arrival.request_id, ended).start()
+        Stream(wire, items, account, lane, lot, arrival.request_id, ended).start()
 
-    start.experimental_non_blocking = True  # type: ignore[attr-defined]  # grpcio takes it from the function: it returns at once
-    return start  # type: ignore[return-value]  # and answers nothing itself
+    return start
 
 
 def _streaming(
     node: Node, operation: Operation, lane: Lane, workloads: Workloads
 ) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
-    """A stream that takes a thread, where `Stream` is not supported."""
+    """A stream that takes a thread, where grpcio's `Wire` is not supported."""
     counted = Answers(EDGE, operation)
 
     def answers(body: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:

@@ -1,21 +1,15 @@
 """Streams, each of which takes a thread only while it makes a message: not while it waits, and not while its reader is slow.
 
-grpcio's own streams hold a thread of the pool from the first message to the last, and block in it until the reader has taken what was sent.
-Here a thread makes one message, hands it to grpcore and leaves; the next is made when the reader has taken this one, so that a stream holds
+A thread makes one message, hands it to the listener and leaves; the next is made when the reader has taken this one, so that a stream holds
 one message however slow its reader is. One with nothing to say waits in the lot.
-
-Like `arrivals`, it reaches into grpcio (`_server`), which has no public way to send without waiting; tests hold it to the pinned release.
-Where grpcio has changed underneath, streams take a thread each (`handlers`).
 """
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
-from grpc import _common, _server
-from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no stubs
 
 from sekisho.calls.waits import Wait
 from sekisho.edges.grpc import status
@@ -27,9 +21,6 @@ MOST = 4000
 """Streams that a worker has at once."""
 SHARE = 2000
 """Streams of one account."""
-
-_NEEDED = ("_status", "_abort", "_is_rpc_state_active", "_send_message", "_get_initial_metadata_operation", "_SEND_MESSAGE_TOKEN")
-SUPPORTED = all(hasattr(_server, name) for name in _NEEDED)
 
 log = structlog.get_logger(__name__)
 
@@ -67,20 +58,34 @@ class Places:
         return self._sum
 
 
+class Wire(Protocol):
+    """What a listener has for a stream to be said on. Any thread may call; what is said after the end of the call is dropped."""
+
+    def watch(self, gone: Callable[[], None]) -> bool:
+        """Have `gone` called when the call has ended otherwise than by `finish` and `abort`; False, and it is not called, where it has."""
+
+    def send(self, message: bytes, then: Callable[[], None]) -> None:
+        """Send a message; `then` is called when the reader has taken it, if it ever does."""
+
+    def finish(self, trailing: tuple[tuple[str, str], ...]) -> None:
+        """End the call well."""
+
+    def abort(self, given: Any) -> None:
+        """End the call with a status."""
+
+
 class Stream:
     """One stream: at any time it is made on a thread, or sent, or waits; never two of these. `ended` is called once, with
     the code that it ended with.
     """
 
-    def __init__(
-        self, context: Any, items: Items, account: str, lane: Lane, lot: Lot, request_id: str, ended: Callable[[str], None]
-    ) -> None:
+    def __init__(self, wire: Wire, items: Items, account: str, lane: Lane, lot: Lot, request_id: str, ended: Callable[[str], None]) -> None:
         self.account = account
-        self._event, self._state = context._rpc_event, context._state
+        self._wire = wire
         self._items, self._lane, self._lot, self._request_id, self._ended = items, lane, lot, request_id, ended
         self._lock = threading.Lock()
         self._making = self._over = False
-        if not context.add_callback(self._gone):
+        if not wire.watch(self._gone):
             self._gone()
 
     def start(self) -> None:
@@ -122,7 +127,7 @@ class Stream:
                 if self._over:  # since it was made, when it was not in the lot yet
                     self._lot.forget(self)
             else:
-                self._send(item)
+                self._wire.send(item, self.resume)
 
     def _made(self) -> bool:
         """The thread leaves the generator; True when the stream is over and the generator is still to be closed."""
@@ -130,43 +135,12 @@ class Stream:
             self._making = False
             return self._over
 
-    def _send(self, message: bytes) -> None:
-        state = self._state
-        with state.condition:
-            if not _server._is_rpc_state_active(state):
-                return  # `_gone` is called, or will be
-            operations = [cygrpc.SendMessageOperation(message, 0)]
-            if state.initial_metadata_allowed:
-                operations.insert(0, _server._get_initial_metadata_operation(state, None))
-                state.initial_metadata_allowed = False
-            sent = _server._send_message(state, _server._SEND_MESSAGE_TOKEN)
-            state.due.add(_server._SEND_MESSAGE_TOKEN)
-
-            def went(event: Any) -> Any:
-                """Called by grpcio's polling thread: the reader has taken the message, or never will."""
-                finished = sent(event)
-                self.resume()
-                return finished
-
-            self._event.call.start_server_batch(operations, went)
-
     def _finish(self) -> None:
-        with self._state.condition:
-            active = _server._is_rpc_state_active(self._state)
-            if active:
-                self._state.trailing_metadata = ((status.REQUEST_ID, self._request_id),)
-        if active:
-            _server._status(self._event, self._state, None)
+        self._wire.finish(((status.REQUEST_ID, self._request_id),))
         self._gone("OK")
 
     def _abort(self, error: SekishoError) -> None:
-        said: Any = status.of(error, self._request_id)
-        state = self._state
-        with state.condition:
-            if _server._is_rpc_state_active(state):
-                state.trailing_metadata = said.trailing_metadata
-                code = _common.STATUS_CODE_TO_CYGRPC_STATUS_CODE[said.code]
-                _server._abort(state, self._event.call, code, said.details.encode())
+        self._wire.abort(status.of(error, self._request_id))
         self._gone(error.grpc)
 
     def _gone(self, code: str = "CANCELLED") -> None:

@@ -25,6 +25,9 @@ class Heard:
     streams: list[Stream] = field(default_factory=list)
     excess: list[str] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
+    said: list[tuple[int, bytes]] = field(default_factory=list)
+    silences: list[int] = field(default_factory=list)
+    went: list[int] = field(default_factory=list)
 
     def arrived(self, _of: Connection, stream: Stream, message: bytes) -> None:
         self.calls.append((stream.head.path, message))
@@ -32,6 +35,16 @@ class Heard:
 
     def gone(self, stream: Stream) -> None:
         self.lost.append(stream.id)
+
+    def heard(self, _of: Connection, stream: Stream, message: bytes) -> None:
+        self.said.append((stream.id, message))
+        self.streams.append(stream)
+
+    def silent(self, _of: Connection, stream: Stream) -> None:
+        self.silences.append(stream.id)
+
+    def taken(self, _of: Connection, stream: Stream) -> None:
+        self.went.append(stream.id)
 
     def refused(self, of: Connection, stream: Stream, excess: str) -> None:
         self.excess.append(excess)

@@ -9,6 +9,10 @@ PATIENCE = 10.0
 """Seconds that a client has to begin, to send all of a message or a frame, to take what was sent, and to go."""
 TAKING = 30.0
 """Seconds that it has to take an answer that is larger than its window."""
+STALLING = 300.0
+"""Seconds that it has to take a message of a stream: its reader may be busy with the one before."""
+QUIET, REPLYING = 60.0, 20.0
+"""Seconds after which a client that has calls open and sends nothing is asked whether it is still there, and those that it has to reply."""
 
 
 def look(peer: Peer, now: float, *, stopping: bool) -> Iterator[Stream]:
@@ -24,17 +28,41 @@ def look(peer: Peer, now: float, *, stopping: bool) -> Iterator[Stream]:
         if now - peer.began > (PATIENCE / 5 if stopping else PATIENCE):
             raise Gone
     else:
-        yield from _streams(peer, now)
+        if open_.streams:
+            _ask(peer, now)
+        yield from _streams(peer, now, stopping=stopping)
         if now > peer.ends or stopping:
             _leave(peer, now, stopping=stopping)
 
 
-def _streams(peer: Peer, now: float) -> Iterator[Stream]:
+def _ask(peer: Peer, now: float) -> None:
+    """Ask a client that has been quiet whether it is still there; Gone where it does not say so. Without that, a stream to a machine that
+    has lost its power would be kept for as long as there is nothing to tell it.
+    """
+    open_ = peer.connection
+    if peer.asked <= open_.moved:
+        peer.asked = 0.0
+    if peer.asked:
+        if now - peer.asked > REPLYING:
+            raise Gone
+    elif now - open_.moved > QUIET:
+        peer.asked = now
+        open_.ping()
+
+
+def _streams(peer: Peer, now: float, *, stopping: bool) -> Iterator[Stream]:
     for stream in list(peer.connection.streams.values()):
-        if not stream.whole and now - stream.began > min(PATIENCE, stream.head.seconds or PATIENCE):
+        if now > stream.ends or _dawdles(stream, now) or (stream.talks and stopping and not stream.busy):
             yield stream
-        elif stream.rest is not None and now - stream.began > TAKING:
+        elif stream.rest is not None and now - stream.began > (STALLING if stream.call is not None else TAKING):
             peer.connection.abandon(stream)
+
+
+def _dawdles(stream: Stream, now: float) -> bool:
+    """Whether the message of a call should have come; one that talks has `ends`, once it has said something."""
+    if stream.whole or stream.call is not None:
+        return False
+    return now - stream.began > min(PATIENCE, stream.head.seconds or PATIENCE)
 
 
 def _leave(peer: Peer, now: float, *, stopping: bool) -> None:

@@ -29,9 +29,10 @@ Trailing = Iterable[tuple[str, str | bytes]]
 class Said:
     """The end of a call that has no message: a header block."""
 
-    __slots__ = ("block",)
+    __slots__ = ("block", "code")
 
     def __init__(self, code: int, details: str, trailing: Trailing = ()) -> None:
+        self.code = code
         said = literal("grpc-message", _encoded(details)) if details else b""
         self.block = frames.ANSWERED + literal("grpc-status", str(code)) + said + b"".join(map(_field, trailing))
 
@@ -54,6 +55,11 @@ def framed(message: bytes) -> bytes:
 def trailer(trailing: Trailing) -> bytes:
     """The header block behind a message."""
     return _OK + b"".join(map(_field, trailing))
+
+
+def well(trailing: Trailing) -> Said:
+    """The end of a call that went well and whose messages were sent before, if it has any."""
+    return Said(0, "", trailing)
 
 
 def of_status(given: Any) -> Said:
@@ -131,6 +137,8 @@ NOT_FOUND = Said(code("UNIMPLEMENTED"), "Method not found!")
 UNSAID = Said(code("INTERNAL"), "Failed to send response!")
 LATE = Said(code("DEADLINE_EXCEEDED"), "Deadline Exceeded")
 STOPPING = Said(code("UNAVAILABLE"), "The server stops.")
+TOO_MANY = Said(code("RESOURCE_EXHAUSTED"), "too many messages; go on with another call")
+UNFINISHED = Said(code("INTERNAL"), "The last message is not whole.")
 _ID = b"0" * len(request_ids.new())
 _EXCESS: dict[str, Any] = {
     what: status.of(error, _ID.decode())

@@ -13,9 +13,14 @@ from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.stream import Stream
 from sekisho.edges.lanes import Lane
 
+ONCE, STREAMS, TALKS = "once", "streams", "talks"
+"""Kinds of rpcs: those that answer once, those whose handler begins a stream on the `flow` of its call and returns at once, and those that
+answer each message of a client.
+"""
+
 
 class Method(NamedTuple):
-    """A unary rpc: how a thread answers it that must not wait, None where none can, and how one of its class of calls does. Calls that are
+    """An rpc: how a thread answers it that must not wait, None where none can, and how one of its class of calls does. Calls that are
     not `signed` claim nothing: those of one address share.
     """
 
@@ -24,6 +29,7 @@ class Method(NamedTuple):
     behaviour: Behaviour
     lane: Lane
     signed: bool = True
+    kind: str = ONCE
 
 
 class Asked:
@@ -37,7 +43,9 @@ class Asked:
         "connection",
         "deadline",
         "entered",
+        "flow",
         "gone",
+        "messages",
         "method",
         "packed",
         "passed",
@@ -55,6 +63,8 @@ class Asked:
         self.body = b""
         self.room, stream.held = stream.held, 0
         self.trailing: Any = ()
+        self.flow: Any = None  # of a call that has several messages
+        self.messages = 0  # that it has sent, of a call that talks
 
     def receive(self, message: bytes, most: int) -> bool:
         """Take the message in; False where it is for a thread of the call's class, as those with more bytes than this are. Of one that is

@@ -12,7 +12,7 @@ import structlog
 from sekisho.edges import budgets
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc.lean import ages
-from sekisho.edges.grpc.lean.answers import LATE, Said
+from sekisho.edges.grpc.lean.answers import LATE, STOPPING, Said
 from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.counts import Counts
 from sekisho.edges.grpc.lean.door import BACKLOG, EVENTS, Door
@@ -112,6 +112,11 @@ class Clients:
         if peer.shaking:
             return
         peer.send(now)
+        if peer.taken and len(peer.unsent) < UNSENT:
+            taken, peer.taken = peer.taken, []
+            for flow in taken:
+                flow.go_on()
+            peer.send(now)
         waiting = len(peer.unsent)
         if (held := waiting + peer.connection.held) != peer.held:
             self._hold(peer, held)
@@ -152,5 +157,6 @@ class Clients:
 
     def _age_of(self, peer: Peer, now: float) -> None:
         for late in ages.look(peer, now, stopping=self._ends > 0):
-            self._end(peer.connection, late, LATE)
+            self.gone(late)
+            self._end(peer.connection, late, STOPPING if late.talks and self._ends else LATE)
         self._unsent[peer] = None

@@ -1,10 +1,11 @@
 """One connection of HTTP/2 with a client of gRPC, as a pure machine: bytes in; calls, and bytes out.
 
-It knows unary calls alone: a call is there when its stream has ended, and its answer ends the stream. What a client must not do ends the
-connection with GOAWAY (`Ended`), or its stream with RST_STREAM, as RFC 9113 says; what it does too much of ends the connection too.
+A call is there when its stream has ended, for it has one message. Those that talk are told message by message, each when the one before
+it is answered; so the client's window bounds what there is of them. What a client must not do ends the connection with GOAWAY (`Ended`), or
+its stream with RST_STREAM, as RFC 9113 says; what it does too much of ends the connection too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from sekisho.edges.grpc.lean import frames
@@ -19,19 +20,32 @@ STREAMS = 100
 BLOCK = 24 * 1024
 """Bytes of a header block, compressed; a larger one ends the connection, for it has to be read whole."""
 NOISE = 1_000
-"""Frames that are no part of a call, beyond one for each call, that a connection may send."""
+"""Frames that are no part of a call, beyond one for each call and some for each message of a stream, that a connection may send."""
+CALMING = 2.0
+"""Of them, how many a second are forgiven: a client that watches for days asks now and then whether there is still somebody."""
+SAID = 16 * 1024
+"""Bytes of a message of a call that talks."""
 CREDIT = frames.WINDOW_SIZE // 2
 """Bytes that have come before the window of the connection is filled up again."""
 
-_FAREWELL = b"farewell"
+_FAREWELL, _SIGN = b"farewell", b"are you?"
 
 
 class Connection(Outgoing):
-    """`owner` is whatever who answers keeps with it."""
+    """`owner` is whatever who answers keeps with it; calls of the paths in `talking` are told message by message."""
 
-    def __init__(self, receiver: "Receiver[Connection]", owner: Any, *, most_bytes: int, most_entries: int, most_message: int) -> None:
+    def __init__(
+        self,
+        receiver: "Receiver[Connection]",
+        owner: Any,
+        *,
+        most_bytes: int,
+        most_entries: int,
+        most_message: int,
+        talking: Container[str] = (),
+    ) -> None:
         super().__init__(receiver)
-        self.owner, self._most = owner, most_message
+        self.owner, self._most, self._talking = owner, most_message, talking
         self._decoder = Decoder(most_bytes, most_entries)
         self._buffer = b""
         self._greeted = self.settled = False
@@ -39,7 +53,7 @@ class Connection(Outgoing):
         self._heads: tuple[Fields, Head] | None = None  # of the last call: that of the next is mostly the same
         self.last = self._seen = 0  # the last stream that was looked at; the last that there was
         self._received = 0  # bytes that the client was not credited for
-        self._noise = 0
+        self._calm = 0.0  # when noise was forgiven last
         self.warned = self.leaving = False
         self.moved = 0.0  # when the last frame came
         self.out.append(frames.settings({frames.STREAMS: STREAMS, frames.LIST: most_bytes}))
@@ -126,6 +140,7 @@ class Connection(Outgoing):
             return
         stream = self.streams[id_] = Stream(id_, given or UNREAD, self._initial, self.now)
         stream.whole = ended = flags & frames.END_STREAM > 0
+        stream.talks = stream.head.path in self._talking
         if given is None:
             self._noisy()
             self._receiver.refused(self, stream, METADATA)
@@ -157,6 +172,9 @@ class Connection(Outgoing):
             return
         if flags & frames.PADDED:
             payload = unpadded(flags, payload, 0)
+        if stream.talks:
+            self._overhear(stream, payload, size, ended=flags & frames.END_STREAM > 0)
+            return
         if flags & frames.END_STREAM:
             if stream.held:
                 stream.body += payload
@@ -189,7 +207,55 @@ class Connection(Outgoing):
         stream.whole, stream.body = True, b""
         if self._noise:
             self._noise -= 1
-        self._receiver.arrived(self, stream, message)
+        if stream.talks:
+            self._next(stream)
+        else:
+            self._receiver.arrived(self, stream, message)
+
+    # Calls that talk.
+
+    def _overhear(self, stream: Stream, payload: bytes, size: int, *, ended: bool) -> None:
+        """Keep what has come of a call that talks; the window is what it may send before it is answered."""
+        stream.credit += size
+        stream.whole = ended
+        held = stream.held + len(payload)
+        if stream.credit > frames.WINDOW_SIZE:
+            raise Ended(frames.FLOW, "more than the window of a stream")
+        if not payload and not ended:
+            self._noisy()
+        if not self._receiver.take(self, len(payload)):
+            self._noisy()
+            self._receiver.refused(self, stream, ROOM)
+            return
+        if not stream.held:
+            stream.body = bytearray()
+        stream.held = held
+        stream.body += payload
+        self._next(stream)
+
+    def listen(self, stream: Stream) -> None:
+        """Tell the next message of a call that talks, or that there is none: the one before it is answered."""
+        stream.busy = False
+        self._next(stream)
+
+    def _next(self, stream: Stream) -> None:
+        if stream.busy:
+            return
+        body = stream.body
+        size = PREFIX + int.from_bytes(body[1:PREFIX], "big")
+        if len(body) >= PREFIX and size > PREFIX + SAID:
+            self._receiver.refused(self, stream, MESSAGE)
+        elif size <= len(body):
+            message, stream.body = bytes(body[:size]), body[size:]
+            self._receiver.give(self, size)
+            stream.held -= size
+            if stream.credit > CREDIT and not stream.whole:
+                self.out.append(frames.window(stream.id, stream.credit - stream.held))
+                stream.credit = stream.held
+            stream.busy = True
+            self._receiver.heard(self, stream, message)
+        elif stream.whole:
+            self._receiver.silent(self, stream)
 
     @property
     def partial(self) -> bool:
@@ -261,7 +327,8 @@ class Connection(Outgoing):
                 self._resize(value)
             elif (name == frames.FRAME and not frames.LENGTH <= value < 1 << 24) or (name == frames.ENABLE_PUSH and value > 1):
                 raise Ended(frames.PROTOCOL, "a setting has no such value")
-        self.settled = True
+        if not self.settled:
+            self.settled, self._calm = True, self.now
         self.out.append(frame(frames.SETTINGS, frames.ACK, 0))
         self._pump_all()
 
@@ -294,6 +361,10 @@ class Connection(Outgoing):
             self.warned = True
             self.out.append(frames.goaway(frames.MOST_WINDOW, frames.NO_ERROR) + frame(frames.PING, 0, 0, _FAREWELL))
 
+    def ping(self) -> None:
+        """Ask the client for a sign."""
+        self.out.append(frame(frames.PING, 0, 0, _SIGN))
+
     def part(self) -> None:
         """Take no further calls; those that are open are answered."""
         if not self.leaving:
@@ -302,6 +373,10 @@ class Connection(Outgoing):
 
     def _noisy(self) -> None:
         self._noise += 1
+        if self._noise <= NOISE:
+            return
+        self._noise -= min(NOISE, int((self.now - self._calm) * CALMING))
+        self._calm = self.now
         if self._noise > NOISE:
             raise Ended(frames.CALM, "too many frames that are no calls")
 

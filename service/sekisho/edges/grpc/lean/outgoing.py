@@ -8,6 +8,8 @@ from sekisho.edges.grpc.lean.stream import Ended, Receiver, Stream
 
 UNSENT = 32 * 1024 * 1024
 """Bytes of answers that wait for a client's window, of a connection."""
+FORGIVEN = 4
+"""Frames that clients send for each message that they take: updates of two windows, and a ping that measures them."""
 
 
 class Outgoing:
@@ -20,6 +22,7 @@ class Outgoing:
         self.streams: dict[int, Stream] = {}
         self._window = self._initial = frames.WINDOW_SIZE  # what we may send
         self._unsent = self.held = 0
+        self._noise = 0  # frames of the client that are no part of a call
         self.now = 0.0
         self.out: list[bytes] = []
 
@@ -55,17 +58,45 @@ class Outgoing:
             self.forget(stream)
             return
         self.out.append(frame(frames.HEADERS, frames.END_HEADERS, id_, frames.ANSWERED))
-        stream.rest, stream.trailer, stream.size, stream.began = memoryview(message), trailer, size, self.now
-        self._unsent += size
-        self.held += size
-        self._pump(stream)
+        stream.spoken, stream.trailer = True, trailer
+        self._wait(stream, message)
+
+    def say(self, stream: Stream, message: bytes) -> None:
+        """Send a message of an answer that has several, with its frame's five bytes; the receiver is told when it is `taken`."""
+        if self._unsent + len(message) > UNSENT:
+            self.abandon(stream)
+            return
+        self._noise = max(0, self._noise - FORGIVEN)
+        if not stream.spoken:
+            stream.spoken = True
+            self.out.append(frame(frames.HEADERS, frames.END_HEADERS, stream.id, frames.ANSWERED))
+        self._wait(stream, message if stream.rest is None else bytes(stream.rest) + message)
+
+    def finish(self, stream: Stream, block: bytes) -> None:
+        """Send the header block that ends an answer, behind what waits of it."""
+        if stream.rest is None:
+            self.answer_at_once(stream, block)
+        else:
+            stream.trailer = block
 
     def answer_at_once(self, stream: Stream, block: bytes) -> None:
-        """Send an answer that is a header block alone, as that of an error is; what else comes of the call is not looked at."""
-        self.out.append(frames.block(stream.id, block, frames.END_STREAM))
+        """Send an answer that is a header block alone, as that of an error is; what else comes of the call is not looked at. Where messages
+        were sent before it, it ends them, and does not say again that there is an answer.
+        """
+        self.out.append(frames.block(stream.id, block.removeprefix(frames.ANSWERED) if stream.spoken else block, frames.END_STREAM))
         if not stream.whole:
             self.out.append(frames.reset(stream.id, frames.NO_ERROR))
         self.forget(stream)
+
+    def _wait(self, stream: Stream, message: bytes) -> None:
+        """Have a message wait, all of it or what the client has no window for."""
+        if stream.rest is not None:
+            self._unsent -= len(stream.rest)
+            self.held -= stream.size
+        stream.rest, stream.size, stream.began = memoryview(message), len(message), self.now
+        self._unsent += stream.size
+        self.held += stream.size
+        self._pump(stream)
 
     def _pump(self, stream: Stream) -> None:
         rest = stream.rest
@@ -81,12 +112,16 @@ class Outgoing:
             self._unsent -= size
         stream.rest = None
         self.held -= stream.size
-        self.answer_at_once(stream, stream.trailer)
+        if stream.trailer:
+            self.answer_at_once(stream, stream.trailer)
+        else:
+            self._receiver.taken(self, stream)
 
     def abandon(self, stream: Stream) -> None:
         """Give up an answer that is not taken."""
         self.out.append(frames.reset(stream.id, frames.CANCEL))
         self.forget(stream)
+        self._receiver.gone(stream)
 
     def _resize(self, initial: int) -> None:
         """Have the windows of all streams, those that are open too, begin with so many bytes."""

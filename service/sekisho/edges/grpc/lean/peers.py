@@ -24,11 +24,12 @@ class Gone(Exception):  # noqa: N818  # what has happened
 
 class Peer:
     """A client. `stuck` is since when nothing could be sent to it, `parted` since when nothing more will be, `ends` when it is told to go;
-    `held` are the bytes of answers that wait for it.
+    `held` are the bytes of answers that wait for it, `taken` the flows whose message has gone to it, `asked` when it was asked for a sign.
     """
 
     __slots__ = (
         "address",
+        "asked",
         "auth",
         "began",
         "connection",
@@ -40,6 +41,7 @@ class Peer:
         "parted",
         "shaking",
         "stuck",
+        "taken",
         "unsent",
         "_socket",
     )
@@ -54,7 +56,8 @@ class Peer:
         self.auth: Mapping[str, Any] = INSECURE
         self.shaking = isinstance(connected, ssl.SSLSocket)
         self.unsent = b""
-        self.stuck = self.parted = 0.0
+        self.stuck = self.parted = self.asked = 0.0
+        self.taken: list[Any] = []
         self.mask = self.held = 0
 
     def shake(self) -> None:

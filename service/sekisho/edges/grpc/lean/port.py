@@ -6,6 +6,7 @@ The thread must not wait: what would have to is `Cold` before it has an effect, 
 calls but decisions. Sockets, connections and calls are this thread's alone.
 """
 
+import math
 import os
 import select
 import socket
@@ -14,22 +15,26 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
 
 from sekisho.edges.budgets import Budget
+from sekisho.edges.grpc.handlers import OURS
 from sekisho.edges.grpc.lean import answers
 from sekisho.edges.grpc.lean.answers import Aborted
-from sekisho.edges.grpc.lean.asked import Asked, Method
+from sekisho.edges.grpc.lean.asked import STREAMS, TALKS, Asked, Method
 from sekisho.edges.grpc.lean.bell import Bell
 from sekisho.edges.grpc.lean.clients import Clients
 from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.door import EVENTS
+from sekisho.edges.grpc.lean.flows import Flow, Flows
 from sekisho.edges.grpc.lean.line import INLINE, Line
 from sekisho.edges.grpc.lean.peers import Peer
 from sekisho.edges.grpc.lean.stream import ROOM, Stream
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
+from sekisho.errors import Throttling
 from sekisho.memory import cold
 
 SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")  # which Linux has
@@ -39,6 +44,8 @@ SHARE = 1.0
 """How many times as long as a client was read calls are answered, if more came than may wait: who refuses all that comes answers nobody."""
 LULL = 0.05
 """Seconds after a fault of our own, and between two looks while it stops."""
+LONGEST, MESSAGES = 60.0, 1_000
+"""Seconds that a call has that talks, and messages; tools ask what they want to know at once."""
 SHAKES = 2
 """Steps of handshakes, a millisecond each, before calls are answered: who opens connections does not hold up who has one."""
 ROUND = 1.0
@@ -49,8 +56,10 @@ log = structlog.get_logger(__name__)
 
 
 class Port(Clients):
-    """Holds a bound socket from its making on, answers from `start` on. `claimed` reads whose a call says it is, `tls` makes the context of
-    the next handshake; connections last `age` seconds, a tenth more or less."""
+    """Holds a bound socket from its making on, answers from `start` on. `claimed` reads whose a call says it is, `rest` answers calls to
+    services of ours that are in no method, `tls` makes the context of the next handshake; connections last `age` seconds, a tenth more or
+    less.
+    """
 
     def __init__(
         self,
@@ -58,16 +67,19 @@ class Port(Clients):
         methods: Mapping[str, Method],
         claimed: Callable[[Any], str],
         *,
+        rest: Method | None = None,
         tls: Callable[[], ssl.SSLContext] | None = None,
         age: float,
     ) -> None:
         super().__init__(bound, tls, age)
-        self._methods, self._claimed = methods, claimed
+        self._methods, self._rest, self._claimed = methods, rest, claimed
         self._bell = Bell()
         self._poll.register(self._bell.number, select.EPOLLIN)
         self._answered: deque[tuple[Asked, Any]] = deque()  # by other threads
         self._line: Line[Asked] = Line()
         self._budget = Budget()
+        self._flows = Flows(self._bell, self._cut, self._touch)
+        self._talking = frozenset(path for path, method in methods.items() if method.kind == TALKS)
         self._looked = 0.0
         self.over = threading.Event()
 
@@ -110,7 +122,7 @@ class Port(Clients):
     def _step(self) -> None:
         """Read what has come, answer who is next, send."""
         turn = LULL if self._ends else ROUND
-        waits = 0.0 if self._line.ready or self._more or self._answered else turn
+        waits = 0.0 if self._line.ready or self._more or self._answered or self._flows.ready or self._unsent else turn
         events = self._poll.poll(waits, EVENTS)
         now, shakes = time.monotonic(), 0
         for number, mask in events:
@@ -128,6 +140,7 @@ class Port(Clients):
             self._guarded(peer, self._read, now)
         while self._answered:
             self._safely(self._finish, *self._answered.popleft())
+        self._flows.go()
         if self._line.ready:
             self._answer_some(SLICE)
         unsent, self._unsent = self._unsent, {}
@@ -146,7 +159,7 @@ class Port(Clients):
             self._close(asked.connection.owner)
 
     def _connected(self, peer: Peer) -> Connection:
-        return Connection(self, peer, **_SMALL)
+        return Connection(self, peer, **_SMALL, talking=self._talking)
 
     def _was_read(self, seconds: float) -> None:
         if self._line.waiting >= self._line.most:
@@ -165,6 +178,7 @@ class Port(Clients):
     def refused(self, of: Connection, stream: Stream, of_what: str) -> None:
         """A call that is too large, or for which there is no room."""
         self._counts.ends["refused"] += 1
+        self.gone(stream)
         self._end(of, stream, answers.of_excess(of_what))
 
     def gone(self, stream: Stream) -> None:
@@ -173,6 +187,8 @@ class Port(Clients):
         if asked is not None:
             asked.gone, stream.call = True, None
             self._leave(asked)
+            if asked.flow is not None and (told := asked.flow.cut()) is not None:
+                self._elsewhere(asked, told)
             if not asked.passed:
                 self._give_back(asked)
 
@@ -180,9 +196,14 @@ class Port(Clients):
         """A whole call: it is refused, or stands in its account's line, or is for other threads."""
         method = self._methods.get(stream.head.path)
         if method is None:
-            self._end(of, stream, answers.NOT_FOUND)
-            return
+            if self._rest is None or not stream.head.path.startswith(OURS):
+                self._end(of, stream, answers.NOT_FOUND)
+                return
+            method = self._rest
         asked = stream.call = Asked(method, of, stream)
+        if method.kind == STREAMS:
+            asked.flow = Flow(self._flows, of, stream)
+            stream.ends = of.now + (math.inf if stream.head.seconds is None else stream.head.seconds)
         try:
             here = asked.receive(message, INLINE)
         except Aborted as aborted:
@@ -259,7 +280,7 @@ class Port(Clients):
         self._leave(asked)
         self._give_back(asked)
         stream, of = asked.stream, asked.connection
-        if asked.gone or stream.call is not asked:
+        if asked.gone or stream.call is not asked or said is None:  # a stream has begun
             return
         stream.call = None
         if said.__class__ is bytes:
@@ -279,6 +300,74 @@ class Port(Clients):
     def _end(self, of: Connection, stream: Stream, said: answers.Said) -> None:
         of.answer_at_once(stream, said.block)
         self._unsent[of.owner] = None
+
+    # Calls that have several messages.
+
+    def heard(self, of: Connection, stream: Stream, message: bytes) -> None:
+        """A message of a call that talks: a thread of its class answers it."""
+        method, asked = self._methods[stream.head.path], stream.call
+        if asked is None:
+            held = stream.held  # of messages to come, which stay the connection's
+            asked = stream.call = Asked(method, of, stream)
+            stream.held, asked.room = held, 0
+            asked.flow = Flow(self._flows, of, stream)
+            stream.ends = of.now + min(LONGEST, LONGEST if stream.head.seconds is None else stream.head.seconds)
+        asked.messages += 1
+        try:
+            if asked.messages > MESSAGES:
+                raise Aborted(answers.TOO_MANY)
+            body, packed = answers.one(method.path, stream.head.encoding, message)
+        except Aborted as aborted:
+            self._cut(of, stream, aborted.said)
+            return
+        self._counts.ends["passed"] += 1
+        try:
+            method.lane.submit_for(of.owner.address, self._reply, asked, body, packed)
+        except RuntimeError:  # the lane is closed
+            self._cut(of, stream, answers.STOPPING)
+
+    def silent(self, of: Connection, stream: Stream) -> None:
+        """A call that talks has said all."""
+        self._cut(of, stream, answers.UNFINISHED if stream.held else answers.well(()))
+
+    def taken(self, of: Connection, stream: Stream) -> None:
+        """The message of a stream has gone into what is sent next; the one after it is made when that was sent."""
+        if stream.call is not None:
+            of.owner.taken.append(stream.call.flow)
+
+    def _reply(self, asked: Asked, body: bytes, packed: bool) -> None:
+        if asked.gone:
+            return
+        try:
+            asked.method.lane.enter()
+            said = asked.method.behaviour(answers.unpacked(body) if packed else body, asked)
+        except Aborted as aborted:
+            end = aborted.said
+        except Throttling:
+            end = answers.of_excess(ROOM)
+        except Exception as error:
+            log.exception("lean.handler")
+            end = answers.unknown(error)
+        else:
+            asked.flow.send(said, partial(asked.connection.listen, asked.stream))
+            return
+        self._flows.tell(self._cut, asked.connection, asked.stream, end)
+
+    def _cut(self, of: Connection, stream: Stream, said: answers.Said) -> None:
+        """End a call, and what makes its messages."""
+        if of.streams.get(stream.id) is stream:
+            self.gone(stream)
+            self._end(of, stream, said)
+
+    def _touch(self, of: Connection) -> None:
+        self._unsent[of.owner] = None
+
+    def _elsewhere(self, asked: Asked, told: Callable[[], None]) -> None:
+        """Have a thread of the call's class close what made its messages: that is not for the polling thread to wait for."""
+        try:
+            asked.method.lane.submit(told)
+        except RuntimeError:  # the lane is closed
+            told()
 
     def _leave(self, asked: Asked) -> None:
         if asked.entered:

@@ -1,4 +1,4 @@
-"""The lean listener of a worker: the unary operations of its node, and health, with the threads of the server beside it."""
+"""The lean listener of a worker: the operations of its node, health and reflection, with the threads of the server beside it."""
 
 import math
 import socket
@@ -9,27 +9,28 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Self
 
-from google.protobuf.message import DecodeError
-from grpc_health.v1 import health, health_pb2
-
 from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
 from sekisho.edges import claims
 from sekisho.edges.grpc import handlers
-from sekisho.edges.grpc.lean import answers
-from sekisho.edges.grpc.lean.answers import Aborted, Said
-from sekisho.edges.grpc.lean.asked import Method
+from sekisho.edges.grpc.handlers import Behaviour
+from sekisho.edges.grpc.lean.asked import STREAMS, Asked, Method
 from sekisho.edges.grpc.lean.port import Port
+from sekisho.edges.grpc.lean.probes import Probes
+from sekisho.edges.grpc.lot import Lot
+from sekisho.edges.grpc.streams import Places
 from sekisho.edges.lanes import Lanes
 
-HEALTH = f"/{health.SERVICE_NAME}/Check"
 _END = 5.0
 """Seconds that its thread has to end, once all calls have."""
+
+Traced = Callable[[str, Behaviour], Behaviour]
+"""Makes of what answers an rpc of this path one that is traced."""
 
 
 class Lean:
     """Listens from its making on, answers while it is entered; says NOT_SERVING before it stops. `grace` are the seconds that calls under
-    way have then, `age` those that a connection lasts, a tenth more or less.
+    way have then, `age` those that a connection lasts, a tenth more or less; the lanes that are its own are `closing` with it.
     """
 
     def __init__(
@@ -40,45 +41,63 @@ class Lean:
         *,
         workloads: Workloads,
         tls: Callable[[], ssl.SSLContext] | None = None,
+        traced: Traced | None = None,
+        closing: Lanes | None = None,
         grace: float,
         age: float,
     ) -> None:
-        self._grace, self._stopping = grace, False
+        self._grace, self._traced, self._closing = grace, traced, closing
         self._ends = math.inf  # when calls under way are cut
-        self._names = {operation.service.full_name for operation in node.operations}
+        self._lot, self._places = Lot(node.world), Places()
+        self._probes = Probes(sorted({operation.service.full_name for operation in node.operations}))
         methods = {method.path: method for method in self._methods(node, lanes, workloads)}
-        self._port = Port(bound, methods, partial(claims.of_metadata, node), tls=tls, age=age)
+        rest = Method("", None, handlers.elsewhere, lanes.control) if node.services is not None else None
+        self._port = Port(bound, methods, partial(claims.of_metadata, node), rest=rest, tls=tls, age=age)
 
     def _methods(self, node: Node, lanes: Lanes, workloads: Workloads) -> Iterator[Method]:
         for operation, lane, behaviour, inline in handlers.unary(node, lanes, workloads):
-            yield Method(operation.path, inline, behaviour, lane, operation.signed)
-        yield Method(HEALTH, self._check, self._check, lanes.decide)
+            here = self._told(operation.path, inline) if inline is not None else None
+            yield Method(operation.path, here, self._told(operation.path, behaviour), lane, operation.signed)
+        for operation, lane, start in handlers.streaming(node, lanes, workloads, self._lot, self._places):
+            yield Method(operation.path, None, partial(_started, start), lane, operation.signed, STREAMS)
+        yield from self._probes.methods(lanes)
 
-    def _check(self, body: bytes, _context: Any) -> bytes:
-        """Health, of the whole or of a service. Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md"""
-        try:
-            service = health_pb2.HealthCheckRequest.FromString(body).service
-        except DecodeError:
-            raise Aborted(Said(answers.code("INTERNAL"), "not a HealthCheckRequest")) from None
-        if service and service not in self._names:
-            raise Aborted(Said(answers.code("NOT_FOUND"), "unknown service"))
-        response = health_pb2.HealthCheckResponse
-        status = response.NOT_SERVING if self._stopping else response.SERVING
-        made: bytes = response(status=status).SerializeToString()
-        return made
+    def _told(self, path: str, behaviour: Behaviour) -> Behaviour:
+        return behaviour if self._traced is None else self._traced(path, behaviour)
 
     def __enter__(self) -> Self:
         self._port.start()
         return self
 
+    @property
+    def streams(self) -> int:
+        """The streams that callers have open."""
+        return self._places.taken
+
+    @property
+    def over(self) -> threading.Event:
+        """Set once all calls have ended."""
+        return self._port.over
+
     def stop(self, grace: float | None = None) -> threading.Event:
         """Take no more calls, and give those under way these seconds, or their grace; the event is when they have ended."""
-        self._stopping = True
-        given = self._grace if grace is None else grace
+        given, first = self._grace if grace is None else grace, self._ends == math.inf
         self._ends = min(self._ends, time.monotonic() + given)
-        return self._port.stop(given)
+        if first:
+            self._probes.stop()
+        over = self._port.stop(given)
+        if first:
+            self._lot.close()  # streams have no end of their own, and would take all of the grace
+        return over
 
     def __exit__(self, *exc: object) -> None:
-        if not self._stopping:
+        if self._ends == math.inf:
             self.stop()
         self._port.over.wait(max(0.0, self._ends - time.monotonic()) + _END)
+        if self._closing is not None:
+            self._closing.close()
+
+
+def _started(start: handlers.Start, body: bytes, asked: Asked) -> Any:
+    """Begin a stream; it has no answer of its own."""
+    start(body, asked, asked.flow)

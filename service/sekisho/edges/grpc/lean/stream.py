@@ -1,5 +1,6 @@
 """A call within its connection, who answers it, and the end of a connection."""
 
+import math
 from typing import Any, Protocol, TypeVar
 
 from sekisho.edges.grpc.lean import frames
@@ -33,6 +34,15 @@ class Receiver(Protocol[C]):
     def refused(self, connection: C, stream: "Stream", excess: str) -> None:
         """Answer a call of which there is too much: METADATA, MESSAGE, or ROOM that nobody has for it."""
 
+    def heard(self, connection: C, stream: "Stream", message: bytes) -> None:
+        """Take one message of a call that talks; the next one is told when this one is answered (`Connection.listen`)."""
+
+    def silent(self, connection: C, stream: "Stream") -> None:
+        """A call that talks has said all, and all of it is answered."""
+
+    def taken(self, connection: C, stream: "Stream") -> None:
+        """The message of a stream has gone, as far as the client's windows are concerned."""
+
     def take(self, connection: C, size: int) -> bool:
         """Take so many bytes of room for the part of a message; False where there are none."""
 
@@ -45,9 +55,28 @@ METADATA, MESSAGE, ROOM = "metadata", "message", "room"
 
 
 class Stream:
-    """One call: its head, what has come of its message, and what of its answer waits for the client's window."""
+    """One call: its head, what has come of its message, and what of its answer waits for the client's window. It `talks` where its messages
+    are told one by one; `spoken` is true once its answer has begun; at `ends` it is over, if it is not before.
+    """
 
-    __slots__ = ("body", "began", "call", "head", "held", "id", "rest", "size", "trailer", "whole", "window")
+    __slots__ = (
+        "began",
+        "body",
+        "busy",
+        "call",
+        "credit",
+        "ends",
+        "head",
+        "held",
+        "id",
+        "rest",
+        "size",
+        "spoken",
+        "talks",
+        "trailer",
+        "whole",
+        "window",
+    )
 
     def __init__(self, id_: int, given: Head, window: int, began: float) -> None:
         self.id, self.head, self.window, self.began = id_, given, window, began
@@ -57,6 +86,9 @@ class Stream:
         self.rest: memoryview | None = None
         self.trailer, self.size = b"", 0  # of an answer that waits
         self.call: Any = None  # whatever who answers keeps with it
+        self.spoken = self.talks = self.busy = False
+        self.credit = 0  # bytes of a call that talks for which its window was not filled up again
+        self.ends = math.inf
 
 
 def unpadded(flags: int, payload: bytes, skipped: int) -> bytes:
