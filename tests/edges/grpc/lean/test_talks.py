@@ -168,3 +168,17 @@ def test_pings_of_days_are_no_flood_and_as_many_at_once_are() -> None:
     told(made)
     with pytest.raises(Ended, match="too many frames that are no calls"):
         made.feed(PING * int(NOISE + CALMING * 10 * NOISE))
+
+
+def test_who_wants_a_smaller_table_is_told_once_that_none_is_used() -> None:
+    """As RFC 7541 has it (4.2), and nghttp2 demands."""
+    shrinks = frame(frames.SETTINGS, 0, 0, b"\0\1" + (100).to_bytes(4))
+    heard = Heard()
+    made = opened(heard, shrinks, call(1), call(3), call(5))
+    made.answer(made.streams[1], b"", b"\x00\x01a\x01b")
+    made.answer(made.streams[3], b"", b"\x00\x01a\x01b")
+    blocks = [payload for kind, _, _, payload in told(made) if kind == frames.HEADERS]
+    assert blocks == [b"\x20" + ours.ANSWERED, b"\x00\x01a\x01b", ours.ANSWERED, b"\x00\x01a\x01b"]
+    made.feed(shrinks)
+    made.finish(made.streams[5], ours.ANSWERED)
+    assert told(made)[-1][3] == b"\x20" + ours.ANSWERED

@@ -325,6 +325,8 @@ class Connection(Outgoing):
                 if value > frames.MOST_WINDOW:
                     raise Ended(frames.FLOW, "a window is too large")
                 self._resize(value)
+            elif name == frames.TABLE and value < frames.TABLE_SIZE:
+                self._first = frames.NO_TABLE
             elif (name == frames.FRAME and not frames.LENGTH <= value < 1 << 24) or (name == frames.ENABLE_PUSH and value > 1):
                 raise Ended(frames.PROTOCOL, "a setting has no such value")
         if not self.settled:

@@ -74,5 +74,9 @@ def number(payload: bytes) -> int:
     return int.from_bytes(payload[:4], "big") & MOST_WINDOW
 
 
+TABLE_SIZE, NO_TABLE = 4096, b"\x20"
+"""Bytes of a table of header fields until somebody says otherwise; and what begins the next header block for who wants fewer, that none of
+them is used (RFC 7541, 4.2): some clients end the connection where it is missing.
+"""
 ANSWERED = b"\x88" + literal("content-type", "application/grpc")
 """The header block of every answer over gRPC: `:status` 200, entry 8 of the static table."""

@@ -22,6 +22,7 @@ class Outgoing:
         self.streams: dict[int, Stream] = {}
         self._window = self._initial = frames.WINDOW_SIZE  # what we may send
         self._unsent = self.held = 0
+        self._first = b""  # what the next header block begins with
         self._noise = 0  # frames of the client that are no part of a call
         self.now = 0.0
         self.out: list[bytes] = []
@@ -40,7 +41,7 @@ class Outgoing:
     def answer(self, stream: Stream, message: bytes, trailer: bytes) -> None:
         """Send the message of an answer, with its frame's five bytes, and the header block that ends it."""
         id_, size, pack = stream.id, len(message), frames.HEADER.pack
-        if size <= self._window and size <= stream.window and size <= frames.LENGTH:
+        if size <= self._window and size <= stream.window and size <= frames.LENGTH and not self._first:
             self._window -= size
             length = len(trailer)
             self.out.append(
@@ -57,8 +58,8 @@ class Outgoing:
             self.out.append(frames.reset(id_, frames.CALM))
             self.forget(stream)
             return
-        self.out.append(frame(frames.HEADERS, frames.END_HEADERS, id_, frames.ANSWERED))
-        stream.spoken, stream.trailer = True, trailer
+        self._begin(stream)
+        stream.trailer = trailer
         self._wait(stream, message)
 
     def say(self, stream: Stream, message: bytes) -> None:
@@ -68,8 +69,7 @@ class Outgoing:
             return
         self._noise = max(0, self._noise - FORGIVEN)
         if not stream.spoken:
-            stream.spoken = True
-            self.out.append(frame(frames.HEADERS, frames.END_HEADERS, stream.id, frames.ANSWERED))
+            self._begin(stream)
         self._wait(stream, message if stream.rest is None else bytes(stream.rest) + message)
 
     def finish(self, stream: Stream, block: bytes) -> None:
@@ -83,10 +83,17 @@ class Outgoing:
         """Send an answer that is a header block alone, as that of an error is; what else comes of the call is not looked at. Where messages
         were sent before it, it ends them, and does not say again that there is an answer.
         """
-        self.out.append(frames.block(stream.id, block.removeprefix(frames.ANSWERED) if stream.spoken else block, frames.END_STREAM))
+        said = self._first + (block.removeprefix(frames.ANSWERED) if stream.spoken else block)
+        self._first = b""
+        self.out.append(frames.block(stream.id, said, frames.END_STREAM))
         if not stream.whole:
             self.out.append(frames.reset(stream.id, frames.NO_ERROR))
         self.forget(stream)
+
+    def _begin(self, stream: Stream) -> None:
+        stream.spoken = True
+        self.out.append(frame(frames.HEADERS, frames.END_HEADERS, stream.id, self._first + frames.ANSWERED))
+        self._first = b""
 
     def _wait(self, stream: Stream, message: bytes) -> None:
         """Have a message wait, all of it or what the client has no window for."""
