@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 import sekisho
+from sekisho.edges.grpc.handlers import Behaviour
 from sekisho.errors import FailedPrecondition
 from sekisho.journal.decision_log import Entry, Sink
 from sekisho.node.options import Options
@@ -32,6 +33,8 @@ PAGES = "healthz,readyz,metrics"
 
 Wrap = Callable[[Any], Any]
 """Makes of an ASGI application one that is traced."""
+Tell = Callable[[str, Behaviour], Behaviour]
+"""Makes of what answers an rpc of this path on the lean listener one that is traced."""
 
 
 class TelemetryMissing(FailedPrecondition):
@@ -61,11 +64,11 @@ def refuse_missing(options: Options) -> None:
 class Telemetry:
     """The exporters of one worker; of one that is not asked for any, all is empty."""
 
-    def __init__(self, interceptors: "Sequence[grpc.ServerInterceptor[Any, Any]]", wrap: Wrap) -> None:
-        self.interceptors, self.wrap = interceptors, wrap
+    def __init__(self, interceptors: "Sequence[grpc.ServerInterceptor[Any, Any]]", wrap: Wrap, tell: Tell | None) -> None:
+        self.interceptors, self.wrap, self.tell = interceptors, wrap, tell
 
 
-OFF = Telemetry((), lambda application: application)
+OFF = Telemetry((), lambda application: application, None)
 
 
 @contextmanager
@@ -150,6 +153,8 @@ def _traced(provider: "TracerProvider") -> Telemetry:
     from opentelemetry.instrumentation.grpc import server_interceptor
     from opentelemetry.util.http import parse_excluded_urls
 
+    from sekisho.node import telemetry_calls
+
     interceptor: Any = server_interceptor(tracer_provider=provider)  # type: ignore[no-untyped-call]
     excluded = parse_excluded_urls(PAGES)
 
@@ -162,7 +167,7 @@ def _traced(provider: "TracerProvider") -> Telemetry:
             exclude_spans=["receive", "send"],
         )
 
-    return Telemetry((_Traced(interceptor),), wrap)
+    return Telemetry((_Traced(interceptor),), wrap, telemetry_calls.traced(provider))
 
 
 def _forget_query(span: Any, scope: Any) -> None:
@@ -216,12 +221,12 @@ class _Context:
 
         span = trace.get_current_span()
         span.set_attribute("rpc.grpc.status_code", status.code.value[0])
-        if status.code in _FAULTS:
+        if status.code in FAULTS:
             span.set_status(trace.Status(trace.StatusCode.ERROR))
         self._context.abort_with_status(status)
 
 
-_FAULTS = frozenset(
+FAULTS = frozenset(
     (
         grpc.StatusCode.UNKNOWN,
         grpc.StatusCode.DEADLINE_EXCEEDED,
