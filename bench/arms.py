@@ -78,7 +78,7 @@ def sekisho(label: str, arguments: tuple[str, ...], core: int | None) -> Iterato
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)
         where = json.loads((folder / "endpoints.json").read_text())
-        endpoint = where.get("lean") or where["grpc"]
+        endpoint = where["grpc"]
         keys, alice = _world(endpoint, profiles.from_file(folder / "credentials", "root"))
 
         def target(signs: bool, count: int) -> Target:

@@ -33,7 +33,7 @@ FOREIGN = 0.15
 AGAIN = 2
 PEER, ECHO = "cerbos", "echo"
 
-OURS: dict[str, tuple[str, ...]] = {"sekisho --lean": ("--lean", "127.0.0.1:0"), "sekisho": ()}
+OURS: dict[str, tuple[str, ...]] = {"sekisho": (), "sekisho on grpcio": ("--grpc-listener", "grpcio")}
 """The arguments of our servers, called on the lean listener and on that of grpcio."""
 
 Figures = dict[tuple[str, str], list[Run]]
@@ -173,7 +173,7 @@ def _rows(found: Figures) -> list[Row]:
         (f"batches of {arms.ITEMS}, server CPU a batch", "µs", BATCHES, _cpu, False),
     ):
         of = {name: value(runs) for (found_load, name), runs in found.items() if found_load == load.name}
-        ours, theirs = _named(of, "sekisho --lean, bearer"), _named(of, PEER)
+        ours, theirs = _named(of, "sekisho, bearer"), _named(of, PEER)
         if ours and theirs:
             made.append(Row(what, unit, ours, PEER, theirs, ours / theirs if more else theirs / ours))
     return made

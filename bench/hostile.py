@@ -2,7 +2,7 @@
 
 A real server of one worker on loopback; the flood comes from a process of its own, the bystander asks in a closed loop. Each phase ends
 after `CALLS` of the bystander or after `SECONDS`, whichever is first. Floods and bystander come over the listener of grpcio, then over
-the lean one (`--lean`).
+the lean one, which has a second port here (`--lean`).
 
 The first rows are the machine's part: neighbours that burn processors and never call, since a flood takes one for itself.
 """
@@ -229,7 +229,8 @@ def _document(name: str, statements: int, *, principal: bool = False) -> str:
 def _sekisho() -> Iterator[tuple[Target, sigv4.Credentials]]:
     with tempfile.TemporaryDirectory() as folder:
         program = [sys.executable, "-m", "sekisho.cli"]
-        serve = [*program, "serve", "--data-dir", folder, "--grpc", "127.0.0.1:0", "--lean", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        anywhere = [word for listener in ("--grpc", "--lean", "--http") for word in (listener, "127.0.0.1:0")]
+        serve = [*program, "serve", "--data-dir", folder, *anywhere, "--grpc-listener", "grpcio"]
         process = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             ready = Path(folder) / "endpoints.json"

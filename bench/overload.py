@@ -1,6 +1,6 @@
 """Authorize on the lean listener and on that of grpcio: the cost of a call, and what is left when more comes than can be answered.
 
-Two real servers of one worker on loopback, one with `--lean` and one without, on one core each in turn with the load on another. First
+Two real servers of one worker on loopback, one on each listener, on one core each in turn with the load on another. First
 closed, 100 calls under way over 10 connections, interleaved: CPU of the server for a call, calls a second, p99. Then open, at the rate that
 was reached and at five times it: the part of the peak that is still answered, the p99 of what is, how soon the rest is refused, and whether
 anything came after its deadline. Last, a probe beside idle connections.
@@ -28,7 +28,7 @@ from sekisho.client import credentials as profiles
 from sekisho.sigv4 import bearer
 
 PATH = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"
-WAYS: dict[str, tuple[str, ...]] = {"grpcio": (), "lean": ("--lean", "127.0.0.1:0")}
+WAYS: dict[str, tuple[str, ...]] = {"grpcio": ("--grpc-listener", "grpcio"), "lean": ()}
 CONNECTIONS, STREAMS = 10, 10
 ROUNDS, SECONDS = 5, 2.0
 FLOODS = 50
@@ -145,7 +145,7 @@ def _serving(way: str, core: int) -> Iterator[Server]:
                 time.sleep(0.05)
             keys = profiles.from_file(Path(folder) / "credentials", "root")
             where = json.loads(ready.read_text())
-            yield Server(way, process.pid, where.get("lean") or where["grpc"], keys)
+            yield Server(way, process.pid, where["grpc"], keys)
         finally:
             process.terminate()
             process.wait(20)

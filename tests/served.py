@@ -33,7 +33,7 @@ import sys
 from pathlib import Path
 from sekisho.node.options import Options
 from sekisho.node.run import serve
-anywhere = dict.fromkeys(["grpc", "http", *sys.argv[4:]], "127.0.0.1:0")
+anywhere = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"} | ({"grpc_listener": sys.argv[4]} if sys.argv[4:] else {})
 sys.exit(serve(Options(data_dir=Path(sys.argv[1]), database=sys.argv[2], **anywhere, workers=int(sys.argv[3]))))
 """
 UNCOUNTED = (
@@ -164,18 +164,19 @@ def serving(
     folder: Path,
     *,
     workers: int = 1,
-    lean: bool = False,
+    listener: str = "",
     environment: Mapping[str, str] | None = None,
     program: str = PROGRAM,
     root: sigv4.Credentials | None = None,
     anew: bool = False,
 ) -> Iterator[Served]:
-    """A server on this database, called on its lean listener or on that of grpcio; stopped by force when the block ends, if it still runs.
-    `program` starts it; `root` are the root credentials where it writes none. What it imports matters where it is started `anew`.
+    """A server on this database, whose `listener` for gRPC is `lean` or `grpcio`, or what is usual; stopped by force when the block ends,
+    if it still runs. `program` starts it; `root` are the root credentials where it writes none. What it imports matters where it is started
+    `anew`.
     """
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     data = folder / "data"
-    arguments = (str(data), url, str(workers), *(["lean"] if lean else []))
+    arguments = (str(data), url, str(workers), *([listener] if listener else []))
     settings = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry), **(environment or {})}
     process: Process
     if anew:
@@ -185,7 +186,7 @@ def serving(
         process = forked(program, arguments, settings, log)
     try:
         where = endpoints(process, data, log)
-        with grpc.insecure_channel(where.get("lean") or where["grpc"], OPTIONS) as channel:
+        with grpc.insecure_channel(where["grpc"], OPTIONS) as channel:
             yield Served(folder, url, where, root or credentials(data), process, log, channel)
     finally:
         if process.poll() is None:

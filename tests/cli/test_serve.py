@@ -132,6 +132,7 @@ def test_a_worker_stays_on_one_core(tmp_path: Path, options: tuple[str, ...], co
         (["--tls-cert", "cert.pem"], "--tls-cert and --tls-key go together"),
         (["--database", "nonsense"], "Could not parse SQLAlchemy URL"),
         (["--account-id", "12"], "`12` is not an account id of twelve digits"),
+        (["--grpc-listener", "both"], "--grpc-listener is lean or grpcio"),
         (["--log-format", "xml"], "--log-format is one of json, text"),
         (["--log-level", "loud"], "--log-level is one of debug, info, warning, error"),
         (["--trail-bucket", "logs=/var/trail"], "--trail-bucket: `logs` is neither file:///absolute/folder nor s3://bucket/prefix"),

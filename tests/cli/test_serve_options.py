@@ -22,6 +22,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "role": ("data", "data"),
     "grpc": ("127.0.0.1:1", "127.0.0.1:1"),
     "http": ("127.0.0.1:2", "127.0.0.1:2"),
+    "grpc_listener": ("grpcio", "grpcio"),
     "lean": ("127.0.0.1:3", "127.0.0.1:3"),
     "workers": ("3", 3),
     "worker_memory": ("512", 512),

@@ -32,7 +32,7 @@ STOPPED = {"1", "14", "closed", "reset", "lost"}
 def load(served: Served, connections: int = 10) -> Load:
     """Calls of the root user."""
     token = bearer.make(served.root, "sekisho", datetime.now(UTC))
-    return Load(served.endpoints["lean"], AUTHORIZE, QUESTION, (("authorization", token),), connections=connections)
+    return Load(served.endpoints["grpc"], AUTHORIZE, QUESTION, (("authorization", token),), connections=connections)
 
 
 def scraped(served: Served, metric: str) -> float:
@@ -54,7 +54,7 @@ def resident(served: Served) -> int:
 
 @pytest.mark.parametrize("number", range(STOPS))
 def test_it_stops_when_told_to_under_load(tmp_path: Path, number: int) -> None:
-    with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, lean=True) as served:
+    with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, listener="lean") as served:
         calls = load(served)
         seen = Seen()
         thread = threading.Thread(target=lambda: calls.closed(streams=10, seconds=60, seen=seen))
@@ -73,7 +73,7 @@ def test_it_stops_when_told_to_under_load(tmp_path: Path, number: int) -> None:
 
 def test_many_calls_leave_nothing_behind(tmp_path: Path) -> None:
     """Neither calls nor descriptors nor memory, and the listener's own thread is what answered them."""
-    with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, lean=True) as served:
+    with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, listener="lean") as served:
         calls, done = load(served), Counter[str]()
         done.update(calls.closed(streams=10, seconds=1.0).ends)
         descriptors, memory = descriptors_of(served), resident(served)

@@ -118,13 +118,14 @@ def gone(pids: set[object]) -> bool:
     return not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-@pytest.mark.parametrize("listener", ["grpc", "lean"])
+@pytest.mark.parametrize("listener", ["grpcio", "lean"])
 def test_all_workers_are_replaced_for_other_certificates(tmp_path: Path, listener: str) -> None:
     authority = Authority()
     certificate, key = authority.server().write(tmp_path, "own")
-    with serving(tmp_path, lean="127.0.0.1:0", tls_cert=str(certificate), tls_key=str(key)) as (process, data, log):
+    options = {"grpc_listener": listener, "lean": "127.0.0.1:0", "tls_cert": str(certificate), "tls_key": str(key)}
+    with serving(tmp_path, **options) as (process, data, log):
         endpoints, root = connection.endpoints(data), served.credentials(data)
-        with asking(endpoints[listener], root, authority.certificate) as (answered, wrong):
+        with asking(endpoints["grpc"], root, authority.certificate) as (answered, wrong):
             more(answered, wrong)
             new = authority.server()
             new.write(tmp_path, "own")
@@ -144,9 +145,9 @@ def test_all_workers_are_replaced_for_other_certificates(tmp_path: Path, listene
 
 def test_calls_on_connections_of_their_own_while_workers_are_replaced(tmp_path: Path) -> None:
     """On the lean listener, without TLS and tries: each call comes over a connection that may have been at the door of who leaves."""
-    with serving(tmp_path, lean="127.0.0.1:0") as (process, data, log):
+    with serving(tmp_path, grpc_listener="lean") as (process, data, log):
         endpoints, root = connection.endpoints(data), served.credentials(data)
-        with asking(endpoints["lean"], root) as (answered, wrong):
+        with asking(endpoints["grpc"], root) as (answered, wrong):
             more(answered, wrong)
             for round_ in (1, 2):
                 process.send_signal(signal.SIGHUP)

@@ -21,6 +21,8 @@ from tests.node import collector
 from tests.node.collector import until
 from tests.served import PROGRAM, serving, signed
 
+SERVER = 2
+"""The kind of a span that answers, in OTLP."""
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GATEWAY = "from sekisho.edges import aws" + PROGRAM.replace("argv[3])))", 'argv[3]), decision_log="otlp"), edges=(aws.application,))')
 SOON = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_METRIC_EXPORT_INTERVAL": "300"}
@@ -31,10 +33,12 @@ def attributes(span: object) -> dict[str, str | int]:
     return {one.key: one.value.string_value or one.value.int_value for one in span.attributes}  # type: ignore[attr-defined]
 
 
-def test_spans_metrics_and_decisions_arrive(tmp_path: Path) -> None:
+@pytest.mark.parametrize("listener", ["grpcio", "lean"])
+def test_spans_metrics_and_decisions_arrive(tmp_path: Path, listener: str) -> None:
     with collector.collecting() as collected:
         environment = {**SOON, "OTEL_EXPORTER_OTLP_ENDPOINT": collected.endpoint}
-        with serving(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path, environment=environment, program=GATEWAY) as served:
+        url = f"sqlite:///{tmp_path / 'sekisho.db'}"
+        with serving(url, tmp_path, environment=environment, program=GATEWAY, listener=listener) as served:
             path = BY_NAME["Authorize"].path
             body = BY_NAME["Authorize"].request(action="orders:Ship", resource="order/1").SerializeToString()
             context = (("traceparent", f"00-{TRACE}-{PARENT}-01"),)
@@ -51,7 +55,15 @@ def test_spans_metrics_and_decisions_arrive(tmp_path: Path) -> None:
 
         allowed, refused = [span for span in spans if span.name == path]
         assert (allowed.trace_id.hex(), allowed.parent_span_id.hex()) == (TRACE, PARENT)
-        assert attributes(allowed)["rpc.method"] == "Authorize"
+        assert allowed.kind == SERVER
+        own = attributes(allowed)
+        assert (own["rpc.system"], own["rpc.service"], own["rpc.method"]) == (
+            "grpc",
+            "sekisho.api.authorize.v1.AuthorizeService",
+            "Authorize",
+        )
+        assert (own["net.peer.ip"], own["net.peer.name"]) == ("127.0.0.1", "localhost")
+        assert str(own["rpc.user_agent"]).startswith("grpc-python/")
         assert attributes(allowed)["rpc.grpc.status_code"] == 0
         assert attributes(refused)["rpc.grpc.status_code"] == grpc.StatusCode.UNAUTHENTICATED.value[0]
         assert refused.trace_id.hex() != TRACE

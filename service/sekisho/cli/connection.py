@@ -43,6 +43,8 @@ Profile = Annotated[
     ),
 ]
 Audience = Annotated[str, typer.Option(envvar="SEKISHO_AUDIENCE", help="The name that the server goes by.")]
+CUT = ("Socket closed", "Connection reset by peer")
+"""What gRPC says where a server closes the connection of who does not speak TLS with it: grpcio's, and the lean one."""
 Authority = Annotated[Path | None, typer.Option("--ca", envvar="SEKISHO_CA", help="What vouches for the server (PEM); implies TLS.")]
 
 
@@ -129,7 +131,7 @@ def connect(
             introduce(identity.arn, found)
             yield client, identity
         except Unavailable as error:
-            if at.tls is None and error.message.endswith("Socket closed"):
+            if at.tls is None and any(cut in error.message for cut in CUT):
                 raise Unavailable(f"{error.message} (if it serves TLS, give --ca or an https:// endpoint)") from None
             raise
         except Unauthenticated as error:

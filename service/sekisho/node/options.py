@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sekisho.credentials import issuer_urls, key_ids, passkeys
 from sekisho.credentials.oidc import addresses
-from sekisho.edges.grpc.lean import port
+from sekisho.edges.grpc.lean.port import SUPPORTED
 from sekisho.edges.grpc.server import AGE
 from sekisho.errors import InvalidArgument
 from sekisho.journal.decision_log import ALL, parsed
@@ -17,6 +17,9 @@ from sekisho.node.roles import ROLES
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{20}")  # what the rules of AccessKeyId accept, in the length that AWS's have
 _SECRET = re.compile(r"[\x21-\x7e]{40}")
 
+LEAN, GRPCIO = "lean", "grpcio"
+"""What listens for gRPC: code of our own (`edges.grpc.lean`), or grpcio."""
+DEFAULT = LEAN if SUPPORTED else GRPCIO
 LONGEST_RECIPIENT = 1024
 """Characters of a URL that responses of SAML providers are for."""
 LEAST_MEMORY = 256
@@ -36,7 +39,8 @@ class Options:
     role: str = "all"  # a row of `roles.ROLES`
     grpc: str = "127.0.0.1:50051"
     http: str = "127.0.0.1:8080"
-    lean: str = ""  # where unary calls over gRPC are answered without grpcio; none: nowhere
+    grpc_listener: str = ""  # LEAN or GRPCIO; none: LEAN where it is supported
+    lean: str = ""  # a second port for gRPC, always of the lean listener; none: nowhere
     workers: int = 1
     worker_memory: int = 2048  # MiB beyond which one of several workers is replaced; 0: however large it grows
     connection_age: float = AGE  # seconds that a connection over gRPC lasts
@@ -75,6 +79,11 @@ class Options:
     master_key: bytes | None = field(default=None, repr=False)  # wraps the key ring; None: the ring's file has its own
 
     @property
+    def leanly(self) -> bool:
+        """Whether gRPC is answered by the lean listener."""
+        return (self.grpc_listener or DEFAULT) == LEAN
+
+    @property
     def url(self) -> str:
         """The database's URL."""
         return self.database or f"sqlite:///{self.data_dir.resolve() / 'sekisho.db'}"
@@ -109,7 +118,8 @@ def check(options: Options) -> None:
         (options.snapshot_interval < 1, "--snapshot-interval must be at least 1 second"),
         (0 < options.worker_memory < LEAST_MEMORY, f"--worker-memory must be 0, or at least {LEAST_MEMORY} MiB"),
         (not 5 <= options.clock_skew <= 15, "--clock-skew must be 5 to 15 minutes"),
-        (options.lean and not port.SUPPORTED, "--lean is for Linux"),
+        (options.grpc_listener not in ("", LEAN, GRPCIO), f"--grpc-listener is {LEAN} or {GRPCIO}"),
+        ((options.lean or options.grpc_listener == LEAN) and not SUPPORTED, "--lean and --grpc-listener=lean are for Linux"),
         (options.decision_log_level != ALL and not options.decision_log, "--decision-log-level is about a log; give --decision-log"),
         (options.trail_delivery < 1, "--trail-delivery-seconds must be at least 1"),
         (options.trail_digests < 1, "--trail-digest-seconds must be at least 1"),

@@ -10,6 +10,7 @@ import structlog
 
 from sekisho import meters
 from sekisho.calls import workloads
+from sekisho.calls.call import Node
 from sekisho.calls.workloads import Workloads
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.credentials.oidc import addresses
@@ -18,6 +19,7 @@ from sekisho.credentials.passkeys import RelyingParty
 from sekisho.edges.grpc.lean.served import Lean
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.http.listener import Edge
+from sekisho.edges.lanes import Lanes
 from sekisho.errors import SekishoError
 from sekisho.journal.trail import destinations
 from sekisho.node import assembly, collector, cores, http, issuing, listeners, logbook, reading, ring_holders, sockets, telemetry, trailing
@@ -26,6 +28,7 @@ from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
 from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, following, parting
 from sekisho.node.roles import ALL, GRPC, HTTP, ROLES
+from sekisho.node.telemetry import Telemetry
 from sekisho.node.trailing import Trailing
 from sekisho.store import db
 
@@ -85,29 +88,14 @@ def worker(
         lanes = {edge: role.lanes(edge) for edge in role.edges}
         stack.enter_context(Gauges(node, lanes.values()))
         if GRPC in role.edges:
-            credentials = certificates.over_grpc() if certificates is not None else None
-            server = Server(
-                node,
-                lanes[GRPC],
-                options.grpc,
-                workloads=clients,
-                credentials=credentials,
-                interceptors=traced.interceptors,
-                grace=grace,
-                age=options.connection_age,
-            )
-            stack.enter_context(server)
-            lean = None
-            if options.lean:
-                tls = certificates.over_lean if certificates is not None else None
-                bound = listeners.shared(options.lean)
-                lean = Lean(node, lanes[GRPC], bound, workloads=clients, tls=tls, grace=grace, age=options.connection_age)
-                stack.enter_context(lean)
+            over_grpc = _over_grpc(node, lanes[GRPC], options, clients, certificates, traced, grace)
+            for listener in over_grpc:
+                stack.enter_context(listener)
         if HTTP in role.edges:
             stack.enter_context(http.serving(node, lanes[HTTP], options, index, edges=edges, certificates=certificates, wrap=traced.wrap))
         if GRPC in role.edges:
             # first of all, so that calls on both edges have the same seconds
-            stack.callback(lambda: _stop(server, lean, LEISURE if order == LEAVE else grace))
+            stack.callback(lambda: _stop(over_grpc, LEISURE if order == LEAVE else grace))
         stack.enter_context(collector.survivors_set_aside())
         ready()
         while (order := following(orders)) not in (STOP, LEAVE):
@@ -117,26 +105,53 @@ def worker(
                 trail.reopen()
                 _reload(certificates)
         if order == LEAVE and GRPC in role.edges:
-            order = _left(options, orders, lean)
+            order = _left(options, orders, over_grpc)
 
 
-def _stop(server: Server, lean: Lean | None, grace: float) -> None:
-    """Have both listeners take no more calls, and give those under way the same seconds."""
-    server.stop(grace)
-    if lean is not None:
-        lean.stop(grace)
+def _over_grpc(
+    node: Node, lanes: Lanes, options: Options, clients: Workloads, certificates: Certificates | None, traced: Telemetry, grace: float
+) -> list[Server | Lean]:
+    """The listeners for gRPC; that on the port of --grpc comes first, and closes the lanes last."""
+    age = options.connection_age
+
+    def lean(listener: str, closing: Lanes | None) -> Lean:
+        tls = certificates.over_lean if certificates is not None else None
+        bound = listeners.shared(listener)
+        return Lean(node, lanes, bound, workloads=clients, tls=tls, traced=traced.tell, closing=closing, grace=grace, age=age)
+
+    made: list[Server | Lean] = []
+    if options.leanly:
+        made.append(lean(options.grpc, lanes))
+    else:
+        credentials = certificates.over_grpc() if certificates is not None else None
+        interceptors = traced.interceptors
+        stock = Server(
+            node, lanes, options.grpc, workloads=clients, credentials=credentials, interceptors=interceptors, grace=grace, age=age
+        )
+        made.append(stock)
+    if options.lean:
+        made.append(lean(options.lean, None))
+    return made
 
 
-def _left(options: Options, orders: Orders, lean: Lean | None) -> str:
+def _stop(over_grpc: list[Server | Lean], grace: float) -> None:
+    """Have all listeners take no more calls, and give those under way the same seconds."""
+    for listener in over_grpc:
+        listener.stop(grace)
+
+
+def _left(options: Options, orders: Orders, over_grpc: list[Server | Lean]) -> str:
     """Wait until the connections of a worker that leaves have gone, or it is to stop; the order that holds then.
 
-    A gRPC server that stops cancels calls that cross its word on the way. So it goes on until each connection is old, whose client is then
-    told so and makes its next calls elsewhere.
+    grpcio's server, when it stops, cancels calls that cross its word on the way. So it goes on until each connection is old, whose client
+    is then told so and makes its next calls elsewhere. The lean listener says what it has taken, so that no call crosses its word.
     """
-    sockets.refuse_connections(options.grpc)
     limit = time.monotonic() + parting(options.connection_age)
-    if lean is not None:
-        lean.stop(limit - time.monotonic())  # which says what it has taken, so that no call crosses its word
+    for listener in over_grpc:
+        if isinstance(listener, Lean):
+            listener.stop(limit - time.monotonic())
+        else:
+            sockets.refuse_connections(options.grpc)
     while sockets.connections(options.grpc) and time.monotonic() < limit:
         try:
             if (order := orders.get(timeout=LOOK)) == STOP:

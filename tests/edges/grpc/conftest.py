@@ -9,11 +9,11 @@ from tests import postgres
 from tests.served import Served, serving
 
 
-@pytest.fixture(scope="module", params=["stock-sqlite", "stock-postgresql", "lean-sqlite", "lean-postgresql"])
+@pytest.fixture(scope="module", params=["grpcio-sqlite", "grpcio-postgresql", "lean-sqlite", "lean-postgresql"])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_server: postgres.Server) -> Iterator[Served]:
     """A running server with its first account."""
     folder = tmp_path_factory.mktemp("served")
     listener, _, database = request.param.partition("-")
     with ExitStack() as stack:
         url = stack.enter_context(postgres_server.migrated()) if database == "postgresql" else f"sqlite:///{folder / 'sekisho.db'}"
-        yield stack.enter_context(serving(url, folder, lean=listener == "lean"))
+        yield stack.enter_context(serving(url, folder, listener=listener))

@@ -283,6 +283,23 @@ def test_half_open_streams_are_told_that_they_are_late(place: Place, monkeypatch
         until(lambda: not any(one.connection.streams for one in place.port._peers.values()), "streams are left")
 
 
+def test_a_stream_outlasts_the_age_of_its_connection(place: Place, channel: grpc.Channel) -> None:
+    """Its client makes other calls over another one, and each change is heard on the old one as long as there is the stream."""
+    body, headers = place.watching(heartbeat_seconds=60)
+    metadata = tuple((name.decode(), value.decode()) for name, value in headers)
+    stream: Any = channel.unary_stream(WATCH, None, changes_pb2.WatchChangesResponse.FromString)(body, metadata=metadata)
+    assert next(stream).revision
+    [old] = place.port._peers.values()
+    old.ends = 0.0
+    until(lambda: old.connection.leaving, "its client is not told")
+    assert health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE).status == SERVING
+    assert len(place.port._peers) == 2
+    ann = place.house.call("CreateUser", user_name="ann").user.user_id
+    assert list(next(stream).ids) == [ann]
+    stream.cancel()
+    until(lambda: old not in place.port._peers.values(), "the old connection is kept without a stream")
+
+
 def test_a_quiet_client_is_asked_whether_it_is_there(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ages, "QUIET", 1.0)
     monkeypatch.setattr(ages, "REPLYING", 2.0)

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 class Door:
     """Listens from its making on. Clients last `age` seconds, a tenth more or less; `tls` makes the context of the next handshake."""
 
-    def __init__(self, bound: socket.socket, poll: select.epoll, tls: Callable[[], ssl.SSLContext] | None, age: float) -> None:
+    def __init__(self, bound: socket.socket, poll: "select.epoll", tls: Callable[[], ssl.SSLContext] | None, age: float) -> None:
         self._bound, self._poll, self._tls, self._age = bound, poll, tls, age
         bound.setblocking(False)
         bound.listen(BACKLOG)
