@@ -9,6 +9,7 @@ from unittest import mock
 from sekisho import sigv4
 from sekisho.calls.workloads import Workloads
 from sekisho.client import Client, Retries, transport
+from sekisho.edges.grpc.lean.port import SUPPORTED
 from sekisho.edges.grpc.lean.served import Lean
 from sekisho.edges.grpc.server import Server
 from sekisho.edges.lanes import Lanes
@@ -33,8 +34,8 @@ class Inside:
 
 
 @contextmanager
-def inside(url: str, folder: Path, *, lean: bool = False) -> Iterator[Inside]:
-    """A server on an empty database, on the listener of grpcio or the lean one."""
+def inside(url: str, folder: Path, *, lean: bool = SUPPORTED) -> Iterator[Inside]:
+    """A server on an empty database, on the listener that is usual, or on one of the two."""
     with ExitStack() as stack:
         made = stack.enter_context(house(url, folder))
         if lean:
