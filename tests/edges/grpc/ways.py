@@ -213,7 +213,8 @@ def told(block: bytes) -> str:
     """The status and the message in header blocks."""
     found = {match[1]: block[match.end() : match.end() + match[2][0]].decode("latin-1") for match in TRAILERS.finditer(block)}
     if b"status" not in found:
-        return "RESET" if b"RESET" in block else "GOAWAY" if b"GOAWAY" in block else f"HTTP {block[:40]!r}"
+        said = block.removeprefix(b"\x20")[:40]  # which tells the peer of `frames`, who wants no table, that there is none
+        return "RESET" if b"RESET" in block else "GOAWAY" if b"GOAWAY" in block else f"HTTP {said!r}"
     return f"{found[b'status']} {found.get(b'message', '')}".strip()
 
 
