@@ -54,6 +54,11 @@ class Lean:
             yield Method(operation.path, inline, behaviour, lane, operation.signed)
         yield Method(HEALTH, self._check, self._check, lanes.decide)
 
+    @property
+    def turned(self) -> float:
+        """When its thread last looked around (monotonic), which it does each second."""
+        return self._port.gate.turned
+
     def _check(self, body: bytes, _context: Any) -> bytes:
         """Health, of the whole or of a service. Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md"""
         try:
