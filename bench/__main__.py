@@ -5,7 +5,7 @@ peers.
 import importlib
 import sys
 
-from bench import summary
+from bench import interpreter, summary
 
 BENCHMARKS = ("policy", "authorize", "overload", "writes", "gateway", "sts", "hostile", "oracles", "organizations", "access", "escalation")
 LARGE = ("scale", "resources", "trail", "revocation")
@@ -19,6 +19,7 @@ def main() -> int:
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; there are {', '.join((*BENCHMARKS, *LARGE))}", file=sys.stderr)
         return 2
+    print(interpreter.said(), flush=True)
     summaries = []
     for name in names:
         print(f"\n== {name}", flush=True)

@@ -188,6 +188,15 @@ def _batches(target: Target, number: int) -> Calls:
         yield BATCH, pb.AuthorizeBatchRequest(requests=questions).SerializeToString(), target.keys
 
 
+def _alike(target: Target, _number: int) -> Calls:
+    """Fifty questions each about the caller itself, as a service asks that filters a list."""
+    from sekisho.api.authorize.v1 import decisions_pb2 as pb
+
+    questions = [pb.AuthorizeRequest(action="orders:ShipOrder", resource=f"arn:aws:orders:eu-west-1::order/{item}") for item in range(50)]
+    while True:
+        yield BATCH, pb.AuthorizeBatchRequest(requests=questions).SerializeToString(), target.keys
+
+
 def _simulations(target: Target, number: int) -> Calls:
     from sekisho.api.iam.v1 import simulations_pb2 as pb
 
@@ -204,6 +213,7 @@ FLOODS: dict[str, Callable[[Target, int], Calls] | None] = {
     "unknown keys": _unknown_keys,
     "Authorize of another account": _authorize,
     "AuthorizeBatch, twelve new policies each": _batches,
+    "AuthorizeBatch, fifty questions each": _alike,
     "SimulateCustomPolicy, 1,000 resources": _simulations,
     "idle connections, 1,000": None,
 }

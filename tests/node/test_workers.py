@@ -45,7 +45,7 @@ class Pipe:
         return bool(self.said)
 
     def recv_bytes(self) -> bytes:
-        return self.said.pop()
+        return self.said.pop(0)
 
     def close(self) -> None:
         self.closed = True
@@ -71,6 +71,31 @@ def test_long_service_makes_up_for_earlier_deaths() -> None:
 def test_a_worker_says_once_that_it_serves() -> None:
     one = Running(cast("BaseProcess", Process()), cast("Connection", Pipe(seats.SERVING)), started=0.0)
     assert (one.hear(5.0), one.serving, one.hear(6.0), one.serving) == (True, 5.0, False, 5.0)
+
+
+def test_a_worker_that_gives_no_more_signs_of_life_hangs() -> None:
+    pipe = Pipe(seats.SERVING)
+    one = Running(cast("BaseProcess", Process()), cast("Connection", pipe), started=0.0)
+    one.hear(5.0)
+    assert not one.hangs(1000.0)  # one without a lean listener gives none
+    pipe.said += [seats.BEATING, seats.BEATING]
+    one.hear(8.0)
+    assert (pipe.said, one.hangs(8.0 + seats.SILENCE), one.hangs(8.1 + seats.SILENCE)) == ([], False, True)
+    pipe.said.append(seats.BEATING)
+    one.hear(10.0)
+    assert not one.hangs(8.1 + seats.SILENCE)
+
+
+def test_silence_means_nothing_while_nobody_listens() -> None:
+    """The machine stood still for an hour, and the parent goes on before the worker does."""
+    pipe = Pipe(seats.SERVING, seats.BEATING)
+    one = Running(cast("BaseProcess", Process()), cast("Connection", pipe), started=0.0)
+    one.hear(5.0)
+    one.hear(3605.0)
+    assert not one.hangs(3605.0)
+    for now in range(3606, 3640):
+        one.hear(float(now))
+    assert one.hangs(3639.0)
 
 
 def test_a_successor_is_wanted_for_a_worker_that_serves_and_is_stale() -> None:

@@ -13,7 +13,12 @@ STEADY = 10.0
 """Seconds of service after which a worker's earlier deaths are forgotten, and before which it is not replaced for its memory."""
 AGAIN = 30.0
 """Seconds after which a worker whose successor did not come up may get another one."""
-SERVING = b"serving"
+SERVING, BEATING = b"serving", b"beating"
+"""What a worker says: once that it serves, and then, if its lean listener may hang, each second that it does not (`pulse`)."""
+SILENCE = 30.0
+"""Seconds after its last sign of life for which a worker is left alone."""
+UNHEARD = 5.0
+"""Seconds for which its parent has not listened, after which what it has not heard means nothing: the machine stood still."""
 
 _FIRST_PAUSE = 0.1  # seconds; it doubles with each young death
 _LONGEST_PAUSE = {True: 0.5, False: 5.0}  # seconds, for one that served before it died, and for one that did not come that far
@@ -33,16 +38,23 @@ class Running:
     started: float
     place: int = 0  # where it counts, which is nobody else's while it runs
     serving: float | None = None  # since then
+    beaten: float | None = None  # its last sign of life, of one that gives any
+    heard: float = 0.0  # when its parent last listened
 
     def hear(self, now: float) -> bool:
         """Take what the worker has said; whether it has just begun to serve."""
-        try:
-            if self.serving is None and self.pipe.poll() and self.pipe.recv_bytes() == SERVING:
-                self.serving = now
-                return True
-        except (EOFError, OSError):
-            pass  # it is dead, or dying
-        return False
+        began = False
+        if self.beaten is not None and now - self.heard > UNHEARD:
+            self.beaten = now
+        self.heard = now
+        with suppress(EOFError, OSError):  # it is dead, or dying
+            while self.pipe.poll():
+                said = self.pipe.recv_bytes()
+                if said == BEATING:
+                    self.beaten = now
+                elif said == SERVING and self.serving is None:
+                    self.serving, began = now, True
+        return began
 
     def tell(self, order: str) -> None:
         """Pass an order on."""
@@ -50,8 +62,10 @@ class Running:
             self.pipe.send_bytes(order.encode())
 
     def hangs(self, now: float) -> bool:
-        """Whether it should have come up long ago."""
-        return self.serving is None and now - self.started > START
+        """Whether it should have come up long ago, or given a sign of life."""
+        if self.serving is None:
+            return now - self.started > START
+        return self.beaten is not None and now - self.beaten > SILENCE
 
     @property
     def alive(self) -> bool:

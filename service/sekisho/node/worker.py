@@ -22,7 +22,21 @@ from sekisho.edges.http.listener import Edge
 from sekisho.edges.lanes import Lanes
 from sekisho.errors import SekishoError
 from sekisho.journal.trail import destinations
-from sekisho.node import assembly, collector, cores, http, issuing, listeners, logbook, reading, ring_holders, sockets, telemetry, trailing
+from sekisho.node import (
+    assembly,
+    collector,
+    cores,
+    http,
+    issuing,
+    listeners,
+    logbook,
+    pulse,
+    reading,
+    ring_holders,
+    sockets,
+    telemetry,
+    trailing,
+)
 from sekisho.node.certificates import Certificates
 from sekisho.node.gauges import Gauges
 from sekisho.node.options import Options
@@ -42,10 +56,19 @@ log = structlog.get_logger(__name__)
 
 
 def worker(
-    options: Options, index: int, *, place: int = 0, edges: tuple[Edge, ...], ready: Callable[[], None], orders: Orders, grace: float
+    options: Options,
+    index: int,
+    *,
+    place: int = 0,
+    edges: tuple[Edge, ...],
+    ready: Callable[[], None],
+    orders: Orders,
+    grace: float,
+    beat: Callable[[], None] | None = None,
 ) -> None:
     """Serve as worker number `index`, on listeners whose ports are known, until the order to stop or to leave; `ready` is called when they
-    answer. It counts in a `place` of its own: while it leaves, who comes after it has the same number.
+    answer, and `beat` each second that the lean listener turns. It counts in a `place` of its own: while it leaves, who comes after it has
+    the same number.
     """
     role = ROLES[options.role]
     role.load()
@@ -98,6 +121,9 @@ def worker(
             stack.callback(lambda: _stop(over_grpc, LEISURE if order == LEAVE else grace))
         stack.enter_context(collector.survivors_set_aside())
         ready()
+        stack.enter_context(
+            pulse.beating(beat, next((one for one in over_grpc if isinstance(one, Lean)), None) if GRPC in role.edges else None)
+        )
         while (order := following(orders)) not in (STOP, LEAVE):
             if order == RELOAD:
                 if decision_log is not None:

@@ -23,7 +23,7 @@ from sekisho.errors import FailedPrecondition
 from sekisho.node import footprints, logs
 from sekisho.node.options import Options
 from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, ending, parting
-from sekisho.node.seats import SERVING, STEADY, Running, Seat
+from sekisho.node.seats import BEATING, SERVING, STEADY, Running, Seat
 from sekisho.node.worker import worker
 
 TICK = 0.1
@@ -171,6 +171,7 @@ class Workers:
         """Forget workers that have left, and end those that do not."""
         now = time.monotonic()
         for one, limit in self._leaving:
+            one.hear(now)  # so that it never waits to be heard
             if one.alive and now > limit:
                 log.error("server.worker_cut", process=one.process.pid)
                 one.process.kill()
@@ -204,7 +205,17 @@ def spawned(options: Options, index: int, place: int, edges: tuple[Edge, ...], p
     logs.configure(options.log_format, options.log_level)
     orders: Orders = queue.SimpleQueue()
     threading.Thread(target=_obey, args=(pipe, orders, grace), name="obey", daemon=True).start()
-    worker(options, index, place=place, edges=edges, ready=lambda: pipe.send_bytes(SERVING), orders=orders, grace=grace)
+    said = pipe.send_bytes
+    worker(
+        options,
+        index,
+        place=place,
+        edges=edges,
+        ready=lambda: said(SERVING),
+        orders=orders,
+        grace=grace,
+        beat=lambda: said(BEATING),
+    )
 
 
 def _obey(pipe: Connection, orders: Orders, grace: float) -> None:

@@ -169,15 +169,15 @@ def size(context: Values) -> Size:
 
 def _size(context: Values) -> Size:
     values = context.values()
-    if set(map(type, values)) == _TEXTS:  # nearly always, and in a third of the time
-        lengths = list(map(len, values))
-        count, longest, characters = len(lengths), max(lengths), sum(lengths) + sum(map(len, context))
-        if longest <= MAX_LENGTH and count <= MAX_KEYS and characters <= MAX_ALL_LENGTH:
-            return Size(1, longest, longest * min(longest, LONG))
+    try:
+        characters = len("".join(values)) + len("".join(context))  # type: ignore[arg-type]  # of texts alone
+    except TypeError:
+        return _sized(context)
+    # Nearly always, and in a quarter of the time.
+    count, longest = len(values), max(map(len, values), default=0)
+    if longest <= MAX_LENGTH and count <= MAX_KEYS and characters <= MAX_ALL_LENGTH:
+        return Size(1, longest, longest * min(longest, LONG))
     return _sized(context)
-
-
-_TEXTS = {str}
 
 
 def _sized(context: Values) -> Size:

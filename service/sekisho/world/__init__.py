@@ -2,7 +2,7 @@
 
 from sekisho.world.acting import Acting, InactiveAccount, UnknownPrincipal, acting
 from sekisho.world.placement import RCP, SCP, Placement, placement
-from sekisho.world.question import NO_KEYS, OF_SERVICE, Asked, Keys, Question, is_reserved, question
+from sekisho.world.question import NO_KEYS, OF_SERVICE, Asked, Keys, Question, is_reserved, question, tag_keys
 from sekisho.world.records import (
     AWS,
     AccountRecord,
@@ -64,4 +64,5 @@ __all__ = [
     "is_reserved",
     "placement",
     "question",
+    "tag_keys",
 ]

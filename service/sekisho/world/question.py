@@ -53,8 +53,8 @@ class Asked(NamedTuple):  # costs a third of a frozen dataclass, on every call
     """What is asked of a subject: may it do this action on this resource, in this context?
 
     `account` is the one in which the question is asked, the subject's own when empty. `tag_prefixes` are the services whose
-    `…:ResourceTag/` the resource's tags are. `beside` are identity policies that apply beside the subject's own. `registered`: what is
-    registered of the resource counts; false where the asker knows all of it.
+    `…:ResourceTag/` the resource's tags are, `tagged` those keys where they are made already. `beside` are identity policies that apply
+    beside the subject's own. `registered`: what is registered of the resource counts; false where the asker knows all of it.
     """
 
     action: str
@@ -69,6 +69,7 @@ class Asked(NamedTuple):  # costs a third of a frozen dataclass, on every call
     override: Keys = NO_KEYS
     beside: tuple[policy.Attached, ...] = ()
     registered: bool = True
+    tagged: Keys | None = None
 
 
 def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datetime) -> Question:
@@ -78,32 +79,60 @@ def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datet
     ResourceMismatch when what is asked contradicts what is registered of the resource.
     """
     who = subject if isinstance(subject, Acting) else acting(subject, lookup, now)
+    named = arn.account_of(asked.resource)
     if asked.registered and asked.resource != "*":
-        asked = _completed(who, asked, lookup)
-    owner = asked.resource_account or arn.account_of(asked.resource)
+        asked = _completed(who, asked, named, lookup)
+    owner = asked.resource_account or named
     if not owner or owner == AWS:
         owner = asked.account or who.principal.account
-    place = who.placement if owner == who.principal.account else _placement(owner, lookup)
+    last, layers = _kept(who) if owner == who.principal.account else _beside(who, owner, _placement(owner, lookup))
+    tagged = asked.tagged
     values = {
         **_clock(now),
         **asked.environment,
         **(_as_lists(_with_source(asked.given, lookup)) if asked.given else NO_KEYS),
-        **_tags(asked.tags, asked.tag_prefixes),
-        **who.keys,
-        "aws:resourceaccount": owner,
+        **(tag_keys(asked.tags, asked.tag_prefixes) if tagged is None else tagged),
+        **last,
     }
-    if place is not None:
-        values["aws:resourceorgid"], values["aws:resourceorgpaths"] = place.organization_id, (place.path,)
     if asked.override:
         values.update(_as_lists(asked.override))
     context = policy.Context(values)
     keys.size(context)  # which refuses what is too large
-    return policy.Request(who.principal, asked.action, asked.resource, owner, context), _layers(who, asked, place)
+    if asked.resource_policy is not None or asked.beside:
+        identity = (*who.identity, *asked.beside) if asked.beside else who.identity
+        layers = policy.Layers(identity, asked.resource_policy, who.boundary, who.session, who.scps, layers.rcps)
+    return policy.Request(who.principal, asked.action, asked.resource, owner, context), layers
 
 
-def _completed(who: Acting, asked: Asked, lookup: Lookup) -> Asked:
-    """The question with what its resource's account has registered of it."""
-    holder = arn.account_of(asked.resource) or asked.resource_account or asked.account or who.principal.account
+_Beside = tuple[Keys, policy.Layers]
+"""The keys that nothing said in a question changes, the principal's and the owner's; and the layers that the subject's account has on it,
+and the owner of the resource on the resource.
+"""
+
+
+def _kept(who: Acting) -> _Beside:
+    """Of a resource of the subject's own account, which the composed subject keeps."""
+    kept: _Beside | None = who.kept.get(_OWN)
+    if kept is None:
+        kept = who.kept[_OWN] = _beside(who, who.principal.account, who.placement)
+    return kept
+
+
+_OWN = "own"
+
+
+def _beside(who: Acting, owner: str, place: Placement | None) -> _Beside:
+    """Of a resource of an account that stands there."""
+    last = {**who.keys, "aws:resourceaccount": owner}
+    if place is not None:
+        last["aws:resourceorgid"], last["aws:resourceorgpaths"] = place.organization_id, (place.path,)
+    rcps = place.rcps if place is not None else None
+    return last, policy.Layers(who.identity, None, who.boundary, who.session, who.scps, rcps)
+
+
+def _completed(who: Acting, asked: Asked, named: str, lookup: Lookup) -> Asked:
+    """The question with what its resource's account has registered of it; `named` is the account that its ARN names."""
+    holder = named or asked.resource_account or asked.account or who.principal.account
     active = True
     if holder == who.principal.account:
         registers = who.registers
@@ -123,7 +152,8 @@ def _completed(who: Acting, asked: Asked, lookup: Lookup) -> Asked:
         prefixes=(*asked.tag_prefixes, asked.action.partition(":")[0]),
         given=asked.resource_policy,
     )
-    return asked._replace(resource_account=record.account_id, tags=record.tags, resource_policy=record.policy if active else None)
+    policy_ = record.policy if active else None
+    return asked._replace(resource_account=record.account_id, tags=record.tags, tagged=None, resource_policy=policy_)
 
 
 @lru_cache(maxsize=4096)  # services send the same few keys with each question
@@ -151,7 +181,8 @@ def _as_lists(given: Keys) -> Keys:
     return {**given, **{name: (str(given[name]),) for name in single}} if single else given
 
 
-def _tags(tags: Mapping[str, str], prefixes: Iterable[str]) -> Keys:
+def tag_keys(tags: Mapping[str, str], prefixes: Iterable[str] = ("aws",)) -> Keys:
+    """The condition keys that the tags of a resource are."""
     return {f"{prefix}:resourcetag/{key.lower()}": value for prefix in prefixes for key, value in tags.items()} if tags else NO_KEYS
 
 
@@ -168,9 +199,3 @@ def _with_source(given: Keys, lookup: Lookup) -> Keys:
         return given
     place = _placement(account, lookup)
     return {**given, "aws:sourceorgid": place.organization_id, "aws:sourceorgpaths": (place.path,)} if place is not None else given
-
-
-def _layers(who: Acting, asked: Asked, place: Placement | None) -> policy.Layers:
-    """The layers as the subject's account has them on it, and the owner of the resource on the resource."""
-    identity = (*who.identity, *asked.beside) if asked.beside else who.identity
-    return policy.Layers(identity, asked.resource_policy, who.boundary, who.session, who.scps, place.rcps if place is not None else None)

@@ -19,6 +19,7 @@ from tests.services.authorize.conftest import Ask
 from tests.services.conftest import Refused
 
 DECISIONS = "sekisho.services.authorize.decisions"
+BATCHES = "sekisho.services.authorize.batches"
 
 
 def resource_policy(number: int, size: int = 0) -> str:
@@ -63,7 +64,7 @@ def test_the_different_policies_of_a_batch_are_bounded(house: House, refused: Re
 def test_each_question_after_the_deadline_is_an_error(house: House, monkeypatch: pytest.MonkeyPatch, ends_at: int, answered: int) -> None:
     """Five are read, then five composed, then five decided."""
     house.call("GetUser")
-    Deadline(monkeypatch, DECISIONS, ends_at=ends_at)
+    Deadline(monkeypatch, BATCHES, ends_at=ends_at)
     items = house.call("AuthorizeBatch", requests=questions(5)).items
     assert [one.WhichOneof("item") for one in items] == ["decision"] * answered + ["error"] * (5 - answered)
     assert {(one.error.code, one.error.message) for one in items[answered:]} == ({("RequestTimeout", "over")} if answered < 5 else set())
@@ -115,7 +116,7 @@ def test_accounts_take_turns_at_batches(house: House, monkeypatch: pytest.Monkey
     monkeypatch.setattr(turns, "SLICE", 0.0)
     monkeypatch.setattr(decisions, "_inline", Shares(decisions._MOST_INLINE, decisions._turns.turn))
     other = House(house.node, accounts.create(house.node.database, house.node.ring))
-    done, name = list[str](), {"compiled": "_resource_policy", "decided": "_decide"}[what]
+    done, name = list[str](), {"compiled": "_resource_policy", "decided": "seen"}[what]
     work = getattr(decisions, name)
 
     def worked(*given: Any) -> Any:

@@ -1,6 +1,7 @@
-"""Authorize, AuthorizeBatch and Explain."""
+"""Authorize and Explain; and what questions have in common that are asked by others (`batches`, `plans`)."""
 
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from sekisho import arn, meters, policy, world
@@ -8,7 +9,8 @@ from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls import request_keys
 from sekisho.calls.call import Call
 from sekisho.calls.turns import Turn, Turns
-from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, SekishoError
+from sekisho.errors import AccessDenied, InvalidArgument
+from sekisho.journal.accesses import Seen
 from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
@@ -20,12 +22,6 @@ from sekisho.store.db import remaining
 from sekisho.world import Acting, Asked, Question, Subject
 
 _MOST_INLINE = 1024 * 1024  # characters of inline policies that are kept compiled; each takes at most about 75 bytes
-_MOST_BYTES = 1024 * 1024  # of the questions of one batch
-_MOST_CHARACTERS = 256 * 1024  # of the different inline policies of one batch
-
-
-class BatchTooLarge(ResourceExhausted):
-    """The questions of a batch are too large together; ask them in several."""
 
 
 class InvalidContext(InvalidArgument):
@@ -52,7 +48,7 @@ DECISIONS = meters.Counter(
     "sekisho_decisions", "Decisions that services asked for, by outcome and by the layer that decided.", ["outcome", "layer"]
 )
 # By identity: to hash a member of an Enum is a call of a Python function, to hash one of a StrEnum, as a layer is, is not.
-_COUNTED = {
+COUNTED = {
     (id(outcome), layer): DECISIONS.labels(outcome.value, layer.value if layer is not None else "none")
     for outcome in policy.Outcome
     for layer in (None, *policy.Layer)
@@ -74,27 +70,7 @@ def authorize(call: Call, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
     decision = _decide(call, subject, question)
     log_entries.note(call, question, decision, call.point, call.request_id)
     data_events.note(call, who, question, decision, call.request_id)
-    return _answer(call, question, decision, call.point, call.request_id, encode=request.encode_authorization_message)
-
-
-@operation
-def authorize_batch(call: Call, request: pb.AuthorizeBatchRequest) -> pb.AuthorizeBatchResponse:
-    """All questions are composed of one world, whose revision each answer names; one that fails does not fail the others."""
-    _refuse_excess(request)
-    named: dict[str, Subject] = {}
-    read = [_read_or_error(call, item, named) for item in request.requests]
-
-    def compose(reader: Reader) -> list[Composed | SekishoError]:
-        return [_question_or_error(call, item, reader) for item in read]
-
-    questions, point = call.node.world.consistent(compose)
-    call.point = point
-    with turn(call) as mine:
-        items = [
-            _item(call, item, question, point, f"{call.request_id}/{index}", mine, encode=asked.encode_authorization_message)
-            for index, (asked, item, question) in enumerate(zip(request.requests, read, questions, strict=True))
-        ]
-    return pb.AuthorizeBatchResponse(items=items)
+    return answer(call, question, decision, call.point, call.request_id, encode=request.encode_authorization_message)
 
 
 @operation
@@ -111,7 +87,7 @@ def explain(call: Call, request: pb.ExplainRequest) -> pb.ExplainResponse:
     hidden = organizations.hidden_keys(call, made, asked)
     text = policy.short(made, layers, decision, hidden=hidden)
     return pb.ExplainResponse(
-        decision=_answer(call, question, decision, call.point, call.request_id, encode=request.request.encode_authorization_message),
+        decision=answer(call, question, decision, call.point, call.request_id, encode=request.request.encode_authorization_message),
         sentence=policy.sentence(made, decision),
         text=text,
         trace_json=json.dumps(policy.trace(made, layers, decision, proceed=lambda: remaining(call.deadline), hidden=hidden)),
@@ -127,61 +103,44 @@ def read_question(call: Call, request: pb.AuthorizeRequest, named: dict[str, Sub
         subject = subjects.subject(call, request)
         if named is not None and request.principal_arn:
             named[request.principal_arn] = subject
-    given, tags = _context(request), dict(request.resource_tags)
-    if tags:
-        names = {f"aws:resourcetag/{key.lower()}" for key in tags}
-        if len(names) != len(tags) or names & given.keys():
-            raise InvalidContext("a tag of the resource is given twice; the case of its key makes no difference")
-    owner = request.resource_account or arn.account_of(request.resource)
-    if owner and not arn.is_account_id(owner):
-        raise InvalidContext(f"`{owner}` is not an account id")
+    given = _context(request)
+    tags, tagged = read_tags(request, given)
     return subject, Asked(
         action=request.action,
         resource=request.resource,
         account=call.account_id,
-        resource_account=owner,
+        resource_account=owner_of(request),
         resource_policy=_inline.get(call.account_id, request.resource_policy, _resource_policy) if request.resource_policy else None,
         tags=tags,
         environment=request_keys.OF_SERVICE,  # and nothing of the calling service's connection, which is not that of its client
         given=given,
+        tagged=tagged,
     )
 
 
-def _refuse_excess(request: pb.AuthorizeBatchRequest) -> None:
-    """Refuse a batch that is too large before any of it is read."""
-    size = request.ByteSize()
-    if size > _MOST_BYTES:
-        raise BatchTooLarge(f"the batch has {size} bytes; at most {_MOST_BYTES} are allowed")
-    characters = sum(map(len, {item.resource_policy for item in request.requests}))
-    if characters > _MOST_CHARACTERS:
-        raise BatchTooLarge(
-            f"the resource policies of the batch have {characters} characters together; at most {_MOST_CHARACTERS} are allowed"
-        )
+def read_tags(request: pb.AuthorizeRequest, given: world.Keys) -> tuple[Mapping[str, str], world.Keys | None]:
+    """The tags that a question says its resource has, and the condition keys that they are beside those `given`."""
+    tags = dict(request.resource_tags)
+    if not tags:
+        return tags, None
+    tagged = world.tag_keys(tags)
+    if len(tagged) != len(tags) or tagged.keys() & given.keys():
+        raise InvalidContext("a tag of the resource is given twice; the case of its key makes no difference")
+    return tags, tagged
 
 
-def _read_or_error(call: Call, request: pb.AuthorizeRequest, named: dict[str, Subject]) -> Read | SekishoError:
-    """A question as it was read, or why it could not be; once the deadline has passed, that is why."""
-    try:
-        remaining(call.deadline)
-        return read_question(call, request, named)
-    except SekishoError as error:
-        return error
+def owner_of(request: pb.AuthorizeRequest) -> str:
+    """The account that owns a question's resource, as far as the question says it."""
+    owner = request.resource_account or arn.account_of(request.resource)
+    if owner and not arn.is_account_id(owner):
+        raise InvalidContext(f"`{owner}` is not an account id")
+    return owner
 
 
 def compose_question(call: Call, subject: Subject, asked: Asked, reader: Reader) -> Composed:
     """Put a question together, of one world."""
     who = reader.acting(subject, call.now)
     return who, world.question(who, asked, reader.get_record, call.now)
-
-
-def _question_or_error(call: Call, item: Read | SekishoError, reader: Reader) -> Composed | SekishoError:
-    if isinstance(item, SekishoError):
-        return item
-    try:
-        remaining(call.deadline)
-        return compose_question(call, *item, reader)
-    except SekishoError as error:
-        return error
 
 
 _turns = Turns()
@@ -218,63 +177,48 @@ def _context(request: pb.AuthorizeRequest) -> world.Keys:
     return given
 
 
-def _item(
-    call: Call,
-    item: Read | SekishoError,
-    composed: Composed | SekishoError,
-    point: Point,
-    decision_id: str,
-    turn: Turn,
-    *,
-    encode: bool,
-) -> pb.BatchItem:
-    try:
-        if isinstance(item, SekishoError):
-            raise item
-        if isinstance(composed, SekishoError):
-            raise composed
-        who, question = composed
-        remaining(call.deadline)
-        decision = _decide(call, item[0], question)
-        log_entries.note(call, question, decision, point, decision_id)
-        data_events.note(call, who, question, decision, decision_id)
-        decided = pb.BatchItem(decision=_answer(call, question, decision, point, decision_id, encode=encode))
-        turn.pause()
-        return decided
-    except SekishoError as error:
-        return pb.BatchItem(error=pb.BatchError(code=error.code, message=error.message))
-
-
 def _decide(call: Call, subject: Subject, question: Question) -> policy.Decision:
     """The decision, of which it is noted that it was asked for; Explain only thinks, and notes nothing."""
     asked, layers = question
     cold.may_take_long(asked, layers)
-    region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
-    call.node.accesses.note(subject.id, asked.action, (call.now, str(region), subject.account_id))
+    call.node.accesses.note(subject.id, asked.action, seen(call, subject, asked))
     decision = policy.decide(asked, layers)
-    _COUNTED[id(decision.outcome), decision.layer].inc()
+    COUNTED[id(decision.outcome), decision.layer].inc()
     return decision
 
 
-def _answer(
+def seen(call: Call, subject: Subject, asked: policy.Request) -> Seen:
+    """What is noted of a principal's asking for an action."""
+    region = asked.context.get("aws:requestedregion") or arn.region_of(asked.resource)
+    return call.now, str(region), subject.account_id
+
+
+def answer(
     call: Call, question: Question, decision: policy.Decision, point: Point, decision_id: str, *, encode: bool
 ) -> pb.AuthorizeResponse:
-    """What is shown of a decision. Of a principal of another account, which has a token and no say in who sees it, it is what was decided
-    in which layer, and nothing of that account's policies: neither which statements matched nor which keys they read.
+    """What is shown of a decision."""
+    shown = organizations.shown(call, question, decision)
+    answer = nameless_answer(call, question, shown, point)
+    answer.decision_id = decision_id
+    if encode and not shown.allowed:
+        answer.encoded_authorization_message = denials.encoded(call, question, shown)
+    return answer
+
+
+def nameless_answer(call: Call, question: Question, shown: policy.Decision, point: Point) -> pb.AuthorizeResponse:
+    """The answer that a decision is, as far as that is `shown`, but for what it is called. Of a principal of another account, which has a
+    token and no say in who sees it, it is what was decided in which layer, and nothing of that account's policies: neither which
+    statements matched nor which keys they read.
     """
-    decision = organizations.shown(call, question, decision)
     principal = question[0].principal
     own = principal.account == call.account_id
-    matched = decision.matched if own else [match for match in decision.matched if match.layer is policy.Layer.RESOURCE]
     return pb.AuthorizeResponse(
-        outcome=OUTCOMES[decision.outcome],
-        layer=LAYERS[decision.layer] if decision.layer is not None else pb.LAYER_UNSPECIFIED,
-        matched=[_matched(match) for match in matched],
-        missing_keys=decision.missing_keys if own else (),
-        decision_id=decision_id,
+        outcome=OUTCOMES[shown.outcome],
+        layer=LAYERS[shown.layer] if shown.layer is not None else pb.LAYER_UNSPECIFIED,
+        matched=[_matched(match) for match in shown.matched if own or match.layer is policy.Layer.RESOURCE],
+        missing_keys=shown.missing_keys if own else (),
         revision=point.token,
         principal_arn=principal.arn,
-        encoded_authorization_message=denials.encoded(call, question, decision) if encode and not decision.allowed else "",
     )
 
 

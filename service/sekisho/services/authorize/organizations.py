@@ -61,7 +61,7 @@ def shown(call: Call, question: Question, decision: policy.Decision) -> policy.D
     if is_registered_elsewhere(call, asked, layers):
         matched = tuple(match for match in decision.matched if match.layer is not policy.Layer.RESOURCE)
         decision = decision._replace(matched=matched, missing_keys=())
-    if decision.layer not in _KEYS and not any(match.layer in _KEYS for match in decision.matched):
+    if decision.layer not in _KEYS and _KEYS.keys().isdisjoint([match.layer for match in decision.matched]):
         return decision
     matched = tuple(match for match in decision.matched if not is_foreign(call, asked, match.layer))
     foreign = decision.layer is not None and is_foreign(call, asked, decision.layer)

@@ -7,6 +7,8 @@ import pytest
 
 from sekisho.edges.grpc.lean import frames as ours
 from sekisho.edges.grpc.lean.connection import NOISE, STREAMS, Connection
+from sekisho.edges.grpc.lean.cuts import MOST as CUTS
+from sekisho.edges.grpc.lean.heads import Head
 from sekisho.edges.grpc.lean.stream import Ended, Stream
 from tests.edges.grpc import frames
 from tests.edges.grpc.frames import frame
@@ -17,10 +19,28 @@ MOST = 100_000
 
 
 @dataclass
+class Gate:
+    """Refuses calls to these paths."""
+
+    full: frozenset[str] = frozenset()
+    asked: int = 0
+    refused: int = 0
+
+    def refuses(self, _of: Connection, given: Head) -> bool:
+        self.asked += 1
+        return given.path in self.full
+
+    def refusal(self) -> bytes:
+        self.refused += 1
+        return ours.ANSWERED
+
+
+@dataclass
 class Heard:
     """What a connection tells, with so many bytes of room."""
 
     room: int = 1 << 20
+    gate: Gate = field(default_factory=Gate)
     calls: list[tuple[str, bytes]] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
     excess: list[str] = field(default_factory=list)
@@ -315,3 +335,52 @@ def test_any_frames_are_answered_or_refused() -> None:
         for stream in list(made.streams.values()):
             made.forget(stream)
         assert heard.room == 1 << 20
+
+
+FULL, FREE = "/test.Ways/Full", "/test.Ways/Free"
+
+
+def test_calls_are_refused_by_their_heads() -> None:
+    """Their messages are dropped, and are no noise; what has room beside them is taken."""
+    heard = Heard(gate=Gate(frozenset((FULL,))))
+    made = opened(heard)
+    told(made)
+    full, free = frames.opening(FULL), frames.opening(FREE)
+    made.feed(call(1, block=full) + call(3, block=free) + b"".join(call(stream, block=full) for stream in range(5, 2 * NOISE + 205, 2)))
+    assert [path for path, _ in heard.calls] == [FREE]
+    assert heard.gate.refused == NOISE + 101
+    answers = told(made)
+    assert answers[:2] == [(ours.HEADERS, ours.END_HEADERS | ours.END_STREAM, stream, ours.ANSWERED) for stream in (1, 5)]
+    assert [stream for kind, _, stream, _ in answers if kind == ours.HEADERS] == [1, *range(5, 2 * NOISE + 205, 2)]
+
+
+def test_who_is_refused_is_asked_about_once_for_the_bytes_that_have_come() -> None:
+    heard = Heard(gate=Gate(frozenset((FULL,))))
+    made = opened(heard, call(1, block=frames.opening(FULL)))
+    assert (heard.gate.asked, heard.gate.refused) == (1, 1)
+    made.feed(b"".join(call(stream, block=frames.opening(FULL)) for stream in range(3, 103, 2)))
+    assert (heard.gate.asked, heard.gate.refused) == (2, 51)
+
+
+def test_a_refused_call_is_not_to_go_on() -> None:
+    """A part of its message that is not the last is answered with a reset, and what comes after that is noise."""
+    heard = Heard(gate=Gate(frozenset((FULL,))))
+    made = opened(heard, frames.headers(1, frames.opening(FULL)))
+    told(made)
+    part = frames.data(1, frames.message(b"x" * 50), flags=0)
+    made.feed(part)
+    assert told(made) == [(ours.RESET, 0, 1, ours.NO_ERROR.to_bytes(4))]
+    with pytest.raises(Ended, match="too many frames that are no calls"):
+        made.feed(part * (NOISE + 1))
+    assert heard.calls == []
+
+
+def test_as_many_calls_are_refused_by_their_heads_as_may_be_under_way() -> None:
+    """Whoever never sends their messages has the next ones read."""
+    heard = Heard(gate=Gate(frozenset((FULL,))))
+    made = opened(heard, *(frames.headers(stream, frames.opening(FULL)) for stream in range(1, 2 * CUTS + 1, 2)))
+    assert heard.gate.refused == CUTS
+    made.feed(call(2 * CUTS + 1, block=frames.opening(FULL)))
+    assert (heard.gate.refused, [path for path, _ in heard.calls]) == (CUTS, [FULL])
+    made.feed(frame(frames.RESET, 0, 1, bytes(4)) + frames.headers(2 * CUTS + 3, frames.opening(FULL)))
+    assert heard.gate.refused == CUTS + 1

@@ -17,6 +17,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from sekisho.edges.grpc.lean import port
 from sekisho.edges.grpc.lean.asked import Method
+from sekisho.edges.grpc.lean.gate import Gate
 from sekisho.edges.grpc.lean.line import Line
 from sekisho.edges.grpc.lean.peers import READ
 from sekisho.edges.lanes import Lane
@@ -149,8 +150,9 @@ def test_a_flood_leaves_time_for_answers(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(answered) == ends["0"] > 500
 
 
-def test_who_is_refused_hears_what_grpcios_listener_says(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Line, "enter", lambda *_: False)
+@pytest.mark.parametrize("where", [Line, Gate], ids=["read", "by_its_head"])
+def test_who_is_refused_hears_what_grpcios_listener_says(lean: Lean, monkeypatch: pytest.MonkeyPatch, where: type) -> None:
+    monkeypatch.setattr(where, "refuses", lambda *_: True)
     with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
         refused = channel.unary_unary(POLLED, None, None).future(b"hello", timeout=PATIENCE)
         assert (refused.code(), refused.details()) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "Rate exceeded")

@@ -4,13 +4,14 @@ import base64
 import struct
 import zlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self, cast
 
 import grpc
 
 from sekisho.edges import request_ids
 from sekisho.edges.grpc import status
 from sekisho.edges.grpc.lean import frames, stream
+from sekisho.edges.grpc.lean.excess import ID, Excess
 from sekisho.edges.grpc.lean.hpack import literal
 from sekisho.edges.grpc.lean.stream import PREFIX
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES, MessageTooLarge, MetadataTooLarge
@@ -35,6 +36,13 @@ class Said:
         self.code = code
         said = literal("grpc-message", _encoded(details)) if details else b""
         self.block = frames.ANSWERED + literal("grpc-status", str(code)) + said + b"".join(map(_field, trailing))
+
+    @classmethod
+    def made(cls, code: int, block: bytes) -> Self:
+        """Of a block that is made already."""
+        said = cls.__new__(cls)
+        said.code, said.block = code, block
+        return said
 
 
 class Aborted(Exception):  # noqa: N818  # what a handler has done
@@ -69,9 +77,8 @@ def of_status(given: Any) -> Said:
 
 def of_excess(what: str) -> Said:
     """The end of a call of which there is too much, before a handler has seen it; it costs little, since there may be any number."""
-    given, id_ = _EXCESS[what], request_ids.new()
-    named = tuple((name, value.replace(_ID, id_.encode()) if isinstance(value, bytes) else id_) for name, value in given.trailing_metadata)
-    return Said(given.code.value[0], given.details, named)
+    code, excess = _EXCESS[what]
+    return Said.made(code, excess.of(request_ids.new()))
 
 
 def unknown(error: Exception) -> Said:
@@ -139,13 +146,15 @@ LATE = Said(code("DEADLINE_EXCEEDED"), "Deadline Exceeded")
 STOPPING = Said(code("UNAVAILABLE"), "The server stops.")
 TOO_MANY = Said(code("RESOURCE_EXHAUSTED"), "too many messages; go on with another call")
 UNFINISHED = Said(code("INTERNAL"), "The last message is not whole.")
-_ID = b"0" * len(request_ids.new())
-_EXCESS: dict[str, Any] = {
-    what: status.of(error, _ID.decode())
-    for what, error in (
-        (stream.METADATA, MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes")),
-        (stream.MESSAGE, MessageTooLarge(f"a message has at most {MAX_MESSAGE} bytes")),
-        (stream.ROOM, Throttling("Rate exceeded")),
+_EXCESS: dict[str, tuple[int, Excess]] = {
+    what: (given.code.value[0], Excess(given, of_status(given).block))
+    for what, given in (
+        (what, cast(Any, status.of(error, ID)))
+        for what, error in (
+            (stream.METADATA, MetadataTooLarge(f"the metadata of a call has at most {MOST_ENTRIES} entries and {METADATA} bytes")),
+            (stream.MESSAGE, MessageTooLarge(f"a message has at most {MAX_MESSAGE} bytes")),
+            (stream.ROOM, Throttling("Rate exceeded")),
+        )
     )
 }
-"""The ends of calls of which there is too much, by what; they have a place for the call's id: in their details, and as the other entry."""
+"""The ends of calls of which there is too much, by what."""

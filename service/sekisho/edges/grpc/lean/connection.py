@@ -8,7 +8,8 @@ its stream with RST_STREAM, as RFC 9113 says; what it does too much of ends the 
 from collections.abc import Callable, Container
 from typing import Any
 
-from sekisho.edges.grpc.lean import frames
+from sekisho.edges.grpc.lean import frames, settings
+from sekisho.edges.grpc.lean.cuts import Cuts
 from sekisho.edges.grpc.lean.frames import frame
 from sekisho.edges.grpc.lean.heads import UNREAD, Head, Malformed, head
 from sekisho.edges.grpc.lean.hpack import Decoder, Fields, HpackError, literal
@@ -51,6 +52,7 @@ class Connection(Outgoing):
         self._greeted = self.settled = False
         self._block: tuple[int, int, bytearray] | None = None  # stream, flags and what has come of a block that goes on
         self._heads: tuple[Fields, Head] | None = None  # of the last call: that of the next is mostly the same
+        self._cuts = Cuts(receiver.gate)
         self.last = self._seen = 0  # the last stream that was looked at; the last that there was
         self._received = 0  # bytes that the client was not credited for
         self._calm = 0.0  # when noise was forgiven last
@@ -67,6 +69,7 @@ class Connection(Outgoing):
             raise
 
     def _feed(self, data: bytes) -> None:
+        self._cuts.head = None
         buffer = self._buffer + data if self._buffer else data
         at, end = 0, len(buffer)
         if not self._greeted:
@@ -138,9 +141,12 @@ class Connection(Outgoing):
             self._noisy()
             self.out.append(frames.reset(id_, frames.PROTOCOL))
             return
+        ended = flags & frames.END_STREAM > 0
+        if given is not None and not ended and (refusal := self._cuts.cut(self, id_, given)) is not None:
+            self.out.append(refusal)
+            return
         stream = self.streams[id_] = Stream(id_, given or UNREAD, self._initial, self.now)
-        stream.whole = ended = flags & frames.END_STREAM > 0
-        stream.talks = stream.head.path in self._talking
+        stream.whole, stream.talks = ended, stream.head.path in self._talking
         if given is None:
             self._noisy()
             self._receiver.refused(self, stream, METADATA)
@@ -151,12 +157,9 @@ class Connection(Outgoing):
             self._whole(stream, b"")
 
     def _head(self, fields: Fields) -> Head:
-        known = self._heads
-        if known is not None and known[0] is fields:
-            return known[1]
-        made = head(fields)
-        self._heads = fields, made
-        return made
+        if self._heads is None or self._heads[0] is not fields:
+            self._heads = fields, head(fields)
+        return self._heads[1]
 
     def _data(self, flags: int, id_: int, payload: bytes) -> None:
         size = len(payload)
@@ -168,7 +171,9 @@ class Connection(Outgoing):
         if stream is None or stream.whole:
             if id_ > self._seen or not id_:
                 raise Ended(frames.PROTOCOL, "data of no stream")
-            self._noisy()  # of one that was reset, perhaps
+            if (said := self._cuts.drop(id_, ended=flags & frames.END_STREAM > 0)) is None:
+                self._noisy()  # of one that was reset, perhaps
+            self.out.append(said or b"")
             return
         if flags & frames.PADDED:
             payload = unpadded(flags, payload, 0)
@@ -276,6 +281,7 @@ class Connection(Outgoing):
             raise Ended(frames.SIZE, "a reset of another size")
         if id_ > self._seen or not id_:
             raise Ended(frames.PROTOCOL, "a reset of no stream")
+        self._cuts.forget(id_)
         stream = self.streams.get(id_)
         if stream is not None:
             self.forget(stream)
@@ -318,17 +324,10 @@ class Connection(Outgoing):
             if payload:
                 raise Ended(frames.SIZE, "an acknowledgement with settings")
             return
-        if len(payload) % 6:
-            raise Ended(frames.SIZE, "settings of another size")
-        for name, value in frames.read_settings(payload):
-            if name == frames.INITIAL:
-                if value > frames.MOST_WINDOW:
-                    raise Ended(frames.FLOW, "a window is too large")
-                self._resize(value)
-            elif name == frames.TABLE and value < frames.TABLE_SIZE:
-                self._first = frames.NO_TABLE
-            elif (name == frames.FRAME and not frames.LENGTH <= value < 1 << 24) or (name == frames.ENABLE_PUSH and value > 1):
-                raise Ended(frames.PROTOCOL, "a setting has no such value")
+        for value in settings.windows(payload):
+            self._resize(value)
+        if settings.shrinks(payload):
+            self._first = frames.NO_TABLE
         if not self.settled:
             self.settled, self._calm = True, self.now
         self.out.append(frame(frames.SETTINGS, frames.ACK, 0))

@@ -1,9 +1,12 @@
 """What a scrape learns of the lean listener: its connections, and what became of its calls."""
 
+import time
+
 from sekisho import meters
 from sekisho.edges.answers import SHEDS
 
 CONNECTIONS = meters.Gauge("sekisho_lean_connections", "Connections to the lean listener.")
+TURNED = meters.Age("sekisho_lean_turn_age_seconds", "Since the thread of the lean listener last looked around, which it does each second.")
 CALLS = meters.Counter("sekisho_lean_calls", "Calls that came to the lean listener, by what became of them.", ["end"])
 
 ENDS = ("inline", "passed", "refused", "connection")
@@ -20,9 +23,13 @@ class Counts:
         self.ends = dict.fromkeys(ENDS, 0)
         self._shown = dict.fromkeys(ENDS, 0)
         self._connections = 0
+        self.turned = time.monotonic()
+        """When the thread last looked around."""
 
     def publish(self, connections: int) -> None:
-        """Bring the metrics up to date."""
+        """Bring the metrics up to date, of a thread that turns."""
+        self.turned = time.monotonic()
+        TURNED.mark()
         CONNECTIONS.inc(connections - self._connections)
         self._connections = connections
         for end, count in self.ends.items():

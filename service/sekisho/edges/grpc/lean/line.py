@@ -49,13 +49,14 @@ class Line(Generic[T]):
         """How many may wait now."""
         return max(FEWEST, min(MOST, int(WAIT / self._cost)))
 
-    def enter(self, account: str) -> bool:
-        """Come in; False, and nothing is counted, where the account has its share."""
-        if self._number >= (most := self.most) and self._of[account] >= max(1, most // (len(self._of) or 1)):
-            return False
+    def refuses(self, account: str) -> bool:
+        """True where an account has its share of the places, and all are taken."""
+        return self._number >= (most := self.most) and self._of[account] >= max(1, most // (len(self._of) or 1))
+
+    def enter(self, account: str) -> None:
+        """Come in."""
         self._of[account] += 1
         self._number += 1
-        return True
 
     def leave(self, account: str) -> None:
         """Leave, answered or not."""

@@ -30,6 +30,7 @@ from sekisho.edges.grpc.lean.clients import Clients
 from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.door import EVENTS
 from sekisho.edges.grpc.lean.flows import Flow, Flows
+from sekisho.edges.grpc.lean.gate import Gate
 from sekisho.edges.grpc.lean.line import INLINE, Line
 from sekisho.edges.grpc.lean.peers import Peer
 from sekisho.edges.grpc.lean.stream import ROOM, Stream
@@ -40,7 +41,9 @@ from sekisho.memory import cold
 SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")  # which Linux has
 SLICE = 0.01
 """Seconds for which calls are answered before sockets are looked at again."""
-SHARE = 1.0
+FLOODED = 0.002
+"""The same, once all has been read and some of it refused: what is admitted is to be as young as it was when it came."""
+SHARE = 2.0
 """How many times as long as a client was read calls are answered, if more came than may wait: who refuses all that comes answers nobody."""
 LULL = 0.05
 """Seconds after a fault of our own, and between two looks while it stops."""
@@ -78,6 +81,7 @@ class Port(Clients):
         self._answered: deque[tuple[Asked, Any]] = deque()  # by other threads
         self._line: Line[Asked] = Line()
         self._budget = Budget()
+        self.gate = Gate(self._line, methods, claimed, self._counts)
         self._flows = Flows(self._bell, self._cut, self._touch)
         self._talking = frozenset(path for path, method in methods.items() if method.kind == TALKS)
         self._looked = 0.0
@@ -124,7 +128,7 @@ class Port(Clients):
         turn = LULL if self._ends else ROUND
         waits = 0.0 if self._line.ready or self._more or self._answered or self._flows.ready or self._unsent else turn
         events = self._poll.poll(waits, EVENTS)
-        now, shakes = time.monotonic(), 0
+        now, shakes, refused = time.monotonic(), 0, self.gate.refused
         for number, mask in events:
             if (peer := self._peers.get(number)) is not None:
                 shakes += peer.shaking
@@ -141,8 +145,9 @@ class Port(Clients):
         while self._answered:
             self._safely(self._finish, *self._answered.popleft())
         self._flows.go()
-        if self._line.ready:
-            self._answer_some(SLICE)
+        flooded = self.gate.refused != refused
+        if self._line.ready and not (flooded and len(events) == EVENTS):
+            self._answer_some(FLOODED if flooded else SLICE)
         unsent, self._unsent = self._unsent, {}
         for peer in unsent:
             self._guarded(peer, self._send, now)
@@ -212,24 +217,19 @@ class Port(Clients):
         if not here:
             self._pass_on(asked)
             return
-        # Who claims no account has the share of an address. Who comes alone waits for nobody, whoever it is.
-        line, address = self._line, of.owner.address
-        asked.account = (self._claimed(stream.head.metadata) or address) if line.waiting else address
-        if line.enter(asked.account):
-            asked.entered = True
-            line.put(asked.account, asked)
-        else:
-            self._counts.ends["refused"] += 1
+        if not self.gate.admit(asked):
             self._finish(asked, answers.of_excess(ROOM))
 
     def _answer_some(self, seconds: float) -> None:
         until = time.perf_counter() + seconds
+        began = time.thread_time()
         while (taken := self._line.take()) is not None:
             account, asked, expected = taken
-            began = time.thread_time()
             if not asked.gone:
                 self._safely(self._answer, asked)
-            self._line.settle(account, expected=expected, spent=time.thread_time() - began)
+            ended = time.thread_time()
+            self._line.settle(account, expected=expected, spent=ended - began)
+            began = ended
             if time.perf_counter() > until:
                 return
 

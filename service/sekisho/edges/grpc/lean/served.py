@@ -65,6 +65,11 @@ class Lean:
     def _told(self, path: str, behaviour: Behaviour) -> Behaviour:
         return behaviour if self._traced is None else self._traced(path, behaviour)
 
+    @property
+    def turned(self) -> float:
+        """When its thread last looked around (monotonic), which it does each second."""
+        return self._port.gate.turned
+
     def __enter__(self) -> Self:
         self._port.start()
         return self

@@ -25,6 +25,9 @@ C = TypeVar("C", contravariant=True)
 class Receiver(Protocol[C]):
     """Who answers the calls of a connection. All that a stream has taken of its room, it gives back."""
 
+    gate: Any
+    """Tells for which calls there is no room, by their heads (`cuts.Refuser`)."""
+
     def arrived(self, connection: C, stream: "Stream", message: bytes) -> None:
         """Take a call that has come whole; its room is the receiver's own from here on."""
 

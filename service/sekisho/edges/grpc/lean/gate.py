@@ -1,0 +1,58 @@
+"""Who comes into the line of the polling thread, and for whom there is no place, which a call's head is enough to tell."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sekisho.edges.grpc.lean import answers
+from sekisho.edges.grpc.lean.asked import Asked, Method
+from sekisho.edges.grpc.lean.counts import Counts
+from sekisho.edges.grpc.lean.heads import Head
+from sekisho.edges.grpc.lean.line import Line
+from sekisho.edges.grpc.lean.stream import ROOM
+
+
+class Gate:
+    """Before a line. `claimed` reads whose a call says it is; who claims no account has the share of an address. Who comes alone waits for
+    nobody, whoever it is.
+    """
+
+    def __init__(self, line: Line[Asked], methods: Mapping[str, Method], claimed: Callable[[Any], str], counts: Counts) -> None:
+        self._line, self._methods, self._claimed, self._counts = line, methods, claimed, counts
+        self.refused = 0
+        """How many were refused, ever."""
+
+    @property
+    def turned(self) -> float:
+        """When the thread of the line last looked around (monotonic)."""
+        return self._counts.turned
+
+    def refuses(self, connection: Any, given: Head) -> bool:
+        """True of a call with this head whose account has its share, where all places are taken: for as long as nothing is answered."""
+        if self._line.waiting < self._line.most:
+            return False
+        method = self._methods.get(given.path)
+        return method is not None and method.answer is not None and self._line.refuses(self._whose(connection, given))
+
+    def refusal(self) -> bytes:
+        """Count one that was refused; the header block that ends it."""
+        self._count()
+        return answers.of_excess(ROOM).block
+
+    def admit(self, asked: Asked) -> bool:
+        """Let a call into the line; False where its account has its share of that by now."""
+        line, account = self._line, self._whose(asked.connection, asked.stream.head)
+        if line.refuses(account):
+            self._count()
+            return False
+        asked.account, asked.entered = account, True
+        line.enter(account)
+        line.put(account, asked)
+        return True
+
+    def _count(self) -> None:
+        self.refused += 1
+        self._counts.ends["refused"] += 1
+
+    def _whose(self, connection: Any, given: Head) -> str:
+        address: str = connection.owner.address
+        return (self._claimed(given.metadata) or address) if self._line.waiting else address
