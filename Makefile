@@ -62,6 +62,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@PLANS=20000 $(BIN)/python -m pytest -q -n $(JOBS) tests/policy/residual/test_agreement.py
 	@PLANS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/client/plans/test_rows.py
 	@$(BIN)/python -m tests.services.authorize.plans.listings --worlds 100000
+	@FILLED=2000 $(BIN)/python -m pytest -q -n $(JOBS) tests/operations/test_fine.py
 	@DOORS=2000 $(BIN)/python -m pytest -q -n $(JOBS) tests/world/test_agreement.py
 	@PROBES=20 TURNS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/wire/test_probes.py tests/memory/test_consistency.py
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
