@@ -62,6 +62,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@PLANS=20000 $(BIN)/python -m pytest -q -n $(JOBS) tests/policy/residual/test_agreement.py
 	@PLANS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/client/plans/test_rows.py
 	@$(BIN)/python -m tests.services.authorize.plans.listings --worlds 100000
+	@FILLED=2000 $(BIN)/python -m pytest -q -n $(JOBS) tests/operations/test_fine.py
 	@DOORS=2000 $(BIN)/python -m pytest -q -n $(JOBS) tests/world/test_agreement.py
 	@PROBES=20 TURNS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/wire/test_probes.py tests/memory/test_consistency.py
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
@@ -108,7 +109,7 @@ clean: ## Remove what was made, the environment included; .data stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .tools/bin/uv: requirements/tools.txt
-	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	@for python in $(or $(PYTHON),python3.13 python3 python3.14 python3.12 python3.11 python); do \
 		"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && found=$$python && break; \
 	done; \
 	[ -n "$$found" ] || { echo "Sekisho needs Python 3.11 or newer with the modules venv and ensurepip; name one: make PYTHON=/path/to/python3" >&2; exit 1; }; \

@@ -15,14 +15,12 @@ def pause() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Set aside all that there is, and collect as always from here on."""
-    gc.collect()
+    """Set aside all that there is, garbage and all, and collect as always from here on."""
     gc.freeze()
     gc.enable()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
-    """Leave the collector as it was for whoever called pytest."""
-    gc.unfreeze()
-    gc.enable()
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the collector as it was for whoever called pytest, after pytest has looked for the last time through what the tests left."""
+    config.add_cleanup(gc.enable)
+    config.add_cleanup(gc.unfreeze)

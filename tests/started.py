@@ -1,6 +1,7 @@
 """Programs that start a server, run in a fork of a process that has imported the house already, which is most of what a start costs.
 
-The process that is forked is that of `tests.processes`; it has no threads, and gRPC has not begun in it.
+The process that is forked is that of `tests.processes`; it has no threads, and gRPC has not begun in it. The workers of such a server are
+forks of the same process: spawned, as the server of an operator has them, each would import the house anew.
 """
 
 import gc
@@ -8,12 +9,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Protocol
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 from sekisho.edges import aws
-from sekisho.node import run
+from sekisho.node import run, workers
 
 LOADED = (aws, run)
 """The modules that servers import: they are here so that the process that forks has it."""
@@ -80,13 +84,36 @@ def forked(program: str, arguments: Sequence[str], environment: Mapping[str, str
 
 
 def _run(program: str, arguments: tuple[str, ...], environment: dict[str, str], log: str, folder: str) -> None:
+    _become(environment, log, folder)
+    _share_the_forkserver(log)
+    sys.argv = ["-c", *arguments]
+    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102  # a program of the tests
+
+
+def _become(environment: Mapping[str, str], log: str, folder: str) -> None:
+    """Make of this fork what it would be if it had been started in the folder with this environment, its output in the file."""
     gc.freeze()  # what was imported before stays: nobody need look through it again
-    output = os.open(log, os.O_WRONLY)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND)
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
     os.close(output)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["-c", *arguments]
-    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102  # a program of the tests
+
+
+def _share_the_forkserver(log: str) -> None:
+    """Have the workers of this server come from where the server itself comes from; multiprocessing would start another forkserver."""
+    from tests.processes import CONTEXT
+
+    def process(target: Callable[..., None], args: tuple[Any, ...], name: str) -> BaseProcess:
+        return CONTEXT.Process(target=_work, args=(dict(os.environ), log, str(Path.cwd()), target, args), name=name)
+
+    vars(forkserver)["_forkserver"].ensure_running = lambda: None
+    context = SimpleNamespace(Pipe=CONTEXT.Pipe, Process=process)
+    vars(workers)["multiprocessing"] = SimpleNamespace(get_context=lambda _method: context)
+
+
+def _work(environment: dict[str, str], log: str, folder: str, target: Callable[..., None], args: tuple[Any, ...]) -> None:
+    _become(environment, log, folder)
+    target(*args)

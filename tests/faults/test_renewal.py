@@ -6,7 +6,6 @@ Callers do not try again: every single call must be answered. gRPC itself sends 
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from tests.certificates import Authority
 from tests.faults.test_workers import until
 from tests.harness import BY_NAME
 from tests.node.test_certificates import until_shown
+from tests.started import Process, forked
 
 pytestmark = pytest.mark.faults
 
@@ -81,14 +81,12 @@ def more(answered: list[int], wrong: list[str]) -> None:
 
 
 @contextmanager
-def serving(folder: Path, **options: object) -> Iterator[tuple["subprocess.Popen[bytes]", Path, Path]]:
+def serving(folder: Path, **options: object) -> Iterator[tuple[Process, Path, Path]]:
     """A server of two workers whose connections last three seconds, its data directory, and its log."""
     data, log = folder / "data", folder / "log"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, data, json.dumps(options)], stdout=errors, stderr=errors, env=environment
-        )
+    log.touch()
+    process = forked(PROGRAM, (str(data), json.dumps(options)), environment, log)
     try:
         served.endpoints(process, data, log)
         yield process, data, log
