@@ -63,7 +63,7 @@ class Insiders:
         return {id_: tuple(found if whole else [*found, unknown(INTERNAL)]) for id_, found in look.found.items()}
 
     def _asked(self, case: Case) -> "Verdict | None":
-        """What the solver says of a case; None where it says nothing, which is not remembered."""
+        """What the solver says of a case, None where it says nothing; what it could not tell it is asked again."""
         key = hashlib.sha256(repr(case).encode()).digest()
         if key in self._answers:
             self._answers.move_to_end(key)
@@ -72,9 +72,10 @@ class Insiders:
             verdict = self._ask(case)
         except SekishoError:  # a document of a release that took it
             return None
-        self._answers[key] = verdict
-        if len(self._answers) > MOST_ANSWERS:
-            self._answers.popitem(last=False)
+        if verdict.answer != "unknown":
+            self._answers[key] = verdict
+            if len(self._answers) > MOST_ANSWERS:
+                self._answers.popitem(last=False)
         return verdict
 
 
