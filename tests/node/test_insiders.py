@@ -16,6 +16,7 @@ from sekisho.memory import pages
 from sekisho.node.insiders import Insiders
 from sekisho.store import db
 from sekisho.store.tables import Account, InlinePolicy, RegisteredResource, User
+from sekisho.world import PrincipalRecord
 from tests.journal.analyzers.estate import NOW, OWNER
 
 ORDER = f"arn:aws:orders:us-east-1:{OWNER}:order/7"
@@ -103,7 +104,7 @@ def test_a_principal_whose_policies_cannot_be_loaded_is_a_finding(database: db.D
 
     def loaded(*arguments: Any) -> Any:
         records, last = load(*arguments)
-        return [replace(one, policy_ids=("ANPAAAAAAAAAAAAAAAAAA",)) for one in records], last
+        return [replace(one, policy_ids=("ANPAAAAAAAAAAAAAAAAAA",)) for one in records if isinstance(one, PrincipalRecord)], last
 
     monkeypatch.setattr(pages, "load_page", loaded)
     assert told(Insiders(database, never).found([SOURCE], ZONE)[ORDER]) == [("ann", (), "INTERNAL_ERROR")]

@@ -34,11 +34,13 @@ if TYPE_CHECKING:  # a server without the solver does without it
     from sekisho.analysis.solver import Verdict
 
 LONGEST = 20.0
-"""Seconds that one look at a few resources may take."""
+"""Seconds of the processor that one look at a few resources may take."""
+PATIENCE = 120.0
+"""Seconds that it may take on a machine that has no time for it."""
 PAGE = 100
 """Principals that are read at once."""
 BURST = 0.002
-"""Seconds of computing after which the thread pauses for as long."""
+"""Seconds of the processor after which the thread pauses for as long."""
 MOST_RECORDS = 20_000
 """Records beside principals that one look keeps."""
 MOST_ANSWERS = 4_096
@@ -58,7 +60,7 @@ class Insiders:
 
     def found(self, sources: Sequence[Source], trusted: Trusted) -> Mapping[str, tuple[Found, ...]]:
         """Who can do what with each resource, by the resources' ids."""
-        look = _Look(self._database, sources, self._asked, time.monotonic() + self._longest)
+        look = _Look(self._database, sources, self._asked, self._longest)
         whole = all(look.at(account) for account in sorted(trusted.accounts))
         return {id_: tuple(found if whole else [*found, unknown(INTERNAL)]) for id_, found in look.found.items()}
 
@@ -90,15 +92,16 @@ class _Access:
 class _Look:
     """One look at some resources."""
 
-    def __init__(self, database: db.Database, sources: Sequence[Source], ask: "Callable[[Case], Verdict | None]", until: float) -> None:
-        self._database, self._sources, self._ask, self._until = database, sources, ask, until
+    def __init__(self, database: db.Database, sources: Sequence[Source], ask: "Callable[[Case], Verdict | None]", longest: float) -> None:
+        self._database, self._sources, self._ask = database, sources, ask
+        self._until = time.thread_time() + longest, time.monotonic() + PATIENCE
         self._now = datetime.now(UTC).replace(microsecond=0)
         self._records: dict[str, Record | None] = {}
         self._definitions: dict[str, ServiceDefinition | None] = {}
         self._alike: dict[object, _Access] = {}
         self._own: dict[int, bool] = {}
         self._kept: list[object] = []  # what is told apart by its identity stays
-        self._paused_at = time.monotonic()
+        self._paused_at = time.thread_time()
         self.found: dict[str, list[Found]] = {source.id: [] for source in sources}
 
     def at(self, account: str) -> bool:
@@ -106,13 +109,13 @@ class _Look:
         for kind in ("user", "role"):
             after: str | None = None
             while after != "":
-                if time.monotonic() > self._until:
+                if self._is_over():
                     return False
                 with self._database.read() as session:
                     records, after = pages.load_page(session, account, kind, after or "", PAGE)
                     asked = list(self._asked(session, [one for one in records if isinstance(one, PrincipalRecord)]))
                 for record, source, who, question in asked:
-                    if time.monotonic() > self._until:
+                    if self._is_over():
                         return False
                     self._keep(record, source, self._access(who, source, question) if question is not None else _Access({}, True), question)
                     self._pause()
@@ -190,7 +193,7 @@ class _Look:
         access = _Access({})
         known: dict[object, Verdict | None] = {}  # by what is said about an action: of those about which the same is said one is asked
         for number, (told, action) in enumerate(actions(layers, source.arn, self._definitions[source.id])):
-            if number == MOST_ACTIONS or time.monotonic() > self._until:
+            if number == MOST_ACTIONS or self._is_over():
                 access.unknown = True
                 break
             self._pause()
@@ -240,12 +243,15 @@ class _Look:
         if access.unknown:
             self.found[source.id].append(replace(unknown(INTERNAL, principal), restriction=restriction, details=details))
 
+    def _is_over(self) -> bool:
+        return time.thread_time() >= self._until[0] or time.monotonic() >= self._until[1]
+
     def _pause(self) -> None:
         """Leave the interpreter to calls for half of the time."""
-        took = time.monotonic() - self._paused_at
+        took = time.thread_time() - self._paused_at
         if took > BURST:
-            time.sleep(min(took, 0.1))
-            self._paused_at = time.monotonic()
+            time.sleep(took)
+            self._paused_at = time.thread_time()
 
 
 def _said(layers: policy.Layers, action: str) -> object:

@@ -229,29 +229,27 @@ def controlled(action: str, **more: object) -> Control:
     return Control((json.dumps({"Version": "2012-10-17", "Statement": [statement]}),), "o-abcdefghij")
 
 
-@pytest.mark.parametrize(
-    ("control", "expected"),
-    [
-        (None, [(("shop:Read", "shop:Ship"), "NOT_APPLICABLE")]),
-        (controlled("cart:*"), [(("shop:Read", "shop:Ship"), "NOT_APPLICABLE")]),
-        (controlled("shop:Ship"), [(("shop:Read",), "APPLIED")]),
-        (controlled("*"), []),
-        (controlled("*", Condition={"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}}), []),
-        (
-            controlled("*", Condition={"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-zzzzzzzzzz"}}),
-            [(("shop:Read", "shop:Ship"), "APPLIED")],
-        ),
-        (
-            controlled("*", Condition={"StringNotEquals": {"aws:ResourceAccount": "111122223333"}}),
-            [(("shop:Read", "shop:Ship"), "APPLIED")],
-        ),
-        (controlled("*", Condition={"StringEquals": {"aws:ResourceAccount": "111122223333"}}), []),
-    ],
-    ids=str,
-)
-def test_what_control_policies_deny_is_no_grant(control: Control | None, expected: list[tuple[tuple[str, ...], str]]) -> None:
-    zone = Zone(frozenset(("111122223333",)), "o-abcdefghij", ("o-abcdefghij/r-root/",))
-    found = external(OTHERS, "arn:aws:shop:us-east-1:111122223333:order/7", "111122223333", zone, control, milliseconds=20_000)
+BOTH = ("shop:Read", "shop:Ship")
+CONTROLLED: dict[str, tuple[Control | None, list[tuple[tuple[str, ...], str]]]] = {
+    "none": (None, [(BOTH, "NOT_APPLICABLE")]),
+    "of_another_service": (controlled("cart:*"), [(BOTH, "NOT_APPLICABLE")]),
+    "of_one_action": (controlled("shop:Ship"), [(("shop:Read",), "APPLIED")]),
+    "of_everything": (controlled("*"), []),
+    "a_perimeter": (controlled("*", Condition={"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}}), []),
+    "a_perimeter_of_others": (
+        controlled("*", Condition={"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-zzzzzzzzzz"}}),
+        [(BOTH, "APPLIED")],
+    ),
+    "of_other_owners": (controlled("*", Condition={"StringNotEquals": {"aws:ResourceAccount": OWNER}}), [(BOTH, "APPLIED")]),
+    "of_the_owner": (controlled("*", Condition={"StringEquals": {"aws:ResourceAccount": OWNER}}), []),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLLED)
+def test_what_control_policies_deny_is_no_grant(name: str) -> None:
+    control, expected = CONTROLLED[name]
+    zone = Zone(frozenset((OWNER,)), "o-abcdefghij", ("o-abcdefghij/r-root/",))
+    found = external(OTHERS, f"arn:aws:shop:us-east-1:{OWNER}:order/7", OWNER, zone, control, milliseconds=20_000)
     assert [(one.actions, one.restriction) for one in found] == expected
 
 

@@ -62,33 +62,37 @@ WIDER = {"IpAddress": {"aws:SourceIp": "10.0.0.0/7"}}
 TEAM = {"StringEquals": {"shop:Kind": "${aws:PrincipalTag/team}"}}
 
 
-@pytest.mark.parametrize(
-    ("layers", "expected"),
-    [
-        (Layers((attached(statement()),)), "allowed"),
-        (Layers((attached(statement(Resource="arn:aws:shop:*:*:cart/*")),)), "never"),
-        (Layers((attached(statement(Condition=OFFICE)),)), "yes"),
-        (Layers((attached(statement(Condition=OFFICE), statement("Deny", Condition=WIDER)),)), "no"),
-        (Layers((attached(statement(Condition=OFFICE)),), boundary=(attached(statement(Condition=TEAM)),)), "no"),
-        (Layers((attached(statement(Condition=OFFICE)),), boundary=()), "never"),
-        (
-            Layers(
-                (attached(statement()),), scps=((attached(statement("Deny", Condition={"Null": {"shop:Kind": "true"}}), statement()),),)
-            ),
-            "yes",
-        ),
-        (Layers((attached(statement()),), scps=((attached(statement(Condition=OFFICE)),), ())), "never"),
-        (Layers((attached(statement(Condition=OFFICE)),), rcps=((attached(statement("Deny", Principal="*", Condition=WIDER)),),)), "no"),
-        (Layers((), attached(statement(Principal={"AWS": ROLE.role_arn}, Condition=OFFICE))), "yes"),
-        (Layers((), attached(statement(Principal={"AWS": OWN}, Condition=OFFICE))), "never"),
-        (Layers((), attached(statement(Principal={"AWS": ROLE.role_arn}, Condition=OFFICE)), boundary=()), "never"),
-        (Layers((), attached(statement(Principal={"AWS": ROLE.arn}, Condition=OFFICE)), boundary=()), "yes"),
-        (Layers((attached(statement(Condition={"StringEquals": {"aws:userid": f"{ROLE.unique_id}:bob"}})),)), "yes"),
-        (Layers((attached(statement(Condition={"StringEquals": {"aws:userid": "AROABBBBBBBBBBBBBBBBB:bob"}})),)), "no"),
-    ],
-    ids=str,
-)
-def test_layers(layers: Layers, expected: str) -> None:
+ROLES, SESSIONS = {"AWS": ROLE.role_arn}, {"AWS": ROLE.arn}
+KIND = statement("Deny", Condition={"Null": {"shop:Kind": "true"}})
+PERIMETER = ((attached(statement("Deny", Principal="*", Condition=WIDER)),),)
+CASES = {
+    "no_condition": ("allowed", Layers((attached(statement()),))),
+    "another_resource": ("never", Layers((attached(statement(Resource="arn:aws:shop:*:*:cart/*")),))),
+    "an_address": ("yes", Layers((attached(statement(Condition=OFFICE)),))),
+    "an_address_within_a_denied_range": ("no", Layers((attached(statement(Condition=OFFICE), statement("Deny", Condition=WIDER)),))),
+    "a_boundary_that_asks_for_a_tag": (
+        "no",
+        Layers((attached(statement(Condition=OFFICE)),), boundary=(attached(statement(Condition=TEAM)),)),
+    ),
+    "an_empty_boundary": ("never", Layers((attached(statement(Condition=OFFICE)),), boundary=())),
+    "an_scp_that_denies_without_a_key": ("yes", Layers((attached(statement()),), scps=((attached(KIND, statement()),),))),
+    "a_level_without_an_scp": ("never", Layers((attached(statement()),), scps=((attached(statement(Condition=OFFICE)),), ()))),
+    "an_rcp_that_denies_the_range": ("no", Layers((attached(statement(Condition=OFFICE)),), rcps=PERIMETER)),
+    "a_resource_that_names_the_role": ("yes", Layers((), attached(statement(Principal=ROLES, Condition=OFFICE)))),
+    "a_resource_that_names_the_account": ("never", Layers((), attached(statement(Principal={"AWS": OWN}, Condition=OFFICE)))),
+    "a_named_role_within_its_boundary": ("never", Layers((), attached(statement(Principal=ROLES, Condition=OFFICE)), boundary=())),
+    "a_named_session_beyond_its_boundary": ("yes", Layers((), attached(statement(Principal=SESSIONS, Condition=OFFICE)), boundary=())),
+    "a_session_of_the_role": ("yes", Layers((attached(statement(Condition={"StringEquals": {"aws:userid": f"{ROLE.unique_id}:bob"}})),))),
+    "a_session_of_another_role": (
+        "no",
+        Layers((attached(statement(Condition={"StringEquals": {"aws:userid": "AROABBBBBBBBBBBBBBBBB:bob"}})),)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_layers(name: str) -> None:
+    expected, layers = CASES[name]
     assert answer(request(), layers) == expected
 
 
