@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from sekisho.client import Client
 from tests.aws.cli import Aws
 from tests.aws.conftest import REGION, Served
 from tests.aws.forked import Program
@@ -74,3 +75,53 @@ def test_by_boto3(served: Served, analyzer: Any) -> None:
     iam.delete_role(RoleName="partners")
     for name in ("main", "unused"):
         analyzer.delete_analyzer(analyzerName=name)
+
+
+def test_internal_access_and_previews_by_boto3(served: Served, analyzer: Any) -> None:
+    keys = {"aws_access_key_id": served.access_key_id, "aws_secret_access_key": served.secret_access_key}
+    iam = boto3.client("iam", endpoint_url=served.url, region_name=REGION, **keys)
+    account = boto3.client("sts", endpoint_url=served.url, region_name=REGION, **keys).get_caller_identity()["Account"]
+    table = f"arn:aws:dynamodb:{REGION}:{account}:table/orders"
+    with Client.from_env(served.environment(SEKISHO_ENDPOINT=served.grpc)) as client:
+        client.resource.put_resource(resource_arn=table)
+    iam.create_user(UserName="reader")
+    reads = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"*"}]}'
+    iam.put_user_policy(UserName="reader", PolicyName="reads", PolicyDocument=reads)
+    told = {"internalAccess": {"analysisRule": {"inclusions": [{"resourceTypes": ["AWS::DynamoDB::Table"], "resourceArns": [table]}]}}}
+    arn = analyzer.create_analyzer(analyzerName="inside", type="ACCOUNT_INTERNAL_ACCESS", configuration=told)["arn"]
+    assert analyzer.get_analyzer(analyzerName="inside")["analyzer"]["configuration"] == told
+    end = time.monotonic() + 120
+    while not (found := analyzer.list_findings_v2(analyzerArn=arn, filter={"principalType": {"eq": ["IAM_USER"]}})["findings"]):
+        assert time.monotonic() < end, "nothing is found"
+        time.sleep(0.1)
+    (details,) = analyzer.get_finding_v2(analyzerArn=arn, id=found[0]["id"])["findingDetails"]
+    assert details == {
+        "internalAccessDetails": {
+            "action": ["dynamodb:GetItem"],
+            "principal": {"AWS": f"arn:aws:iam::{account}:user/reader"},
+            "principalOwnerAccount": account,
+            "accessType": "INTRA_ACCOUNT",
+            "principalType": "IAM_USER",
+            "sources": [{"type": "POLICY"}],
+            "resourceControlPolicyRestriction": "NOT_APPLICABLE",
+            "serviceControlPolicyRestriction": "NOT_APPLICABLE",
+        }
+    }
+    (statistics,) = analyzer.get_findings_statistics(analyzerArn=arn)["findingsStatistics"]
+    counted = {"totalActiveFindings": 1, "totalResolvedFindings": 0, "totalArchivedFindings": 0}
+    assert statistics["internalAccessFindingsStatistics"] == {"resourceTypeStatistics": {"AWS::DynamoDB::Table": counted}, **counted}
+    analyzer.delete_analyzer(analyzerName="inside")
+    iam.delete_user_policy(UserName="reader", PolicyName="reads")
+    iam.delete_user(UserName="reader")
+    outside = analyzer.create_analyzer(analyzerName="outside", type="ACCOUNT")["arn"]
+    everybody = {"permission": "READ_ACP", "grantee": {"uri": "http://acs.amazonaws.com/groups/global/AllUsers"}}
+    bucket = {"arn:aws:s3:::photos": {"s3Bucket": {"bucketAclGrants": [everybody]}}}
+    made = analyzer.create_access_preview(analyzerArn=outside, configurations=bucket)["id"]
+    (one,) = analyzer.list_access_preview_findings(analyzerArn=outside, accessPreviewId=made)["findings"]
+    assert (one["action"], one["isPublic"], one["sources"]) == (["s3:GetBucketAcl"], True, [{"type": "BUCKET_ACL"}])
+    points: dict[str, Any] = {
+        "arn:aws:s3:::photos": {"s3Bucket": {"accessPoints": {"arn:aws:s3:eu-west-1:111122223333:accesspoint/x": {}}}}
+    }
+    with pytest.raises(analyzer.exceptions.ValidationException, match="no access points are known"):
+        analyzer.create_access_preview(analyzerArn=outside, configurations=points)
+    analyzer.delete_analyzer(analyzerName="outside")

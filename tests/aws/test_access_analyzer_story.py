@@ -14,7 +14,7 @@ from tests.aws.conftest import serving
 from tests.aws.forked import Program
 
 PAGE = (Path(__file__).parents[2] / "docs" / "access-analyzer.md").read_text()
-FILES = ("found.txt", "explained.txt", "archived.txt", "previewed.txt", "counted.txt")
+FILES = ("found.txt", "explained.txt", "archived.txt", "previewed.txt", "counted.txt", "inside.txt", "bounded.txt")
 """What the commands write, in the order in which the page shows it."""
 
 
@@ -36,6 +36,7 @@ def told(
         served = stack.enter_context(serving(folder, url))
         environment = served.environment(
             HOME=str(folder),
+            SEKISHO_ENDPOINT=served.grpc,
             PATH=f"{folder}:{Path(sys.executable).parent}:/usr/bin:/bin",
             AWS_EC2_METADATA_DISABLED="true",
             LC_ALL="C.UTF-8",
@@ -50,5 +51,5 @@ def told(
 
 
 @pytest.mark.parametrize(("file", "place"), [(file, place) for place, file in enumerate(FILES)])
-def test_it_is_found_explained_archived_tried_and_resolved(told: Path, file: str, place: int) -> None:
+def test_what_the_commands_write_is_what_the_page_shows(told: Path, file: str, place: int) -> None:
     assert (told / file).read_text() == blocks("text")[place]

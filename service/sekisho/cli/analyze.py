@@ -41,6 +41,9 @@ def escalation(
     ] = None,
     define: Annotated[list[str] | None, typer.Option(help="With --offline: WORD=VALUE for a word that the file defines.")] = None,
     goal: Annotated[str, typer.Option(metavar="ARN", help="Paths to this user or role, instead of to administrators.")] = "",
+    organization: Annotated[
+        bool, typer.Option("--organization", help="Paths from one account of the organization into another, to its administrators.")
+    ] = False,
     suppose: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="A condition key that is taken to have this value; several times.")
     ] = None,
@@ -63,11 +66,13 @@ def escalation(
     supposed = _supposed(suppose)
     if define and offline is None:
         raise typer.BadParameter("it goes with --offline", param_hint="--define")
+    if organization and (offline is not None or goal):
+        raise typer.BadParameter("it goes neither with --offline nor with --goal", param_hint="--organization")
     if offline is not None:
         found = _offline(offline, define, goal, supposed)
     else:
         with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _), screen.waiting("looking for paths"):
-            found = reading.asked(client, goal, supposed, timeout=_SECONDS)
+            found = reading.asked(client, goal, supposed, organization=organization, timeout=_SECONDS)
     if svg is not None or html is not None:
         _draw(found, svg, html)
     if as_json:

@@ -18,6 +18,7 @@ from sekisho.journal.analyzers.external import Looking
 from sekisho.journal.analyzers.generating import Generating
 from sekisho.journal.analyzers.scanning import Scanning
 from sekisho.memory.cache import World
+from sekisho.node.insiders import Insiders
 from sekisho.node.rounds import Rounds, Step
 from sekisho.store import db
 from sekisho.store.alone import Alone
@@ -34,7 +35,7 @@ RETRY = 2.0
 """Seconds after which a process tries again to be the one that scans."""
 LEISURE = 600.0
 """Seconds after which the scan looks although nothing has changed: access becomes unused by time alone."""
-EXTERNAL = ("ACCOUNT", "ORGANIZATION")
+PROVING = ("ACCOUNT", "ORGANIZATION", "ACCOUNT_INTERNAL_ACCESS", "ORGANIZATION_INTERNAL_ACCESS")
 """Types of analyzers that take the solver."""
 _ANALYZER = "analyzer-"  # the beginning of the ids of analyzers in the log of changes
 _JOB = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the id of a policy that is to be made
@@ -46,7 +47,7 @@ class Analyzing:
     """The step of the thread."""
 
     def __init__(self, database: db.Database, world: World, scan: Scanning, *, is_able: bool = True) -> None:
-        """`is_able`: this process has the solver, without which it leaves analyzers of external access to others."""
+        """`is_able`: this process has the solver, without which it leaves analyzers that prove to others."""
         self._database, self._world, self._scan, self._is_able = database, world, scan, is_able
         self._alone = Alone(database, "analyzers")
         self._seen: Point = ORIGIN  # up to where there is nothing to be done that this process does not know of
@@ -66,7 +67,7 @@ class Analyzing:
             return False
         with self._database.read() as session:
             self._are_any = bool(session.scalar(select(exists(select(Analyzer.id)))))
-            is_able = self._is_able or not session.scalar(select(exists(select(Analyzer.id).where(Analyzer.type.in_(EXTERNAL)))))
+            is_able = self._is_able or not session.scalar(select(exists(select(Analyzer.id).where(Analyzer.type.in_(PROVING)))))
         if not self._are_any:
             self._seen = point
             self._leave()
@@ -78,7 +79,7 @@ class Analyzing:
         SCANNING.set(1)
         more = self._scan.once()
         if not more:
-            self._seen, self._due_at = point, time.monotonic() + LEISURE
+            self._seen, self._due_at = point, time.monotonic() + min(LEISURE, self._scan.rests)
         return more
 
     def close(self) -> None:
@@ -135,7 +136,7 @@ def _is_job(id_: str) -> bool:
 @contextmanager
 def running(database: db.Database, world: World, questions: Questions) -> Iterator[None]:
     """The threads, while the block runs."""
-    scan = Scanning(database, Looking(questions.looked))
+    scan = Scanning(database, Looking(questions.looked, Insiders(database, questions.inside).found))
     analyzing = Analyzing(database, world, scan, is_able=asking.is_possible())
     generating = Generating(database)
     made = [

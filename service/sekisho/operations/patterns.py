@@ -101,5 +101,6 @@ PATTERNS: dict[int, tuple[Callable[[str], bool], str]] = {
     Rules.ROLE_ARN: _same(r"arn:[^:]*:iam::[^:]*:role/.{1,576}"),
     Rules.PRINCIPAL_ARN: _same(r"arn:[^:]*:iam::[^:]*:(role|user)/.{1,576}"),
     Rules.FULL_UUID: _same(r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"),
+    Rules.RESOURCE_TYPE: _same(r"AWS::[A-Za-z0-9]+::[A-Za-z0-9]+"),
     Rules.VPC_ID: _same(r"vpc-([0-9a-f]){8}(([0-9a-f]){9})?"),
 }

@@ -1,10 +1,13 @@
 """`public`, `granted` and `external`: who is let in, by name, with the requests that show it."""
 
+import json
 from typing import Any
 
 import pytest
 
-from sekisho.analysis.solver import Access, Answer, PolicyType, Verdict, Zone, external, granted, public, questions, witnesses
+from sekisho.analysis.solver import Access, Answer, Control, PolicyType, Verdict, Zone, external, granted, public, questions, witnesses
+from sekisho.analysis.solver.effort import Effort
+from sekisho.analysis.solver.questions import Question
 from sekisho.errors import MalformedPolicyDocument
 from tests.analysis.solver.documents import allow, assumed, deny, policy, to
 
@@ -214,3 +217,51 @@ def test_external_what_cannot_be_ruled_out_is_told() -> None:
     odd = to("*", condition={"NumericEquals": {"a:n": "1e400"}})
     (grant,) = external(policy(odd), BUCKET, OWNER, Zone(frozenset()), milliseconds=20_000)
     assert (grant.witness, grant.is_public) == (None, True)
+
+
+OTHERS = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["shop:Read","shop:Ship"],"Resource":"*"}]}'
+)
+
+
+def controlled(action: str, **more: object) -> Control:
+    statement = {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*", **more}
+    return Control((json.dumps({"Version": "2012-10-17", "Statement": [statement]}),), "o-abcdefghij")
+
+
+BOTH = ("shop:Read", "shop:Ship")
+CONTROLLED: dict[str, tuple[Control | None, list[tuple[tuple[str, ...], str]]]] = {
+    "none": (None, [(BOTH, "NOT_APPLICABLE")]),
+    "of_another_service": (controlled("cart:*"), [(BOTH, "NOT_APPLICABLE")]),
+    "of_one_action": (controlled("shop:Ship"), [(("shop:Read",), "APPLIED")]),
+    "of_everything": (controlled("*"), []),
+    "a_perimeter": (controlled("*", Condition={"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}}), []),
+    "a_perimeter_of_others": (
+        controlled("*", Condition={"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-zzzzzzzzzz"}}),
+        [(BOTH, "APPLIED")],
+    ),
+    "of_other_owners": (controlled("*", Condition={"StringNotEquals": {"aws:ResourceAccount": OWNER}}), [(BOTH, "APPLIED")]),
+    "of_the_owner": (controlled("*", Condition={"StringEquals": {"aws:ResourceAccount": OWNER}}), []),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLLED)
+def test_what_control_policies_deny_is_no_grant(name: str) -> None:
+    control, expected = CONTROLLED[name]
+    zone = Zone(frozenset((OWNER,)), "o-abcdefghij", ("o-abcdefghij/r-root/",))
+    found = external(OTHERS, f"arn:aws:shop:us-east-1:{OWNER}:order/7", OWNER, zone, control, milliseconds=20_000)
+    assert [(one.actions, one.restriction) for one in found] == expected
+
+
+def test_control_policies_that_take_too_long_take_nothing_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Question.asked
+
+    def hard(question: Question, effort: Effort | None = None) -> Verdict:
+        return Verdict(Answer.UNKNOWN) if question.restricting else asked(question, effort)
+
+    monkeypatch.setattr(Question, "asked", hard)
+    zone = Zone(frozenset(("111122223333",)))
+    found = external(OTHERS, "arn:aws:shop:us-east-1:111122223333:order/7", "111122223333", zone, controlled("*"), milliseconds=20_000)
+    assert [(one.actions, one.restriction, one.is_public) for one in found] == [
+        (("shop:Read", "shop:Ship"), "FAILED_TO_EVALUATE_RCP", True)
+    ]

@@ -1,8 +1,11 @@
 """The scan, step by step: what it looks at, and what becomes of it when it is overtaken, interrupted, or robbed of its database."""
 
-from collections.abc import Iterator
+import json
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -12,9 +15,13 @@ from sekisho.errors import ServiceUnavailable
 from sekisho.journal.analyzers import scanning as module
 from sekisho.journal.analyzers import writing
 from sekisho.journal.analyzers.external import Looking
+from sekisho.journal.analyzers.found import Found
+from sekisho.journal.analyzers.scanning import Scanning
 from sekisho.journal.analyzers.slices import SLICE
+from sekisho.journal.analyzers.sources import Source
+from sekisho.journal.analyzers.zones import Trusted
 from sekisho.store import db
-from sekisho.store.tables import AccessFinding, AnalyzedResource, Analyzer, ArchiveRule, ScanTurn
+from sekisho.store.tables import AccessFinding, AnalyzedResource, Analyzer, ArchiveRule, RegisteredResource, ScanTurn
 from tests.journal.analyzers.estate import CLOSED, NOW, OPEN, OWNER, Estate, estate, exhausted
 
 
@@ -243,3 +250,107 @@ def test_a_rule_about_what_is_not_public_says_nothing_of_what_is_unknown(made: E
     made.roles(0, 1)
     exhausted(scanning)
     assert made.statuses() == {"role-0": "ACTIVE"}
+
+
+def test_what_could_not_be_analyzed_is_looked_at_again(made: Estate) -> None:
+    moment = [NOW]
+    scanning = made.scanning()
+    scanning._now = lambda: moment[0]
+    ask, scanning._looking._ask = scanning._looking._ask, lambda *_: None
+    made.roles(0, 3, CLOSED)
+    exhausted(scanning)
+    scanning._looking._ask = ask
+    moment[0] += timedelta(minutes=50)
+    exhausted(scanning)
+    assert set(made.statuses().values()) == {"ACTIVE"}
+    assert made.looked == []
+    moment[0] += timedelta(minutes=20)
+    exhausted(scanning)
+    assert set(made.statuses().values()) == {"RESOLVED"}
+    assert len(made.looked) == 1  # of three with one policy
+    moment[0] += timedelta(hours=3)
+    exhausted(scanning)
+    assert len(made.looked) == 1
+
+
+Inside = tuple[Estate, Scanning, list[str], list[datetime]]
+
+
+@pytest.fixture
+def inside(made: Estate) -> Inside:
+    """A scan of an analyzer of internal access, what it looks at, and the time, which a look takes ten seconds of."""
+    looked: list[str] = []
+    moment = [NOW]
+    made.delete("analyzer-main")
+    order = f"arn:aws:orders:us-east-1:{OWNER}:order/7"
+    columns: dict[str, Any] = {"created_at": NOW, "updated_at": NOW}
+    made.write(lambda _: [RegisteredResource(id=order, account_id=OWNER, arn=order, service="orders", type="order", **columns)])
+    configuration = json.dumps({"internal_access": {"analysis_rule": {"inclusions": [{"resource_arns": [order]}]}}})
+    kind = {"type": "ACCOUNT_INTERNAL_ACCESS", "configuration": configuration, "created_at": NOW, "scan_began_at": NOW}
+    made.write(lambda _: [Analyzer(id="analyzer-in", account_id=OWNER, name="in", scan_after="", scan_turn=0, zone="", **kind)])
+
+    def look(sources: Sequence[Source], trusted: Trusted) -> dict[str, tuple[Found, ...]]:
+        assert trusted.accounts == {OWNER}
+        looked.extend(source.arn for source in sources)
+        moment[0] += timedelta(seconds=10)
+        return {source.id: (Found("InternalAccess", {"AWS": "ann"}, ("orders:Read",)),) for source in sources}
+
+    return made, Scanning(made.database, Looking(lambda *_: (), look), now=lambda: moment[0]), looked, moment
+
+
+def test_internal_access_is_looked_at_again_when_principals_change_and_the_analyzer_has_rested(inside: Inside) -> None:
+    made, scanning, looked, moment = inside
+    exhausted(scanning)
+    assert len(looked) == 1
+    exhausted(scanning)
+    assert (len(looked), scanning.rests) == (1, math.inf)
+    for number in range(5):
+        made.roles(number, 1)
+        exhausted(scanning)
+    assert len(looked) == 1
+    assert 30 < scanning.rests <= 40
+    moment[0] += timedelta(seconds=41)
+    assert scanning.rests == 0.0
+    exhausted(scanning)
+    assert len(looked) == 2
+    exhausted(scanning)
+    assert (len(looked), scanning.rests) == (2, math.inf)
+
+
+def test_a_resource_that_changes_is_looked_at_at_once(inside: Inside) -> None:
+    made, scanning, looked, _ = inside
+    exhausted(scanning)
+
+    def change(session: Any) -> None:
+        session.scalars(select(RegisteredResource)).one().policy = OPEN
+
+    made.write(change)
+    exhausted(scanning)
+    assert (len(looked), scanning.rests) == (2, math.inf)
+
+
+def test_of_a_principal_of_whom_nothing_is_known_nothing_is_resolved(inside: Inside) -> None:
+    made, scanning, _, moment = inside
+    ann, bob = (Found("InternalAccess", {"AWS": name}, ("orders:Read",)) for name in ("ann", "bob"))
+
+    def now_found(*found: Found) -> dict[str, str]:
+        scanning._looking._inside = lambda sources, _: {source.id: found for source in sources}
+        made.roles(int(moment[0].timestamp()) % 100_000, 1)
+        exhausted(scanning)
+        moment[0] += timedelta(hours=2)
+        exhausted(scanning)
+        with made.database.read() as session:
+            rows = session.scalars(select(AccessFinding).where(AccessFinding.error.is_(None)))
+            return {json.loads(row.principal)["AWS"]: row.status for row in rows}
+
+    assert now_found(ann, bob) == {"ann": "ACTIVE", "bob": "ACTIVE"}
+    assert now_found(Found("InternalAccess", {"AWS": "ann"}, error="INTERNAL_ERROR")) == {"ann": "ACTIVE", "bob": "RESOLVED"}
+    assert now_found(Found("InternalAccess", error="INTERNAL_ERROR")) == {"ann": "ACTIVE", "bob": "RESOLVED"}
+    assert now_found() == {"ann": "RESOLVED", "bob": "RESOLVED"}
+
+
+def test_an_id_tells_operators_apart_where_values_do_not() -> None:
+    plain = Found("ExternalAccess", {"AWS": "*"}, ("sts:AssumeRole",), {"aws:PrincipalOrgID": "o-1"})
+    assert plain.id("analyzer-main", "AROA") == "5462a97d-2b9c-509a-8d2e-722490afdfc8"
+    negated = replace(plain, operators={"aws:PrincipalOrgID": "StringNotEquals"})
+    assert negated.id("analyzer-main", "AROA") != plain.id("analyzer-main", "AROA")

@@ -22,7 +22,6 @@ def test_an_analyzer_is_made_shown_and_removed(house: House, call: Called, faili
     assert failing("CreateAnalyzer", analyzer_name="main", type="ACCOUNT") == "Conflict"
     assert failing("CreateAnalyzer", analyzer_name="other", type="ACCOUNT") == "ServiceQuotaExceeded"
     assert failing("CreateAnalyzer", analyzer_name="1st", type="ACCOUNT") == "Validation"
-    assert failing("CreateAnalyzer", analyzer_name="inside", type="ACCOUNT_INTERNAL_ACCESS") == "Validation"
     assert [one.name for one in call("ListAnalyzers", type="ACCOUNT").analyzers] == ["main"]
     assert list(call("ListAnalyzers", type="ORGANIZATION").analyzers) == []
     call("DeleteAnalyzer", analyzer_name="main")

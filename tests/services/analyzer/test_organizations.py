@@ -59,21 +59,61 @@ def test_a_condition_on_the_organization_lets_in_nobody_from_outside(org: Organi
     assert [each.resource.rpartition("/")[2] for each in found(call, arn)] == ["open"]
 
 
-def test_a_finding_says_that_a_resource_control_policy_applies(house: House, call: Called) -> None:
-    org = Organization(house, RCP)
-    org("EnableAWSServiceAccess", service_principal=PRINCIPAL)
-    member = org.account()
+@pytest.fixture
+def restricted(house: House) -> Organization:
+    """An organization with resource control policies that trusts Access Analyzer."""
+    made = Organization(house, RCP)
+    made("EnableAWSServiceAccess", service_principal=PRINCIPAL)
+    return made
+
+
+def test_what_a_resource_control_policy_denies_is_not_found(restricted: Organization, house: House, call: Called) -> None:
+    org, member = restricted, restricted.account()
     inside = org.inside(member)
-    org.attach(org.policy(deny("sts:AssumeRole", Principal="*", Condition={"Bool": {"aws:SecureTransport": "false"}}), RCP), org.root_id)
     arn = call("CreateAnalyzer", _as=inside, analyzer_name="own", type="ACCOUNT").arn
     house.call("CreateRole", _as=inside, role_name="open", assume_role_policy_document=trust("*"))
     role = f"arn:aws:iam::{member}:role/open"
 
-    def restrictions() -> list[str]:
+    def told() -> list[tuple[str, str]]:
         listed = call("ListFindings", _as=inside, analyzer_arn=arn, filter={"resource": {"eq": [role]}}).findings
-        return [one.resource_control_policy_restriction for one in listed]
+        return [(one.status, one.resource_control_policy_restriction) for one in listed]
 
-    assert until(restrictions, "nothing is found") == ["APPLICABLE"]
+    until(lambda: told() == [("ACTIVE", "NOT_APPLICABLE")], "nothing is found")
+    condition = {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": org.id}}
+    perimeter = org.policy(deny("sts:AssumeRole", Principal="*", Condition=condition), RCP)
+    org.attach(perimeter, org.root_id)
+    # The management account is of the organization and no stranger to it, but to an analyzer of the account.
+    until(lambda: told() == [("ACTIVE", "APPLIED")], "the policy is not seen")
+    everybody = org.policy(deny("sts:AssumeRole", Principal="*"), RCP)
+    org.attach(everybody, org.root_id)
+    until(lambda: [status for status, _ in told()] == ["RESOLVED"], "what is denied is found")
+    org.detach(everybody, org.root_id)
+    until(lambda: told() == [("ACTIVE", "APPLIED")], "it does not come again")
+    org.detach(perimeter, org.root_id)
+    until(lambda: told() == [("ACTIVE", "NOT_APPLICABLE")], "what was detached is still said")
+
+
+def test_a_perimeter_leaves_an_organization_without_findings(restricted: Organization, house: House, call: Called) -> None:
+    org, member = restricted, restricted.account()
+    inside = org.inside(member)
+    arn = make(call)
+    house.call("CreateRole", _as=inside, role_name="open", assume_role_policy_document=trust("*"))
+    house.call("CreateRole", role_name="exempt", assume_role_policy_document=trust("*"))
+    until(lambda: len(found(call, arn, "ACTIVE")) == 2, "not all is found")
+    condition = {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}}
+    org.attach(org.policy(deny("sts:AssumeRole", Principal="*", Condition=condition), RCP), org.root_id)
+    until(lambda: len(found(call, arn, "RESOLVED")) == 1, "what is denied is found")
+    (left,) = found(call, arn, "ACTIVE")
+    assert (left.resource, left.resource_control_policy_restriction) == (f"arn:aws:iam::{house.account_id}:role/exempt", "NOT_APPLICABLE")
+
+
+def test_a_resource_control_policy_of_another_service_is_not_applicable(restricted: Organization, house: House, call: Called) -> None:
+    org, member = restricted, restricted.account()
+    org.attach(org.policy(deny("s3:*", Principal="*"), RCP), org.root_id)
+    arn = make(call)
+    house.call("CreateRole", _as=org.inside(member), role_name="open", assume_role_policy_document=trust("*"))
+    (one,) = until(lambda: found(call, arn), "nothing is found")
+    assert (one.status, one.resource_control_policy_restriction) == ("ACTIVE", "NOT_APPLICABLE")
 
 
 @pytest.mark.parametrize("how", ["access", "delegation"])

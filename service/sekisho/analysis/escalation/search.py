@@ -42,18 +42,26 @@ class _Step:
     to: Key | None
 
 
-def find(estate: Estate, *, goal: str = "", supposed: Keys = NO_KEYS, proceed: Callable[[], None] = lambda: None) -> Found:
-    """The shortest path of each principal of an account to an administrator or, with `goal`, to the principal of that ARN.
+def find(
+    estate: Estate,
+    *,
+    goal: str = "",
+    goals: frozenset[str] = frozenset(),
+    supposed: Keys = NO_KEYS,
+    proceed: Callable[[], None] = lambda: None,
+) -> Found:
+    """The shortest path of each principal of an account to an administrator or, with `goal`, to the principal of that ARN; with `goals`, to
+    whichever of those is the nearest.
 
     `supposed` are condition keys that are taken to have these values, as the simulator takes them. `proceed` is called every few decisions,
     and whatever it raises ends the search. ValueError when the account has no such principal.
     """
-    return _Search(estate, goal, supposed, proceed).found()
+    return _Search(estate, goal, goals | {goal} if goal else goals, supposed, proceed).found()
 
 
 class _Search:
-    def __init__(self, estate: Estate, goal: str, supposed: Keys, proceed: Callable[[], None]) -> None:
-        self._estate, self._goal, self._proceed = estate, goal, proceed
+    def __init__(self, estate: Estate, goal: str, goals: frozenset[str], supposed: Keys, proceed: Callable[[], None]) -> None:
+        self._estate, self._goal, self._goals, self._proceed = estate, goal, goals, proceed
         made = Actors(estate)
         self._asker = Asker(estate, supposed, proceed)
         self._ways = Ways(estate, made, self._asker)
@@ -72,9 +80,9 @@ class _Search:
 
     def found(self) -> Found:
         administrators = [actor for actor in self._actors if self._ways.is_administrator(actor)]
-        ends = administrators if not self._goal else [actor for actor in self._actors if actor.record.arn == self._goal]
-        if self._goal and not ends:
-            raise ValueError(f"the account has no user or role `{self._goal}`")
+        ends = administrators if not self._goals else [actor for actor in self._actors if actor.record.arn in self._goals]
+        if self._goals and not ends:
+            raise ValueError(f"the account has no user or role `{self._goal or min(self._goals)}`")
         self._steps = dict.fromkeys((actor.key for actor in ends), None)
         follow = {actor.record.id for actor in administrators}
         level: dict[Key, _Step] = {}
@@ -82,7 +90,7 @@ class _Search:
             if actor.key not in self._steps:
                 level |= self._follow(actor) if actor.record.id not in follow else self._keep(actor)
         self._nearer(level, ends)
-        if not self._goal:
+        if not self._goals:
             self._first(level)
         for _ in range(MOST_HOPS):
             if not level:
@@ -115,7 +123,7 @@ class _Search:
             self._proceed()
             following = []
             for hop, after in self._ways.own(node):
-                if not self._goal and self._ways.is_administrator(after):
+                if not self._goals and self._ways.is_administrator(after):
                     level[node.key] = _Step(hop, None)
                     break
                 if depth < MOST_STEPS and (after.who.identity, after.who.boundary) != (node.who.identity, node.who.boundary):

@@ -11,8 +11,10 @@ https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_CheckNoPubli
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sekisho.analysis import conditions
+from sekisho.analysis.conditions import OF_ARNS
 from sekisho.analysis.solver import documents, languages, shapes, subjects
 from sekisho.analysis.solver.contexts import Context, Key
 from sekisho.analysis.solver.effort import Effort
@@ -20,16 +22,15 @@ from sekisho.analysis.solver.formulas import TRUE, Formula, Masked, every, no, s
 from sekisho.analysis.solver.languages import ANYTHING, NO_COLON, Item, Language
 from sekisho.analysis.solver.questions import Answer, PolicyType, Question, Verdict, read
 from sekisho.analysis.solver.witnesses import Witness
-from sekisho.policy import Program, keys, operands, operators
+from sekisho.policy import Program, compiled, operands, operators
 from sekisho.policy.principals import account_named
 from sekisho.policy.rules import Rule
 from sekisho.policy.variables import parse, referred
 
-_OF_ARNS = frozenset(("aws:sourcearn", "aws:principalarn", "aws:sourcevpcarn", "s3:dataaccesspointarn"))
 _OF_PATHS = frozenset(("aws:principalorgpaths", "aws:sourceorgpaths", "aws:vpceorgpaths"))
 _OF_ADDRESSES = frozenset(("aws:sourceip", "aws:vpcsourceip"))
 TRUSTED = (
-    _OF_ARNS
+    OF_ARNS
     | _OF_PATHS
     | _OF_ADDRESSES
     | {
@@ -48,11 +49,18 @@ TRUSTED = (
     }
 )
 """Keys whose fixed values somebody owns."""
+_OF_OWNER = re.compile(r"\$\{aws:Resource(Account|OrgID)\}", re.IGNORECASE)
 _WIDEST = {32: 8, 128: 32}  # bits of the shortest prefix that is still a fixed range of addresses, by the bits of an address
 _ARN_OF_ACCOUNT = re.compile(r"arn:[^:*?]*:[^:*?]+:[^:]*:[0-9]{12}:.*", re.DOTALL)
 _TEXT_OF_ACCOUNT = re.compile(r"arn:[^:*?]*:[^:*?]+:[^:*?]*:[0-9]{12}:.*", re.DOTALL)  # to StringLike a wildcard may be colons, too
 _PATH_OF_ORGANIZATION = re.compile(r"o-[^*?/]+/.*", re.DOTALL)
 _ID_WITH_SESSION = re.compile(r"[A-Z0-9]{4,}:\*")
+
+
+NOT_APPLICABLE, APPLIED, FAILED = "NOT_APPLICABLE", "APPLIED", "FAILED_TO_EVALUATE_RCP"
+"""What resource control policies do about a grant."""
+MOST_ACTIONS = 20
+"""Actions of a statement that control policies are asked about one by one; of more all are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +73,20 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """The resource control policies that apply to a resource, and the organization of its owner."""
+
+    documents: tuple[str, ...]
+    organization_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
-    """Access from outside that one statement gives to one principal; without a witness it could not be ruled out."""
+    """Access from outside that one statement gives to one principal; without a witness it could not be ruled out.
+
+    `operators` are those of the condition that its values alone do not say, by key; `restriction` is what control policies do about it,
+    as the API says it: what they deny is no grant.
+    """
 
     principal: Mapping[str, str]
     actions: tuple[str, ...]
@@ -74,6 +94,8 @@ class Grant:
     is_public: bool
     statement: int
     witness: Witness | None
+    operators: Mapping[str, str] = field(default_factory=dict)
+    restriction: str = NOT_APPLICABLE
 
 
 def public(document: str, *, milliseconds: int) -> Verdict:
@@ -82,33 +104,114 @@ def public(document: str, *, milliseconds: int) -> Verdict:
     return Question(program, PolicyType.RESOURCE, milliseconds, demands=lambda context: _public(program, context)).asked()
 
 
-def external(document: str, resource: str, owner: str, zone: Zone, *, milliseconds: int) -> tuple[Grant, ...]:
-    """What a resource's policy grants to principals beyond a zone, to which the owner belongs; by statement and principal."""
+def external(
+    document: str, resource: str, owner: str, zone: Zone, control: Control | None = None, *, milliseconds: int
+) -> tuple[Grant, ...]:
+    """What a resource's policy grants to principals beyond a zone, to which the owner belongs; by statement and principal.
+
+    Of what control policies deny nothing is told; where the time does not suffice for them, they deny nothing, and that is said.
+    """
     program = read(document, PolicyType.RESOURCE)
-    effort = Effort(milliseconds)
+    asking = _Asking(
+        program,
+        resource,
+        owner,
+        Zone(zone.accounts | {owner}, zone.organization_id, zone.paths),
+        tuple(compiled(_owned(one, owner, control)) for one in control.documents) if control is not None else (),
+        control.organization_id if control is not None else "",
+        Effort(milliseconds),
+    )
     return tuple(
         grant
         for rule in program.rules
         if not rule.deny and documents.is_of_kind(rule.statement, of_resource=True)
-        for grant in _of_rule(program, rule, resource, Zone(zone.accounts | {owner}, zone.organization_id, zone.paths), effort)
+        for grant in asking.of_rule(rule)
     )
 
 
-def _of_rule(program: Program, rule: Rule, resource: str, zone: Zone, effort: Effort) -> Iterator[Grant]:
-    for principal, means in _entries(rule):
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One resource, and what is asked about it."""
 
-        def demands(context: Context, means: Formula = means) -> Iterator[Formula]:
-            yield from (documents.of_statement(rule, context), means, _at(resource), *_beyond(zone, context))
+    program: Program
+    resource: str
+    owner: str
+    zone: Zone
+    restricting: tuple[Program, ...]
+    organization_id: str
+    effort: Effort
 
-        def demands_public(context: Context, means: Formula = means) -> Iterator[Formula]:
-            yield from (documents.of_statement(rule, context), means, _at(resource), *_public(program, context))
-
-        found = Question(program, PolicyType.RESOURCE, effort.milliseconds, demands=demands).asked(effort)
-        if found.answer is Answer.NO:
-            continue
-        open_ = Question(program, PolicyType.RESOURCE, effort.milliseconds, demands=demands_public).asked(effort)
+    def of_rule(self, rule: Rule) -> Iterator[Grant]:
+        """What a statement grants to each principal that it names."""
         actions = ("*",) if rule.statement.not_action else rule.statement.actions
-        yield Grant(principal, actions, _conditions(rule), open_.answer is not Answer.NO, rule.statement.index, found.witness)
+        restricting = tuple(one for one in self.restricting if _concerns(one, rule))
+        for principal, means in _entries(rule):
+            found = self._asked(rule, means)
+            if found.answer is Answer.NO:
+                continue
+            restriction, told = NOT_APPLICABLE, actions
+            if restricting:
+                left = self._asked(rule, means, restricting)
+                if left.answer is Answer.NO:
+                    continue
+                restriction = APPLIED if left.answer is Answer.YES else FAILED
+                if left.answer is Answer.YES:
+                    found, told = left, self._undenied(rule, means, restricting, actions)
+            public = self._asked(rule, means, restricting if restriction is APPLIED else (), public=True)
+            yield Grant(
+                principal,
+                told,
+                conditions.shown(rule.statement.conditions),
+                public.answer is not Answer.NO,
+                rule.statement.index,
+                found.witness,
+                conditions.operators(rule.statement.conditions),
+                restriction,
+            )
+
+    def _undenied(self, rule: Rule, means: Formula, restricting: tuple[Program, ...], actions: tuple[str, ...]) -> tuple[str, ...]:
+        """The actions of which control policies do not deny all."""
+        if rule.statement.not_action or not 1 < len(actions) <= MOST_ACTIONS:
+            return actions
+        return tuple(one for one in actions if self._asked(rule, means, restricting, action=one).answer is not Answer.NO)
+
+    def _asked(
+        self, rule: Rule, means: Formula, restricting: tuple[Program, ...] = (), *, public: bool = False, action: str = ""
+    ) -> Verdict:
+        def demands(context: Context) -> Iterator[Formula]:
+            yield from (documents.of_statement(rule, context), means, _at(self.resource))
+            yield from _public(self.program, context) if public else _beyond(self.zone, context)
+            if action:
+                yield documents.of_actions((action,))
+            if restricting:
+                yield from self._owned(context)
+
+        question = Question(self.program, PolicyType.RESOURCE, self.effort.milliseconds, demands=demands, restricting=restricting)
+        return question.asked(self.effort)
+
+    def _owned(self, context: Context) -> Iterator[Formula]:
+        """What keys say of the owner of the resource."""
+        for name, value in (("aws:resourceaccount", self.owner), ("aws:resourceorgid", self.organization_id)):
+            if name in context.keys and value:
+                key = context.key(name)
+                yield every((no(key.absent), key.text(0, languages.literals([value]))))
+
+
+def _owned(document: str, owner: str, control: Control) -> str:
+    """A control policy with the owner of the resource in the place of the variables that say it, which neither have signs of patterns."""
+    said = {"account": owner, "orgid": control.organization_id}
+    return _OF_OWNER.sub(lambda found: said[found[1].lower()] or found[0], document)
+
+
+def _concerns(restricting: Program, rule: Rule) -> bool:
+    """Whether a control policy denies anything of the services whose actions a statement names."""
+    services = {pattern.partition(":")[0].lower() for pattern in rule.statement.actions}
+    for other in restricting.rules:
+        told = {pattern.partition(":")[0].lower() for pattern in other.statement.actions}
+        wide = any("*" in one or "?" in one for one in (*services, *told))
+        if other.deny and (rule.statement.not_action or other.statement.not_action or wide or services & told):
+            return True
+    return False
 
 
 def _entries(rule: Rule) -> Iterator[tuple[Mapping[str, str], Formula]]:
@@ -132,13 +235,6 @@ def _at(resource: str) -> Formula:
     start = languages.text(resource)
     inside = [(*start, languages.of("/:"), ANYTHING)]
     return within(subjects.RESOURCE, Language([start, *inside])) if resource else TRUE
-
-
-def _conditions(rule: Rule) -> Mapping[str, str]:
-    found: dict[str, list[str]] = {}  # several operators may ask for one key
-    for condition in rule.statement.conditions:
-        found.setdefault(keys.canonical(condition.key), []).extend(condition.values)
-    return {key: ",".join(values) for key, values in found.items()}
 
 
 def _public(program: Program, context: Context) -> Iterator[Formula]:
@@ -188,7 +284,7 @@ def _is_fixed(key: str, value: str, form: operators.Form, *, dynamic: bool) -> b
         return False
     if not wild or not ("*" in value or "?" in value):
         return True
-    if key in _OF_ARNS:
+    if key in OF_ARNS:
         return (_ARN_OF_ACCOUNT if form.type is operators.ARN else _TEXT_OF_ACCOUNT).fullmatch(value) is not None
     if key in _OF_PATHS:
         return _PATH_OF_ORGANIZATION.fullmatch(value) is not None

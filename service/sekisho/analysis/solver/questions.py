@@ -103,6 +103,13 @@ class Question:
     milliseconds: int
     before: policy.Program | None = None
     demands: Callable[[Context], Iterable[Formula]] = _nothing
+    restricting: tuple[policy.Program, ...] = ()
+    """Resource control policies: what one of them denies is not granted."""
+
+    @property
+    def programs(self) -> list[policy.Program]:
+        """All policies that have a say."""
+        return [self.program, *([self.before] if self.before is not None else []), *self.restricting]
 
     @property
     def of_resource(self) -> bool:
@@ -118,11 +125,11 @@ class Question:
             return Verdict(Answer.UNKNOWN, reason=str(error))
 
     def _asked(self, effort: Effort) -> Verdict:
-        context = Context([self.program, *([self.before] if self.before is not None else [])])
+        context = Context(self.programs)
         search = Search(self.formulas(context), effort)
         tried = 0
         for model in search:
-            draft = witnesses.Draft(model, context, effort, *_examples(self.program, self.before))
+            draft = witnesses.Draft(model, context, effort, *_examples(*self.programs))
             for witness in draft.witnesses():
                 if self._is_confirmed(witness):
                     return self._yes(witness)
@@ -150,6 +157,7 @@ class Question:
         of_resource = self.of_resource
         wanted = documents.grants(self.program, context, of_resource=of_resource)
         known = [no(documents.grants(self.before, context, of_resource=of_resource))] if self.before is not None else []
+        known += [no(documents.denies(one, context)) for one in self.restricting]
         kinds = subjects.KINDS if of_resource else subjects.OF_IDENTITY
         # What needs no permission, and cannot be denied, is granted by no policy.
         action = [within(subjects.ACTION, shapes.ACTION), no(within(subjects.ACTION, _NEEDS_NOTHING))]
@@ -158,15 +166,24 @@ class Question:
     def _is_confirmed(self, witness: Witness) -> bool:
         if not witnesses.is_granted(self.program, witness, of_resource=self.of_resource):
             return False
+        if any(_is_denied(one, witness) for one in self.restricting):
+            return False
         return self.before is None or witnesses.is_granted(self.before, witness, of_resource=self.of_resource) is False
+
+
+def _is_denied(restricting: policy.Program, witness: Witness) -> bool:
+    """Whether a resource control policy denies a request, as the evaluator has it; so it is where that could not be decided."""
+    made = policy.Request(witness.principal, witness.action, witness.resource, witnesses.OTHER_OWNER, policy.Context(witness.context))
+    decision = policy.decide(made, policy.Layers(rcps=((policy.Attached(restricting, name="document"),),)))
+    return bool(decision.error) or decision.layer is policy.Layer.RCP
 
 
 _NEEDS_NOTHING = shapes.united([shapes.of_action("sts:GetCallerIdentity")])
 
 
-def _examples(*programs: policy.Program | None) -> tuple[dict[str, str], list[str]]:
+def _examples(*programs: policy.Program) -> tuple[dict[str, str], list[str]]:
     """Actions as policies write them, by their lower case; and resources that are nearly as they write them."""
-    statements = [rule.statement for program in programs if program is not None for rule in program.rules]
+    statements = [rule.statement for program in programs for rule in program.rules]
     actions = {action.lower(): action for action in witnesses.ACTIONS}
     actions |= {pattern.lower(): pattern for statement in statements for pattern in statement.actions}
     resources = (text for statement in statements for text in statement.resources or () if "${" not in text and text != "*")

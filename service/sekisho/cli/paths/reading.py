@@ -13,13 +13,15 @@ _BY_NAME = {rule.name: rule for rule in RULES}
 _PAGE = 1000
 
 
-def asked(client: "Client", goal: str, supposed: Keys, *, timeout: float) -> Found:
-    """What the server of a client finds in the caller's account, all pages of it."""
+def asked(client: "Client", goal: str, supposed: Keys, *, organization: bool = False, timeout: float) -> Found:
+    """What the server of a client finds in the caller's account, or its organization, all pages of it."""
     from sekisho.api.insight.v1.escalation_paths_pb2 import SupposedKey
     from sekisho.client import pages
 
     keys = [SupposedKey(key=key, values=[values] if isinstance(values, str) else values) for key, values in supposed.items()]
     wanted: dict[str, Any] = {"goal_arn": goal} if goal else {}
+    if organization:
+        wanted["organization"] = True
     answers = list(pages(client.insight.find_escalation_paths, supposed_keys=keys, max_items=_PAGE, timeout=timeout, **wanted))
     first = answers[0]
     return Found(

@@ -10,11 +10,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from sekisho.analysis.inside import Case
 from sekisho.errors import MalformedPolicyDocument, ServiceUnavailable, Unimplemented
 from sekisho.journal.analyzers.zones import Trusted
 
 if TYPE_CHECKING:
-    from sekisho.analysis.solver import Grant
+    from sekisho.analysis.solver import Control, Grant, Verdict, Zone
 
 LONGEST = 5.0
 """Seconds that one look of the scan may take."""
@@ -61,29 +62,36 @@ class Questions:
         self, document: str, resource: str, owner: str, trusted: Trusted, *, deadline: float, account: str = ""
     ) -> "tuple[Grant, ...] | None":
         """The grants of a document to whoever is outside of a zone; None where that is not known in time."""
-        from sekisho.analysis.solver import Zone
         from sekisho.analysis.solver.process import Unanswered
 
-        zone = Zone(trusted.accounts, trusted.organization_id, trusted.paths)
+        asked = (document, resource, owner, *_of(owner, trusted))
         try:
-            found: tuple[Grant, ...] = self.ask("external", document, resource, owner, zone, deadline=deadline, account=account)
+            found: tuple[Grant, ...] = self.ask("external", *asked, deadline=deadline, account=account)
         except Unanswered:
             return None
         return found
 
     def looked(self, document: str, resource: str, owner: str, trusted: Trusted) -> "tuple[Grant, ...] | None":
         """The same for the scan; None for a document that is none any more, too, so that no policy holds up the others."""
-        from sekisho.analysis.solver import Zone
         from sekisho.analysis.solver.process import Call, Unanswered
 
-        solver, zone = self._of(scan=True), Zone(trusted.accounts, trusted.organization_id, trusted.paths)
+        solver = self._of(scan=True)
         try:
             solver.start()  # which takes longer than most looks, and is not of their time
-            call = Call("external", (document, resource, owner, zone))
+            call = Call("external", (document, resource, owner, *_of(owner, trusted)))
             found: tuple[Grant, ...] = solver.ask(call, time.monotonic() + LONGEST)
         except (Unanswered, MalformedPolicyDocument):
             return None
         return found
+
+    def inside(self, case: Case) -> "Verdict":
+        """Whether somebody known can do something, for the scan."""
+        from sekisho.analysis.solver.process import Call
+
+        solver = self._of(scan=True)
+        solver.start()
+        verdict: Verdict = solver.ask(Call("inside", (case,)), time.monotonic() + LONGEST)
+        return verdict
 
     def close(self) -> None:
         """End the processes; there are no others after."""
@@ -91,3 +99,11 @@ class Questions:
             self._is_closed = True
             for solver in self._solvers.values():
                 solver.close()
+
+
+def _of(owner: str, trusted: Trusted) -> "tuple[Zone, Control | None]":
+    """A zone of trust, and what restricts who comes to an owner's resources, as the solver takes them."""
+    from sekisho.analysis.solver import Control, Zone
+
+    documents = trusted.restricting.get(owner, ())
+    return Zone(trusted.accounts, trusted.organization_id, trusted.paths), Control(documents, trusted.belongs) if documents else None

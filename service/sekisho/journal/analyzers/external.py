@@ -8,13 +8,13 @@ import hashlib
 import json
 import typing
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sekisho.journal.analyzers import unused
-from sekisho.journal.analyzers.found import EXTERNAL, Found
-from sekisho.journal.analyzers.sources import ROLE, Source, is_of_unused
+from sekisho.journal.analyzers import kinds, unused
+from sekisho.journal.analyzers.found import EXTERNAL, INTERNAL, Found
+from sekisho.journal.analyzers.kinds import kind_of
+from sekisho.journal.analyzers.sources import ROLE, Source
 from sekisho.journal.analyzers.zones import Trusted
 from sekisho.store.tables import Analyzer
 
@@ -31,31 +31,40 @@ Ask = Callable[[str, str, str, Trusted], "tuple[Grant, ...] | None"]
 """The grants of a document of a resource and its owner to whoever is outside of a zone; None where that is not known."""
 
 
+Inside = Callable[[Sequence[Source], Trusted], Mapping[str, tuple[Found, ...]]]
+"""Who within a zone can do what with resources, by the resources' ids."""
+
+
 class Looking:
     """Looks at resources, and remembers what it has worked out."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
+    def __init__(self, ask: Ask, inside: Inside | None = None) -> None:
+        self._ask, self._inside = ask, inside
         self._answers: OrderedDict[bytes, tuple[Found, ...]] = OrderedDict()
 
-    def at(self, analyzer: Analyzer, source: Source, trusted: Trusted, now: datetime, *, restricted: bool) -> tuple[Found, ...]:
-        """What an analyzer finds in a resource; `restricted`: a resource control policy applies to it."""
-        if is_of_unused(analyzer):
+    def at(self, analyzer: Analyzer, sources: Sequence[Source], trusted: Trusted, now: datetime) -> Mapping[str, tuple[Found, ...]]:
+        """What an analyzer finds in resources, by their ids; that nothing is known of one is a finding, too."""
+        kind = kind_of(analyzer)
+        if kind == kinds.INTERNAL:
+            return self._inside(sources, trusted) if self._inside is not None else {one.id: (unknown(INTERNAL),) for one in sources}
+        if kind == kinds.UNUSED:
             configuration = json.loads(analyzer.configuration)
-            return unused.find(source.principal, configuration, source.owner, now) if source.principal is not None else ()
-        return under_control_policy(self.external(source, trusted), applies=restricted)
+            found = [(one, one.principal) for one in sources if one.principal is not None]
+            return {one.id: unused.find(principal, configuration, one.owner, now) for one, principal in found}
+        return {one.id: self.external(one, trusted) for one in sources}
 
     def external(self, source: Source, trusted: Trusted) -> tuple[Found, ...]:
         """What those outside of the zone can do with a resource; that nothing is known of it is a finding, too."""
         if not source.document:
             return ()
-        resource = "" if source.type == ROLE else source.arn  # a trust policy names no resource
+        # A trust policy names no resource, but a control policy may.
+        resource = "" if source.type == ROLE and source.owner not in trusted.restricting else source.arn
         key = hashlib.sha256("\0".join((source.document, resource, source.owner, trusted.hash)).encode()).digest()
         found = self._answers.get(key)
         if found is None:
             grants = self._ask(source.document, source.arn, source.owner, trusted)
             if grants is None:
-                return (Found(EXTERNAL, error=UNKNOWN),)
+                return (unknown(EXTERNAL),)
             found = self._answers[key] = together(grants)
             if len(self._answers) > KEPT:
                 self._answers.popitem(last=False)
@@ -64,9 +73,9 @@ class Looking:
         return found
 
 
-def under_control_policy(found: tuple[Found, ...], *, applies: bool) -> tuple[Found, ...]:
-    """Findings that say whether a resource control policy applies, which was not looked at."""
-    return tuple(replace(one, restriction="APPLICABLE") for one in found) if applies else found
+def unknown(type_: str, principal: Mapping[str, str] | None = None) -> Found:
+    """What is found where nothing is known of a resource, or of a principal and a resource."""
+    return Found(type_, principal or {}, error=UNKNOWN)
 
 
 def together(grants: "Iterable[Grant]") -> tuple[Found, ...]:
@@ -74,10 +83,27 @@ def together(grants: "Iterable[Grant]") -> tuple[Found, ...]:
     actions: dict[str, set[str]] = {}
     first: dict[str, Grant] = {}
     public: set[str] = set()
+    restrictions: dict[str, set[str]] = {}
     for grant in grants:
-        key = json.dumps([sorted(grant.principal.items()), sorted(grant.condition.items())])
+        key = json.dumps([sorted(grant.principal.items()), sorted(grant.condition.items()), sorted(grant.operators.items())])
         first.setdefault(key, grant)
         actions.setdefault(key, set()).update(grant.actions)
+        restrictions.setdefault(key, set()).add(grant.restriction)
         if grant.is_public:
             public.add(key)
-    return tuple(Found(EXTERNAL, one.principal, tuple(sorted(actions[key])), one.condition, key in public) for key, one in first.items())
+    return tuple(
+        Found(
+            EXTERNAL,
+            one.principal,
+            tuple(sorted(actions[key])),
+            one.condition,
+            key in public,
+            one.operators,
+            next(name for name in _RESTRICTIONS if name in restrictions[key]),
+        )
+        for key, one in first.items()
+    )
+
+
+_RESTRICTIONS = ("FAILED_TO_EVALUATE_RCP", "APPLIED", "NOT_APPLICABLE")
+"""What control policies do about a finding of several statements: the first of these that they do about any."""

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sekisho.journal.analyzers.found import EXTERNAL, INTERNAL
 from sekisho.store.tables import AccessFinding
 
 PROPERTIES = frozenset(
@@ -18,6 +19,13 @@ PROPERTIES = frozenset(
 )
 """What a filter can name, beside `principal.` and `condition.` with what follows."""
 
+_DETAILS = {
+    "accessType": "access_type",
+    "principalOwnerAccount": "principal_owner_account",
+    "principalType": "principal_type",
+    "serviceControlPolicyRestriction": "service_control_policy_restriction",
+}
+"""Properties of findings of internal access, by what their details call them."""
 _PREFIXES = ("principal.", "condition.")
 
 Criterion = Mapping[str, Any]
@@ -63,10 +71,13 @@ def properties(columns: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     }
     if columns["error"] is not None:
         held["error"] = (columns["error"],)
-    if columns["type"] == "ExternalAccess":
-        if columns["error"] is None:  # else nobody knows
+    if columns["type"] in (EXTERNAL, INTERNAL):
+        if columns["type"] == EXTERNAL and columns["error"] is None:  # else nobody knows
             held["isPublic"] = ("true" if columns["is_public"] else "false",)
         held["resourceControlPolicyRestriction"] = (columns["restriction"],)
+    if columns["type"] == INTERNAL:
+        told = json.loads(columns["details"])
+        held |= {name: (told[member],) for name, member in _DETAILS.items() if member in told}
     for prefix, column in (("principal", "principal"), ("condition", "condition")):
         held |= {_folded(f"{prefix}.{name}"): (value,) for name, value in json.loads(columns[column]).items()}
     return held
@@ -77,4 +88,7 @@ def of_row(row: AccessFinding) -> dict[str, Sequence[str]]:
     return properties({column: getattr(row, column) for column in _COLUMNS})
 
 
-_COLUMNS = ("id", "resource", "resource_type", "owner", "type", "status", "error", "is_public", "restriction", "principal", "condition")
+_COLUMNS = (
+    *("id", "resource", "resource_type", "owner", "type", "status"),
+    *("error", "is_public", "restriction", "principal", "condition", "details"),
+)

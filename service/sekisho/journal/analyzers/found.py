@@ -8,7 +8,7 @@ from typing import Any
 
 from sekisho.journal.analyzers.sources import Source
 
-EXTERNAL = "ExternalAccess"
+EXTERNAL, INTERNAL = "ExternalAccess", "InternalAccess"
 ACTIVE, ARCHIVED, RESOLVED = "ACTIVE", "ARCHIVED", "RESOLVED"
 _NAMESPACE = uuid.UUID("8e1f8f0a-52a4-4d6e-9a57-0f6f35b7a1c4")
 
@@ -22,6 +22,8 @@ class Found:
     actions: tuple[str, ...] = ()
     condition: Mapping[str, str] = field(default_factory=dict)
     is_public: bool = False
+    operators: Mapping[str, str] = field(default_factory=dict)
+    """Of the condition, by key, where its values alone do not say them: no finding shows them, and they tell findings apart."""
     restriction: str = "NOT_APPLICABLE"
     error: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -30,6 +32,8 @@ class Found:
         """The same for the same thing, whoever looks how often: resource, principal, set of actions, condition."""
         key: list[object] = [self.type, source_id, sorted(self.principal.items()), sorted(self.actions), sorted(self.condition.items())]
         key += [self.error is not None, self.details.get("key", "")]
+        if self.operators:
+            key.append(sorted(self.operators.items()))
         return str(uuid.uuid5(_NAMESPACE, f"{analyzer_id} {json.dumps(key)}"))
 
 

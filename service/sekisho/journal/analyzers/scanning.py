@@ -6,6 +6,7 @@ half-done, and of two who scan at once one writes. What is found is the same how
 changes nothing.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,10 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from sekisho import meters
-from sekisho.journal.analyzers import writing, zones
+from sekisho.journal.analyzers import writing
 from sekisho.journal.analyzers.external import Looking
-from sekisho.journal.analyzers.found import Found
-from sekisho.journal.analyzers.slices import LEAST, SLICE, Analyzers, log_after
+from sekisho.journal.analyzers.kinds import INTERNAL, kind_of
+from sekisho.journal.analyzers.slices import LEAST, SLICE, STALE, Analyzers, log_after, refresh_at
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.writing import Seen
 from sekisho.journal.analyzers.zones import Trusted
@@ -49,6 +50,8 @@ KEPT = timedelta(days=90)
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-concepts.html"""
 PREVIEWED = timedelta(days=7)
 """For how long access previews are shown."""
+RETRIED = timedelta(hours=1)
+"""After which is looked again at what could not be analyzed."""
 AGAIN = timedelta(hours=1)
 """After which analyzers of unused access look at everything again."""
 PURGE = 60.0
@@ -72,14 +75,14 @@ class _Slice:
     """
 
     turn: int
-    restricted: frozenset[str]
-    """The owners to whose resources a resource control policy applies."""
     until: Point
     pairs: list[tuple[Analyzer, str, Source | None]]
     trusted: Mapping[str, Trusted]
     """Zones of trust by analyzer, of those that look."""
     moved: list[Analyzer]
     """Analyzers that are to look at everything again, because their zone is another one."""
+    stale: list[Analyzer]
+    """Analyzers that are to look at everything again when they have rested."""
     requests: Sequence[ScanRequest]
     scan: Analyzer | None
     after: str | None
@@ -88,7 +91,7 @@ class _Slice:
     @property
     def is_idle(self) -> bool:
         """Nothing of it has to be written."""
-        return not (self.pairs or self.moved or self.requests or self.scan)
+        return not (self.pairs or self.moved or self.stale or self.requests or self.scan)
 
     def hash_of(self, row: Analyzer) -> str:
         """The hash of an analyzer's zone of trust, empty for one that does not look."""
@@ -97,7 +100,7 @@ class _Slice:
     @property
     def accounts(self) -> set[str]:
         """The accounts of all analyzers that it is about."""
-        analyzers = [analyzer for analyzer, _, _ in self.pairs] + self.moved + ([self.scan] if self.scan is not None else [])
+        analyzers = [analyzer for analyzer, _, _ in self.pairs] + self.moved + self.stale + ([self.scan] if self.scan is not None else [])
         return {one.account_id for one in analyzers} | {one.account_id for one in self.requests}
 
 
@@ -110,6 +113,8 @@ class Scanning:
         self._served: dict[str, int] = {}  # by analyzer with a scan of everything, the turn in which it was served last
         self._size = SLICE
         self._purge_at = 0.0
+        self._retry_at = now()
+        self._rests_until: datetime | None = None
 
     def once(self) -> bool:
         """Do one slice; whether there may be more."""
@@ -120,17 +125,29 @@ class Scanning:
             self._passed = todo.until
             return self._cleared() or todo.more
         now, begun = self._now(), time.monotonic()
-        seen = [Seen(analyzer, id_, source, self._found(todo, analyzer, source, now)) for analyzer, id_, source in todo.pairs]
+        seen = self._seen(todo, now)
         LOOKED.inc(len(seen))
         self._size = _fitting(self._size, time.monotonic() - begun)
         written = self._write(todo, seen, now)
-        return not written or todo.more or bool(todo.moved) or todo.scan is not None
+        return not written or todo.more or bool(todo.moved or todo.stale) or todo.scan is not None
 
-    def _found(self, todo: _Slice, analyzer: Analyzer, source: Source | None, now: datetime) -> tuple[Found, ...]:
-        """What an analyzer finds in a resource, with neither snapshot nor lock."""
-        if source is None:
-            return ()
-        return self._looking.at(analyzer, source, todo.trusted[analyzer.id], now, restricted=source.owner in todo.restricted)
+    @property
+    def rests(self) -> float:
+        """Seconds after which there is something to do again although nothing has changed; infinite where nobody knows of anything."""
+        return math.inf if self._rests_until is None else max(0.0, (self._rests_until - self._now()).total_seconds())
+
+    def _seen(self, todo: _Slice, now: datetime) -> list[Seen]:
+        """What analyzers find in resources, with neither snapshot nor lock."""
+        looked: dict[str, list[Source]] = {}
+        rows = {analyzer.id: analyzer for analyzer, _, _ in todo.pairs}
+        for analyzer, _, source in todo.pairs:
+            if source is not None:
+                looked.setdefault(analyzer.id, []).append(source)
+        found = {id_: self._looking.at(rows[id_], some, todo.trusted[id_], now) for id_, some in looked.items()}
+        return [
+            Seen(analyzer, id_, source, found[analyzer.id].get(source.id, ()) if source is not None else ())
+            for analyzer, id_, source in todo.pairs
+        ]
 
     def _next(self, session: Session) -> _Slice:
         row = session.get(ScanTurn, ONLY)
@@ -138,16 +155,23 @@ class Scanning:
         log = log_after(session, before if before is not None else changes.latest(session), self._size)
         analyzers = Analyzers(session)
         moved = analyzers.moved(log) if before is not None else analyzers.every()
-        moved += [row for row in analyzers.due(session, self._now() - AGAIN) if row not in moved]
+        stale = analyzers.stale(log) if before is not None else []
+        resting = analyzers.resting(session)
+        rested = [row for row in resting if refresh_at(row) <= self._now()]
+        self._rests_until = min((refresh_at(row) for row in resting), default=None)
+        again = [*analyzers.due(session, self._now() - AGAIN), *rested]
+        moved += [row for row in again if row not in moved]
         pairs = analyzers.pairs(session, log.ids)
         requests = session.scalars(select(ScanRequest).order_by(ScanRequest.asked_at, ScanRequest.resource).limit(self._size)).all()
         pairs += analyzers.requested(session, requests)
         scan = self._scan(session)
-        after, page = analyzers.page(session, scan, self._size) if scan is not None else (None, [])
+        after, page = analyzers.page(session, scan, _page_size(scan, self._size)) if scan is not None else (None, [])
         turn = row.turn if row is not None else 0
-        restricted = zones.restricted(session, {source.owner for _, _, source in (*pairs, *page) if source is not None})
+        if self._retry_at <= self._now():
+            pairs += analyzers.failed(session, self._now() - RETRIED, self._size)
+            self._retry_at = self._now() + RETRIED / 10
         each = {(row.id, id_): (row, id_, source) for row, id_, source in (*pairs, *page)}
-        return _Slice(turn, restricted, log.until, list(each.values()), analyzers.trusted, moved, requests, scan, after, log.more)
+        return _Slice(turn, log.until, list(each.values()), analyzers.trusted, moved, stale, requests, scan, after, log.more)
 
     def _before(self, session: Session, row: ScanTurn | None) -> Point | None:
         """Where the walk stands; None where it has not begun, or in a history that is not this one's."""
@@ -175,6 +199,8 @@ class Scanning:
             with self._database.write(todo.accounts) as session:
                 _move(session, todo)
                 became = writing.write(session, seen, now, turn)
+                for row in todo.stale:
+                    _note_stale(session, row)
                 for row in todo.moved:
                     _begin_again(session, row, todo.hash_of(row), now)
                 for request in todo.requests:
@@ -220,6 +246,11 @@ class Scanning:
         return len(ids)
 
 
+def _page_size(row: Analyzer, size: int) -> int:
+    """How many resources of a scan of everything a slice looks at: each of internal access takes a look at all principals."""
+    return max(1, size // 10) if kind_of(row) == INTERNAL else size
+
+
 def _fitting(size: int, took: float) -> int:
     """The size of the next slice: what is found is written when all of a slice is looked at, so none is to take long."""
     return max(LEAST, size // 2) if took > LONG else min(SLICE, size * 2) if took < LONG / 4 else size
@@ -234,6 +265,12 @@ def _move(session: Session, todo: _Slice) -> None:
     moved = session.connection().execute(update(ScanTurn).where(ScanTurn.id == ONLY, ScanTurn.turn == todo.turn).values(**values))
     if moved.rowcount != 1:
         raise _OvertakenError
+
+
+def _note_stale(session: Session, row: Analyzer) -> None:
+    """Say that what an analyzer has looked at may be otherwise now."""
+    own = update(Analyzer).where(Analyzer.id == row.id, Analyzer.deleted_at.is_(None), Analyzer.zone.not_like(f"%{STALE}"))
+    session.connection().execute(own.values(zone=Analyzer.zone + STALE))
 
 
 def _begin_again(session: Session, row: Analyzer, zone: str, now: datetime) -> None:

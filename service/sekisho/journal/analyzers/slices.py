@@ -2,21 +2,29 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.orm import Session
 
 from sekisho import arn
-from sekisho.journal.analyzers import sources, zones
+from sekisho.journal.analyzers import inclusions, kinds, sources, zones
+from sekisho.journal.analyzers.kinds import kind_of
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.zones import Trusted
 from sekisho.store import changes
 from sekisho.store.changes import Point
 from sekisho.store.tables import AnalyzedResource, Analyzer, Change, Member, Organization, ScanRequest
+from sekisho.world import AWS
 
 SLICE, LEAST = 50, 2
 """Resources that a slice looks at for each of its reasons, at the most and at the least; what one revision has touched is not parted."""
+STALE = "!"
+"""Behind the hash of a zone of trust that was looked at while what decides about principals changed."""
+SHORTEST, LONGEST = timedelta(seconds=1), timedelta(hours=1)
+"""For how long an analyzer of internal access does nothing after it has looked at everything, at the least and at the most."""
+REST = 4
+"""Times of what that took: so an analyzer takes a fifth of the scan, however much changes."""
 _OWNER = "@"  # before the account of a write, in a row of its own: `store.changes`
 _END = "~"  # behind every id, and every ARN
 
@@ -67,14 +75,52 @@ class Analyzers:
         return [row for row in self._session.scalars(select(Analyzer).where(Analyzer.deleted_at.is_(None))) if self._looks(row)]
 
     def moved(self, log: Log) -> list[Analyzer]:
-        """Those whose zone of trust, or whether they look at all, is not what it was when they last looked at everything."""
-        if not any(_is_of_organization(id_) for id_ in log.ids):
-            managed = Organization.management_account_id.in_(sorted(log.accounts))
-            asked = Analyzer.organization_id.in_(select(Organization.id).where(managed))
-        else:
-            asked = Analyzer.organization_id.is_not(None)
+        """Those whose zone of trust, whether they look at all, or what restricts access to it, is not what it was when they last looked at
+        everything.
+        """
+        managed = select(Organization.id).where(Organization.management_account_id.in_(sorted(log.accounts)))
+        asked: ColumnElement[bool] = Analyzer.organization_id.in_(managed)
+        if any(_is_of_organization(id_) for id_ in log.ids):
+            touched = {id_ for id_ in log.ids if arn.is_account_id(id_)} | log.accounts
+            members = select(Member.account_id).where(Member.organization_id.in_(managed))
+            asked = or_(Analyzer.organization_id.is_not(None), Analyzer.account_id.in_(sorted(touched)), Analyzer.account_id.in_(members))
         rows = self._session.scalars(select(Analyzer).where(asked, Analyzer.deleted_at.is_(None)))
-        return [row for row in rows if row.scan_after != "" and row.zone != (self.trusted[row.id].hash if self._looks(row) else "")]
+        return [row for row in rows if row.scan_after != "" and self._is_moved(row)]
+
+    def _is_moved(self, row: Analyzer) -> bool:
+        looked_at = row.zone.removesuffix(STALE)
+        return looked_at != (self.trusted[row.id].hash if self._looks(row) else "")
+
+    def stale(self, log: Log) -> list[Analyzer]:
+        """Analyzers of internal access whose principals, or what decides about them, may be others now."""
+        if not log.accounts or all(_is_of_nobody(id_) for id_ in log.ids):
+            return []
+        organization = select(Member.organization_id).where(Member.account_id.in_(sorted(log.accounts)))
+        asked: list[ColumnElement[bool]] = [Analyzer.account_id.in_(sorted(log.accounts)), Analyzer.organization_id.in_(organization)]
+        if any(_is_of_organization(id_) for id_ in log.ids):
+            asked.append(Analyzer.account_id.in_(select(Member.account_id).where(Member.organization_id.in_(organization))))
+        if AWS in log.accounts:  # whose policies anybody may have
+            asked.append(true())
+        query = select(Analyzer).where(Analyzer.type.like("%INTERNAL_ACCESS"), Analyzer.deleted_at.is_(None))
+        rows = self._session.scalars(query.where(or_(*asked)))
+        return [row for row in rows if not row.zone.endswith(STALE) and self._looks(row)]
+
+    def resting(self, session: Session) -> list[Analyzer]:
+        """Those of `stale` that have looked at everything; they look again at the time that `refresh_at` says."""
+        old = Analyzer.type.like("%INTERNAL_ACCESS"), Analyzer.zone.like(f"%{STALE}"), Analyzer.deleted_at.is_(None)
+        return [row for row in session.scalars(select(Analyzer).where(*old, Analyzer.scan_after.is_(None))) if self._looks(row)]
+
+    def failed(self, session: Session, before: datetime, size: int) -> list[Pair]:
+        """What could not be analyzed when it was last looked at, which was before a time."""
+        wanted = AnalyzedResource.error.is_not(None), AnalyzedResource.analyzed_at < before
+        query = select(AnalyzedResource.analyzer_id, AnalyzedResource.source_id, AnalyzedResource.resource, AnalyzedResource.owner)
+        found: list[Pair] = []
+        for one in session.execute(query.where(*wanted).order_by(AnalyzedResource.analyzed_at).limit(size)):
+            row = self._alive(one.analyzer_id)
+            if row is not None:
+                source = sources.get_named(session, one.resource, one.owner, kind_of(row))
+                found.append((row, one.source_id, source if source is not None and source.id == one.source_id else None))
+        return found
 
     def due(self, session: Session, before: datetime) -> list[Analyzer]:
         """Those of unused access that last looked at everything before a time: access becomes unused without any change."""
@@ -86,9 +132,9 @@ class Analyzers:
         """Who is to look at what of these ids: whoever looks at the owner's resources, and whoever has looked at what is gone."""
         wanted = sorted(ids)
         found: list[Pair] = []
-        for unused in (False, True):
-            for source in sources.by_id(session, wanted, unused=unused):
-                looking = [row for row in self._of_owner(source.owner) if sources.is_of_unused(row) == unused]
+        for kind in (kinds.EXTERNAL, kinds.INTERNAL, kinds.UNUSED):
+            for source in sources.by_id(session, wanted, kind):
+                looking = [row for row in self._of_owner(source.owner) if kind_of(row) == kind and _includes(row, source)]
                 found += [(row, source.id, source) for row in looking]
         known = {(row.id, id_) for row, id_, _ in found}
         query = select(AnalyzedResource.analyzer_id, AnalyzedResource.source_id).where(AnalyzedResource.source_id.in_(wanted))
@@ -100,9 +146,9 @@ class Analyzers:
         found: list[Pair] = []
         for request in requests:
             row = self._alive(request.analyzer_id)
-            unused = row is not None and sources.is_of_unused(row)
-            source = sources.get_named(session, request.resource, request.owner, unused=unused)
-            if row is not None and source is not None and source.owner in self.trusted[row.id].accounts:
+            kind = kind_of(row) if row is not None else kinds.EXTERNAL
+            source = sources.get_named(session, request.resource, request.owner, kind)
+            if row is not None and source is not None and source.owner in self.trusted[row.id].accounts and _includes(row, source):
                 found.append((row, source.id, source))
             elif row is not None:
                 query = select(AnalyzedResource.source_id).where(
@@ -149,6 +195,27 @@ class Analyzers:
                 return False
             self.trusted[row.id] = found
         return True
+
+
+def refresh_at(row: Analyzer) -> datetime:
+    """When an analyzer that is stale looks at everything again."""
+    assert row.scanned_at is not None
+    took = row.scanned_at - row.scan_began_at if row.scan_began_at is not None else SHORTEST
+    return row.scanned_at + max(SHORTEST, min(REST * took, LONGEST))
+
+
+def _includes(row: Analyzer, source: Source) -> bool:
+    """Whether an analyzer is told to look at a resource, where it has to be told."""
+    if kind_of(row) != kinds.INTERNAL:
+        return True
+    return inclusions.includes(inclusions.of(row), source.arn, source.type, source.owner)
+
+
+def _is_of_nobody(id_: str) -> bool:
+    """Whether a change of this id is one of something by which no principal of the account can do more or less: a resource's, an
+    analyzer's, a key's.
+    """
+    return id_.startswith(("arn:", "analyzer-", "AKIA"))
 
 
 def _is_of_organization(id_: str) -> bool:

@@ -15,9 +15,9 @@ from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
 from sekisho import arn
-from sekisho.journal.analyzers import principals
+from sekisho.journal.analyzers import inclusions, principals
+from sekisho.journal.analyzers.kinds import EXTERNAL, INTERNAL, UNUSED, kind_of, type_of
 from sekisho.journal.analyzers.principals import Principal
-from sekisho.journal.trail.resources import data_type
 from sekisho.store.tables import Analyzer, Entity, Member, RegisteredResource, Role
 from sekisho.world import resources
 
@@ -38,20 +38,24 @@ class Source:
     principal: Principal | None = None
 
 
-def by_id(session: Session, ids: Iterable[str], *, unused: bool = False) -> list[Source]:
-    """Those of these ids that there are, with their policies or with what can be unused; ids of anything else lead to nothing."""
+def by_id(session: Session, ids: Iterable[str], kind: str = EXTERNAL) -> list[Source]:
+    """Those of these ids that analyzers of a kind look at, with their policies or with what can be unused; ids of anything else lead to
+    nothing.
+    """
     wanted = sorted(ids)
-    if unused:
+    if kind == UNUSED:
         return _principals(session, select(*_ENTITY).where(Entity.id.in_([id_ for id_ in wanted if id_.startswith(("AROA", "AIDA"))])))
+    if kind == INTERNAL:
+        return _bare(session, select(*_RESOURCE).where(RegisteredResource.id.in_([id_ for id_ in wanted if id_.startswith("arn:")])))
     roles = _roles(session, select(*_ROLE).where(Role.id.in_([id_ for id_ in wanted if id_.startswith("AROA")])))
     registered = RegisteredResource.id.in_([id_ for id_ in wanted if id_.startswith("arn:")])
     return roles + _resources(session, select(*_RESOURCE).where(registered))
 
 
-def get_named(session: Session, text: str, owner: str, *, unused: bool = False) -> Source | None:
-    """The resource of an account that has this ARN, if there is one."""
+def get_named(session: Session, text: str, owner: str, kind: str = EXTERNAL) -> Source | None:
+    """The resource of an account that has this ARN, if there is one that analyzers of a kind look at."""
     named = arn.entity(text)
-    if unused:
+    if kind == UNUSED:
         if named is None or named.kind not in ("user", "role"):
             return None
         wanted = Entity.account_id == named.account, Entity.kind == named.kind, Entity.name_key == named.key
@@ -59,7 +63,8 @@ def get_named(session: Session, text: str, owner: str, *, unused: bool = False) 
     elif named is not None and named.kind == "role":
         held = _roles(session, select(*_ROLE).where(Role.account_id == named.account, Role.kind == "role", Role.name_key == named.key))
     else:
-        held = _resources(session, select(*_RESOURCE).where(RegisteredResource.id == resources.key(owner, text)))
+        load = _bare if kind == INTERNAL else _resources
+        held = load(session, select(*_RESOURCE).where(RegisteredResource.id == resources.key(owner, text)))
     return held[0] if held and held[0].arn == text else None
 
 
@@ -67,12 +72,15 @@ def after(session: Session, row: Analyzer, last: str, most: int) -> tuple[list[S
     """The next of those that an analyzer looks at, and behind what the rest is, None when there is no rest: first roles, or users and
     roles, by id; then registered resources, of which some have no policy, so that a page of them may be empty.
     """
+    kind = kind_of(row)
+    if kind == INTERNAL:
+        return _included_after(session, row, last.removeprefix(_REGISTERED), most)
     if not last.startswith(_REGISTERED):
-        own = _principals_after if is_of_unused(row) else _roles_after
+        own = _principals_after if kind == UNUSED else _roles_after
         found = own(session, row, last, most)
         if found:
             return found, found[-1].id
-        return [], None if is_of_unused(row) else _REGISTERED
+        return [], None if kind == UNUSED else _REGISTERED
     return _resources_after(session, row, last.removeprefix(_REGISTERED))
 
 
@@ -102,11 +110,6 @@ _RESOURCE = (
 )
 _ENTITY = (Entity.id, Entity.account_id, Entity.kind, Entity.path, Entity.name)
 _ROLE = (Role.id, Role.account_id, Role.path, Role.name, Role.trust_policy)
-
-
-def is_of_unused(row: Analyzer) -> bool:
-    """Whether an analyzer looks for unused access."""
-    return row.type.endswith("UNUSED_ACCESS")
 
 
 def _principals(session: Session, query: Select[*tuple[Any, ...]]) -> list[Source]:
@@ -142,6 +145,32 @@ def _resources_after(session: Session, row: Analyzer, last: str) -> tuple[list[S
     return _resources(session, select(*_RESOURCE).where(some)), _REGISTERED + json.dumps(list(rows[-1]))
 
 
+def _included_after(session: Session, row: Analyzer, last: str, most: int) -> tuple[list[Source], str | None]:
+    """The next of those that an analyzer of internal access is told to look at."""
+    told = inclusions.of(row)
+    key = (RegisteredResource.account_id, RegisteredResource.service, RegisteredResource.type, RegisteredResource.id)
+    query = select(*_RESOURCE, RegisteredResource.type).where(_within(RegisteredResource.account_id, row), inclusions.narrowing(told))
+    if last:
+        query = query.where(tuple_(*key) > tuple_(*json.loads(last)))
+    rows = session.execute(query.order_by(*key).limit(_WALKED)).all()
+    found: list[Source] = []
+    for one in rows:
+        source = Source(one.id, one.arn, type_of(one.service, one.arn), one.account_id)
+        if inclusions.includes(told, source.arn, source.type, source.owner):
+            found.append(source)
+        if len(found) == most:
+            break
+    if not rows:
+        return [], None
+    return found, _REGISTERED + json.dumps([one.account_id, one.service, one.type, one.id])
+
+
+def _bare(session: Session, query: Select[*tuple[Any, ...]]) -> list[Source]:
+    """Registered resources, without the policies that they may have."""
+    rows = session.execute(query).all()
+    return [Source(row.id, row.arn, type_of(row.service, row.arn), row.account_id) for row in rows]
+
+
 def _resources(session: Session, query: Select[*tuple[Any, ...]]) -> list[Source]:
     """Those that have a policy: to the others nobody is let in by one."""
     rows = session.execute(query.where(RegisteredResource.policy.is_not(None))).all()
@@ -150,7 +179,7 @@ def _resources(session: Session, query: Select[*tuple[Any, ...]]) -> list[Source
         Source(
             row.id,
             row.arn,
-            data_type(row.service, row.arn),
+            type_of(row.service, row.arn),
             row.account_id,
             trusting(row.policy, arns) if ids_in(row.policy) else row.policy,
         )

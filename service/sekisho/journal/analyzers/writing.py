@@ -75,9 +75,10 @@ def _write_findings(session: Session, seen: Sequence[Seen], rules: Sequence[filt
             if changed:
                 changed["updated_at"] = now
             _update(session, id_, {**changed, "analyzed_at": now})
-        unknown = any(found.error is not None for found in one.found)  # so nothing is known to be gone
+        # Of whom nothing is known, nothing is known to be gone; without a principal that is everybody.
+        unknown = {json.dumps(dict(sorted(found.principal.items()))) for found in one.found if found.error is not None}
         for id_, row in rows.items():
-            if row["status"] != RESOLVED and not unknown:
+            if row["status"] != RESOLVED and not unknown & {row["principal"], "{}"}:
                 _update(session, id_, {"status": RESOLVED, "analyzed_at": now, "updated_at": now})
                 became.append(RESOLVED)
     if made:

@@ -5,15 +5,15 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-concept
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from sekisho.store.tables import Administrator, Analyzer, Member, Organization, Target, TrustedService
-from sekisho.world import RCP
-from sekisho.world.control_policies import RCP_FULL_ACCESS
+from sekisho.journal.analyzers import restrictions
+from sekisho.journal.analyzers.restrictions import Restrictions
+from sekisho.store.tables import Administrator, Analyzer, Member, Organization, TrustedService
 
 PRINCIPAL = "access-analyzer.amazonaws.com"
 """Access Analyzer, as organizations trust and delegate it."""
@@ -21,12 +21,17 @@ PRINCIPAL = "access-analyzer.amazonaws.com"
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """A zone of trust; `hash` tells it from another one."""
+    """A zone of trust; `hash` tells it from another one.
+
+    `restricting` are the resource control policies that apply to resources, by owner, and `belongs` the organization of the owners.
+    """
 
     accounts: frozenset[str]
     organization_id: str
     paths: tuple[str, ...]
     hash: str
+    restricting: Restrictions = field(default_factory=dict)
+    belongs: str = ""
 
 
 class Zones:
@@ -39,33 +44,35 @@ class Zones:
     def of(self, row: Analyzer) -> Trusted | None:
         """The zone of an analyzer; None for one of an organization that does not look any more."""
         if row.organization_id is None:
-            return _trusted(frozenset((row.account_id,)), None, ())
+            return self._of_account(row.account_id)
         if standing(self._session, row):
             return None
         if row.organization_id not in self._organizations:
             self._organizations[row.organization_id] = self._of_organization(row.organization_id)
         return self._organizations[row.organization_id]
 
+    def _of_account(self, id_: str) -> Trusted:
+        member = self._session.get(Member, id_)
+        if member is None:
+            return _trusted(frozenset((id_,)), "", (), {}, "")
+        organization = self._session.get_one(Organization, member.organization_id)
+        return _trusted(frozenset((id_,)), "", (), restrictions.of_accounts(self._session, organization, (id_,)), organization.id)
+
     def _of_organization(self, id_: str) -> Trusted:
-        accounts = self._session.scalars(select(Member.account_id).where(Member.organization_id == id_))
-        root = self._session.get_one(Organization, id_).root_id
-        return _trusted(frozenset(accounts), id_, (f"{id_}/{root}/",))
+        accounts = self._session.scalars(select(Member.account_id).where(Member.organization_id == id_)).all()
+        organization = self._session.get_one(Organization, id_)
+        restricting = restrictions.of_accounts(self._session, organization, accounts)
+        return _trusted(frozenset(accounts), id_, (f"{id_}/{organization.root_id}/",), restricting, id_)
 
 
-def _trusted(accounts: frozenset[str], organization_id: str | None, paths: tuple[str, ...]) -> Trusted:
-    made = hashlib.sha256(json.dumps([sorted(accounts), organization_id, paths]).encode()).hexdigest()
-    return Trusted(accounts, organization_id or "", paths, made)
-
-
-def restricted(session: Session, owners: Iterable[str]) -> frozenset[str]:
-    """Those of these accounts to whose resources a resource control policy applies, beside the one that is everywhere.
-
-    It is not part of what is looked at, which a finding says: what it denies is found all the same.
-    """
-    applies = Target.organization_id == Member.organization_id, Target.type == RCP, Target.policy_id != RCP_FULL_ACCESS
-    query = select(Member.account_id).join(Organization, Organization.id == Member.organization_id)
-    wanted = Member.account_id.in_(sorted(owners)), Member.account_id != Organization.management_account_id
-    return frozenset(session.scalars(query.where(*wanted, exists(select(Target.policy_id).where(*applies)))))
+def _trusted(
+    accounts: frozenset[str], organization_id: str, paths: tuple[str, ...], restricting: Mapping[str, tuple[str, ...]], belongs: str
+) -> Trusted:
+    told: list[object] = [sorted(accounts), organization_id or None, paths]
+    if restricting:
+        told.append([belongs, sorted(restricting.items())])
+    made = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    return Trusted(accounts, organization_id, paths, made, restricting, belongs)
 
 
 def standing(session: Session, row: Analyzer) -> str:

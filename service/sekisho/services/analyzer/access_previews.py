@@ -18,12 +18,13 @@ from sekisho.api.analyzer.v1 import access_previews_pb2 as pb
 from sekisho.api.analyzer.v1 import configurations_pb2
 from sekisho.api.analyzer.v1.findings_pb2 import FindingSource
 from sekisho.calls.call import Call
-from sekisho.journal.analyzers import filters, writing, zones
-from sekisho.journal.analyzers.external import under_control_policy
+from sekisho.journal.analyzers import filters, writing
+from sekisho.journal.analyzers.external import together
 from sekisho.journal.analyzers.found import RESOLVED, columns
 from sekisho.operations import operation, prepare
 from sekisho.services.analyzer import criteria, names, pages, previewed, questions, quotas
 from sekisho.services.analyzer.errors import Conflict, ResourceNotFound, ServiceQuotaExceeded
+from sekisho.services.analyzer.proposed import POLICY
 from sekisho.store.tables import AccessFinding, AccessPreview, Analyzer, ArchiveRule
 
 PREVIEW = "AccessPreview"
@@ -64,12 +65,12 @@ def _work_out(call: Call, request: pb.CreateAccessPreviewRequest) -> Callable[[]
     """Read what is there now; then work out what there would be."""
     row = names.find(call, request.analyzer_arn)
     trusted = previewed.find_zone(call, row)
-    source = previewed.source(call, trusted, request.configurations)
+    plan = previewed.planned(call, trusted, request.configurations)
     now = call.now
-    if source is None:
+    if plan is None:
         return lambda: _Made([], "INVALID_CONFIGURATION")
+    source = plan.source
     wanted = AccessFinding.analyzer_id == row.id, AccessFinding.resource == source.arn
-    restricted = source.owner in zones.restricted(call.session, [source.owner])
     existing = {one.id: one for one in call.session.scalars(select(AccessFinding).where(*wanted))}
     rules = [json.loads(text) for text in call.session.scalars(select(ArchiveRule.filter).where(ArchiveRule.analyzer_id == row.id))]
 
@@ -77,14 +78,14 @@ def _work_out(call: Call, request: pb.CreateAccessPreviewRequest) -> Callable[[]
         grants = questions.external(call, source, trusted)
         if grants is None:
             return _Made([], "INTERNAL_ERROR")
-        found = under_control_policy(grants, applies=restricted)
+        written, others = previewed.parted(plan, grants)
         shown = []
         left = dict(existing)
-        for one in found:
+        for one, came_from in [(one, POLICY) for one in together(written)] + [(one, plan.proposed.source) for one in together(others)]:
             values = {"id": one.id(row.id, source.id), **columns(one, source)}
             known = left.pop(values["id"], None)
             status = known.status if known is not None and known.status != RESOLVED else writing.status_of(values, rules)
-            shown.append(_finding(values, status, known, now))
+            shown.append(_finding(values, status, known, now, came_from))
         gone = [one for one in left.values() if one.status != RESOLVED]
         shown += [_finding({name: getattr(one, name) for name in (*_COLUMNS, "id")}, RESOLVED, one, now) for one in gone]
         return _Made(shown)
@@ -95,7 +96,7 @@ def _work_out(call: Call, request: pb.CreateAccessPreviewRequest) -> Callable[[]
 _COLUMNS = ("resource", "resource_type", "owner", "principal", "actions", "condition", "is_public", "restriction", "error", "type")
 
 
-def _finding(values: Mapping[str, Any], status: str, known: AccessFinding | None, now: Any) -> dict[str, Any]:
+def _finding(values: Mapping[str, Any], status: str, known: AccessFinding | None, now: Any, came_from: str = POLICY) -> dict[str, Any]:
     """A finding of a preview as JSON of the API, with what filters ask beside."""
     change = "NEW" if known is None else "UNCHANGED" if known.status == status else "CHANGED"
     message = pb.AccessPreviewFinding(
@@ -113,7 +114,7 @@ def _finding(values: Mapping[str, Any], status: str, known: AccessFinding | None
         status=status,
         resource_owner_account=values["owner"],
         error=values["error"],
-        sources=[FindingSource(type="POLICY")] if values["error"] is None else [],
+        sources=[FindingSource(type=came_from)] if values["error"] is None else [],
         resource_control_policy_restriction=values["restriction"],
     )
     return _plain(message)

@@ -24,7 +24,7 @@ from sekisho.store.tables import Analyzer, ArchiveRule
 @operation
 def create_analyzer(call: Call, request: pb.CreateAnalyzerRequest) -> pb.CreateAnalyzerResponse:
     """It begins to look at once; one of an organization is the account's that makes it."""
-    if request.type in configurations.WITHOUT:
+    if request.type in configurations.PROVING:
         questions.refuse_impossible()
     organization = organizations.find_administered(call) if request.type.startswith("ORGANIZATION") else None
     if names.get(call, request.analyzer_name) is not None:

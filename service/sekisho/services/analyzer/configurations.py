@@ -11,15 +11,18 @@ from google.protobuf.json_format import MessageToDict
 
 from sekisho import arn
 from sekisho.api.analyzer.v1 import analyzers_pb2 as pb
-from sekisho.services.analyzer.errors import NOT_SUPPORTED, Validation
+from sekisho.services.analyzer.errors import Validation
+from sekisho.world import resources
 
 WITHOUT = ("ACCOUNT", "ORGANIZATION")
 """Types of analyzers that are told nothing."""
+PROVING = (*WITHOUT, "ACCOUNT_INTERNAL_ACCESS", "ORGANIZATION_INTERNAL_ACCESS")
+"""Types of analyzers that take the solver."""
 
 USUAL_AGE, LONGEST_AGE = 90, 365
 """Days after which access counts as unused."""
 
-MOST_ACCOUNTS, MOST_TAGS, MOST_RULES = 2000, 100, 100
+MOST_ACCOUNTS, MOST_TAGS, MOST_RULES, MOST_ARNS = 2000, 100, 100, 500
 """Of an analysis rule."""
 
 Held = Mapping[str, Any]
@@ -28,19 +31,22 @@ Held = Mapping[str, Any]
 def of(type_: str, asked: pb.AnalyzerConfiguration) -> Held:
     """The configuration to be kept, as JSON of the message; Validation for one that does not go with the type."""
     has = [name for name in ("unused_access", "internal_access") if asked.HasField(name)]
-    if type_.endswith("INTERNAL_ACCESS"):
-        raise Validation(f"Analyzers of type {type_} are not made here.", NOT_SUPPORTED)
-    wanted = ["unused_access"] if type_.endswith("UNUSED_ACCESS") else []
-    if set(has) - set(wanted):
+    wanted = "unused_access" if type_.endswith("UNUSED_ACCESS") else "internal_access" if type_.endswith("INTERNAL_ACCESS") else ""
+    if set(has) - {wanted}:
         raise Validation(f"The configuration is not one of an analyzer of type {type_}.")
     if not wanted:
         return {}
+    of_organization = type_.startswith("ORGANIZATION")
+    made = pb.AnalyzerConfiguration()
+    if wanted == "internal_access":
+        _refuse_inclusions(asked.internal_access.analysis_rule, of_organization=of_organization)
+        made.internal_access.CopyFrom(asked.internal_access)
+        return dict(MessageToDict(made, preserving_proto_field_name=True))
     unused = asked.unused_access
     age = unused.unused_access_age if unused.HasField("unused_access_age") else USUAL_AGE
     if not 1 <= age <= LONGEST_AGE:
         raise Validation(f"unusedAccessAge must be from 1 to {LONGEST_AGE} days.")
-    _refuse_rule(unused.analysis_rule, of_organization=type_.startswith("ORGANIZATION"))
-    made = pb.AnalyzerConfiguration()
+    _refuse_rule(unused.analysis_rule, of_organization=of_organization)
     made.unused_access.CopyFrom(unused)
     made.unused_access.unused_access_age = age
     return dict(MessageToDict(made, preserving_proto_field_name=True))
@@ -48,7 +54,7 @@ def of(type_: str, asked: pb.AnalyzerConfiguration) -> Held:
 
 def refuse_other_age(before: Held, now: Held) -> None:
     """Validation for another age of unused access than an analyzer was made with, which AWS does not change either."""
-    if now["unused_access"]["unused_access_age"] != before["unused_access"]["unused_access_age"]:
+    if "unused_access" in before and now["unused_access"]["unused_access_age"] != before["unused_access"]["unused_access_age"]:
         raise Validation("unusedAccessAge cannot be changed.")
 
 
@@ -65,3 +71,20 @@ def _refuse_rule(rule: pb.AnalysisRule, *, of_organization: bool) -> None:
             raise Validation(f"An exclusion names up to {MOST_ACCOUNTS} accounts and {MOST_TAGS} sets of tags.")
         if not all(map(arn.is_account_id, exclusion.account_ids)):
             raise Validation("An exclusion names accounts by their twelve digits.")
+
+
+def _refuse_inclusions(rule: pb.InternalAccessAnalysisRule, *, of_organization: bool) -> None:
+    """Validation for inclusions that name nothing, or more than they can."""
+    if len(rule.inclusions) > MOST_RULES:
+        raise Validation(f"An analysis rule has up to {MOST_RULES} inclusions.")
+    for inclusion in rule.inclusions:
+        if not (inclusion.account_ids or inclusion.resource_types or inclusion.resource_arns):
+            raise Validation("An inclusion names accounts, types of resources or resources.")
+        if inclusion.account_ids and not of_organization:
+            raise Validation("Accounts are included in analyzers of an organization alone.")
+        if len(inclusion.account_ids) > MOST_ACCOUNTS or len(inclusion.resource_arns) > MOST_ARNS:
+            raise Validation(f"An inclusion names up to {MOST_ACCOUNTS} accounts and {MOST_ARNS} resources.")
+        if not all(map(arn.is_account_id, inclusion.account_ids)):
+            raise Validation("An inclusion names accounts by their twelve digits.")
+        if not all(map(resources.is_registrable, inclusion.resource_arns)):
+            raise Validation("An inclusion names resources by their ARNs, which have no wildcards.")

@@ -9,7 +9,7 @@ from sekisho.api.analyzer.v1 import findings_v2_pb2 as pb
 from sekisho.api.analyzer.v1.findings_pb2 import FindingSource
 from sekisho.calls.call import Call
 from sekisho.journal.analyzers import unused
-from sekisho.journal.analyzers.found import EXTERNAL
+from sekisho.journal.analyzers.found import EXTERNAL, INTERNAL
 from sekisho.operations import operation
 from sekisho.services.analyzer import findings, listing, names, pages
 from sekisho.store.tables import AccessFinding
@@ -57,6 +57,19 @@ def _external(row: AccessFinding) -> list[pb.FindingDetails]:
     return [pb.FindingDetails(external_access_details=details)]
 
 
+def _internal(row: AccessFinding) -> list[pb.FindingDetails]:
+    told: dict[str, str] = json.loads(row.details)
+    details = pb.InternalAccessDetails(
+        action=json.loads(row.actions),
+        condition=json.loads(row.condition),
+        principal=json.loads(row.principal),
+        sources=[] if row.error is not None else [FindingSource(type="POLICY")],
+        resource_control_policy_restriction=row.restriction,
+        **told,
+    )
+    return [pb.FindingDetails(internal_access_details=details)]
+
+
 def _role(row: AccessFinding) -> list[pb.FindingDetails]:
     details = json.loads(row.details)
     return [pb.FindingDetails(unused_iam_role_details=pb.UnusedIamRoleDetails(last_accessed=_moment(details)))]
@@ -93,6 +106,7 @@ def _moment(details: Mapping[str, Any]) -> datetime | None:
 
 _DETAILS: Mapping[str, Callable[[AccessFinding], list[pb.FindingDetails]]] = {
     EXTERNAL: _external,
+    INTERNAL: _internal,
     unused.ROLE: _role,
     unused.KEY: _key,
     unused.PASSWORD: _password,

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from sekisho.calls.call import Call
 from sekisho.journal.analyzers import asking
-from sekisho.journal.analyzers.external import together
-from sekisho.journal.analyzers.found import Found
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.zones import Trusted
 
 if TYPE_CHECKING:  # a server without the solver does without it
-    from sekisho.analysis.solver import Verdict
+    from sekisho.analysis.solver import Grant, Verdict
 
 MARGIN = 0.5
 """Seconds of a call's time that are left for its answer."""
@@ -44,14 +42,16 @@ def public(call: Call, document: str) -> "Verdict":
     return _asked(call, "public", document)
 
 
-def external(call: Call, source: Source, trusted: Trusted) -> tuple[Found, ...] | None:
+def external(call: Call, source: Source, trusted: Trusted) -> "tuple[Grant, ...] | None":
     """What a resource's policy would grant to whoever is outside of a zone; None where that is not known."""
     if not source.document:
         return ()
     refuse_impossible()
     questions, deadline = call.node.questions, _deadline(call)
-    grants = questions.external(source.document, source.arn, source.owner, trusted, deadline=deadline, account=call.account_id)
-    return together(grants) if grants is not None else None
+    found: tuple[Grant, ...] | None = questions.external(
+        source.document, source.arn, source.owner, trusted, deadline=deadline, account=call.account_id
+    )
+    return found
 
 
 def _asked(call: Call, name: str, *arguments: Any, type_: str = "") -> "Verdict":

@@ -1,4 +1,4 @@
-"""Paths by which principals of the caller's account get more than they were given.
+"""Paths by which principals of the caller's account, or of accounts of its organization, get more than they were given.
 
 The account is read in one snapshot; then the search computes, by turns with other accounts', and with nothing else at the same time. What
 was found for a revision is kept for the next page.
@@ -12,15 +12,17 @@ from contextlib import contextmanager
 from sekisho import arn, policy
 from sekisho.analysis import escalation
 from sekisho.api.insight.v1 import escalation_paths_pb2 as pb
-from sekisho.calls import pages
+from sekisho.calls import affiliation, pages
 from sekisho.calls.call import Call
 from sekisho.calls.turns import Turns
-from sekisho.errors import RequestTimeout, ValidationError
+from sekisho.errors import AccessDenied, RequestTimeout, ValidationError
+from sekisho.journal.analyzers import zones
 from sekisho.operations import operation
 from sekisho.services.insight import estates
 from sekisho.services.insight.errors import InvalidInput, NoSuchEntity
 from sekisho.store.db import remaining
 from sekisho.store.paging import PAGE
+from sekisho.store.tables import Organization
 from sekisho.world import Keys
 
 MOST_KEPT = 20_000
@@ -42,11 +44,14 @@ _kept: OrderedDict[_Key, escalation.Found] = OrderedDict()
 def find_escalation_paths(call: Call, request: pb.FindEscalationPathsRequest) -> pb.FindEscalationPathsResponse:
     """The shortest path of each principal, the shortest first. RequestTimeout when the deadline comes before all of it is found."""
     supposed = _supposed(request)
+    organization = _find_organization(call) if request.organization else None
+    if organization is not None and request.goal_arn:
+        raise InvalidInput("paths of an organization end at administrators; a goal is one of an account")
     for text in (request.goal_arn, request.source_arn):
-        if text:
+        if text and organization is None:
             _refuse_others(call, text)
     with _of_account(call):
-        found = _found(call, request, supposed)
+        found = _found(call, request, supposed, organization)
     paths = [path for path in found.paths if request.source_arn in ("", path.source)]
     cursor = pages.cursor(call, request, place="marker", size="max_items")
     start = int(cursor.open(request.marker)[0]) if request.marker else 0
@@ -90,15 +95,26 @@ def _refuse_others(call: Call, text: str) -> None:
         raise NoSuchEntity(f"`{text}` is no user or role of the account {call.account_id}")
 
 
-def _found(call: Call, request: pb.FindEscalationPathsRequest, supposed: Keys) -> escalation.Found:
+def _find_organization(call: Call) -> Organization:
+    """The organization whose paths the caller's account may see: the management account, or one to which it delegated Access Analyzer."""
+    found = affiliation.get(call)
+    if found is None or not zones.is_administrator(call.session, found, call.account_id):
+        raise AccessDenied("Paths of an organization are shown to its management account and its administrator of IAM Access Analyzer.")
+    if found.management_account_id != call.account_id and not zones.is_trusted(call.session, found.id):
+        raise AccessDenied("Trusted access for IAM Access Analyzer is not enabled in the organization.")
+    return found
+
+
+def _found(call: Call, request: pb.FindEscalationPathsRequest, supposed: Keys, organization: Organization | None) -> escalation.Found:
     at = pb.FindEscalationPathsRequest(supposed_keys=request.supposed_keys).SerializeToString(deterministic=True)
     session = call.session  # with which the world is as new as the snapshot
-    key = (call.account_id, call.node.world.sync(session).token, request.goal_arn, at)
+    about = organization.id if organization is not None else request.goal_arn
+    key = (call.account_id, call.node.world.sync(session).token, about, at)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    estate = estates.load(call)
+    loaded = estates.load_organization(call, organization.id) if organization is not None else [estates.load(call, call.account_id)]
     with _turns.turn(call.account_id, call.deadline) as turn:
 
         def proceed() -> None:
@@ -106,7 +122,10 @@ def _found(call: Call, request: pb.FindEscalationPathsRequest, supposed: Keys) -
             turn.pause()
 
         try:
-            found = escalation.find(estate, goal=request.goal_arn, supposed=supposed, proceed=proceed)
+            if organization is not None:
+                found = escalation.find_across(call.account_id, loaded, supposed=supposed, proceed=proceed)
+            else:
+                found = escalation.find(loaded[0], goal=request.goal_arn, supposed=supposed, proceed=proceed)
         except ValueError as error:
             raise NoSuchEntity(str(error)) from None
     with _lock:

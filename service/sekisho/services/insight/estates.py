@@ -14,7 +14,20 @@ from sekisho.errors import Unavailable
 from sekisho.memory import pages
 from sekisho.services.insight.errors import LimitExceeded
 from sekisho.store.db import remaining
-from sekisho.store.tables import AccessKey, Entity, Group, InstanceProfile, LoginProfile, Policy, PolicyVersion, Role, Tag, User
+from sekisho.store.tables import (
+    AccessKey,
+    Account,
+    Entity,
+    Group,
+    InstanceProfile,
+    LoginProfile,
+    Member,
+    Policy,
+    PolicyVersion,
+    Role,
+    Tag,
+    User,
+)
 from sekisho.world import AWS, AccountRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record
 from sekisho.world.placement import placement
 
@@ -27,9 +40,19 @@ ADMINISTRATOR = "administratoraccess"
 _SIZE = 500
 
 
-def load(call: Call) -> Estate:
-    """The caller's account; LimitExceeded for one that is too large. Nothing is left to be loaded afterwards."""
-    held = select(func.count()).select_from(Entity).where(Entity.account_id == call.account_id, Entity.kind.in_(("user", "role")))
+def load_organization(call: Call, organization_id: str) -> list[Estate]:
+    """The active accounts of an organization; LimitExceeded where they are too large together."""
+    member = select(Member.account_id).join(Account, Account.id == Member.account_id)
+    member = member.where(Member.organization_id == organization_id, Account.status == "ACTIVE")
+    held = select(func.count()).select_from(Entity).where(Entity.account_id.in_(member), Entity.kind.in_(("user", "role")))
+    if (call.session.scalar(held) or 0) > MOST:
+        raise LimitExceeded(f"The organization has more than {MOST} users and roles; that is more than one analysis looks at.")
+    return [load(call, id_) for id_ in call.session.scalars(member.order_by(Member.account_id)).all()]
+
+
+def load(call: Call, account_id: str) -> Estate:
+    """An account; LimitExceeded for one that is too large. Nothing is left to be loaded afterwards."""
+    held = select(func.count()).select_from(Entity).where(Entity.account_id == account_id, Entity.kind.in_(("user", "role")))
     if (call.session.scalar(held) or 0) > MOST:
         raise LimitExceeded(f"The account has more than {MOST} users and roles; that is more than one analysis looks at.")
     records: dict[str, Record] = {}
@@ -38,9 +61,9 @@ def load(call: Call) -> Estate:
         after: str | None = None
         while after != "":
             remaining(call.deadline)
-            found, after = pages.load_page(call.session, call.account_id, kind, after or "", _SIZE)
+            found, after = pages.load_page(call.session, account_id, kind, after or "", _SIZE)
             records |= {record.id: record for record in found}
-    trusts = {row.id: row.trust_policy for row in call.session.execute(select(Role.id, Role.trust_policy).where(_own(call, Role)))}
+    trusts = {row.id: row.trust_policy for row in call.session.execute(select(Role.id, Role.trust_policy).where(_own(account_id, Role)))}
     for record in records.values():
         if isinstance(record, PrincipalRecord):
             remaining(call.deadline)
@@ -48,33 +71,33 @@ def load(call: Call) -> Estate:
             compiled = policy.Attached(policy.compiled(trust), name="AssumeRolePolicyDocument") if trust is not None else None
             principals.append(replace(record, trust=compiled))
     records |= {record.id: record for record in principals}
-    _follow(call, records, principals)
-    groups = call.session.execute(select(Group.id, Group.name, Group.path).where(_own(call, Group)).order_by(Group.name_key))
+    _follow(call, account_id, records, principals)
+    groups = call.session.execute(select(Group.id, Group.name, Group.path).where(_own(account_id, Group)).order_by(Group.name_key))
     return Estate(
-        account_id=call.account_id,
+        account_id=account_id,
         principals=tuple(principals),
-        groups={row.id: iam(call.account_id, "group", row.name, row.path) for row in groups},
-        policies=tuple(_policies(call, records)),
+        groups={row.id: iam(account_id, "group", row.name, row.path) for row in groups},
+        policies=tuple(_policies(call, account_id, records)),
         lookup=records.get,
         now=call.now,
-        passwords=frozenset(call.session.scalars(select(LoginProfile.user_id).join(User).where(_own(call, User)))),
-        keys=_keys(call),
-        profiles=frozenset(filter(None, call.session.scalars(select(InstanceProfile.role_id).where(_own(call, InstanceProfile))))),
+        passwords=frozenset(call.session.scalars(select(LoginProfile.user_id).join(User).where(_own(account_id, User)))),
+        keys=_keys(call, account_id),
+        profiles=frozenset(filter(None, call.session.scalars(select(InstanceProfile.role_id).where(_own(account_id, InstanceProfile))))),
     )
 
 
-def _own(call: Call, table: type[Entity]) -> ColumnElement[bool]:
-    return table.account_id == call.account_id
+def _own(account_id: str, table: type[Entity]) -> ColumnElement[bool]:
+    return table.account_id == account_id
 
 
-def _keys(call: Call) -> dict[str, int]:
+def _keys(call: Call, account_id: str) -> dict[str, int]:
     counts: dict[str, int] = defaultdict(int)
-    for owner in call.session.scalars(select(AccessKey.owner_id).where(AccessKey.account_id == call.account_id)):
+    for owner in call.session.scalars(select(AccessKey.owner_id).where(AccessKey.account_id == account_id)):
         counts[owner] += 1
     return counts
 
 
-def _follow(call: Call, records: dict[str, Record], principals: Iterable[PrincipalRecord]) -> None:
+def _follow(call: Call, account_id: str, records: dict[str, Record], principals: Iterable[PrincipalRecord]) -> None:
     """Load what decisions follow beyond the account: AWS's policies, and the place in an organization with what is attached on the way."""
 
     def look(id_: str) -> Record | None:
@@ -85,7 +108,7 @@ def _follow(call: Call, records: dict[str, Record], principals: Iterable[Princip
             records[id_] = record
         return records[id_]
 
-    account = look(call.account_id)
+    account = look(account_id)
     if not isinstance(account, AccountRecord):
         raise Unavailable("The account could not be loaded.")
     placement(account, look)
@@ -98,17 +121,17 @@ def _follow(call: Call, records: dict[str, Record], principals: Iterable[Princip
         look(id_)
 
 
-def _policies(call: Call, records: dict[str, Record]) -> Iterable[Managed]:
+def _policies(call: Call, account_id: str, records: dict[str, Record]) -> Iterable[Managed]:
     """The policies that could be attached, those of the account with the versions that are not in force."""
     tags: dict[str, dict[str, str]] = defaultdict(dict)
     for row in call.session.execute(
-        select(Tag.owner_id, Tag.key, Tag.value).join(Policy, Policy.id == Tag.owner_id).where(_own(call, Policy))
+        select(Tag.owner_id, Tag.key, Tag.value).join(Policy, Policy.id == Tag.owner_id).where(_own(account_id, Policy))
     ):
         tags[row.owner_id][row.key] = row.value
     others: dict[str, list[policy.Attached]] = defaultdict(list)
     versions = select(PolicyVersion.policy_id, PolicyVersion.number, PolicyVersion.document)
     versions = versions.join(Policy, (Policy.id == PolicyVersion.policy_id) & (Policy.default_version != PolicyVersion.number))
-    for id_, number, document in call.session.execute(versions.where(_own(call, Policy)).order_by(PolicyVersion.number)):
+    for id_, number, document in call.session.execute(versions.where(_own(account_id, Policy)).order_by(PolicyVersion.number)):
         remaining(call.deadline)
         named = records[id_]
         assert isinstance(named, PolicyRecord)

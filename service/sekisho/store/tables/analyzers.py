@@ -6,7 +6,7 @@ which they are found, and go with it.
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekisho.store.db import Base
@@ -82,6 +82,13 @@ class AnalyzedResource(Base):
         Index("ix_analyzed_resources_source_id", "source_id"),
         Index("ix_analyzed_resources_analyzer_id_resource", "analyzer_id", "resource"),
         Index("ix_analyzed_resources_analyzer_id_turn", "analyzer_id", "turn"),
+        # Few could not be analyzed, and they are looked at again after a while.
+        Index(
+            "ix_analyzed_resources_error",
+            "analyzed_at",
+            sqlite_where=text("error IS NOT NULL"),
+            postgresql_where=text("error IS NOT NULL"),
+        ),
     )
     touches = ()
 

@@ -1,0 +1,270 @@
+"""Who within a zone of trust can do what with resources: every user and role of its accounts, a page at a time.
+
+Principals are read in a snapshot for each page, and asked about with none; who changes meanwhile is looked at again. Of those who are alike
+one is asked. It takes at most half of the time of its thread, and what is not done within `LONGEST` is told as not known.
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NoReturn
+
+from sqlalchemy.orm import Session
+
+from sekisho import policy, world
+from sekisho.analysis import conditions
+from sekisho.analysis.escalation.actors import reads_principal
+from sekisho.analysis.inside import MOST_ACTIONS, Case, Outlook, actions, case_of, outlook
+from sekisho.calls.service_definitions import load_definitions
+from sekisho.errors import SekishoError
+from sekisho.journal.analyzers.external import unknown
+from sekisho.journal.analyzers.found import INTERNAL, Found
+from sekisho.journal.analyzers.sources import Source
+from sekisho.journal.analyzers.zones import Trusted
+from sekisho.memory import loaders, pages
+from sekisho.policy.definitions import ServiceDefinition
+from sekisho.store import db
+from sekisho.world import Acting, PrincipalRecord, Question, Record, SessionFacts, Subject
+from sekisho.world.acting import UnknownPrincipal
+
+if TYPE_CHECKING:  # a server without the solver does without it
+    from sekisho.analysis.solver import Verdict
+
+LONGEST = 20.0
+"""Seconds of the processor that one look at a few resources may take."""
+PATIENCE = 120.0
+"""Seconds that it may take on a machine that has no time for it."""
+PAGE = 100
+"""Principals that are read at once."""
+BURST = 0.002
+"""Seconds of the processor after which the thread pauses for as long."""
+MOST_RECORDS = 20_000
+"""Records beside principals that one look keeps."""
+MOST_ANSWERS = 4_096
+"""Answers about cases that are kept, of some hundred bytes each."""
+SESSION = "session"
+"""The name of roles' sessions here."""
+
+Ask = Callable[[Case], "Verdict"]
+
+
+class Insiders:
+    """Looks at all principals of a zone, and remembers what the solver has said."""
+
+    def __init__(self, database: db.Database, ask: Ask, *, longest: float = LONGEST) -> None:
+        self._database, self._ask, self._longest = database, ask, longest
+        self._answers: OrderedDict[bytes, Verdict] = OrderedDict()
+
+    def found(self, sources: Sequence[Source], trusted: Trusted) -> Mapping[str, tuple[Found, ...]]:
+        """Who can do what with each resource, by the resources' ids."""
+        look = _Look(self._database, sources, self._asked, self._longest)
+        whole = all(look.at(account) for account in sorted(trusted.accounts))
+        return {id_: tuple(found if whole else [*found, unknown(INTERNAL)]) for id_, found in look.found.items()}
+
+    def _asked(self, case: Case) -> "Verdict | None":
+        """What the solver says of a case, None where it says nothing; what it could not tell it is asked again."""
+        key = hashlib.sha256(repr(case).encode()).digest()
+        if key in self._answers:
+            self._answers.move_to_end(key)
+            return self._answers[key]
+        try:
+            verdict = self._ask(case)
+        except SekishoError:  # a document of a release that took it
+            return None
+        if verdict.answer != "unknown":
+            self._answers[key] = verdict
+            if len(self._answers) > MOST_ANSWERS:
+                self._answers.popitem(last=False)
+        return verdict
+
+
+@dataclass(slots=True)
+class _Access:
+    """What a principal can do, by how the statements that permit it show their conditions; `unknown`: or something more."""
+
+    granted: dict[tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]], list[str]]
+    unknown: bool = False
+
+
+class _Look:
+    """One look at some resources."""
+
+    def __init__(self, database: db.Database, sources: Sequence[Source], ask: "Callable[[Case], Verdict | None]", longest: float) -> None:
+        self._database, self._sources, self._ask = database, sources, ask
+        self._until = time.thread_time() + longest, time.monotonic() + PATIENCE
+        self._now = datetime.now(UTC).replace(microsecond=0)
+        self._records: dict[str, Record | None] = {}
+        self._definitions: dict[str, ServiceDefinition | None] = {}
+        self._alike: dict[object, _Access] = {}
+        self._own: dict[int, bool] = {}
+        self._kept: list[object] = []  # what is told apart by its identity stays
+        self._paused_at = time.thread_time()
+        self.found: dict[str, list[Found]] = {source.id: [] for source in sources}
+
+    def at(self, account: str) -> bool:
+        """Look at the principals of an account; whether the time sufficed."""
+        for kind in ("user", "role"):
+            after: str | None = None
+            while after != "":
+                if self._is_over():
+                    return False
+                with self._database.read() as session:
+                    records, after = pages.load_page(session, account, kind, after or "", PAGE)
+                    asked = list(self._asked(session, [one for one in records if isinstance(one, PrincipalRecord)]))
+                for record, source, who, question in asked:
+                    if self._is_over():
+                        return False
+                    self._keep(record, source, self._access(who, source, question) if question is not None else _Access({}, True), question)
+                    self._pause()
+        return True
+
+    def _asked(
+        self, session: Session, records: Sequence[PrincipalRecord]
+    ) -> Iterator[tuple[PrincipalRecord, Source, Acting | None, Question | None]]:
+        """What is asked of each principal about each resource; nothing where it could not be put together."""
+        if len(self._records) > MOST_RECORDS:
+            self._records.clear()
+        page = {record.id: record for record in records}
+
+        def lookup(id_: str) -> Record | None:
+            if id_ in page:
+                return page[id_]
+            if id_ not in self._records:
+                self._records[id_] = loaders.load_record(session, id_, _sealed)
+            return self._records[id_]
+
+        for source in self._sources:
+            self._define(session, source)
+        for record in records:
+            acts = SessionFacts(kind="assumed-role", name=SESSION) if record.kind == "role" else None
+            try:
+                who = world.acting(Subject(record.id, record.account_id, session=acts), lookup, self._now)
+            except UnknownPrincipal:  # of an account that is not active, where nobody can do anything
+                continue
+            except SekishoError:
+                yield from ((record, source, None, None) for source in self._sources)
+                continue
+            for source in self._sources:
+                service = source.arn.split(":", 3)[2]
+                asked = world.Asked(f"{service}:Any", source.arn, resource_account=source.owner, tag_prefixes=("aws", service))
+                try:
+                    yield record, source, who, world.question(who, asked, lookup, self._now)
+                except SekishoError:
+                    yield record, source, who, None
+
+    def _define(self, session: Session, source: Source) -> None:
+        service = source.arn.split(":", 3)[2].lower()
+        if source.id not in self._definitions:
+            self._definitions[source.id] = load_definitions(session, source.owner, (service,)).get(service)
+
+    def _access(self, who: Acting | None, source: Source, question: Question) -> _Access:
+        """What a principal can do with a resource, asked once of all who are alike."""
+        request, layers = question
+        key = self._alike_by(who, source, layers)
+        found = self._alike.get(key) if key is not None else None
+        if found is None:
+            found = self._worked_out(source, request, layers)
+            if key is not None:
+                self._alike[key] = found
+                self._kept.append(layers)
+        return found
+
+    def _alike_by(self, who: Acting | None, source: Source, layers: policy.Layers) -> object:
+        """By what principals are alike, as far as this resource goes; None of one who is like nobody."""
+        levels = (*(layers.scps or ()), *(layers.rcps or ()))
+        groups = (layers.identity, layers.boundary or (), *levels, (layers.resource,) if layers.resource is not None else ())
+        if who is None or any(self._asks_who(one) for group in groups for one in group):
+            return None
+        principal = who.principal
+        mark = (principal.kind, principal.account, layers.boundary is None, source.id)
+        return (*mark, *(tuple(id(one.program) for one in group) for group in groups))
+
+    def _asks_who(self, attached: policy.Attached) -> bool:
+        found = self._own.get(id(attached))
+        if found is None:
+            found = self._own[id(attached)] = reads_principal(attached)
+            self._kept.append(attached)
+        return found
+
+    def _worked_out(self, source: Source, request: policy.Request, layers: policy.Layers) -> _Access:
+        access = _Access({})
+        known: dict[object, Verdict | None] = {}  # by what is said about an action: of those about which the same is said one is asked
+        for number, (told, action) in enumerate(actions(layers, source.arn, self._definitions[source.id])):
+            if number == MOST_ACTIONS or self._is_over():
+                access.unknown = True
+                break
+            self._pause()
+            made = replace(request, action=action)
+            decision = policy.decide(made, layers)
+            if not decision.allowed:
+                if not decision.error and outlook(made, layers) is Outlook.NEVER:
+                    continue
+                said = _said(layers, action)
+                if said not in known:
+                    known[said] = self._ask(case_of(made, layers))
+                verdict = known[said]
+                if verdict is not None and verdict.answer == "no":
+                    continue
+                if verdict is not None and verdict.witness is not None:
+                    decision = policy.decide(replace(made, context=policy.Context(verdict.witness.context)), layers)
+                if not decision.allowed:
+                    access.unknown = True
+                    continue
+            written = [condition for match in decision.matched for condition in match.statement.conditions]
+            shown = tuple(sorted(conditions.shown(written).items())), tuple(sorted(conditions.operators(written).items()))
+            access.granted.setdefault(shown, []).append(told)
+        return access
+
+    def _keep(self, record: PrincipalRecord, source: Source, access: _Access, question: Question | None) -> None:
+        principal = {"AWS": record.arn}
+        layers = question[1] if question is not None else policy.Layers()
+        details = {
+            "principal_type": "IAM_USER" if record.kind == "user" else "IAM_ROLE",
+            "principal_owner_account": record.account_id,
+            "access_type": "INTRA_ACCOUNT" if record.account_id == source.owner else "INTRA_ORG",
+            "service_control_policy_restriction": "APPLIED" if layers.scps is not None else "NOT_APPLICABLE",
+        }
+        restriction = "APPLIED" if layers.rcps is not None else "NOT_APPLICABLE"
+        for (condition, operators), told in access.granted.items():
+            self.found[source.id].append(
+                Found(
+                    INTERNAL,
+                    principal,
+                    tuple(sorted(told)),
+                    dict(condition),
+                    operators=dict(operators),
+                    restriction=restriction,
+                    details=details,
+                )
+            )
+        if access.unknown:
+            self.found[source.id].append(replace(unknown(INTERNAL, principal), restriction=restriction, details=details))
+
+    def _is_over(self) -> bool:
+        return time.thread_time() >= self._until[0] or time.monotonic() >= self._until[1]
+
+    def _pause(self) -> None:
+        """Leave the interpreter to calls for half of the time."""
+        took = time.thread_time() - self._paused_at
+        if took > BURST:
+            time.sleep(took)
+            self._paused_at = time.thread_time()
+
+
+def _said(layers: policy.Layers, action: str) -> object:
+    """Which statements are about an action."""
+    of_identity = (*layers.identity, *(layers.boundary or ()), *(one for level in layers.scps or () for one in level))
+    of_resource = (*(one for level in layers.rcps or () for one in level), *((layers.resource,) if layers.resource is not None else ()))
+    return tuple(
+        tuple(rule.statement.index for rule in one.program.about(action, of_resource=side))
+        for group, side in ((of_identity, False), (of_resource, True))
+        for one in group
+    )
+
+
+def _sealed(*_: object) -> NoReturn:
+    """No secret is needed here."""
+    raise AssertionError("a credential was asked for")

@@ -1,0 +1,117 @@
+"""Looks at all principals of a zone: what is not known in time, or cannot be put together, is told, and nothing is asked twice."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sekisho.analysis.inside import Case
+from sekisho.analysis.solver import Answer, Verdict
+from sekisho.errors import Throttling
+from sekisho.journal.analyzers.found import Found
+from sekisho.journal.analyzers.sources import Source
+from sekisho.journal.analyzers.zones import Trusted
+from sekisho.memory import pages
+from sekisho.node.insiders import Insiders
+from sekisho.store import db
+from sekisho.store.tables import Account, InlinePolicy, RegisteredResource, User
+from sekisho.world import PrincipalRecord
+from tests.journal.analyzers.estate import NOW, OWNER
+
+ORDER = f"arn:aws:orders:us-east-1:{OWNER}:order/7"
+SOURCE = Source(ORDER, ORDER, "AWS::Orders::Order", OWNER)
+ZONE = Trusted(frozenset((OWNER,)), "", (), "hash")
+READS = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"orders:Read","Resource":"*"}]}'
+OFFICE = READS.replace('"Resource":"*"', '"Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}')
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[db.Database]:
+    """An account with a registered resource."""
+    with db.Database(database_url) as made:
+        with made.write((OWNER,)) as session:
+            session.add(Account(id=OWNER, name="owner", created_at=NOW))
+            session.flush()
+            columns: dict[str, Any] = {"created_at": NOW, "updated_at": NOW}
+            session.add(RegisteredResource(id=ORDER, account_id=OWNER, arn=ORDER, service="orders", type="order", **columns))
+        yield made
+
+
+def user(database: db.Database, name: str, document: str) -> str:
+    id_ = f"AIDA{name.upper():A<17}"
+    with database.write((OWNER,)) as session:
+        session.add(User(id=id_, account_id=OWNER, name=name, name_key=name, path="/", created_at=NOW))
+        session.flush()
+        session.add(InlinePolicy(owner_id=id_, name="own", name_key="own", document=document))
+    return id_
+
+
+def never(_: Case) -> Verdict:
+    raise AssertionError("the solver was asked")
+
+
+def told(found: tuple[Found, ...]) -> list[tuple[str, tuple[str, ...], str | None]]:
+    return [(one.principal.get("AWS", "").rpartition("/")[2], one.actions, one.error) for one in found]
+
+
+def test_who_is_plainly_permitted_takes_no_solver(database: db.Database) -> None:
+    user(database, "ann", READS)
+    user(database, "bob", READS.replace("orders", "carts"))
+    assert told(Insiders(database, never).found([SOURCE], ZONE)[ORDER]) == [("ann", ("orders:Read",), None)]
+
+
+def test_what_is_not_done_in_time_is_told(database: db.Database) -> None:
+    user(database, "ann", READS)
+    assert told(Insiders(database, never, longest=0.0).found([SOURCE], ZONE)[ORDER]) == [("", (), "INTERNAL_ERROR")]
+
+
+def test_of_those_who_are_alike_one_is_asked_and_what_is_known_is_not_asked_again(database: db.Database) -> None:
+    for name in ("ann", "bob", "cat"):
+        user(database, name, OFFICE)
+    asked: list[str] = []
+
+    def ask(case: Case) -> Verdict:
+        asked.append(case.principal.arn.rpartition("/")[2])
+        return Verdict(Answer.NO)
+
+    insiders = Insiders(database, ask)
+    for _ in range(3):
+        assert insiders.found([SOURCE], ZONE)[ORDER] == ()
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("how", ["unknown", "busy"])
+def test_what_the_solver_cannot_tell_is_a_finding_of_the_pair_and_asked_again(database: db.Database, how: str) -> None:
+    user(database, "ann", OFFICE)
+    asked: list[Case] = []
+
+    def ask(case: Case) -> Verdict:
+        asked.append(case)
+        if how == "busy":
+            raise Throttling("later")
+        return Verdict(Answer.UNKNOWN)
+
+    insiders = Insiders(database, ask)
+    for _ in range(2):
+        assert told(insiders.found([SOURCE], ZONE)[ORDER]) == [("ann", (), "INTERNAL_ERROR")]
+    assert len(asked) == 2
+
+
+def test_a_principal_whose_policies_cannot_be_loaded_is_a_finding(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    user(database, "ann", READS)
+    load = pages.load_page
+
+    def loaded(*arguments: Any) -> Any:
+        records, last = load(*arguments)
+        return [replace(one, policy_ids=("ANPAAAAAAAAAAAAAAAAAA",)) for one in records if isinstance(one, PrincipalRecord)], last
+
+    monkeypatch.setattr(pages, "load_page", loaded)
+    assert told(Insiders(database, never).found([SOURCE], ZONE)[ORDER]) == [("ann", (), "INTERNAL_ERROR")]
+
+
+def test_in_an_account_that_is_not_active_nobody_can_do_anything(database: db.Database) -> None:
+    user(database, "ann", READS)
+    with database.write((OWNER,)) as session:
+        session.get_one(Account, OWNER).status = "SUSPENDED"
+    assert Insiders(database, never).found([SOURCE], ZONE)[ORDER] == ()
