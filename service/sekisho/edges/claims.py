@@ -1,5 +1,8 @@
 """Whose a call says it is, before anything is verified: enough to share threads fairly, and for nothing else.
 
+A call is a stranger's when it claims a long-term key that the worker does not have in memory, so that it has to be looked up: anybody can
+make up as many of these as they like.
+
 The account stands in the access key id of a signature or of a bearer token, and in a JWT of ours. Anybody can write any id; so only an
 account that the worker has in memory has a share of its own. All others share the empty name, with callers who claim nothing.
 """
@@ -10,31 +13,40 @@ from collections.abc import Iterable
 
 from sekisho.calls.call import Node
 from sekisho.credentials import key_ids
+from sekisho.edges.lanes import Claim
 
-_ID = 20  # characters of an access key id
+_ID = re.compile("[0-9A-Za-z]{1,128}")  # whatever may be looked up
 _BEGINNING = 1024  # characters of a bearer token: its URL names the key before the long parts
 _MARKS = ("X-Amz-Credential=", "Credential=")
 _ACCOUNT = re.compile(r'"aws_account": ?"([0-9]{12})"')  # the first claim of a JWT of ours
 
 
-def of_metadata(node: Node, metadata: Iterable[tuple[str, str | bytes]]) -> str:
-    """The account that a gRPC call claims, `""` for none that is known here."""
+NOBODY = Claim()
+
+
+def of_metadata(node: Node, metadata: Iterable[tuple[str, str | bytes]]) -> Claim:
+    """What a gRPC call claims."""
     for name, value in metadata:
         if name == "authorization" and isinstance(value, str):
             return of_text(node, _bearer(value) if value[:7].lower() == "bearer " else value)
-    return ""
+    return NOBODY
 
 
-def of_text(node: Node, text: str) -> str:
-    """The account in the credential scope of an `Authorization` header or of a presigned query, likewise."""
+def of_text(node: Node, text: str) -> Claim:
+    """The same of the credential scope in an `Authorization` header or in a presigned query."""
     for mark in _MARKS:
         begins = text.find(mark)
         if begins >= 0:
-            begins += len(mark)
-            account = key_ids.account_of_key_id(text[begins : begins + _ID])
-            return account if account is not None and node.world.has_record(account) else ""
+            found = _ID.match(text, begins + len(mark))
+            return _of_key(node, found[0]) if found is not None else NOBODY
     said = _ACCOUNT.search(text)
-    return said[1] if said is not None and node.world.has_record(said[1]) else ""
+    return Claim(said[1]) if said is not None and node.world.has_record(said[1]) else NOBODY
+
+
+def _of_key(node: Node, id_: str) -> Claim:
+    world, account = node.world, key_ids.account_of_key_id(id_)
+    stranger = not (key_ids.is_temporary(id_) or world.has_record(id_) or world.is_absent(id_))
+    return Claim(account if account is not None and world.has_record(account) else "", stranger)
 
 
 def _bearer(value: str) -> str:

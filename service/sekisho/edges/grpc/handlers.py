@@ -152,7 +152,7 @@ def _starting(
     def start(body: bytes, context: grpc.ServicerContext, _send: Callable[[bytes], None]) -> None:
         began = time.perf_counter()
         arrival = _arrival(node, operation, workloads, body, context)
-        account = claims.of_metadata(node, context.invocation_metadata())
+        account = claims.of_metadata(node, context.invocation_metadata()).account
         try:
             lane.enter()
             sizes.check(operation, body)

@@ -12,7 +12,7 @@ from sekisho.errors import AccessDenied, InvalidArgument, ResourceExhausted, Sek
 from sekisho.memory import cold
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
-from sekisho.policy import validate
+from sekisho.policy import steps, validate
 from sekisho.policy.shares import Shares
 from sekisho.services.authorize import data_events, denials, log_entries, organizations, subjects
 from sekisho.store.changes import Point
@@ -240,6 +240,7 @@ def _item(
         data_events.note(call, who, question, decision, decision_id)
         decided = pb.BatchItem(decision=_answer(call, question, decision, point, decision_id, encode=encode))
         turn.pause()
+        steps.step()
         return decided
     except SekishoError as error:
         return pb.BatchItem(error=pb.BatchError(code=error.code, message=error.message))

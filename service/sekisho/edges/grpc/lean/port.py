@@ -31,6 +31,7 @@ from sekisho.edges.grpc.lean.line import INLINE, Line
 from sekisho.edges.grpc.lean.peers import INSECURE, UNSENT, Gone, Peer
 from sekisho.edges.grpc.lean.stream import ROOM, Ended, Stream
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
+from sekisho.edges.lanes import Claim
 from sekisho.memory import cold
 
 SUPPORTED = hasattr(select, "epoll") and hasattr(os, "eventfd")  # which Linux has
@@ -59,7 +60,7 @@ class Port:
         self,
         bound: socket.socket,
         methods: Mapping[str, Method],
-        claimed: Callable[[Any], str],
+        claimed: Callable[[Any], Claim],
         *,
         tls: Callable[[], ssl.SSLContext] | None = None,
         age: float,
@@ -302,7 +303,7 @@ class Port:
             return
         # Who claims no account has the share of an address. Who comes alone waits for nobody, whoever it is.
         line, address = self._line, of.owner.address
-        asked.account = (self._claimed(stream.head.metadata) or address) if line.waiting else address
+        asked.account = (self._claimed(stream.head.metadata).account or address) if line.waiting else address
         if line.enter(asked.account):
             asked.entered = True
             line.put(asked.account, asked)
@@ -344,9 +345,8 @@ class Port:
         """Have a thread of the call's class answer it."""
         self._counts.ends["passed"] += 1
         asked.passed = True
-        owner = self._claimed(asked.invocation_metadata()) if asked.method.signed else asked.connection.owner.address
         try:
-            asked.method.lane.submit_for(owner, self._work, asked)
+            asked.method.lane.submit_claimed(asked.claim(self._claimed), asked.connection.owner.address, self._work, asked)
         except RuntimeError:  # the lane is closed
             self._finish(asked, answers.STOPPING)
 
