@@ -1,12 +1,18 @@
 """Floods and a bystander: the latency of one account's Authorize while somebody else misbehaves, over a quiet baseline just before.
 
+    --only=TEXT     the floods whose name has it
+
 A real server of one worker on loopback; the flood comes from a process of its own, the bystander asks in a closed loop. Each phase ends
 after `CALLS` of the bystander or after `SECONDS`, whichever is first. Floods and bystander come over the listener of grpcio, then over
 the lean one, which has a second port here (`--lean`).
 
+Flood and bystander stand for other machines: where there are two cores, they have one that is not the worker's, and there the flood gives
+way to the bystander.
+
 The first rows are the machine's part: neighbours that burn processors and never call, since a flood takes one for itself.
 """
 
+import argparse
 import contextlib
 import json
 import multiprocessing
@@ -28,6 +34,7 @@ from pathlib import Path
 
 import grpc
 
+from bench import measure
 from sekisho import sigv4
 from sekisho.client import credentials as profiles
 from sekisho.credentials import key_ids
@@ -55,6 +62,8 @@ class Target:
     http: str
     keys: sigv4.Credentials
     account: str
+    core: int | None
+    """That of whoever calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +78,24 @@ class Latency:
 
 def run() -> None:
     """Print a row for each flood, as a table of Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m bench hostile")
+    parser.add_argument("--only", default="")
+    only = parser.parse_known_args(sys.argv[1:])[0].only
     print(f"load average before: {' '.join(f'{one:.2f}' for one in os.getloadavg())}; {os.cpu_count()} cores\n")
     print("| Flood | over | its calls | bystander: answered | p50 quiet → flood | p99 quiet → flood | p99 ratio |")
     print("|---|---|--:|--:|--:|--:|--:|")
     with _sekisho() as (target, root):
         for listener, address in (("grpcio", target.grpc), ("lean", target.lean)):
-            _floods(listener, replace(target, grpc=address), root)
+            _floods(listener, replace(target, grpc=address), root, [name for name in FLOODS if only in name])
     print(f"\nload average after: {' '.join(f'{one:.2f}' for one in os.getloadavg())}")
 
 
-def _floods(listener: str, target: Target, root: sigv4.Credentials) -> None:
+def _floods(listener: str, target: Target, root: sigv4.Credentials, names: Sequence[str]) -> None:
+    measure.on_core(target.core)()
     with grpc.insecure_channel(target.grpc) as channel:
         ask = channel.unary_unary(AUTHORIZE, request_serializer=None, response_deserializer=None)
         _phase(ask, root)  # warms it
-        for name in FLOODS:
+        for name in names:
             quiet = _phase(ask, root)
             with _flood(name, target) as answers:
                 under = _phase(ask, root)
@@ -134,6 +147,7 @@ def _flood(name: str, target: Target) -> Iterator[Callable[[], int]]:
 
 def _flow(name: str, target: Target, stop: Event, flowing: Event, answers: "multiprocessing.sharedctypes.Synchronized[int]") -> None:
     flood = FLOODS[name]
+    _give_way()
     if name in NEIGHBOURS:
         flowing.set()
         while not stop.is_set():
@@ -165,6 +179,11 @@ def _flow(name: str, target: Target, stop: Event, flowing: Event, answers: "mult
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         list(pool.map(worker, range(CONNECTIONS)))
+
+
+def _give_way() -> None:
+    """Let the bystander have the core whenever it wants it, as if that were another machine's."""
+    os.nice(10)
 
 
 def _unknown_keys(target: Target, _: int) -> Calls:
@@ -235,6 +254,14 @@ def _document(name: str, statements: int, *, principal: bool = False) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": made}, separators=(",", ":"))
 
 
+def _other_core(server: int) -> int | None:
+    """A core that is not the worker's, which keeps to one; None where there is no other."""
+    allowed = os.sched_getaffinity(0)
+    kept = [os.sched_getaffinity(one) for one in measure.tree(server)]
+    other = sorted(allowed - set().union(*(one for one in kept if len(one) == 1)))
+    return other[0] if other else None
+
+
 @contextlib.contextmanager
 def _sekisho() -> Iterator[tuple[Target, sigv4.Credentials]]:
     with tempfile.TemporaryDirectory() as folder:
@@ -251,7 +278,7 @@ def _sekisho() -> Iterator[tuple[Target, sigv4.Credentials]]:
             made = json.loads(subprocess.check_output([*program, "account", "create", "--data-dir", folder]))
             keys = sigv4.Credentials(made["access_key_id"], made["secret_access_key"])
             where = json.loads(ready.read_text())
-            target = Target(where["grpc"], where["lean"], where["http"], keys, made["account_id"])
+            target = Target(where["grpc"], where["lean"], where["http"], keys, made["account_id"], _other_core(process.pid))
             yield target, profiles.from_file(Path(folder) / "credentials", "root")
         finally:
             process.terminate()

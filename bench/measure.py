@@ -36,7 +36,7 @@ def per_call(function: Callable[[], object], calls: int) -> float:
 def tree_cpu_seconds(pid: int) -> float:
     """User and system time of a process and all that it has started, by the kernel's clock of each: nanoseconds, not ticks."""
     total = 0.0
-    for one in _tree(pid):
+    for one in tree(pid):
         with contextlib.suppress(OSError):  # it has just ended
             total += time.clock_gettime((~one << 3) | 2)
     return total
@@ -59,9 +59,10 @@ def cores() -> tuple[int | None, int | None]:
     return (allowed[0], allowed[1]) if len(allowed) > 1 else (None, None)
 
 
-def _tree(pid: int) -> Iterator[int]:
+def tree(pid: int) -> Iterator[int]:
+    """A process and all that it has started."""
     yield pid
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                yield from _tree(int(child))
+                yield from tree(int(child))

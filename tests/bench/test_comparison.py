@@ -61,7 +61,7 @@ def test_the_time_of_a_process_and_of_what_it_started() -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.read(5) == b"ready"
-        pids = list(measure._tree(process.pid))
+        pids = list(measure.tree(process.pid))
         assert len(pids) == 2
         assert measure.tree_cpu_seconds(process.pid) > measure.tree_cpu_seconds(pids[1]) > 0
         process.communicate()

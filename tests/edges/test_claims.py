@@ -36,4 +36,4 @@ def token(account: str) -> str:
 )
 def test_the_account_that_a_jwt_claims(authorization: str, account: str) -> None:
     node: Any = SimpleNamespace(world=SimpleNamespace(has_record=lambda id_: id_ == KNOWN))
-    assert claims.of_metadata(node, [("authorization", authorization)]) == account
+    assert claims.of_metadata(node, [("authorization", authorization)]) == (account, False)

@@ -1,21 +1,26 @@
 """The threads of a class of calls: shared by accounts, bounded in what waits, and honest at the end."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sekisho import sigv4
-from sekisho.credentials import accounts
+from sekisho.calls import rests
+from sekisho.credentials import accounts, key_ids
 from sekisho.credentials.oidc import key_sets
 from sekisho.edges import claims
-from sekisho.edges.lanes import UNSIGNED, Lane, Lanes
+from sekisho.edges import lanes as lanes_module
+from sekisho.edges.lanes import UNSIGNED, Claim, Lane, Lanes
 from sekisho.errors import Throttling
-from sekisho.sigv4 import bearer
+from sekisho.policy import steps
+from sekisho.sigv4 import InvalidClientTokenId, bearer
 from tests import harness
 
 
@@ -222,8 +227,109 @@ def test_a_claim_is_an_account_in_memory_or_nobody(tmp_path: Path) -> None:
         query = sigv4.presign_http(
             house.root, sigv4.HttpRequest("GET", "/", "", (("host", "h"),)), "eu-west-1", "iam", now, expires=60
         ).query
-        assert claims.of_metadata(house.node, signed) == house.account_id
-        assert claims.of_metadata(house.node, [("authorization", token)]) == house.account_id
-        assert claims.of_text(house.node, query) == house.account_id
+        assert claims.of_metadata(house.node, signed).account == house.account_id
+        assert claims.of_metadata(house.node, [("authorization", token)]).account == house.account_id
+        assert claims.of_text(house.node, query).account == house.account_id
         for nobody in (stranger, cold, [], [("authorization", "Bearer !")], [("authorization", "Bearer é")], [("x", "y")]):
-            assert claims.of_metadata(house.node, nobody) == ""
+            assert claims.of_metadata(house.node, nobody).account == ""
+
+
+def test_strangers_are_those_whose_key_has_to_be_looked_up(tmp_path: Path) -> None:
+    """A key that is known to be nobody's has not to be, nor have temporary credentials, which come with all that says who they are."""
+    with harness.house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as house:
+        house.call("GetCallerIdentity")
+        now, world = datetime.now(UTC), house.node.world
+
+        def claim(id_: str) -> Claim:
+            return claims.of_metadata(house.node, sigv4.sign_call(sigv4.Credentials(id_, "s" * 40), "/a/b", b"", "sekisho", now))
+
+        made_up = key_ids.long_term(house.account_id)
+        assert claim(house.root.access_key_id) == (house.account_id, False)
+        assert claim(made_up) == (house.account_id, True)
+        assert claim("K" * 128) == ("", True)
+        assert claim(key_ids.temporary(house.account_id)) == (house.account_id, False)
+        assert world.get_record(made_up) is None
+        assert claim(made_up) == (house.account_id, False)
+
+
+def test_keys_that_are_known_do_not_wait_for_strangers() -> None:
+    """However many keys are made up, for whatever account: the lanes of known keys are free, and an address has one thread of two."""
+    lanes, gate, running = Lanes("test", decide=2, control=2), threading.Event(), threading.Semaphore(0)
+
+    def hold() -> None:
+        running.release()
+        gate.wait(60)
+
+    floods = [lane.submit_claimed(Claim("victim", True), "192.0.2.1", hold) for lane in (lanes.decide, lanes.control) for _ in range(20)]
+    assert running.acquire(timeout=60)
+    for lane in (lanes.decide, lanes.batches, lanes.control):
+        assert lane.submit_claimed(Claim("victim"), "192.0.2.1", lambda: "known").result(timeout=60) == "known"
+    for address in ("192.0.2.2", "192.0.2.3"):
+        assert lanes.decide.submit_claimed(Claim("victim", True), address, lambda: "cold").result(timeout=60) == "cold"
+    assert not running.acquire(blocking=False)
+    gate.set()
+    for future in floods:
+        future.result(timeout=60)
+    lanes.close()
+
+
+def test_whoever_shares_the_address_of_a_flood_comes_next() -> None:
+    lane, done = Lane("test", threads=1, waiting=250), list[str]()
+    lane.strangers, gate, began = lane, threading.Event(), threading.Event()
+
+    def first() -> None:
+        began.set()
+        gate.wait(60)
+
+    held = lane.submit_for("other", first)
+    assert began.wait(60)
+    floods = [lane.submit_claimed(Claim("", True), "192.0.2.1", working(done, "flood")) for _ in range(100)]
+    quiet = lane.submit_claimed(Claim("111122223333", True), "192.0.2.1", working(done, "quiet"))
+    gate.set()
+    for future in (held, quiet, *floods):
+        future.result(timeout=60)
+    assert done.index("quiet") <= 1
+    lane.shutdown()
+
+
+def test_a_thread_rests_after_a_key_that_was_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is given before, and whoever was authenticated owes nothing."""
+    slept, rested = list[float](), threading.Semaphore(0)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        rested.release()
+
+    monkeypatch.setattr(lanes_module, "time", SimpleNamespace(thread_time=time.thread_time, sleep=sleep))
+    lane = Lane("test", threads=1, waiting=10, pace=7.0)
+    assert [lane.submit(str, number).result(timeout=60) for number in range(3)] == ["0", "1", "2"]
+    lane.submit(rests.owe).result(timeout=60)
+    assert rested.acquire(timeout=60)
+    assert lane.submit(str, 3).result(timeout=60) == "3"
+    assert slept == [7.0]
+    lane.shutdown()
+    other = Lane("test", threads=1, waiting=10)
+    other.submit(rests.owe).result(timeout=60)
+    assert other.submit(str, 4).result(timeout=60) == "4"
+    assert slept == [7.0]
+    other.shutdown()
+
+
+def test_threads_of_lanes_rest_at_the_steps_of_what_they_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = list[str]()
+    monkeypatch.setattr(rests, "Rests", lambda: SimpleNamespace(step=lambda: taken.append(threading.current_thread().name)))
+    lanes = Lanes("test", decide=1, control=1)
+    for lane in lanes:
+        lane.submit(steps.step).result(timeout=60)
+    assert len(taken) == len(set(taken)) == len(list(lanes))
+    lanes.close()
+
+
+def test_who_cannot_be_authenticated_owes_a_rest(tmp_path: Path) -> None:
+    with harness.house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as house:
+        rests.settle()
+        house.call("GetCallerIdentity")
+        assert not rests.settle()
+        with pytest.raises(InvalidClientTokenId):
+            house.call("GetCallerIdentity", _as=sigv4.Credentials(key_ids.long_term(house.account_id), "s" * 40))
+        assert rests.settle()

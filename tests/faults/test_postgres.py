@@ -130,7 +130,9 @@ def test_the_data_plane_outlives_the_database(cluster: Cluster, tmp_path: Path) 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 def test_a_database_that_lacks_letters_is_refused(cluster: Cluster, tmp_path: Path, encoding: str) -> None:
     name = f"narrow_{encoding.lower()}"
-    cluster.server.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    cluster.server.execute(
+        f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    )
     try:
         with pytest.raises(engines.UnsafeDatabase) as caught:
             prepare(Options(data_dir=tmp_path / "data", database=cluster.server.url(name)))

@@ -18,7 +18,7 @@ from sekisho.memory import lines, records, snapshot
 from sekisho.memory.records import Records
 from sekisho.policy import Attached, compiled
 from sekisho.store.db import Database
-from sekisho.world import AccountRecord, ResourceRecord
+from sekisho.world import AccountRecord, ResourceRecord, UnitRecord
 from tests import harness
 from tests.harness import House
 from tests.inside import inside
@@ -195,17 +195,19 @@ def test_a_client_that_does_not_know_of_resources_decides_nothing(tmp_path: Path
     """What the release before reads of the account is its status alone, and with any but ACTIVE it asks the server."""
     from sekisho.world import messages
 
-    said = messages.message("111122223333", AccountRecord("111122223333", "ACTIVE", registers=frozenset(("orders",))))
+    said = messages.message("111122223333", AccountRecord("111122223333", "ACTIVE", registers=frozenset(("orders",))), {}.get)
     assert said is not None
     assert said.account.status == "REGISTERS_RESOURCES"
     assert messages.record(said) == AccountRecord("111122223333", "ACTIVE", registers=frozenset(("orders",)))
-    for account in (
-        AccountRecord("111122223333", "CLOSED", registers=frozenset(("orders",))),
-        AccountRecord("111122223333", "ACTIVE", "r-ab12", registers=frozenset(("orders",))),
+    root = UnitRecord("r-ab12", "o-1234567890", management_id="444455556666")
+    for account, status in (
+        (AccountRecord("111122223333", "CLOSED", registers=frozenset(("orders",))), "CLOSED"),
+        (AccountRecord("111122223333", "ACTIVE", "r-ab12", registers=frozenset(("orders",))), "IN_ORGANIZATION"),
     ):
-        closed = messages.message("111122223333", account)
-        assert closed is not None
-        assert closed.account.status in ("CLOSED", "IN_ORGANIZATION")
+        told = messages.message("111122223333", account, {"r-ab12": root}.get)
+        assert told is not None
+        assert told.account.status == status
+        assert messages.record(told) == account
 
 
 def test_memory_answers_as_the_rows_say_through_random_changes(nodes: tuple[House, House]) -> None:

@@ -1,5 +1,6 @@
 """A rotation beside workers: it waits until each has the keys, goes on where it ended, and is one at a time."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from sekisho.errors import SekishoError
 from sekisho.node import data_dir, ring_holders, rotating
 from sekisho.node.ring_holders import FOLDER, Held, holders
 from sekisho.node.rotating import Rotating
-from sekisho.store.tables import AccessKey, IssuerKey, IssuerPrivateKey
+from sekisho.store.tables import AccessKey, AuditRecord, IssuerKey, IssuerPrivateKey
 from tests import harness
 from tests.harness import House
 
@@ -353,3 +354,19 @@ def test_a_transaction_that_does_not_end_stops_a_rotation_that_goes_on_later(hou
         patched.setattr(resealing, "settle", stuck)
         assert refused(house, tmp_path) == "open"
     assert rotate(house, tmp_path)[-1] == "wrapping: the keys before end in 37 hours"
+
+
+def test_a_rotation_is_in_the_audit_trail(house: House, tmp_path: Path, worker: Worker) -> None:
+    """Of the account that was first, by the operator of the machine; a key that was revoked, too. Neither says any key itself."""
+    worker()
+    rotate(house, tmp_path, "session")
+    ring = KeyRing.open(tmp_path / "keyring.json")
+    before, now = (id_ for id_, _ in states(tmp_path, SESSIONS))
+    Rotating(ring, tmp_path, house.node.database).revoke(SESSIONS, before, lambda _: None)
+    with house.node.database.read() as session:
+        query = select(AuditRecord).where(AuditRecord.event_source == "keyring.amazonaws.com").order_by(AuditRecord.at)
+        found = [(one.event_name, one.account_id, one.principal_id, json.loads(one.request)) for one in session.scalars(query)]
+    assert [one[:3] for one in found] == [(name, house.account_id, "local-operator") for name in ("RotateKeys", "RevokeKey")]
+    assert found[0][3]["kind"] == "session"
+    assert now in found[0][3]["keys"]
+    assert found[1][3] == {"purpose": SESSIONS, "key": before}

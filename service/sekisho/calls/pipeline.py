@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError, Message
 from sqlalchemy.orm import Session
 
 from sekisho import meters, sigv4
-from sekisho.calls import answers, audit, callers, freshness, permission, tag_policies
+from sekisho.calls import answers, audit, callers, freshness, permission, rests, tag_policies
 from sekisho.calls.call import Call, Node, Peer
 from sekisho.calls.proofs import Proof
 from sekisho.calls.waits import Wait
@@ -319,6 +319,7 @@ def _settled(call: Call, request: Message, subject: Subject | None) -> Reply:
 
 def _decide(call: Call, request: Message, subject: Subject | None) -> Reply:
     """A decision for another service is no event of the trail; what AWS has as an operation (GetCallerIdentity) is."""
+    rests.note()
     reply = _settled(call, request, subject)
     if call.operation.service.model:
         _note(call, request)
@@ -365,6 +366,7 @@ def _failed(call: Call, request: Message | None, error: SekishoError) -> None:
         UNSIGNED.labels(call.operation.path, error.code).inc()
     elif isinstance(error, Unauthenticated):
         UNAUTHENTICATED.labels(error.code).inc()
+        rests.owe()
     elif call.acting is None:
         UNRECORDED.labels(error.code).inc()
     else:

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from sekisho import arn, policy, sigv4
 from sekisho.calls.call import Call
 from sekisho.calls.workloads import Workload
-from sekisho.credentials import identity_tokens, session_tokens
+from sekisho.credentials import identity_tokens, key_ids, session_tokens
 from sekisho.credentials.key_ring import SESSIONS, UnknownKey
 from sekisho.credentials.session_tokens import Opened
 from sekisho.credentials.sessions import Session
@@ -331,7 +331,8 @@ def _holder(call: Call, signed: Signed, verify: Callable[[str], None]) -> _Holde
     if known is not None:
         verify(known[0])
         return known[1]
-    record = memory.get_record(signed.access_key_id)
+    # An id of temporary credentials without their token is nobody's, and nobody looks it up.
+    record = memory.get_record(signed.access_key_id) if not key_ids.is_temporary(signed.access_key_id) else None
     if not isinstance(record, KeyRecord) or record.status != "Active":
         with suppress(sigv4.SignatureDoesNotMatch, sigv4.RequestExpired):
             verify(_NO_SECRET)  # so that it takes as long as it does for a key that is used

@@ -112,6 +112,7 @@ def rotate(
         return
     given_now = _ring(data_dir, master_key_file, master_key_command)
     rotating.rotate_master(given_now, data_dir, new, print, at_once=at_once, patience=patience)
+    _record_master(database, data_dir)
 
 
 @app.command()
@@ -163,6 +164,20 @@ def export(
     KeyRing.open(data_dir / "keyring.json", given, purposes=purposes).export(file, purposes)
     (data_dir / rotating.EXPORTED).touch(mode=0o600)
     print(f"{file} has the keys for {', '.join(purposes)}")
+
+
+def _record_master(database: str, data_dir: Path) -> None:
+    """Record it in the audit trail, where there is a database already."""
+    from sekisho.cli import database as databases
+    from sekisho.credentials import accounts
+    from sekisho.node.options import Options
+    from sekisho.node.rotating import EVENTS
+
+    options = Options(data_dir=data_dir, database=database)
+    file = databases.sqlite_file(options)
+    if file is None or file.exists():
+        with databases.opened(options) as opened:
+            accounts.record_by_operator(opened, EVENTS, "RotateKeys", {"kind": MASTER})
 
 
 def _ring(data_dir: Path, master_key_file: Path | None, master_key_command: str) -> "KeyRing":

@@ -5,6 +5,7 @@ import io
 import json
 import secrets
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,6 +165,15 @@ def _write(session: Session, ring: KeyRing, new: NewAccount, name: str) -> None:
     sealed = access_keys.seal(Credentials(new.access_key_id, new.secret_access_key), ring)
     changes.add(session, AccessKey(id=new.access_key_id, account_id=new.account_id, owner_id=new.account_id, secret=sealed, created_at=now))
     _record(session, touched, new.account_id, now, "organizations", "CreateAccount", {})
+
+
+def record_by_operator(database: db.Database, service: str, event: str, request: Mapping[str, Any]) -> None:
+    """Record what an operator has done to the whole installation in the trail of its oldest account, which is the operator's own."""
+    with database.read() as session:
+        first = session.scalar(select(Account.id).where(Account.id != AWS).order_by(Account.created_at, Account.id).limit(1))
+    if first is not None:
+        with database.write((first,)) as session:
+            _record(session, changes.Touched(session), first, datetime.now(UTC), service, event, dict(request))
 
 
 def _record(

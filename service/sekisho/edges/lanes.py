@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
+from sekisho import policy
+from sekisho.calls import rests
 from sekisho.edges.answers import SHEDS
 from sekisho.edges.fair import FairQueue
 from sekisho.errors import Throttling
@@ -27,10 +29,21 @@ STREAMS = 6
 """Threads in which streams make their messages (`grpc.streams`)."""
 UNSIGNED = 8
 """Threads of calls that nobody signs: more than wait at once for an identity provider (`credentials.oidc.key_sets`)."""
+STRANGERS = 2
+"""Threads of calls whose key has to be looked up, one of which no caller has."""
+PACE = 0.02
+"""Seconds that such a thread rests after a key that was nobody's: so many are made up that their look-ups would be all that is done."""
 REFUSING = 2
 """Threads beside those, which tell further callers that there is no place, where each stream takes a thread."""
 
 log = structlog.get_logger(__name__)
+
+
+class Claim(NamedTuple):
+    """Whose a call says it is: an account, `""` for none that is known here; a stranger's is one whose key has to be looked up."""
+
+    account: str = ""
+    stranger: bool = False
 
 
 @dataclass(slots=True)
@@ -48,8 +61,9 @@ class Lane(Executor):
     and whoever comes next would wait for the end of one.
     """
 
-    def __init__(self, name: str, *, threads: int, waiting: int, reserved: int = 0) -> None:
-        self.name, self._threads, self._most = name, threads, waiting
+    def __init__(self, name: str, *, threads: int, waiting: int, reserved: int = 0, pace: float = 0.0) -> None:
+        """After a call whose caller could not be authenticated a thread rests for the seconds of the `pace`."""
+        self.name, self._threads, self._most, self._pace = name, threads, waiting, pace
         self._shed_queue, self._shed_streams = SHEDS.labels(name, "queue"), SHEDS.labels(name, "streams")
         self._places = threading.BoundedSemaphore(max(1, threads - REFUSING))
         self._queue: FairQueue[_Work] = FairQueue()
@@ -62,10 +76,20 @@ class Lane(Executor):
         self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()  # wakes a thread for each call; False: the lane is closed
         self._started = self._idle = 0
         self._closed = False
+        self.strangers: Lane | None = None
+        """Where the calls of strangers go instead."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Queue a call of nobody in particular."""
         return self.submit_for("", fn, *args, **kwargs)
+
+    def submit_claimed(self, claim: Claim, address: str, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
+        """Queue a call of whom it claims. Of strangers each address has a share for each account that it claims: whoever is behind the
+        address of one who makes keys up does not wait for all of these, nor does the account that they pretend to be of.
+        """
+        if claim.stranger and self.strangers is not None:
+            return self.strangers.submit_for(f"{claim.account} {address}", fn, *args)
+        return self.submit_for(claim.account, fn, *args)
 
     def submit_for(self, account: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Queue a call of an account; RuntimeError once the lane is closed."""
@@ -93,10 +117,14 @@ class Lane(Executor):
             log.error("lane.no_thread", lane=self.name)
 
     def _serve(self) -> None:
+        with policy.stepping(rests.Rests().step):
+            self._answer_all()
+
+    def _answer_all(self) -> None:
         while (taken := self._taken()) is not None:
             account, work, expected, refused = taken
             began = time.thread_time()
-            _refused.now = refused
+            _refused.by = self if refused else None
             if work.future.set_running_or_notify_cancel():
                 try:
                     work.future.set_result(work.run())
@@ -104,6 +132,8 @@ class Lane(Executor):
                     work.future.set_exception(error)
             if not refused:
                 spent = time.thread_time() - began
+                if rests.settle() and self._pace:  # before it leaves: no other thread of the lane goes on with the account
+                    time.sleep(self._pace)
                 with self._lock:
                     self._queue.settle(account, expected=expected, spent=spent)
                     self._leave(account)
@@ -154,8 +184,9 @@ class Lane(Executor):
 
     def enter(self) -> None:
         """A call has left the queue; Throttling when it is one of those that are too many."""
-        if getattr(_refused, "now", False):
-            self._shed_queue.inc()
+        by: Lane | None = getattr(_refused, "by", None)
+        if by is not None:
+            by._shed_queue.inc()
             raise Throttling("Rate exceeded")
 
     @property
@@ -179,7 +210,8 @@ class Lane(Executor):
 
 class Lanes:
     """Decisions have threads of their own: neither a slow write nor a batch nor a stream, which lasts, ever stands before one. So have
-    calls that nobody signs, since whoever makes them up is to have no thread of others, and some wait for an identity provider.
+    calls that nobody signs, since whoever makes them up is to have no thread of others, and some wait for an identity provider; and calls
+    with keys that are to be looked up, which share by account and address: known keys wait for none of them.
     """
 
     def __init__(self, edge: str, *, decide: int, control: int, streams: int = STREAMS) -> None:
@@ -187,11 +219,14 @@ class Lanes:
         self.batches = Lane(f"{edge}-batches", threads=max(2, decide // 2), waiting=500, reserved=1)
         self.control = Lane(f"{edge}-control", threads=control, waiting=500, reserved=control // 3)
         self.unsigned = Lane(f"{edge}-unsigned", threads=UNSIGNED, waiting=250, reserved=1)
+        self.strangers = Lane(f"{edge}-strangers", threads=STRANGERS, waiting=250, reserved=STRANGERS - 1, pace=PACE)
+        for lane in (self.decide, self.batches, self.control):
+            lane.strangers = self.strangers
         self.pages = Lane(f"{edge}-pages", threads=2, waiting=64, reserved=1)  # what anybody may read
         self.streams = Lane(f"{edge}-streams", threads=streams + REFUSING, waiting=4000, reserved=streams // 3)
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter((self.decide, self.batches, self.control, self.unsigned, self.pages, self.streams))
+        return iter((self.decide, self.batches, self.control, self.unsigned, self.strangers, self.pages, self.streams))
 
     def of(self, operation: Operation) -> Lane:
         """The lane of an operation."""

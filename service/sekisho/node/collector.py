@@ -12,8 +12,10 @@ from contextlib import contextmanager
 
 FULL = 2
 """The generation that a full collection collects."""
-THRESHOLDS = (700, 10, 2)
-"""As Python has them, but for the last: two collections of the middle generation to a full one, so that it has little to look at."""
+THRESHOLDS = (700, 4, 1)
+"""A full collection for every 7,000 objects that stay, so that it has little to look at: half a millisecond, in which nobody is answered.
+For every 23,000 it took 2 to 5 milliseconds.
+"""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sekisho.credentials import resealing, rotation, signing_keys
+from sekisho.credentials import accounts, resealing, rotation, signing_keys
 from sekisho.credentials.key_ring import PURPOSES, SIGNING, KeyRing, utc_now
 from sekisho.credentials.ring_document import Document
 from sekisho.credentials.rotation import KINDS, Kind
@@ -33,6 +33,9 @@ PATIENCE = 60.0
 """Seconds that a rotation waits for those who do not have a key yet."""
 RATE = 2000
 """Rows that are sealed anew in a second, at most."""
+
+EVENTS = "keyring"
+"""The service of events of the key ring, in audit records."""
 
 _LOOK = 0.1  # seconds between two looks at who has which keys
 _LARGEST = 16 * 2**20  # bytes of a page of metrics
@@ -89,6 +92,7 @@ class Rotating:
             if SIGNING in kind.purposes and (turned := signing_keys.turn(self.database, self.ring, utc_now())):
                 say(f"{name}: {len(turned)} new pairs of issuers, which sign when everybody may know them")
             rotation.retire(self.ring, kind, utc_now())
+            self._audit("RotateKeys", kind=name, keys=[one.id for one in map(document.current, kind.purposes) if one is not None])
             say(f"{name}: the keys before {'are kept' if kind.overlap is None else f'end in {_hours(kind)}'}")
 
     def revoke(self, purpose: str, key_id: str, say: Say) -> None:
@@ -103,8 +107,13 @@ class Rotating:
             if current is not None and current.id == key_id and any(column.purpose == purpose for column in resealing.SEALED):
                 # a worker that does not know yet would seal a row with it, which nothing opens afterwards
                 raise FailedPrecondition(f"rows of {purpose} are sealed with {key_id} from now on: rotate first")
+            self._audit("RevokeKey", purpose=purpose, key=key_id)  # first: what is gone is recorded, whatever happens then
             rotation.revoke(self.ring, purpose, key_id, utc_now())
             self._wait({purpose: {key_id: 0}}, f"hold {key_id} no more", say)
+
+    def _audit(self, event: str, **request: object) -> None:
+        """Record what was done in the audit trail, of the oldest account; a database without one has nothing that a key has sealed."""
+        accounts.record_by_operator(self.database, EVENTS, event, request)
 
     def _reseal(self, name: str, kind: Kind, say: Say, progress: Progress) -> None:
         resealing.settle(self.database, time.monotonic() + max(self.patience, db.DEFAULT_TIMEOUT))

@@ -10,6 +10,7 @@ from sekisho.policy.layers import Attached, Decision, Layer, Layers, Match, Outc
 from sekisho.policy.principals import Principal
 from sekisho.policy.prompt import is_prompt
 from sekisho.policy.standing import Standing, asked_keys, lacked, standing
+from sekisho.policy.steps import stepping
 
 __all__ = [
     "Policy",
@@ -35,6 +36,7 @@ __all__ = [
     "Outcome",
     "Match",
     "standing",
+    "stepping",
     "Standing",
     "asked_keys",
     "lacked",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sekisho.errors import MalformedPolicyDocument
-from sekisho.policy import strict_json
+from sekisho.policy import steps, strict_json
 from sekisho.policy.strict_json import JsonError, Number, Path
 
 Effect = Literal["Allow", "Deny"]
@@ -131,6 +131,7 @@ def _with_lines(statements: tuple[Statement, ...], text: str) -> Iterator[Statem
     offsets = strict_json.statement_offsets(text)
     line, counted = 1, 0
     for statement in statements:
+        steps.step()
         if statement.index < len(offsets):
             offset = offsets[statement.index]
             line, counted = line + text.count("\n", counted, offset), offset
@@ -161,6 +162,7 @@ class _Grammar:
         return Policy(version, name, statements)
 
     def _statement(self, value: object, path: Path, index: int) -> Statement:
+        steps.step()
         members = self._members(value, path, _STATEMENT_ELEMENTS)
         effect = members.get("Effect")
         if "Effect" not in members:

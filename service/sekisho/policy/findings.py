@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from sekisho.policy import document, positions, strict_json
+from sekisho.policy import document, positions, steps, strict_json
 from sekisho.policy.checks import actions, conditions, defined, elements, keys, principals, redundancy, resources, risks, variables
 from sekisho.policy.checks.subject import Check, Subject
 from sekisho.policy.definitions import ServiceDefinition
@@ -167,7 +167,10 @@ def findings(text: str, kind: Kind, definitions: Mapping[str, ServiceDefinition]
     # What is wrong in the grammar is read as something else, and remarks on that would mislead.
     checks = (_grammar,) if any(flaw.sentence == SYNTAX for flaw in grammar) else (*CHECKS, *(OF_DEFINITIONS if definitions else ()))
     flaws = islice((flaw for check in checks for flaw in check(subject)), MAX_FINDINGS)
-    found = [_finding(flaw, subject) for flaw in flaws]
+    found = []
+    for flaw in flaws:
+        steps.step()
+        found.append(_finding(flaw, subject))
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: (finding.line, finding.column)))
 
 

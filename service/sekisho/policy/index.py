@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from sekisho.policy import anchors, budget, conditions, variables, weights
+from sekisho.policy import anchors, budget, conditions, steps, variables, weights
 from sekisho.policy.budget import Weight
 from sekisho.policy.comparisons import Fits
 from sekisho.policy.document import Condition
@@ -44,6 +44,7 @@ def side(rules: Sequence[Rule], *, indexed: bool, of_resource: bool) -> Side | N
     exact: dict[str, list[_Weighed]] = {}
     prefixed: dict[str, list[_Weighed]] = {}
     for rule in rules:
+        steps.step()
         own = budget.plus(rule.weight, weights.ENTRY + (weights.NAMED if of_resource else 0))
         if rule.statement.resources is None or ((ANY,) in rule.resources and not rule.statement.not_resource):
             rest.append(((None, rule.test, rule), own))

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sekisho.policy import steps
 from sekisho.policy.strict_json import MAX_DEPTH, MAX_TEXT, Path
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
@@ -97,6 +98,7 @@ def locate(text: str) -> Positions:
             path = _next(level)
             values.setdefault(path, token.start())
             if mark in "[{":
+                steps.step()
                 levels.append(_Level(path, 0 if mark == "[" else None))
     return Positions(values, keys, line_starts, repeated)
 

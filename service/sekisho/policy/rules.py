@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sekisho.policy import budget, conditions, patterns, variables, weights
+from sekisho.policy import budget, conditions, patterns, steps, variables, weights
 from sekisho.policy.budget import Weight
 from sekisho.policy.document import Condition, Statement
 from sekisho.policy.keys import Values
@@ -42,6 +42,7 @@ class Rule:
     )
 
     def __init__(self, statement: Statement, *, dynamic: bool) -> None:
+        steps.step()
         self.statement = statement
         self.anchors: tuple[Any, ...] | None = None  # the index's to find and to keep (`anchors.Anchor`)
         self.deny = statement.effect == "Deny"

@@ -6,7 +6,7 @@ Who explains a decision, simulates one or looks for access that is not used asks
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from sekisho.policy import evaluate, keys
+from sekisho.policy import evaluate, keys, steps
 from sekisho.policy.budget import Budget
 from sekisho.policy.decide import implied_context, refuse_excess
 from sekisho.policy.index import Side
@@ -24,6 +24,9 @@ from sekisho.policy.layers import (
     Request,
 )
 from sekisho.policy.principals import NONE
+
+_AT_ONCE = 64
+"""Statements between two steps."""
 
 
 class Standing(NamedTuple):
@@ -67,6 +70,7 @@ def asked_keys(group: Iterable[Attached], action: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for attached in group:
         for rule in attached.program.rules:
+            steps.step()
             if rule.covers_action(action):
                 for name in (*(condition.key for condition in rule.statement.conditions), *(variable.key for variable in rule.referred)):
                     found.setdefault(name.lower(), keys.canonical(name))
@@ -83,7 +87,9 @@ def _matching(side: Side | None, place: Place, request: Request, context: Values
     if side is None:
         return
     counted.charge(side[-1], request.resource, context)
-    for rule in evaluate.matching(side, request.resource, context):
+    for number, rule in enumerate(evaluate.matching(side, request.resource, context)):
+        if number % _AT_ONCE == 0:
+            steps.step()
         grantees = rule.grantees
         if not place.of_resource:
             means = True

@@ -11,6 +11,8 @@ import json
 import re
 from typing import NoReturn
 
+from sekisho.policy import steps
+
 MAX_TEXT = 131_072
 MAX_DEPTH = 32
 MAX_NUMBER = 40
@@ -64,6 +66,7 @@ def statement_offsets(text: str) -> tuple[int, ...]:
             if depth == 1:
                 inside = json.loads(key) == "Statement" if key else False
             if inside and mark == "{" and depth <= 2:
+                steps.step()
                 offsets.append(token.start())
             depth += 1
             if inside and depth == 2 and mark == "{":  # one statement without a list: objects within it are not statements
@@ -88,6 +91,7 @@ def _require_shallow(text: str) -> None:
     for token in _TOKEN.finditer(text):
         mark = token[0][0]
         if mark in "[{":
+            steps.step()
             depth += 1
             if depth > MAX_DEPTH:
                 raise JsonError(f"more than {MAX_DEPTH} levels of nesting", token.start())
@@ -96,6 +100,7 @@ def _require_shallow(text: str) -> None:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    steps.step()
     members = dict(pairs)
     if len(members) != len(pairs):
         seen: set[str] = set()

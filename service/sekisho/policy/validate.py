@@ -7,7 +7,7 @@
 from collections.abc import Iterator
 
 from sekisho.errors import MalformedPolicyDocument
-from sekisho.policy import document
+from sekisho.policy import document, steps
 from sekisho.policy.checks import actions, conditions, elements, principals, resources, variables
 from sekisho.policy.checks.subject import Check, Subject
 from sekisho.policy.document import LEGACY, NO_ACTIONS, NO_RESOURCES, SYNTAX, Flaw, Policy
@@ -56,6 +56,7 @@ def check(text: str, kind: Kind) -> Policy:
     policy, grammar = document.read_text(text)
     subject = Subject(text, kind, policy, grammar)
     for stage in STAGES:
+        steps.step()
         for flaw in stage(subject):
             if flaw.sentence:
                 raise MalformedPolicyDocument(flaw.sentence)

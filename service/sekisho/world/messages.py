@@ -1,8 +1,8 @@
 """Records as messages of `authorize.v1`, and back: how they leave a process. Keys have none, since they are secret.
 
-Neither have registered resources, which may be millions: an account says of which services it has any. Neither have units and policies of
-organizations, which are not the account's own. An account that hangs in one is said to be in it, by a
-status with which nothing of it is decided: whoever has only messages would decide without what restricts it.
+Neither have registered resources, which may be millions: an account says of which services it has any. Units and policies of organizations
+are not the account's own: they stand in the message of the account, as far as they restrict it, which is another one whenever one of them
+is. To those who do not know of that, an account in an organization has a status with which nothing of it is decided.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,18 +12,35 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from sekisho import policy
 from sekisho.api.authorize.v1 import records_pb2 as pb
-from sekisho.world.records import AccountRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, SessionFacts, Subject
+from sekisho.errors import Unavailable
+from sekisho.world.placement import units_of
+from sekisho.world.records import (
+    AccountRecord,
+    ControlPolicyRecord,
+    GroupRecord,
+    Lookup,
+    PolicyRecord,
+    PrincipalRecord,
+    Record,
+    SessionFacts,
+    Subject,
+    UnitRecord,
+)
 
 Said = AccountRecord | PrincipalRecord | GroupRecord | PolicyRecord
 """The records that have a message."""
 
 
-def message(id_: str, record: Record | None) -> pb.Record | None:
-    """The message of an id's record, which says that it is gone for None; None for a record that has no message."""
+def message(id_: str, record: Record | None, lookup: Lookup) -> pb.Record | None:
+    """The message of an id's record, which says that it is gone for None; None for a record that has no message. Unavailable where records
+    are missing that belong to it; all have to be of one world.
+    """
     if record is None:
         return pb.Record(id=id_)
     if isinstance(record, AccountRecord):
-        return pb.Record(id=id_, account=pb.AccountRecord(id=record.id, status=_status(record), registers=sorted(record.registers)))
+        placement = _placement(record, lookup) if record.unit_id is not None else None
+        registers = sorted(record.registers)
+        return pb.Record(id=id_, account=pb.AccountRecord(id=record.id, status=_status(record), registers=registers, placement=placement))
     if isinstance(record, PrincipalRecord):
         return pb.Record(id=id_, principal=_principal(record))
     if isinstance(record, GroupRecord):
@@ -36,7 +53,7 @@ def message(id_: str, record: Record | None) -> pb.Record | None:
 
 
 IN_ORGANIZATION = "IN_ORGANIZATION"
-"""The status of an account of which only a server decides."""
+"""The status of an account of which only those decide who know of its placement."""
 
 
 REGISTERS = "REGISTERS_RESOURCES"
@@ -53,8 +70,7 @@ def record(said: pb.Record) -> Said | None:
     """The record of a message, compiled; None for one that is gone."""
     kind = said.WhichOneof("record")
     if kind == "account":
-        status = "ACTIVE" if said.account.status == REGISTERS else said.account.status
-        return AccountRecord(said.account.id, status, registers=frozenset(said.account.registers))
+        return _account_record(said.account)
     if kind == "principal":
         return _principal_record(said.principal)
     if kind == "group":
@@ -63,6 +79,61 @@ def record(said: pb.Record) -> Said | None:
         given = said.policy
         return PolicyRecord(given.id, given.arn, policy.Attached(policy.compiled(given.document), arn=given.arn, version=given.version))
     return None
+
+
+def placed(said: pb.Record) -> dict[str, UnitRecord | ControlPolicyRecord]:
+    """What the message of an account says of its organization, by id."""
+    found: dict[str, UnitRecord | ControlPolicyRecord] = {}
+    for unit in said.account.placement.units:
+        parent = unit.parent_id if unit.HasField("parent_id") else None
+        of_root = (unit.management_id, frozenset(unit.types))
+        found[unit.id] = UnitRecord(unit.id, unit.organization_id, parent, tuple(unit.scp_ids), tuple(unit.rcp_ids), *of_root)
+    for one in said.account.placement.policies:
+        found[one.id] = ControlPolicyRecord(one.id, policy.Attached(policy.compiled(one.document), arn=one.arn, name=one.name))
+    return found
+
+
+def _account_record(said: pb.AccountRecord) -> AccountRecord:
+    registers = frozenset(said.registers)
+    if not said.HasField("placement"):
+        return AccountRecord(said.id, "ACTIVE" if said.status == REGISTERS else said.status, registers=registers)
+    place = said.placement
+    scps, rcps = tuple(place.scp_ids), tuple(place.rcp_ids)
+    return AccountRecord(said.id, place.status, place.units[0].id, scps, rcps, registers=registers)
+
+
+def _placement(account: AccountRecord, lookup: Lookup) -> pb.PlacementRecord:
+    assert account.unit_id is not None
+    units = units_of(account.unit_id, lookup)
+    holders: list[AccountRecord | UnitRecord] = [account, *units]
+    if units[-1].management_id == account.id:  # which nothing restricts, and whoever has it need not see what restricts others
+        holders = []
+    ids = dict.fromkeys(id_ for holder in holders for id_ in (*holder.scp_ids, *holder.rcp_ids))
+    made = pb.PlacementRecord(
+        status=account.status,
+        units=[_unit(one, told=bool(holders)) for one in units],
+        scp_ids=account.scp_ids if holders else (),
+        rcp_ids=account.rcp_ids if holders else (),
+    )
+    for id_ in ids:
+        record = lookup(id_)
+        if not isinstance(record, ControlPolicyRecord):
+            raise Unavailable(f"The policy {id_} of the organization could not be loaded.")
+        one = record.attached
+        made.policies.add(id=id_, arn=one.arn, name=one.name, document=one.program.text)
+    return made
+
+
+def _unit(record: UnitRecord, *, told: bool) -> pb.UnitRecord:
+    return pb.UnitRecord(
+        id=record.id,
+        organization_id=record.organization_id,
+        parent_id=record.parent_id,
+        scp_ids=record.scp_ids if told else (),
+        rcp_ids=record.rcp_ids if told else (),
+        management_id=record.management_id,
+        types=sorted(record.types),
+    )
 
 
 def subject(who: Subject) -> pb.SubjectRecord:

@@ -17,7 +17,9 @@ asked. What belongs to AWS (`arn:aws:iam::aws:policy/…`) is everybody's to rea
 no account here has no organization, and nothing of one restricts who comes to its resources.
 
 Where the resource is registered (`world.resources`), its tags and its policy are what is registered; a question that says otherwise, or has
-another owner, is an error. A registered policy grants nothing while the account of its resource is not active.
+another owner, is an error. A registered policy grants nothing while the account of its resource is not active. To an account that asks
+about its own principals, another's tags count where that one's policy grants what is asked: else they would be read by policies that are
+written to be denied (docs/decisions/0057-tags-are-told-with-a-grant.md).
 
 Those who say `aws:SourceAccount` need not say its organization: `aws:SourceOrgID` and `aws:SourceOrgPaths` are then those of its records.
 """
@@ -33,7 +35,7 @@ from sekisho.policy import keys
 from sekisho.world import resources
 from sekisho.world.acting import Acting, acting
 from sekisho.world.placement import Placement, placement
-from sekisho.world.records import AWS, AccountRecord, Lookup, Subject
+from sekisho.world.records import AWS, AccountRecord, Lookup, ResourceRecord, Subject
 
 Keys = Mapping[str, str | tuple[str, ...]]
 """Values by the names of condition keys, in lower case; a key with a tuple has several values, also where it has one or none."""
@@ -79,10 +81,20 @@ def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datet
     ResourceMismatch when what is asked contradicts what is registered of the resource.
     """
     who = subject if isinstance(subject, Acting) else acting(subject, lookup, now)
-    named = arn.account_of(asked.resource)
-    if asked.registered and asked.resource != "*":
-        asked = _completed(who, asked, named, lookup)
-    owner = asked.resource_account or named
+    if not asked.registered or asked.resource == "*":
+        return _made(who, asked, lookup, now)
+    completed, record = _completed(who, asked, lookup)
+    made = _made(who, completed, lookup, now)
+    if record is None or record.account_id in (who.principal.account, asked.account) or resources.is_granted(*made):
+        return made
+    # Without a grant it is denied, whatever the tags are; so the reasons are given as if there were none.
+    if asked.tags or asked.resource_policy is not None or any(":resourcetag/" in key for key in asked.given):
+        raise resources.ResourceMismatch(resources.UNTOLD)
+    return _made(who, completed._replace(tags=_NO_TAGS, resource_policy=resources.untold(*made)), lookup, now)
+
+
+def _made(who: Acting, asked: Asked, lookup: Lookup, now: datetime) -> Question:
+    owner = asked.resource_account or arn.account_of(asked.resource)
     if not owner or owner == AWS:
         owner = asked.account or who.principal.account
     last, layers = _kept(who) if owner == who.principal.account else _beside(who, owner, _placement(owner, lookup))
@@ -130,20 +142,20 @@ def _beside(who: Acting, owner: str, place: Placement | None) -> _Beside:
     return last, policy.Layers(who.identity, None, who.boundary, who.session, who.scps, rcps)
 
 
-def _completed(who: Acting, asked: Asked, named: str, lookup: Lookup) -> Asked:
-    """The question with what its resource's account has registered of it; `named` is the account that its ARN names."""
-    holder = named or asked.resource_account or asked.account or who.principal.account
+def _completed(who: Acting, asked: Asked, lookup: Lookup) -> tuple[Asked, ResourceRecord | None]:
+    """The question with what its resource's account has registered of it, and the record of that."""
+    holder = arn.account_of(asked.resource) or asked.resource_account or asked.account or who.principal.account
     active = True
     if holder == who.principal.account:
         registers = who.registers
     else:
         account = lookup(holder) if arn.is_account_id(holder) else None
         if not isinstance(account, AccountRecord):
-            return asked
+            return asked, None
         registers, active = account.registers, account.status == "ACTIVE"
     record = resources.get(holder, asked.resource, registers, lookup) if registers else None
     if record is None:
-        return asked
+        return asked, None
     resources.refuse_contradiction(
         record,
         account=asked.resource_account,
@@ -151,9 +163,10 @@ def _completed(who: Acting, asked: Asked, named: str, lookup: Lookup) -> Asked:
         keys=asked.given,
         prefixes=(*asked.tag_prefixes, asked.action.partition(":")[0]),
         given=asked.resource_policy,
+        told=holder in (who.principal.account, asked.account),
     )
     policy_ = record.policy if active else None
-    return asked._replace(resource_account=record.account_id, tags=record.tags, tagged=None, resource_policy=policy_)
+    return asked._replace(resource_account=record.account_id, tags=record.tags, tagged=None, resource_policy=policy_), record
 
 
 @lru_cache(maxsize=4096)  # services send the same few keys with each question

@@ -27,6 +27,12 @@ class ResourceMismatch(InvalidArgument):
     """A question says of a registered resource what is not registered of it."""
 
 
+UNTOLD = "the resource is registered by another account, which does not tell this one whether what the question says of it is right"
+"""The same to whomever nothing of the resource is told, whether it is so or not."""
+
+_DENIAL = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}'
+
+
 def is_registrable(text: str) -> bool:
     """True of the ARN of one resource: in printable ASCII, without wildcards, with an account of twelve digits or none."""
     return len(text) <= MAX_ARN and _REGISTRABLE.fullmatch(text) is not None
@@ -66,14 +72,31 @@ def refuse_contradiction(
     keys: Mapping[str, str | tuple[str, ...]],
     prefixes: Iterable[str],
     given: policy.Attached | None,
+    told: bool,
 ) -> None:
-    """Raise ResourceMismatch where a question says otherwise than the record; what it says and what it is silent about may be equal.
+    """Raise ResourceMismatch where a question says otherwise than the record; what it says and what it is silent about may be equal. An
+    asker who is not `told` of the record learns no more than that.
 
     `keys` are the condition keys of the request, in lower case, among which a tag can be, too: `…:ResourceTag/` of any of the `prefixes`.
     The messages name what the asker said, never what is registered.
     """
     if account and account != record.account_id:
         raise ResourceMismatch(f"the resource is registered, and account {account} does not own it")
+    try:
+        _refuse_contents(record, tags, keys, prefixes, given)
+    except ResourceMismatch:
+        if told:
+            raise
+        raise ResourceMismatch(UNTOLD) from None
+
+
+def _refuse_contents(
+    record: ResourceRecord,
+    tags: Mapping[str, str],
+    keys: Mapping[str, str | tuple[str, ...]],
+    prefixes: Iterable[str],
+    given: policy.Attached | None,
+) -> None:
     registered = {name.lower(): value for name, value in record.tags.items()}
     for name, value in tags.items():
         if registered.get(name.lower()) != value:
@@ -85,6 +108,22 @@ def refuse_contradiction(
                 raise ResourceMismatch(f"the resource is registered, and the condition key `{name[:256]}` is not as the question says")
     if given is not None and not (record.policy is not None and _same(given.program.text, record.policy.program.text)):
         raise ResourceMismatch("the resource is registered, and its policy is not the one in the question")
+
+
+def is_granted(request: policy.Request, layers: policy.Layers) -> bool:
+    """Whether the policy of the resource, taken by itself, allows the request."""
+    return _alone(request, layers).outcome is policy.Outcome.ALLOWED
+
+
+def untold(request: policy.Request, layers: policy.Layers) -> policy.Attached | None:
+    """What stands for the policy of a resource that does not allow the request, without the tags that it may read: nothing, or a denial."""
+    if layers.resource is None or _alone(request, layers).outcome is not policy.Outcome.EXPLICITLY_DENIED:
+        return None
+    return policy.Attached(policy.compiled(_DENIAL), arn=layers.resource.arn, name=layers.resource.name)
+
+
+def _alone(request: policy.Request, layers: policy.Layers) -> policy.Standing:
+    return policy.standing((layers.resource,) if layers.resource is not None else (), request, layer=policy.Layer.RESOURCE)
 
 
 def _same(one: str, other: str) -> bool:

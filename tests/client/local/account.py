@@ -16,6 +16,8 @@ USERS = [f"User{number}" for number in range(6)]
 ROLES = [f"Role{number}" for number in range(3)]
 GROUPS = ["Group0", "Group1"]
 CONTEXTS: tuple[dict[str, Any], ...] = ({"orders:Amount": 50}, {"Orders:amount": "500"}, {"orders:Labels": ["a"]}, {"orders:Labels": []})
+PASSING = ("NoSuchEntity", "EntityAlreadyExists", "LimitExceeded", "DeleteConflict", "AccessDenied")
+"""Errors of changes that cannot be made just now; denied is one where an organization denies it."""
 AWS_MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
@@ -71,11 +73,11 @@ class Account:
         """Change something, or find that it was so already; then see who there is."""
         try:
             self.dice.choice(self._changes())()
+            call = self.house.call
+            self._principals = [user.arn for user in call("ListUsers").users] + [role.arn for role in call("ListRoles").roles]
         except Exception as error:
-            if getattr(error, "code", "") not in ("NoSuchEntity", "EntityAlreadyExists", "LimitExceeded", "DeleteConflict"):
+            if getattr(error, "code", "") not in PASSING:
                 raise
-        call = self.house.call
-        self._principals = [user.arn for user in call("ListUsers").users] + [role.arn for role in call("ListRoles").roles]
 
     def _changes(self) -> list[Callable[[], Any]]:
         call, dice = self.house.call, self.dice

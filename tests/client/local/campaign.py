@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sekisho.client.local import LocalAuthorizer
 from tests.client.local.account import Account
+from tests.client.local.membership import Membership
 from tests.client.local.test_agreement import compared
 from tests.inside import inside
 
@@ -19,13 +20,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--organization", action="store_true", help="of a member of an organization, in which all changes as well")
     given = parser.parse_args()
     began, here, elsewhere = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with inside(f"sqlite:///{folder / 'sekisho.db'}", folder) as place:
-            account = Account(place.house, given.seed)
-            with place.client() as client, LocalAuthorizer(client, max_silence=600, patience=60) as authorizer:
+            account = (Membership if given.organization else Account)(place.house, given.seed)
+            with (
+                place.client(account.keys if isinstance(account, Membership) else None) as client,
+                LocalAuthorizer(client, max_silence=600, patience=60) as authorizer,
+            ):
                 authorizer.wait_until_ready(60)
                 while here + elsewhere < given.questions:
                     decided, asked = compared(account, client, authorizer, rounds=STEP, questions=EACH)

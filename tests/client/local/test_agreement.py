@@ -8,6 +8,7 @@ from sekisho.client import Client, Decision, Error
 from sekisho.client.decisions import Question
 from sekisho.client.local import LocalAuthorizer
 from tests.client.local.account import Account
+from tests.client.local.membership import Membership
 from tests.inside import inside
 
 
@@ -43,3 +44,14 @@ def test_it_answers_as_the_server_does_while_the_account_changes(tmp_path: Path)
             here, elsewhere = compared(account, client, authorizer, rounds=60, questions=20)
     assert here > 600
     assert elsewhere > 100  # principals that there are not, by this path or spelling
+
+
+def test_it_answers_as_the_server_does_while_an_organization_changes(tmp_path: Path) -> None:
+    """Of a member: whoever changes what restricts it, and of the account that manages the organization, which nothing restricts."""
+    with inside(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as place:
+        member = Membership(place.house, seed=7)
+        with place.client(member.keys) as client, LocalAuthorizer(client, max_silence=600, patience=60) as authorizer:
+            assert authorizer.wait_until_ready(60)
+            here, elsewhere = compared(member, client, authorizer, rounds=80, questions=20)
+    assert here > 800
+    assert elsewhere > 100

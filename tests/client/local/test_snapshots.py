@@ -46,7 +46,7 @@ def test_a_snapshot_is_what_memory_loads_record_by_record(place: Inside, monkeyp
             assert messages.record(one) != record
             one.principal.trust_policy = record.trust.program.text if record.trust is not None else ""
         assert _same(messages.record(one), record), id_
-        assert messages.message(id_, record) == one
+        assert messages.message(id_, record, world.get_record) == one
 
 
 def _same(one: Record | None, other: Record | None) -> bool:

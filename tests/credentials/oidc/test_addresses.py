@@ -64,14 +64,39 @@ def test_a_resolver_that_hangs_is_left_at_the_deadline(monkeypatch: pytest.Monke
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     before = threading.active_count()
     try:
-        for _ in range(addresses.MOST_NAMES + 2):  # the last two find no room, and leave at their deadline as well
+        for number in range(addresses.MOST_NAMES + 2):  # the last two find no room, and leave at their deadline as well
             with pytest.raises(IDPCommunicationError):
-                addresses.resolved(HOST, 443, time.monotonic() + 0.01)
+                addresses.resolved(HOST, 443, time.monotonic() + 0.01, account=str(number))
         assert threading.active_count() - before <= addresses.MOST_NAMES
     finally:
         hung.set()
     monkeypatch.undo()
     assert list(addresses.resolved("127.0.0.1", 443, time.monotonic() + 60)) == ["127.0.0.1"]  # there is room again
+
+
+def test_names_of_one_account_that_hang_leave_others_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many providers an account registers of which the resolver never says anything: it has a quarter of the room."""
+    hung, asked = threading.Event(), list[str]()
+
+    def hang(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        if host.startswith("hung"):
+            hung.wait(60)
+            return []
+        return [(None, None, None, "", ("8.8.8.8", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    try:
+        for number in range(10):
+            with pytest.raises(IDPCommunicationError):
+                addresses.places(f"hung-{number}.example.com", 443, {}, time.monotonic() + 0.01, account="111122223333")
+        assert addresses.places(HOST, 443, {}, time.monotonic() + 60, account="444455556666") == [Place("8.8.8.8", 443)]
+        with pytest.raises(IDPCommunicationError):
+            addresses.places(HOST, 443, {}, time.monotonic() + 0.01, account="111122223333")
+        assert asked == ["hung-0.example.com", "hung-1.example.com", HOST]
+    finally:
+        hung.set()
+    assert addresses.places(HOST, 443, {}, time.monotonic() + 60, account="111122223333") == [Place("8.8.8.8", 443)]
 
 
 def test_a_thread_that_cannot_be_had_keeps_no_room(monkeypatch: pytest.MonkeyPatch) -> None:

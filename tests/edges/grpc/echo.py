@@ -10,7 +10,7 @@ from sekisho.edges.grpc import sizes
 from sekisho.edges.grpc.arrivals import Arrivals
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.server import OPTIONS
-from sekisho.edges.lanes import Lane
+from sekisho.edges.lanes import Claim, Lane
 
 METHOD = "/test.Echo/Say"
 SLOTS = 8
@@ -30,7 +30,7 @@ class Echo:
             self.said.append(body)
             return body
 
-        say.experimental_thread_pool = Arrivals(lane, lambda _: "", waiting)  # type: ignore[attr-defined]
+        say.experimental_thread_pool = Arrivals(lane, lambda _: Claim(), waiting)  # type: ignore[attr-defined]
         chosen = dict(OPTIONS) | {"grpc.so_reuseport": 0} | (options or {})
         server = grpc.server(ThreadPoolExecutor(1), options=list(chosen.items()))
         handler = grpc.unary_unary_rpc_method_handler(say)

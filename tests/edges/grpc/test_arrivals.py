@@ -14,7 +14,7 @@ import pytest
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc import arrivals
 from sekisho.edges.grpc.receives import Receives
-from sekisho.edges.lanes import Lane
+from sekisho.edges.lanes import Claim, Lane
 
 ROOT = Path(__file__).parents[3]
 METHOD = "/test.Echo/Say"
@@ -27,7 +27,7 @@ def endpoint() -> Iterator[str]:
     """An echo on two threads, impatient with callers."""
     lane = Lane("test", threads=THREADS, waiting=1000)
     receives = Receives(Budget(), patience=1.0)
-    pool = arrivals.Arrivals(lane, lambda metadata: "", receives)
+    pool = arrivals.Arrivals(lane, lambda metadata: Claim(), receives)
 
     def say(body: bytes, context: grpc.ServicerContext) -> bytes:
         if body == b"fail":

@@ -19,7 +19,7 @@ from sekisho.edges.grpc.lean.asked import Method
 from sekisho.edges.grpc.lean.port import Port
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.server import OPTIONS
-from sekisho.edges.lanes import Lane
+from sekisho.edges.lanes import Claim, Lane
 from sekisho.errors import AccessDenied
 from sekisho.memory import cold
 from tests.edges.grpc import frames
@@ -84,9 +84,9 @@ class Ways:
         return body
 
 
-def claimed(metadata: Any) -> str:
+def claimed(metadata: Any) -> Claim:
     """The account that a call claims."""
-    return str(dict(metadata).get("account", ""))
+    return Claim(str(dict(metadata).get("account", "")))
 
 
 def _fail(_rest: bytes, _context: Any) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 
 from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.errors import SekishoError
 from sekisho.store.tables import Account
 from tests.harness import House
 from tests.services.authorize.conftest import Ask
@@ -121,7 +122,7 @@ def test_an_explanation_tells_no_tag_that_another_account_has_registered(house: 
     other = house.account()
     theirs = house.call("GetCallerIdentity", _as=other).account
     tags = [{"key": "Env", "value": "prod"}, {"key": "Team", "value": "hidden-team"}]
-    house.call("PutResource", other, resource_arn=order(theirs), tags=tags)
+    house.call("PutResource", other, resource_arn=order(theirs), tags=tags, resource_policy=policy(principal={"AWS": house.account_id}))
     when = {
         "StringNotEquals": {"aws:ResourceTag/Team": "red", "aws:PrincipalTag/x": "${aws:ResourceTag/team}"},
         "StringEquals": {"aws:ResourceTag/Env": "prod"},
@@ -203,3 +204,64 @@ def test_arns_that_nobody_can_register_are_decided_without_a_look(house: House, 
     before = house.node.world.size
     assert ask(resource=resource.replace("{}", house.account_id)).outcome == pb.OUTCOME_ALLOWED
     assert house.node.world.size[0] <= before[0] + 2
+
+
+def test_tags_of_another_account_are_not_read_by_policies_that_it_granted_nothing(house: House) -> None:
+    """A Deny of one's own on each beginning of a tag told it letter by letter, by which of two denials there was. Now there is one, until
+    the resource's own policy allows what is asked: then it is decided by the tags, as everywhere.
+    """
+    other = house.account()
+    theirs = house.call("GetCallerIdentity", _as=other).account
+    house.call("PutResource", other, resource_arn=order(theirs), tags=[{"key": "Team", "value": "red"}])
+    guessing = house.user("mallory", allow("authorize:*"), allow("orders:*"), DENYING % "r*")
+    wrong = house.user("trent", allow("authorize:*"), allow("orders:*"), DENYING % "b*")
+
+    def ask(who: sigv4.Credentials, **more: Any) -> Any:
+        found = house.call("Authorize", who, action="orders:Ship", resource=order(theirs), at_least=house.revision, **more)
+        return found.outcome, found.layer, list(found.matched), list(found.missing_keys)
+
+    assert ask(guessing) == ask(wrong)
+    assert ask(guessing)[0] == pb.OUTCOME_IMPLICITLY_DENIED
+    for refusal in (policy("Deny"), policy(principal={"AWS": "555566667777"}), policy(principal={"AWS": house.account_id}, **LIKE_BLUE)):
+        house.call("resource:PutResourcePolicy", other, resource_arn=order(theirs), resource_policy=refusal)
+        assert ask(guessing) == ask(wrong)
+    house.call("resource:PutResourcePolicy", other, resource_arn=order(theirs), resource_policy=policy(principal={"AWS": house.account_id}))
+    assert ask(guessing)[0] == pb.OUTCOME_EXPLICITLY_DENIED
+    assert ask(wrong)[0] == pb.OUTCOME_ALLOWED
+
+
+def test_a_guess_at_what_another_account_has_registered_is_refused_whether_it_is_right_or_not(house: House) -> None:
+    other = house.account()
+    theirs = house.call("GetCallerIdentity", _as=other).account
+    denied = policy("Deny")
+    house.call("PutResource", other, resource_arn=order(theirs), tags=[{"key": "Team", "value": "red"}], resource_policy=denied)
+    ann = house.user("ann", allow("authorize:*"), allow("orders:*"))
+
+    def refusal(**more: Any) -> tuple[str, str]:
+        with pytest.raises(SekishoError) as caught:
+            house.call("Authorize", ann, action="orders:Ship", resource=order(theirs), at_least=house.revision, **more)
+        return caught.value.code, caught.value.message
+
+    guesses: list[dict[str, Any]] = [{"resource_tags": {"Team": team}} for team in ("red", "blue")]
+    guesses += [{"context": [{"key": "aws:ResourceTag/Team", "values": [team]}]} for team in ("red", "blue")]
+    guesses += [{"resource_policy": text} for text in (denied, policy())]
+    said = "the resource is registered by another account, which does not tell this one whether what the question says of it is right"
+    assert {refusal(**guess) for guess in guesses} == {("ResourceMismatch", said)}
+
+
+def test_a_tag_that_would_open_a_resource_does_not_do_so_by_being_untold(house: House) -> None:
+    """Without the tags, a policy that allows what has none would allow."""
+    other = house.account()
+    theirs = house.call("GetCallerIdentity", _as=other).account
+    untagged = policy(principal={"AWS": house.account_id}, Condition={"Null": {"aws:ResourceTag/Team": "true"}})
+    house.call("PutResource", other, resource_arn=order(theirs), tags=[{"key": "Team", "value": "red"}], resource_policy=untagged)
+    ann = house.user("ann", allow("authorize:*"), allow("orders:*"))
+    question: dict[str, Any] = {"action": "orders:Ship", "resource": order(theirs)}
+    assert house.call("Authorize", ann, **question, at_least=house.revision).outcome == pb.OUTCOME_IMPLICITLY_DENIED
+    house.call("resource:UntagResources", other, resource_arns=[order(theirs)], tag_keys=["Team"])
+    assert house.call("Authorize", ann, **question, at_least=house.revision).outcome == pb.OUTCOME_ALLOWED
+
+
+GUESS = '{"Effect": "Deny", "Action": "orders:*", "Resource": "*", "Condition": {"StringLike": {"aws:ResourceTag/Team": "%s"}}}'
+DENYING = f'{{"Statement": {GUESS}}}'
+LIKE_BLUE = {"Condition": {"StringLike": {"aws:ResourceTag/Team": "b*"}}}

@@ -278,7 +278,8 @@ def _decide(replica: Replica, caller: Acting, action: str, resource: str, now: d
 
 
 def _reads_a_clock(caller: Acting) -> bool:
-    layers = (caller.identity, caller.boundary or (), caller.session or (), *(caller.scps or ()))
+    rcps = (caller.placement.rcps if caller.placement is not None else None) or ()
+    layers = (caller.identity, caller.boundary or (), caller.session or (), *(caller.scps or ()), *rcps)
     return any(not _CLOCKED.isdisjoint(attached.program.keys) for layer in layers for attached in layer)
 
 

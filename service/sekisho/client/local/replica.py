@@ -41,6 +41,8 @@ class Replica:
         self.history = History(point)
         self._said = said
         self._records: dict[str, Record | None] = {}
+        account = said.get(caller.account_id)
+        self._placed = messages.placed(account) if account is not None else {}
         self._names: dict[tuple[str, str], str] = {}
         for id_, one in said.items():
             if one.WhichOneof("record") == "principal":
@@ -52,6 +54,8 @@ class Replica:
 
     def get_record(self, id_: str) -> Record | None:
         """The record of an id; None when the account has no such thing."""
+        if (placed := self._placed.get(id_)) is not None:
+            return placed
         try:
             return self._records[id_]
         except KeyError:

@@ -8,7 +8,9 @@ import re
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -23,6 +25,8 @@ MOST = 4
 
 MOST_NAMES = 8
 """Names that are resolved at once: the system's resolver has no deadline, and a thread that waits for it can only be left."""
+MOST_NAMES_OF_ONE = 2
+"""Of these for one account, whose names may all be such that nobody answers for them."""
 LONGEST = 30.0
 """Seconds that anybody waits for it, whatever the deadline."""
 
@@ -57,18 +61,19 @@ def parse(texts: Iterable[str]) -> Allowed:
     return dict(map(_allowed, texts))
 
 
-def places(host: str, port: int, allowed: Allowed, deadline: float, resolve: Resolve | None = None) -> list[Place]:
-    """Where to connect for a host; IDPCommunicationError where that is nowhere that we go, or is not known by the deadline, a moment on the
-    monotonic clock.
+def places(host: str, port: int, allowed: Allowed, deadline: float, resolve: Resolve | None = None, *, account: str = "") -> list[Place]:
+    """Where to connect for a host of an account's provider; IDPCommunicationError where that is nowhere that we go, or is not known by the
+    deadline, a moment on the monotonic clock.
     """
+    resolve = resolve or partial(resolved, account=account)
     place = allowed.get(host)
     if place is not None:
         return [place]
     if (host if port == PORT else f"{host}:{port}") in allowed:
-        return [Place(one, port) for one in (resolve or resolved)(host, port, deadline)][:MOST]
+        return [Place(one, port) for one in resolve(host, port, deadline)][:MOST]
     if port != PORT:
         raise IDPCommunicationError("The identity provider is on another port than 443.")
-    found = list((resolve or resolved)(host, port, deadline))
+    found = list(resolve(host, port, deadline))
     if not found or not all(map(is_public, found)):
         raise IDPCommunicationError("The identity provider is at an address that this server does not connect to.")
     return [Place(one, port) for one in found[:MOST]]
@@ -91,16 +96,16 @@ def _is_plain(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback)
 
 
-def resolved(host: str, port: int, deadline: float) -> Iterable[str]:
+def resolved(host: str, port: int, deadline: float, *, account: str = "") -> Iterable[str]:
     """The addresses of a name, each once; IDPCommunicationError where it has none, or the resolver has not answered by the deadline."""
     deadline = min(deadline, time.monotonic() + LONGEST)
-    if not _room.acquire(timeout=max(0.0, deadline - time.monotonic())):
+    if not _room.take(account, deadline - time.monotonic()):
         raise IDPCommunicationError(_UNRESOLVED)
     answers: SimpleQueue[dict[str, None] | None] = SimpleQueue()
     try:
-        threading.Thread(target=_resolve, args=(host, port, answers), name="resolver", daemon=True).start()
+        threading.Thread(target=_resolve, args=(host, port, account, answers), name="resolver", daemon=True).start()
     except RuntimeError:  # the system gives no more threads
-        _room.release()
+        _room.give(account)
         raise IDPCommunicationError(_UNRESOLVED) from None
     try:
         found = answers.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -112,17 +117,48 @@ def resolved(host: str, port: int, deadline: float) -> Iterable[str]:
 
 
 _UNRESOLVED = "The name of the identity provider could not be resolved."
-_room = threading.BoundedSemaphore(MOST_NAMES)
 
 
-def _resolve(host: str, port: int, answers: "SimpleQueue[dict[str, None] | None]") -> None:
+class _Room:
+    """Room for names that are resolved, by the account whose they are: one has a share of it until the resolver has answered, and if that
+    is never, others have theirs.
+    """
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+        self._changed = threading.Condition()
+
+    def take(self, account: str, seconds: float) -> bool:
+        """Room for one more; False when there is none in so many seconds."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._is_free(account), max(0.0, seconds)):
+                return False
+            self._taken[account] += 1
+            return True
+
+    def give(self, account: str) -> None:
+        """Give it back."""
+        with self._changed:
+            self._taken[account] -= 1
+            if not self._taken[account]:
+                del self._taken[account]
+            self._changed.notify_all()
+
+    def _is_free(self, account: str) -> bool:
+        return self._taken.total() < MOST_NAMES and self._taken[account] < MOST_NAMES_OF_ONE
+
+
+_room = _Room()
+
+
+def _resolve(host: str, port: int, account: str, answers: "SimpleQueue[dict[str, None] | None]") -> None:
     found = None
     try:
         found = dict.fromkeys(str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError):
         pass  # None says it
     finally:
-        _room.release()
+        _room.give(account)
         answers.put(found)
 
 

@@ -32,10 +32,10 @@ def load_keys(source: Source, allowed: Allowed) -> Keys:
     deadline = time.monotonic() + LIMIT
     url = SCHEME + source.issuer
     try:
-        document = read_object(fetching.get(url.rstrip("/") + _DOCUMENT, source.thumbprints, allowed, deadline))
+        document = read_object(fetching.get(url.rstrip("/") + _DOCUMENT, source.thumbprints, allowed, deadline, account=source.account))
         where = document.get("jwks_uri")
         if document.get("issuer") != url or not isinstance(where, str):
             raise InvalidIdentityToken(NO_KEY)
-        return keys.read(fetching.get(where, source.thumbprints, allowed, deadline))
+        return keys.read(fetching.get(where, source.thumbprints, allowed, deadline, account=source.account))
     except NotAnObject:
         raise InvalidIdentityToken(NO_KEY) from None

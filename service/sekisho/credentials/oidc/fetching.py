@@ -31,11 +31,11 @@ _END = b"\r\n\r\n"
 _MAX_URL = 2048
 
 
-def get(url: str, thumbprints: Collection[str], allowed: Allowed, deadline: float) -> bytes:
-    """The document at a URL; IDPCommunicationError or InvalidIdentityToken. `deadline` is on the monotonic clock."""
+def get(url: str, thumbprints: Collection[str], allowed: Allowed, deadline: float, *, account: str = "") -> bytes:
+    """The document at a URL that an account names; IDPCommunicationError or InvalidIdentityToken. `deadline` is monotonic."""
     host, port, target = _parts(url)
     pinned = frozenset(one.lower() for one in thumbprints)
-    where = places(host, port, allowed, deadline)
+    where = places(host, port, allowed, deadline, account=account)
     request = f"GET {target} HTTP/1.1\r\nHost: {host}{'' if port == PORT else f':{port}'}\r\nUser-Agent: {_AGENT}\r\n"
     request += "Accept: application/json\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n"
     try:

@@ -20,7 +20,7 @@ from sekisho.edges.aws.errors import BadRequest, RequestEntityTooLarge
 from sekisho.edges.aws.services import Router
 from sekisho.edges.aws.wire import Answer, Codec, Headers, Route
 from sekisho.edges.budgets import Budget
-from sekisho.edges.lanes import Lane, Lanes
+from sekisho.edges.lanes import Claim, Lane, Lanes
 from sekisho.errors import SekishoError, ServiceFailure, Throttling
 from sekisho.operations import Operation
 from sekisho.sigv4 import HttpRequest
@@ -94,12 +94,10 @@ class Gateway:
         if route.answered is None:
             return route.fail(errors.NotImplemented(f"The operation {route.name} is not implemented by this server."), request_id)
         operation, codec = route.answered
-        lane = self._lanes.of(operation)
-        if operation.signed:
-            account = claims.of_text(self._node, request.header("authorization") or request.query)
-        else:  # which claims nothing: those of one address share
-            account = budgets.holder(peer.source_ip)
-        call = lane.submit_for(account, self._counted, lane, route, operation, codec, request, peer, request_id)
+        lane, address = self._lanes.of(operation), budgets.holder(peer.source_ip)
+        said = request.header("authorization") or request.query
+        claim = claims.of_text(self._node, said) if operation.signed else Claim(address)  # which claims nothing: those of one address share
+        call = lane.submit_claimed(claim, address, self._counted, lane, route, operation, codec, request, peer, request_id)
         return await asyncio.wrap_future(call)
 
     def _counted(self, lane: Lane, route: Route, operation: Operation, *rest: Any) -> Answer:

@@ -18,17 +18,17 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled: no st
 from sekisho.edges import budgets
 from sekisho.edges.grpc import sizes
 from sekisho.edges.grpc.receives import NEEDED, Receive, Receives, refuse
-from sekisho.edges.lanes import Lane
+from sekisho.edges.lanes import Claim, Lane
 
 SUPPORTED = all(hasattr(_server, name) for name in NEEDED)
 
 
 class Arrivals(ThreadPoolExecutor):
     """What grpcio takes for its pool, which has to be of this class: waits for messages without a thread, then passes on to `lane`, as a
-    call of the account that `claimed` reads from its metadata; where calls claim nothing it is None, and those of one address share.
+    call of whom `claimed` reads from its metadata; where calls claim nothing it is None, and those of one address share.
     """
 
-    def __init__(self, lane: Lane, claimed: Callable[[Any], str] | None, receives: Receives) -> None:
+    def __init__(self, lane: Lane, claimed: Callable[[Any], Claim] | None, receives: Receives) -> None:
         super().__init__(max_workers=1)  # grows a thread when it is given work, and never is
         self._lane, self._claimed, self._receives = lane, claimed, receives
 
@@ -50,8 +50,8 @@ class Arrivals(ThreadPoolExecutor):
         address = _address(event)
 
         def arrived() -> "Future[Any]":
-            account = self._claimed(event.invocation_metadata) if self._claimed is not None else address
-            return self._lane.submit_for(account, fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
+            claim = self._claimed(event.invocation_metadata) if self._claimed is not None else Claim(address)
+            return self._lane.submit_claimed(claim, address, fn, in_pool, event, state, behaviour, lambda: _message(event, state), *rest)
 
         return Receive(address, event, state, arrived, rest[0])
 

@@ -179,7 +179,7 @@ def _starting(node: Node, operation: Operation, lane: Lane, workloads: Workloads
     def start(body: bytes, context: grpc.ServicerContext, wire: Wire) -> None:
         began = time.perf_counter()
         arrival = _arrival(node, operation, workloads, body, context)
-        account = claims.of_metadata(node, context.invocation_metadata())
+        account = claims.of_metadata(node, context.invocation_metadata()).account
         try:
             lane.enter()
             sizes.check(operation, body)

@@ -16,7 +16,7 @@ from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc.arrivals import Arrivals
 from sekisho.edges.grpc.receives import Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
-from sekisho.edges.lanes import Lane
+from sekisho.edges.lanes import Claim, Lane
 
 THREADS = 4
 """Threads of each of the two; further reflection streams wait."""
@@ -34,7 +34,7 @@ class Probes:
         self._lane = Lane("grpc-health", threads=THREADS, waiting=500)
         self._receives = Receives(Budget(UNFINISHED * MAX_MESSAGE, UNFINISHED // 2 * MAX_MESSAGE))
         self._reflection = ThreadPoolExecutor(THREADS, thread_name_prefix="grpc-reflection")
-        asked = Arrivals(self._lane, lambda _: "", self._receives)
+        asked = Arrivals(self._lane, lambda _: Claim(), self._receives)
         served: Any = _Served()
         served.Check = _in_pool(self.health.Check, asked)
         served.List = _in_pool(self.health.List, asked)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 
+from sekisho.policy import steps
 from sekisho.policy.checks.coverage import covers, is_wild
 from sekisho.policy.checks.subject import (
     Check,
@@ -82,6 +83,7 @@ def redundant_resources(subject: Subject, allowance: _Allowance) -> Iterator[Fla
 def redundant_statements(subject: Subject, allowance: _Allowance) -> Iterator[Flaw]:
     """A statement that another of the same effect covers, under the same conditions or none."""
     for statement in subject.statements:
+        steps.step()
         for other in subject.statements:
             if other is statement or other.effect != statement.effect or not _within(statement, other, allowance):
                 continue

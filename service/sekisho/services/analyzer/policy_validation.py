@@ -5,19 +5,17 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-referen
 
 import json
 import re
-import threading
 from bisect import bisect_right
 from collections.abc import Mapping
 
 from sekisho.api.analyzer.v1 import policy_validation_pb2 as pb
 from sekisho.calls.call import Call
-from sekisho.errors import RequestTimeout
+from sekisho.calls.turns import Turns
 from sekisho.operations import operation
 from sekisho.policy import positions, strict_json, validate
 from sekisho.policy.validate import Finding, Kind, Severity
 from sekisho.services.analyzer import pages
 from sekisho.services.analyzer.errors import Validation
-from sekisho.store.db import remaining
 
 _PAGE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html"
 _CLASSES: Mapping[Severity, str] = {
@@ -34,8 +32,8 @@ _KINDS: Mapping[str, Kind] = {
     "SERVICE_CONTROL_POLICY": Kind.SCP,
     "RESOURCE_CONTROL_POLICY": Kind.RCP,
 }
-_COMPUTING = threading.BoundedSemaphore(2)
-"""Policies of a worker that are validated at once: each takes a processor for as long as it lasts, which decisions wait for."""
+_turns = Turns()
+"""One policy of a worker is validated at a time; then it is another account's turn."""
 TRUST = "AWS::IAM::AssumeRolePolicyDocument"
 _STEP = re.compile(r'\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]')
 
@@ -46,14 +44,10 @@ def validate_policy(call: Call, request: pb.ValidatePolicyRequest) -> pb.Validat
     if request.HasField("validate_policy_resource_type") and request.policy_type != "RESOURCE_POLICY":
         raise Validation("validatePolicyResourceType is for resource policies alone.")
     kind = Kind.TRUST if request.validate_policy_resource_type == TRUST else _KINDS[request.policy_type]
-    if not _COMPUTING.acquire(timeout=remaining(call.deadline)):
-        raise RequestTimeout("The deadline of the call passed while other policies were validated.")
-    try:
+    with _turns.turn(call.account_id, call.deadline):
         found = pages.cut(call, request, validate.findings(request.policy_document, kind))
         places = _Places(request.policy_document)
         return pb.ValidatePolicyResponse(findings=[_message(one, places) for one in found.rows], next_token=found.marker)
-    finally:
-        _COMPUTING.release()
 
 
 def _message(finding: Finding, places: "_Places") -> pb.ValidatePolicyFinding:

@@ -14,6 +14,7 @@ from sekisho.errors import ResourceExhausted, SekishoError
 from sekisho.journal.accesses import Seen
 from sekisho.memory.reader import Reader
 from sekisho.operations import operation
+from sekisho.policy import steps
 from sekisho.services.authorize import data_events, decisions, log_entries, organizations
 from sekisho.services.authorize.decisions import COUNTED, Composed, Read
 from sekisho.store.changes import Point
@@ -144,6 +145,7 @@ class _Answers:
                 raise composed
             self._answer(item[0], *composed, answer.decision, encode=encode)
             turn.pause()
+            steps.step()
         except SekishoError as error:
             answer.error.code, answer.error.message = error.code, error.message
 

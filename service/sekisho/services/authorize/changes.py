@@ -16,6 +16,7 @@ from sekisho.operations import operation
 from sekisho.store import changes
 from sekisho.store.changes import Point
 from sekisho.world import AWS, AccountRecord, PolicyRecord, PrincipalRecord, Record, messages
+from sekisho.world.placement import restricting, root_of
 
 HEARTBEAT = 5.0
 """Seconds between two messages at most, where the caller does not say."""
@@ -26,7 +27,8 @@ BEHIND = 5.0
 @operation
 def watch_changes(call: Call, request: pb.WatchChangesRequest) -> Iterator[pb.WatchChangesResponse | Wait]:
     """The first message comes at once: it says where the stream begins. What touches neither the caller's account nor what is AWS's is told
-    with the next heartbeat, as a revision without ids.
+    with the next heartbeat, as a revision without ids. What restricts the account by its organization touches it, whoever changed it; it
+    is told at once where that was the account that manages the organization.
     """
     world = call.node.world
     cursor = changes.parse(request.cursor) if request.cursor else world.point
@@ -44,7 +46,20 @@ def watch_changes(call: Call, request: pb.WatchChangesRequest) -> Iterator[pb.Wa
             return
         cursor, index = changes.parse(step.revision), index + 1
         here = cursor
-        yield Wait(until, lambda: world.touched(accounts, here), accounts)  # noqa: B023  # it is over before `here` is another
+        telling = accounts | _management(call)
+        yield Wait(until, lambda: world.touched(telling, here), telling)  # noqa: B023  # it is over before these are others
+
+
+def _management(call: Call) -> frozenset[str]:
+    """The account that manages the organization of the caller's account, if it is in one."""
+
+    def compose(reader: Reader) -> frozenset[str]:
+        account = reader.get_record(call.account_id)
+        if not isinstance(account, AccountRecord) or account.unit_id is None:
+            return frozenset()
+        return frozenset((root_of(account.unit_id, reader.get_record).management_id,))
+
+    return call.node.world.consistent(compose)[0]
 
 
 def _step(
@@ -52,20 +67,19 @@ def _step(
 ) -> pb.WatchChangesResponse:
     world = call.node.world
     age, looked = _age_ms(call), time.monotonic()
-    if request.HasField("records"):
+    wanted = request.HasField("records")
 
-        def compose(reader: Reader) -> tuple[Since | None, list[records_pb2.Record]]:
-            since = world.since(cursor)
-            return since, [] if since is None else _records(_ids(since, accounts), accounts, reader)
+    def compose(reader: Reader) -> tuple[Since | None, list[str], list[records_pb2.Record]]:
+        since = world.since(cursor)
+        ids = _ids(since, accounts, call.account_id, reader) if since is not None else []
+        return since, ids, _records(ids, accounts, reader) if wanted else []
 
-        (since, records), _ = world.consistent(compose)
-    else:
-        since, records = world.since(cursor), []
+    (since, ids, records), _ = world.consistent(compose)
     reload = _reload(call, cursor, since)
     if since is None or reload:
         return pb.WatchChangesResponse(revision=cursor.token, reload=reload)
-    made = pb.WatchChangesResponse(revision=since.point.token, ids=_ids(since, accounts), age_ms=age)
-    if request.HasField("records"):
+    made = pb.WatchChangesResponse(revision=since.point.token, ids=ids, age_ms=age)
+    if wanted:
         elapsed = int((looked - began) * 1000)
         nonces = b"".join(bytes.fromhex(point.nonce) for point in since.points)
         batch = pb.Batch(after=cursor.token, revision=made.revision, records=records, nonces=nonces, age_ms=age, elapsed_ms=elapsed)
@@ -89,15 +103,27 @@ def _reload(call: Call, cursor: Point, since: Since | None) -> pb.Reload:
     return pb.RELOAD_UNSPECIFIED
 
 
-def _ids(since: Since, accounts: frozenset[str]) -> list[str]:
-    """The ids that are the accounts' own, each once, the first that was touched first; among them an account that another one changed."""
-    return list(dict.fromkeys(id_ for entry in since.entries for id_ in entry.ids if entry.account in accounts or id_ in accounts))
+def _ids(since: Since, accounts: frozenset[str], own: str, reader: Reader) -> list[str]:
+    """The ids that are the accounts' own, each once, the first that was touched first; among them an account that another one changed, or
+    of which something that restricts it was changed: nobody is told which. What restricts it no more was taken from what still does, or
+    from the account itself.
+    """
+    account = reader.get_record(own) if any(entry.ids for entry in since.entries) else None
+    above = restricting(account, reader.get_record) if isinstance(account, AccountRecord) else frozenset()
+    found: dict[str, None] = {}
+    for entry in since.entries:
+        for id_ in entry.ids:
+            if entry.account in accounts or id_ in accounts:
+                found[id_] = None
+            elif id_ in above:
+                found[own] = None
+    return list(found)
 
 
 def _records(ids: list[str], accounts: frozenset[str], reader: Reader) -> list[records_pb2.Record]:
     """The records of these ids that decisions are made of; never one of another account, whoever touched it."""
     found = ((id_, reader.get_record(id_)) for id_ in ids if _is_told(id_))
-    said = (messages.message(id_, record) for id_, record in found if _account(record) in (*accounts, None))
+    said = (messages.message(id_, record, reader.get_record) for id_, record in found if _account(record) in (*accounts, None))
     made = [one for one in said if one is not None]
     for one in made:
         if one.WhichOneof("record") == "principal":

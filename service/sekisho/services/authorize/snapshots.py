@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from sekisho.api.authorize.v1 import changes_pb2 as pb
 from sekisho.calls import answers, request_keys
@@ -45,9 +46,10 @@ def _fill(call: Call, page: pb.SnapshotPage, account: str, kind: str, after: str
     with call.node.world.snapshot(wanted=f"{account}:{kind}/*") as session:
         page.revision = changes.begun_at(session).token
         found, last = pages.load_page(session, account, kind, after)
-        owner = [call.node.world.load_record(account, session)] if page.HasField("caller") else []
-    for record in (*owner, *found):
-        said = messages.message(record.id, record) if record is not None else None
-        if said is not None:
-            page.records.append(said)
+        load = partial(call.node.world.load_record, session=session)  # and not from memory, which may be newer than the page
+        owner = [load(account)] if page.HasField("caller") else []
+        for record in (*owner, *found):
+            said = messages.message(record.id, record, load) if record is not None else None
+            if said is not None:
+                page.records.append(said)
     return last

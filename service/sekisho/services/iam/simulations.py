@@ -3,18 +3,17 @@
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sekisho import arn, policy
 from sekisho.api.iam.v1 import simulations_pb2 as pb
 from sekisho.calls.call import Call
-from sekisho.errors import InvalidArn, RequestTimeout, ValidationError
+from sekisho.calls.turns import Turn, Turns
+from sekisho.errors import InvalidArn, ValidationError
 from sekisho.operations import operation
-from sekisho.policy import layers, validate
+from sekisho.policy import layers, steps, validate
 from sekisho.policy.budget import TooMuchWork
 from sekisho.services.iam import entities, policy_sources, trust
 from sekisho.services.iam.entities import Owner
@@ -29,8 +28,8 @@ from sekisho.world import NO_KEYS, Acting, Keys, Lookup, Question, Subject
 _MOST_RESOURCES = 1000
 _MOST_ACTIONS = 10_000  # of all pages
 _MOST_DECISIONS = 2000  # of one page
-_COMPUTING = threading.BoundedSemaphore(2)
-"""Simulations of a worker that compute at once: each takes a processor for as long as it lasts, which decisions wait for."""
+_turns = Turns()
+"""One simulation of a worker computes at a time; after a slice of time it is another account's turn."""
 _A_ROLE = "arn:aws:iam::123456789012:role/of-any-name"
 _SINGLE_TYPES = ("", "string", "numeric", "boolean", "ip", "binary", "date")
 _BOUNDARY = "permission-boundary"
@@ -43,11 +42,11 @@ def simulate_custom_policy(call: Call, request: pb.SimulateCustomPolicyRequest) 
     _refuse_excess(request, *levels)
     if request.resource_policy and not request.caller_arn:
         raise InvalidInput("CallerArn is required when a ResourcePolicy is given.")
-    with _turn(call):
-        return _custom(call, request)
+    with _turns.turn(call.account_id, call.deadline) as turn:
+        return _custom(call, request, turn)
 
 
-def _custom(call: Call, request: pb.SimulateCustomPolicyRequest) -> pb.SimulateCustomPolicyResponse:
+def _custom(call: Call, request: pb.SimulateCustomPolicyRequest, turn: Turn) -> pb.SimulateCustomPolicyResponse:
     simulation = Simulation(
         subject=_user(call, request.caller_arn) if request.caller_arn else _stranger(call.account_id),
         keys=_keys(request),
@@ -58,7 +57,7 @@ def _custom(call: Call, request: pb.SimulateCustomPolicyRequest) -> pb.SimulateC
         trusts=_trusts(call, request),
         owner=_owner(request.resource_owner),
     )
-    results, marker = _page(call, request, simulation)
+    results, marker = _page(call, request, simulation, turn)
     return pb.SimulateCustomPolicyResponse(evaluation_results=results, is_truncated=marker is not None, marker=marker)
 
 
@@ -66,11 +65,11 @@ def _custom(call: Call, request: pb.SimulateCustomPolicyRequest) -> pb.SimulateC
 def simulate_principal_policy(call: Call, request: pb.SimulatePrincipalPolicyRequest) -> pb.SimulatePrincipalPolicyResponse:
     """With the policies and the boundary that a user, group or role has, those of the request beside them, without those excluded."""
     _refuse_excess(request)
-    with _turn(call):
-        return _principal(call, request)
+    with _turns.turn(call.account_id, call.deadline) as turn:
+        return _principal(call, request, turn)
 
 
-def _principal(call: Call, request: pb.SimulatePrincipalPolicyRequest) -> pb.SimulatePrincipalPolicyResponse:
+def _principal(call: Call, request: pb.SimulatePrincipalPolicyRequest, turn: Turn) -> pb.SimulatePrincipalPolicyResponse:
     source = policy_sources.find_owner(call, request.policy_source_arn)
     if request.resource_policy and isinstance(source, Group) and not request.caller_arn:
         raise InvalidInput("CallerArn is required when a ResourcePolicy is given and the PolicySourceArn is not a user.")
@@ -86,19 +85,8 @@ def _principal(call: Call, request: pb.SimulatePrincipalPolicyRequest) -> pb.Sim
         trusts=_trusts(call, request),
         owner=_owner(request.resource_owner),
     )
-    results, marker = _page(call, request, simulation)
+    results, marker = _page(call, request, simulation, turn)
     return pb.SimulatePrincipalPolicyResponse(evaluation_results=results, is_truncated=marker is not None, marker=marker)
-
-
-@contextmanager
-def _turn(call: Call) -> Iterator[None]:
-    """A place among the simulations that compute; RequestTimeout when there is none until the deadline."""
-    if not _COMPUTING.acquire(timeout=remaining(call.deadline)):
-        raise RequestTimeout("The deadline of the call passed while other simulations were carried out; nothing was decided.")
-    try:
-        yield
-    finally:
-        _COMPUTING.release()
 
 
 def _refuse_excess(request: Any, *levels: Iterable[str]) -> None:
@@ -111,7 +99,7 @@ def _refuse_excess(request: Any, *levels: Iterable[str]) -> None:
     policy_sources.refuse_excess(*texts, *levels)
 
 
-def _page(call: Call, request: Any, simulation: Simulation) -> tuple[list[pb.EvaluationResult], str | None]:
+def _page(call: Call, request: Any, simulation: Simulation, turn: Turn) -> tuple[list[pb.EvaluationResult], str | None]:
     """Results of some actions; only those are decided. A page ends early where its work or its size would become too much."""
     actions, resources = _actions(request.action_names), _resources(request.resource_arns)
     if request.resource_handling_option:
@@ -121,6 +109,7 @@ def _page(call: Call, request: Any, simulation: Simulation) -> tuple[list[pb.Eva
     end = start + min(request.max_items or PAGE, max(1, _MOST_DECISIONS // max(1, len(resources))))
 
     def compose(question: Callable[[Lookup, datetime], Question]) -> Question:
+        turn.pause()
         remaining(call.deadline)
         return call.node.world.consistent(lambda reader: question(reader.get_record, call.now))[0]
 
@@ -153,6 +142,7 @@ def _actions(names: Sequence[str]) -> list[str]:
 def _resources(named: Sequence[str]) -> tuple[str, ...]:
     """Each once; none for everything, which is what a lone star stands for."""
     for one in named:
+        steps.step()
         if one != "*":
             try:
                 arn.parse(one)

@@ -12,7 +12,7 @@ from datetime import datetime
 from sekisho import arn, policy, world
 from sekisho.api.iam.v1 import simulations_pb2 as pb
 from sekisho.errors import ValidationError
-from sekisho.policy import layers, positions, weights
+from sekisho.policy import layers, positions, steps, weights
 from sekisho.policy.budget import Budget, TooMuchWork
 from sekisho.services.iam.errors import PolicyEvaluation
 from sekisho.services.iam.policy_sources import SourcePolicy
@@ -51,6 +51,7 @@ _RULE = 300.0  # ns of looking at one statement for its keys
 _SHOWN = 10_000.0  # ns of a statement that is shown
 _READ = 400.0  # ns a character of a text in which statements are located
 
+_TOLD = 64  # results that are put together between two steps
 _MOST_SHOWN = 64  # statements of one result
 _LEAST_SHOWN = 4  # ... of many resources
 _MOST_SHOWN_TOGETHER = 4096  # statements of all resources of one action
@@ -128,10 +129,12 @@ class Simulation:
             eval_resource_name=resources[0] if len(resources) == 1 else "*",
             eval_decision=one.eval_resource_decision,
             eval_decision_details=one.eval_decision_details if resources else None,
-            resource_specific_results=each if resources else None,
             matched_statements=one.matched_statements,
             missing_context_values=one.missing_context_values,
         )
+        for first in range(0, len(each) if resources else 0, _TOLD):
+            steps.step()
+            shown.resource_specific_results.extend(each[first : first + _TOLD])
         if one.HasField("permissions_boundary_decision_detail"):
             shown.permissions_boundary_decision_detail.CopyFrom(one.permissions_boundary_decision_detail)
         if self.scps is not None:
@@ -161,6 +164,7 @@ class Simulation:
                         self.work.charge(weight, request.resource, request.context)
 
     def _one(self, request: policy.Request, asked: policy.Layers, known: Known, names: Names, most: int) -> pb.ResourceSpecificResult:
+        steps.step()
         of_resource = self._of_resource(request.action, request.resource)
         decision = policy.decide(request, asked)
         if decision.error:
@@ -196,6 +200,7 @@ class Simulation:
         """A statement by its place. It begins where AWS's reader stands when it comes to it: behind the brace of the only statement, behind
         the bracket of a list's first, behind the end of the one before; and ends behind its own brace.
         """
+        steps.step()
         self.work.spend(_SHOWN + _READ * len(source.text) * (source.text not in self.extents))
         found = self.extents.get(source.text)
         if found is None:
@@ -214,7 +219,10 @@ def _together(each: list[pb.ResourceSpecificResult]) -> pb.ResourceSpecificResul
     """The results of several resources as one: the most restrictive decision, and the statements that made it."""
     worst = max((one.eval_resource_decision for one in each), key=_RESTRICTIVE.index)
     deciding = [one for one in each if one.eval_resource_decision == worst]
-    statements = {one.SerializeToString(deterministic=True): one for result in deciding for one in result.matched_statements}
+    statements = {}
+    for result in deciding:
+        steps.step()
+        statements.update({one.SerializeToString(deterministic=True): one for one in result.matched_statements})
     whole = pb.ResourceSpecificResult(
         eval_resource_decision=worst,
         matched_statements=statements.values(),

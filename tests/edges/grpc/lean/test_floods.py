@@ -20,7 +20,7 @@ from sekisho.edges.grpc.lean.asked import Method
 from sekisho.edges.grpc.lean.gate import Gate
 from sekisho.edges.grpc.lean.line import Line
 from sekisho.edges.grpc.lean.peers import READ
-from sekisho.edges.lanes import Lane
+from sekisho.edges.lanes import Claim, Lane
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import CLIENT, PATIENCE, POLLED, Lean, leanly, said, told, until
 
@@ -134,7 +134,7 @@ def test_a_flood_leaves_time_for_answers(monkeypatch: pytest.MonkeyPatch) -> Non
 
     bound, pool = socket.socket(), Lane("ways", threads=1, waiting=10)
     bound.bind(("127.0.0.1", 0))
-    listener = port.Port(bound, {POLLED: Method(POLLED, say, say, pool)}, lambda _: "flood", age=600.0)
+    listener = port.Port(bound, {POLLED: Method(POLLED, say, say, pool)}, lambda _: Claim("flood"), age=600.0)
     with ExitStack() as stack:
         peers = [stack.enter_context(frames.Peer(f"127.0.0.1:{bound.getsockname()[1]}")) for _ in range(10)]
         callers = [Caller(peer, TOGETHER, "flood", b"hello") for peer in peers]

@@ -17,6 +17,7 @@ import pytest
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc.lean import ages, answers, door, port
 from sekisho.edges.grpc.lean.peers import Peer
+from sekisho.edges.lanes import Claim
 from tests.certificates import Authority
 from tests.edges.grpc import frames
 from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, leanly, opening, said, sync, until, whole
@@ -44,7 +45,7 @@ def test_who_has_gone_before_it_is_taken_in() -> None:
     """A client that sends something and resets before the handshake, which `ssl` refuses to wrap (CVE-2023-40217)."""
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    listener = port.Port(bound, {}, lambda _: "", tls=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), age=60.0)
+    listener = port.Port(bound, {}, lambda _: Claim(), tls=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), age=60.0)
     gone = socket.create_connection(bound.getsockname())
     gone.sendall(b"x")
     gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -65,7 +66,7 @@ def test_handshakes_hold_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     context.set_alpn_protocols(["h2"])
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    listener = port.Port(bound, {}, lambda _: "", tls=lambda: context, age=60.0)
+    listener = port.Port(bound, {}, lambda _: Claim(), tls=lambda: context, age=60.0)
     shakes: list[int] = []
     shake = Peer.shake
 
@@ -203,7 +204,7 @@ def test_who_is_at_the_door_is_let_in_before_it_closes() -> None:
     """A connection that was made before the stop is not cut: its call is answered."""
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    listener = port.Port(bound, {}, lambda _: "", age=60.0)
+    listener = port.Port(bound, {}, lambda _: Claim(), age=60.0)
     with frames.Peer(f"127.0.0.1:{bound.getsockname()[1]}") as peer:
         over = listener.stop(PATIENCE)
         listener.start()

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 import grpc
@@ -11,7 +12,7 @@ from sekisho.edges.grpc.lean import answers
 from sekisho.edges.grpc.lean.answers import Aborted
 from sekisho.edges.grpc.lean.connection import Connection
 from sekisho.edges.grpc.lean.stream import Stream
-from sekisho.edges.lanes import Lane
+from sekisho.edges.lanes import Claim, Lane
 
 ONCE, STREAMS, TALKS = "once", "streams", "talks"
 """Kinds of rpcs: those that answer once, those whose handler begins a stream on the `flow` of its call and returns at once, and those that
@@ -76,6 +77,10 @@ class Asked:
         if self.packed and (found := answers.few_unpacked(self.body, most)) is not None:
             self.body, self.packed = found, False
         return not self.packed
+
+    def claim(self, claimed: Callable[[Any], Claim]) -> Claim:
+        """Whose it says it is; where calls claim nothing, those of one address share."""
+        return claimed(self.stream.head.metadata) if self.method.signed else Claim(self.connection.owner.address)
 
     @property
     def late(self) -> bool:

@@ -9,6 +9,7 @@ from sekisho.edges.grpc.lean.counts import Counts
 from sekisho.edges.grpc.lean.heads import Head
 from sekisho.edges.grpc.lean.line import Line
 from sekisho.edges.grpc.lean.stream import ROOM
+from sekisho.edges.lanes import Claim
 
 
 class Gate:
@@ -16,7 +17,7 @@ class Gate:
     nobody, whoever it is.
     """
 
-    def __init__(self, line: Line[Asked], methods: Mapping[str, Method], claimed: Callable[[Any], str], counts: Counts) -> None:
+    def __init__(self, line: Line[Asked], methods: Mapping[str, Method], claimed: Callable[[Any], Claim], counts: Counts) -> None:
         self._line, self._methods, self._claimed, self._counts = line, methods, claimed, counts
         self.refused = 0
         """How many were refused, ever."""
@@ -55,4 +56,4 @@ class Gate:
 
     def _whose(self, connection: Any, given: Head) -> str:
         address: str = connection.owner.address
-        return (self._claimed(given.metadata) or address) if self._line.waiting else address
+        return (self._claimed(given.metadata).account or address) if self._line.waiting else address

@@ -35,6 +35,7 @@ from sekisho.edges.grpc.lean.line import INLINE, Line
 from sekisho.edges.grpc.lean.peers import Peer
 from sekisho.edges.grpc.lean.stream import ROOM, Stream
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
+from sekisho.edges.lanes import Claim
 from sekisho.errors import Throttling
 from sekisho.memory import cold
 
@@ -68,7 +69,7 @@ class Port(Clients):
         self,
         bound: socket.socket,
         methods: Mapping[str, Method],
-        claimed: Callable[[Any], str],
+        claimed: Callable[[Any], Claim],
         *,
         rest: Method | None = None,
         tls: Callable[[], ssl.SSLContext] | None = None,
@@ -256,9 +257,8 @@ class Port(Clients):
         """Have a thread of the call's class answer it."""
         self._counts.ends["passed"] += 1
         asked.passed = True
-        owner = self._claimed(asked.invocation_metadata()) if asked.method.signed else asked.connection.owner.address
         try:
-            asked.method.lane.submit_for(owner, self._work, asked)
+            asked.method.lane.submit_claimed(asked.claim(self._claimed), asked.connection.owner.address, self._work, asked)
         except RuntimeError:  # the lane is closed
             self._finish(asked, answers.STOPPING)
 
