@@ -184,6 +184,8 @@ def _fixed(program: Program, key: str) -> Language:
 
 def _is_fixed(key: str, value: str, form: operators.Form, *, dynamic: bool) -> bool:
     wild = form.row is not None and form.row.wildcards
+    if key == "aws:principalaccount" and value.lower() == "anonymous":
+        return False  # what callers have who are of no account
     if dynamic and referred(parse(value, variables=True, wildcards=wild)):
         return False
     if not wild or not ("*" in value or "?" in value):
