@@ -108,7 +108,7 @@ def _of_rule(program: Program, rule: Rule, resource: str, zone: Zone, effort: Ef
             continue
         open_ = Question(program, PolicyType.RESOURCE, effort.milliseconds, demands=demands_public).asked(effort)
         actions = ("*",) if rule.statement.not_action else rule.statement.actions
-        yield Grant(principal, actions, _conditions(rule), open_.answer is not Answer.NO, rule.statement.index, found.witness)
+        yield Grant(principal, actions, shown(rule), open_.answer is not Answer.NO, rule.statement.index, found.witness)
 
 
 def _entries(rule: Rule) -> Iterator[tuple[Mapping[str, str], Formula]]:
@@ -134,7 +134,8 @@ def _at(resource: str) -> Formula:
     return within(subjects.RESOURCE, Language([start, *inside])) if resource else TRUE
 
 
-def _conditions(rule: Rule) -> Mapping[str, str]:
+def shown(rule: Rule) -> Mapping[str, str]:
+    """The conditions of a statement as findings show them: the values by key."""
     found: dict[str, list[str]] = {}  # several operators may ask for one key
     for condition in rule.statement.conditions:
         found.setdefault(keys.canonical(condition.key), []).extend(condition.values)
