@@ -22,7 +22,7 @@ def of_pair(made: Pair) -> str | None:
     before, after = (questions.read(text, made.kind) for text in (made.existing, made.new))
     question = questions.Question(after, made.kind, 1000, before)
     try:
-        formulas = question.formulas(contexts.Context([after, before]))
+        formulas = [*question.formulas(contexts.Context([after, before])), *question.rules]
     except TooHard:
         return None
     return text(formulas)

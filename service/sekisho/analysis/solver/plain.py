@@ -1,8 +1,9 @@
 """Policies that say plainly whom they let in: what `exposure.external` tells of them, without a search.
 
-Plain is a document that denies nothing, whose statements name principals, and ask for conditions that a request meets by saying what stands
-there. Whom a statement names is in the zone or is not, and nobody whom a policy names is the public. Access is told with a witness that the
-evaluator confirms, as elsewhere; what is not confirmed, or not plain, is for the solver.
+Plain is a document that denies nothing, whose statements name principals or let everybody in, under conditions that a request meets by
+saying what stands there. Whom a statement names is in the zone or is not, and nobody whom a policy names is the public; nor is who has to
+come with a fixed value that somebody owns. Access is told with a witness that the evaluator confirms, as elsewhere; what is not confirmed,
+or not plain, is for the solver.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 
 from sekisho import arn, policy
 from sekisho.analysis.solver import subjects, witnesses
-from sekisho.analysis.solver.exposure import TRUSTED, Grant, Zone, shown
+from sekisho.analysis.solver.exposure import OF_ACCOUNTS, OF_ORGANIZATIONS, TRUSTED, Grant, Zone, is_owned, shown
 from sekisho.analysis.solver.questions import PolicyType, read
 from sekisho.analysis.solver.witnesses import Witness
-from sekisho.policy import Program, keys, operators
+from sekisho.policy import Condition, Program, keys, operators
 from sekisho.policy.principals import account_named
 from sekisho.policy.rules import Rule
 
@@ -24,11 +25,11 @@ _STRANGERS = ("999988887777", "999988886666", "999988885555")
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is asked about one document: of which resource, and beyond which accounts; a stranger's account stands nowhere in it."""
+    """What is asked about one document: of which resource, and beyond which zone; a stranger's account stands nowhere in it."""
 
     program: Program
     resource: str
-    accounts: frozenset[str]
+    zone: Zone
     stranger: str
 
 
@@ -41,7 +42,7 @@ def external(document: str, resource: str, owner: str, zone: Zone) -> tuple[Gran
     stranger = next((one for one in _STRANGERS if one not in document and one not in accounts), "")
     if not stranger or any(rule.deny or rule.statement.not_action for rule in program.rules):
         return None
-    asked = _Asked(program, resource, accounts, stranger)
+    asked = _Asked(program, resource, Zone(accounts, zone.organization_id, zone.paths), stranger)
     found: list[Grant] = []
     for rule in program.rules:
         if rule.statement.principals is None:
@@ -56,38 +57,60 @@ def external(document: str, resource: str, owner: str, zone: Zone) -> tuple[Gran
 def _of_rule(asked: _Asked, rule: Rule) -> list[Grant] | None:
     """What one statement grants; None where that does not show."""
     element = rule.statement.principals
-    context = _context(rule)
-    if element is None or rule.statement.not_principal or context is None:
+    if element is None or rule.statement.not_principal:
         return None
-    if element.everyone and any(one.tests for one in asked.program.rules):
-        return None  # somebody may own what the conditions ask for
+    if any(_asks_for_insiders(condition, asked.zone) for condition in rule.statement.conditions):
+        return []
+    context, is_public = _context(rule, asked.zone), _is_public(asked.program, rule) if element.everyone else False
+    if context is None or is_public is None:
+        return None
     found = []
     for entry, principals in _entries(rule, asked.stranger):
         (name,) = entry.values()
-        if _account(name) in asked.accounts and entry.keys() == {"AWS"}:
+        if _account(name) in asked.zone.accounts and entry.keys() == {"AWS"}:
             continue
         witness = next(filter(None, (_confirmed(asked, rule, principal, context) for principal in principals)), None)
         if witness is None:
             return None
-        found.append(Grant(entry, rule.statement.actions, shown(rule), element.everyone, rule.statement.index, witness))
+        found.append(Grant(entry, rule.statement.actions, shown(rule), is_public, rule.statement.index, witness))
     return found
 
 
-def _context(rule: Rule) -> dict[str, str] | None:
+def _asks_for_insiders(condition: Condition, zone: Zone) -> bool:
+    """Whether only requests from the zone meet the condition, by what they say of the account or organization behind them."""
+    form, key = operators.form(condition.operator), condition.key.lower()
+    exact = form is not None and form.is_plain and form.name == "StringEquals" and bool(condition.values)
+    return exact and (
+        (key in OF_ACCOUNTS and all(value in zone.accounts for value in condition.values))
+        or (key in OF_ORGANIZATIONS and zone.organization_id != "" and set(condition.values) == {zone.organization_id})
+    )
+
+
+def _is_public(program: Program, rule: Rule) -> bool | None:
+    """Whether a statement for everybody is for the public; None where that does not show."""
+    if any(is_owned(key, condition) for key, condition, _ in rule.tests):
+        return False
+    return None if any(keys.find(key) is not None or key in TRUSTED for one in program.rules for key in one.keys) else True
+
+
+def _context(rule: Rule, zone: Zone) -> dict[str, str] | None:
     """Keys that meet the conditions of a statement by what stands there; None where that does not show, or says who asks."""
     found: dict[str, str] = {}
     for key, condition, _ in rule.tests:
         form = operators.form(condition.operator)
-        if form is None or form.row is None or form.row.negated or form.quantifier or form.type not in (operators.STRING, operators.BOOL):
+        if form is None or not form.is_plain or form.type not in (operators.STRING, operators.BOOL, operators.IP) or key in found:
             return None
-        if not condition.values or key in found or key in TRUSTED or (keys.find(key) is not None and key not in _ANYBODYS):
+        if not condition.values or (key not in _ANYBODYS and (keys.find(key) is not None or key in TRUSTED)):
             return None
-        found[key] = condition.values[0].replace("*", "x").replace("?", "x")
+        value = condition.values[0].replace("*", "x").replace("?", "x")
+        found[key] = value.partition("/")[0] if form.type is operators.IP else value
+        if key in OF_ACCOUNTS | OF_ORGANIZATIONS and (value in zone.accounts or value == zone.organization_id):
+            return None
     return found
 
 
-_ANYBODYS = ("aws:securetransport", "aws:multifactorauthpresent")
-"""Global keys that say nothing of who asks."""
+_ANYBODYS = OF_ACCOUNTS | OF_ORGANIZATIONS | {"aws:securetransport", "aws:multifactorauthpresent", "aws:sourceip", "aws:vpcsourceip"}
+"""Keys of one value that do not follow from the principal."""
 
 
 def _account(name: str) -> str:
@@ -134,8 +157,8 @@ def _named(name: str, stranger: str) -> list[policy.Principal]:
 
 def _confirmed(asked: _Asked, rule: Rule, principal: policy.Principal, context: Mapping[str, str]) -> Witness | None:
     """A request of the principal that the statement grants, as the evaluator has it."""
-    if not _is_known(principal):
-        return None
+    if not _is_known(principal) or (principal.kind == "federated" and "aws:principalorgid" in context):
+        return None  # nobody is so, or none of an organization
     if principal.kind == "user":
         context = {**context, "aws:username": principal.arn.rpartition("/")[2]}
     pattern = rule.statement.actions[0]
