@@ -154,11 +154,16 @@ def _is_in(value: str, network: _Network) -> bool:
 
 def difference(seed: int) -> str:
     """What is wrong with the answer to the document of a seed, `""` for nothing."""
-    text = document(seed)
+    found = difference_of(document(seed))
+    return f"stranger {seed}: {found}" if found else ""
+
+
+def difference_of(text: str) -> str:
+    """The same of a document."""
     if public(text, milliseconds=MILLISECONDS).answer is not Answer.NO:
         return ""
     program = questions.read(text, PolicyType.RESOURCE)
     for request in requests(text):
         if witnesses.is_granted(program, request, of_resource=True):
-            return f"stranger {seed}: not public, it says, but {request} is granted\n{text}"
+            return f"not public, it says, but {request} is granted\n{text}"
     return ""

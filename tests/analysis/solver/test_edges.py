@@ -3,7 +3,8 @@
 import pytest
 
 from sekisho import policy as policies
-from sekisho.analysis.solver import Answer, PolicyType, Witness, Zone, external, new_access, public, questions, witnesses
+from sekisho.analysis.solver import Answer, PolicyType, Witness, Zone, exposure, external, new_access, public, questions, witnesses
+from tests.analysis.solver import strangers
 from tests.analysis.solver.documents import allow, deny, policy, to
 
 NOTHING = policy(deny())
@@ -38,6 +39,29 @@ def test_nothing_is_nothing_with_whatever_exponent() -> None:
     existing, new = (policy(allow(condition={"NumericLessThan": {"s3:max-keys": text}})) for text in ("0", "0e99"))
     assert _more(existing, new) is Answer.NO
     assert _more(policy(allow(condition={"NumericLessThan": {"s3:max-keys": "-1"}})), new) is Answer.YES
+
+
+def test_one_condition_may_need_two_values() -> None:
+    """Nothing but an empty text counts as nothing, so it takes another value beside it for ForAllValues to be unmet."""
+    existing = policy(allow(condition={"ForAllValues:StringLike": {"orders:Labels": "?*"}}))
+    verdict = new_access(existing, policy(allow()), PolicyType.IDENTITY, milliseconds=10_000)
+    assert verdict.answer is Answer.YES
+    assert verdict.witness is not None
+    assert len(verdict.witness.context["orders:labels"]) == 2
+
+
+def test_a_list_that_has_a_value_is_not_nothing() -> None:
+    some = {"ForAnyValue:StringEquals": {"orders:Labels": "a"}}
+    existing = policy(allow(condition={**some, "Null": {"orders:Labels": "false"}}))
+    assert _more(existing, policy(allow(condition=some))) is Answer.NO
+
+
+def test_strangers_notice_a_planted_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if any range of IPv4 were somebody's."""
+    text = strangers.document(147)
+    assert strangers.difference_of(text) == ""
+    monkeypatch.setattr(exposure, "_WIDEST", {32: 0, 128: 32})
+    assert strangers.difference_of(text) != ""
 
 
 LONG = "123456789012345678901234567890"
@@ -103,3 +127,10 @@ def test_anonymous_is_nobodys_account(operator: str) -> None:
     assert verdict.answer is Answer.YES
     assert verdict.witness is not None
     assert verdict.witness.principal.kind == "anonymous"
+
+
+def test_a_deny_meets_one_of_several_values_without_a_quantifier() -> None:
+    """AWS promises nothing of it; doubt denies."""
+    denied = deny(condition={"StringEquals": {"orders:Labels": "a"}})
+    listed = allow(condition={"ForAnyValue:StringEquals": {"orders:Labels": "a"}})
+    assert _more(NOTHING, policy(listed, denied)) is Answer.NO
