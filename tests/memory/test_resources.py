@@ -195,7 +195,7 @@ def test_a_client_that_does_not_know_of_resources_decides_nothing(tmp_path: Path
     """What the release before reads of the account is its status alone, and with any but ACTIVE it asks the server."""
     from sekisho.world import messages
 
-    said = messages.message("111122223333", AccountRecord("111122223333", "ACTIVE", registers=frozenset(("orders",))), {}.get)
+    said = messages.message("111122223333", AccountRecord("111122223333", "ACTIVE", registers=frozenset(("orders",))), lambda _: None)
     assert said is not None
     assert said.account.status == "REGISTERS_RESOURCES"
     assert messages.record(said) == AccountRecord("111122223333", "ACTIVE", registers=frozenset(("orders",)))

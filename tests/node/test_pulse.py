@@ -15,7 +15,7 @@ import pytest
 from sekisho import meters
 from sekisho.edges.grpc.lean.asked import Method
 from sekisho.edges.grpc.lean.port import Port
-from sekisho.edges.lanes import Lane
+from sekisho.edges.lanes import Claim, Lane
 from sekisho.node import prepare, pulse, run, seats
 from sekisho.node.options import Options
 from sekisho.node.orders import STOP, Orders
@@ -52,7 +52,7 @@ def test_a_thread_that_hangs_in_a_call_does_not_turn(monkeypatch: pytest.MonkeyP
 
     bound, pool, beats = socket.socket(), Lane("ways", threads=1, waiting=10), list[float]()
     bound.bind(("127.0.0.1", 0))
-    listener = Port(bound, {PATH: Method(PATH, hang, hang, pool)}, lambda _: "", age=600.0)
+    listener = Port(bound, {PATH: Method(PATH, hang, hang, pool)}, lambda _: Claim(), age=600.0)
     listener.start()
     with pulse.beating(lambda: beats.append(time.monotonic()), listener.gate):
         until(lambda: beats)

@@ -158,11 +158,12 @@ OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?$|Z$", re.ASCII)
 def date(text: str) -> Decimal | None:
     """Seconds since 1970 of an ISO 8601 date or of epoch seconds, of which four digits may be a year and sixteen no time.
 
-    The parts of date and time may lack leading zeros, and those on the right may be left out, after a `T` all of them.
+    The parts of date and time may lack leading zeros, and those on the right may be left out, after a `T` all of them. Before a time a
+    space is as good as the `T`.
     """
     if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", text) and not re.fullmatch(r"[0-9]{4}", text):
         return Decimal(text)
-    day_text, separator, time_text = text.upper().partition("T")
+    day_text, separator, time_text = re.sub(r" (?=[0-9])", "T", text.upper(), count=1).partition("T")
     shift = 0
     offset = OFFSET.search(time_text)
     if offset:
@@ -206,9 +207,13 @@ def in_network(value: str, pattern: Pieces) -> Truth:
     if "%" in value + wanted or (slash and not re.fullmatch(r"[0-9]{1,3}", prefix)):
         return None
     try:
-        return ipaddress.ip_address(value) in ipaddress.ip_network(wanted + slash + prefix, strict=False)
+        address, network = ipaddress.ip_address(value), ipaddress.ip_network(wanted + slash + prefix, strict=False)
     except ValueError:
         return None
+    # `::ffff:10.0.0.1` is the address 10.0.0.1, so ranges of such addresses are ranges of IPv4, and other ranges of IPv6 have none of them.
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
+        network = ipaddress.IPv4Network((int(network.network_address.ipv4_mapped), network.prefixlen - 96))
+    return (getattr(address, "ipv4_mapped", None) or address) in network
 
 
 def ordered(parse: Callable[[str], Any], compare: Callable[[Any, Any], bool]) -> Callable[[str, Pieces], Truth]:

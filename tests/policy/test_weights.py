@@ -2,6 +2,7 @@
 
 import pytest
 
+from sekisho import policy
 from sekisho.policy import variables, weights
 from sekisho.policy.operators import OPERATORS
 
@@ -89,3 +90,10 @@ def test_actions() -> None:
 
 def test_a_link_of_a_chain() -> None:
     assert weights.link("abc") == 63
+
+
+def test_a_document_is_compiled_before_it_is_validated() -> None:
+    """An empty pattern, which validation refuses, weighs something and matches nothing but an empty text."""
+    program = policy.compiled('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":""}]}')
+    assert program.rules[0].reach[0].fixed > 0
+    assert not program.rules[0].covers_resource("arn:aws:s3:::bucket", {})

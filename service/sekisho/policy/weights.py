@@ -119,8 +119,9 @@ def link(prefix: str) -> float:
 
 def resource(parts: tuple[Part, ...]) -> Weight:
     """A resource against one pattern of a Resource element."""
-    if len(parts) <= 2 and isinstance(parts[0], str) and parts[1:] in ((), (ANY,)):  # most are so, and compiling should not take long
-        return Weight(_CALL + _COMPARED * len(parts[0]))
+    first = parts[0] if parts else ""  # an empty pattern is refused when documents are validated, which may be after they are compiled
+    if len(parts) <= 2 and isinstance(first, str) and parts[1:] in ((), (ANY,)):  # most are so, and compiling should not take long
+        return Weight(_CALL + _COMPARED * len(first))
     brought = len(variables.referred(parts))
     if brought and not any(part is ANY or part is ONE for part in parts[:-1]) and parts[-1] is not ONE:
         return Weight(_CALL + _PART * len(parts), 0.0, brought * _COPIED, 0.0, _COMPARED)

@@ -1,9 +1,11 @@
 """Holds the solver against small universes: `python -m tests.analysis.solver.campaign --pairs 50000 --seed 1`.
 
-Of every pair: where the answer is yes, the oracle, which shares no code with the evaluator, has to say so of the witness; where it is no,
-no request of the pair's universe may be granted anew (`--requests` of them, and of one `no` in a thousand a hundred thousand). With cvc5
-installed, one pair in two hundred has a second opinion. Prints what differs with its seed, how many answers were unknown and why; exits 1
-where something differs.
+Pairs of even seeds are worlds as people write them (`pairs`), those of odd ones are at the edges of the language (`near_pairs`). Of every
+pair: where the answer is yes, the oracle, which shares no code with the evaluator, has to say so of the witness; where it is no, no
+request of the pair's universe may be granted anew (`probes`, all combinations of what the pair writes and nearly writes, `SIZE` at most;
+of even seeds `--requests` drawn ones beside them, and of one `no` in a thousand a hundred thousand). One seed in five is also asked
+whether a policy is public, where no stranger may be let in that is not told (`strangers`). With cvc5 installed, one pair in two hundred
+has a second opinion. Prints what differs with its seed, how many answers were unknown and why; exits 1 where something differs.
 """
 
 import argparse
@@ -13,12 +15,14 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sekisho.analysis.solver import Answer, new_access
-from tests.analysis.solver import pairs
+from sekisho.analysis.solver import Answer, Witness, new_access
+from tests.analysis.solver import near_pairs, pairs, probes, strangers
 
 REQUESTS = 100
+SIZE = 500
 MANY = int(os.environ.get("REQUESTS", "100000"))
 MILLISECONDS = 5_000
 OPINION = 1_000  # milliseconds of cvc5
@@ -34,9 +38,21 @@ class Found:
     wrong: list[str] = field(default_factory=list)
 
 
+def drawn(seed: int) -> pairs.Pair:
+    """The pair of a seed."""
+    return near_pairs.pair(seed) if seed % 2 else pairs.pair(seed)
+
+
+def universe(made: pairs.Pair, seed: int, requests: int) -> Iterator[Witness]:
+    """The requests of a pair: `requests` that are drawn where the pair has a world, and the small product."""
+    if made.scene is not None:
+        yield from pairs.Universe(made, seed).requests(requests)
+    yield from probes.Universe(made, seed, SIZE).requests()
+
+
 def difference(seed: int, requests: int = REQUESTS, found: Found | None = None) -> str:
     """What is wrong with the answer to the pair of a seed, `""` for nothing."""
-    made = pairs.pair(seed)
+    made = drawn(seed)
     verdict = new_access(made.existing, made.new, made.kind, milliseconds=MILLISECONDS)
     if found is not None:
         found.answers[verdict.answer.value] += 1
@@ -47,7 +63,7 @@ def difference(seed: int, requests: int = REQUESTS, found: Found | None = None) 
             return f"seed {seed}: the oracle does not see that {verdict.witness} is granted anew"
         return "" if verdict.statements else f"seed {seed}: no statement grants {verdict.witness}"
     if verdict.answer is Answer.NO:
-        for request in pairs.Universe(made, seed).requests(requests):
+        for request in universe(made, seed, requests):
             if pairs.grants_more(made, request):
                 return f"seed {seed}: no more access, it says, but {request} is granted anew\n{made.existing}\n{made.new}"
     return ""
@@ -57,7 +73,7 @@ def second_opinion(seed: int) -> str:
     """What cvc5 says otherwise of the pair of a seed, `""` where it agrees, does not know, or is not there."""
     from tests.analysis.solver import strings
 
-    made = pairs.pair(seed)
+    made = drawn(seed)
     verdict = new_access(made.existing, made.new, made.kind, milliseconds=MILLISECONDS)
     other = strings.by_cvc5(strings.of_pair(made), OPINION)
     if other in ("sat", "unsat") and verdict.answer is not Answer.UNKNOWN and (other == "sat") is not (verdict.answer is Answer.YES):
@@ -70,6 +86,8 @@ def run(first: int, requests: int, *, opinions: bool) -> Found:
     found = Found()
     for seed in range(first, first + TASK):
         wrong = difference(seed, MANY if seed % 1000 == 0 else requests, found)
+        if not wrong and seed % 5 == 0:
+            wrong = strangers.difference(seed)
         if not wrong and opinions and seed % 200 == 0:
             wrong = second_opinion(seed)
         if wrong:
@@ -88,6 +106,7 @@ def main() -> int:
     opinions = _has_cvc5()
     starts = range(options.seed, options.seed + options.pairs, TASK)
     total, began = Found(), time.monotonic()
+    spent = os.times()
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for found in pool.imap_unordered(functools.partial(run, requests=options.requests, opinions=opinions), starts):
             total.answers += found.answers
@@ -97,9 +116,14 @@ def main() -> int:
             if total.answers.total() % 1000 == 0:
                 sys.stdout.write(f"{total.answers.total()} pairs, {len(total.wrong)} wrong\n")
             sys.stdout.flush()
+        pool.close()
+        pool.join()  # so that what the processes spent is counted
     total.reasons.pop("", None)
+    now = os.times()
+    cpu = now.children_user + now.children_system - spent.children_user - spent.children_system
     sys.stdout.write(
-        f"{total.answers.total()} pairs in {time.monotonic() - began:.0f} s, cvc5 {'beside' if opinions else 'not installed'}\n"
+        f"{total.answers.total()} pairs in {time.monotonic() - began:.0f} s, {cpu:.0f} s of CPU, "
+        f"cvc5 {'beside' if opinions else 'not installed'}\n"
     )
     sys.stdout.write(f"{dict(total.answers)}; {len(total.wrong)} wrong\n")
     sys.stdout.write("".join(f"    {count} {reason}\n" for reason, count in total.reasons.most_common()))

@@ -41,7 +41,7 @@ def pair(seed: int) -> Pair:
             continue
         new = _document(scene, kind) if rng.random() < 0.3 else _changed(existing, scene, kind)
         made = Pair(json.dumps(existing), json.dumps(new), kind, scene)
-        if new is not None and _is_valid(made):
+        if new is not None and is_valid(made):
             return made if rng.random() < 0.8 else Pair(made.new, made.existing, kind, scene)
 
 
@@ -110,7 +110,7 @@ def _is_read(document: Doc, kind: PolicyType) -> bool:
     return True
 
 
-def _is_valid(made: Pair) -> bool:
+def is_valid(made: Pair) -> bool:
     return _is_read(json.loads(made.existing), made.kind) and _is_read(json.loads(made.new), made.kind)
 
 

@@ -4,6 +4,7 @@ The product asks its languages itself and never a solver of strings, so this is 
 """
 
 from collections.abc import Iterable
+from decimal import Context
 from typing import Any
 
 from sekisho.analysis.solver import contexts, questions
@@ -12,6 +13,7 @@ from sekisho.analysis.solver.formulas import Compare, Every, Fact, Formula, In, 
 from sekisho.analysis.solver.languages import Chars, Item, Language, Run
 from tests.analysis.solver.pairs import Pair
 
+_EXACT = Context(prec=256)
 _OPERATORS = {"lt": "<", "le": "<=", "eq": "=", "ge": ">=", "gt": ">"}
 
 
@@ -20,7 +22,7 @@ def of_pair(made: Pair) -> str | None:
     before, after = (questions.read(text, made.kind) for text in (made.existing, made.new))
     question = questions.Question(after, made.kind, 1000, before)
     try:
-        formulas = question.formulas(contexts.Context([after, before]))
+        formulas = [*question.formulas(contexts.Context([after, before])), *question.rules]
     except TooHard:
         return None
     return text(formulas)
@@ -56,7 +58,7 @@ def _term(formula: Formula, scale: int) -> str:
     if isinstance(formula, In):
         return f"(str.in_re |{formula.variable}| {_language(formula.language)})"
     if isinstance(formula, Compare):
-        value = int(formula.value.scaleb(scale))
+        value = int(_EXACT.scaleb(formula.value, scale))
         return f"({_OPERATORS[formula.operator]} |{formula.variable}| {value if value >= 0 else f'(- {-value})'})"
     assert isinstance(formula, Masked)
     return f"(= (bvand |{formula.variable}| (_ bv{formula.mask} 129)) (_ bv{formula.first} 129))"

@@ -39,6 +39,9 @@ def test_it_answers_as_the_functions_do(solver: Solver) -> None:
     assert solver.ask(Call("public", (policy(to("*")),)), later()).answer is Answer.YES
     (grant,) = solver.ask(Call("external", (policy(to("*")), "arn:aws:s3:::bucket", "111122223333", Zone(frozenset()))), later())
     assert grant.is_public
+    known = policy(to("*", condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}))  # which the process is asked about
+    (grant,) = solver.ask(Call("external", (known, "arn:aws:s3:::bucket", "111122223333", Zone(frozenset()))), later())
+    assert (grant.is_public, grant.condition) == (False, {"aws:PrincipalOrgID": "o-1"})
 
 
 def test_errors_are_the_functions_own(solver: Solver) -> None:

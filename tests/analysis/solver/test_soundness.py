@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from sekisho.analysis.solver import Answer, PolicyType, new_access
-from tests.analysis.solver import campaign, pairs, strings
+from sekisho.analysis.solver import Answer, PolicyType, new_access, public, questions, witnesses
+from tests.analysis.solver import campaign, pairs, strangers, strings
 from tests.analysis.solver.documents import allow, assumed, deny, policy, to
 from tests.policy import generator
 
@@ -75,12 +75,25 @@ def test_a_solver_of_strings_says_the_same() -> None:
 
 def test_the_universe_sees_what_is_granted_anew() -> None:
     """A verdict that were always no would not get past it."""
-    seen = 0
+    seen = asked = 0
     for seed in range(60):
-        made = pairs.pair(seed)
+        made = campaign.drawn(seed)
         if new_access(made.existing, made.new, made.kind, milliseconds=20_000).answer is Answer.YES:
-            seen += any(pairs.grants_more(made, request) for request in pairs.Universe(made, seed).requests(300))
+            asked += 1
+            seen += any(pairs.grants_more(made, request) for request in campaign.universe(made, seed, 100))
+    assert asked > 15
+    assert seen > asked // 2
+
+
+def test_strangers_see_what_is_public() -> None:
+    seen = 0
+    for seed in range(40):
+        text = strangers.document(seed)
+        if public(text, milliseconds=20_000).answer is Answer.YES:
+            program = questions.read(text, PolicyType.RESOURCE)
+            seen += any(witnesses.is_granted(program, request, of_resource=True) for request in strangers.requests(text))
     assert seen >= 15
+    assert [found for seed in range(60) if (found := strangers.difference(seed))] == []
 
 
 def test_a_fault_in_a_policy_shows() -> None:

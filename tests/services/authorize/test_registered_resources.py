@@ -264,4 +264,4 @@ def test_a_tag_that_would_open_a_resource_does_not_do_so_by_being_untold(house: 
 
 GUESS = '{"Effect": "Deny", "Action": "orders:*", "Resource": "*", "Condition": {"StringLike": {"aws:ResourceTag/Team": "%s"}}}'
 DENYING = f'{{"Statement": {GUESS}}}'
-LIKE_BLUE = {"Condition": {"StringLike": {"aws:ResourceTag/Team": "b*"}}}
+LIKE_BLUE: dict[str, Any] = {"Condition": {"StringLike": {"aws:ResourceTag/Team": "b*"}}}

@@ -174,6 +174,8 @@ def _number(made: Form, texts: Sequence[str], key: Key, context: Context, *, dou
 
 
 def _bounded(value: Decimal) -> Decimal:
+    if not value:
+        return Decimal(0)  # with whatever exponent
     _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int) or exponent < -_SCALE or len(digits) + exponent > _SCALE:
         raise TooHard(f"the number {str(value)[:40]} is too large, or too fine, to be translated")

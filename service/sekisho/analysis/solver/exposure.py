@@ -22,13 +22,16 @@ from sekisho.analysis.solver.formulas import TRUE, Formula, Masked, every, no, s
 from sekisho.analysis.solver.languages import ANYTHING, NO_COLON, Item, Language
 from sekisho.analysis.solver.questions import Answer, PolicyType, Question, Verdict, read
 from sekisho.analysis.solver.witnesses import Witness
-from sekisho.policy import Program, compiled, operands, operators
+from sekisho.policy import Condition, Program, compiled, operands, operators
 from sekisho.policy.principals import account_named
 from sekisho.policy.rules import Rule
 from sekisho.policy.variables import parse, referred
 
 _OF_PATHS = frozenset(("aws:principalorgpaths", "aws:sourceorgpaths", "aws:vpceorgpaths"))
 _OF_ADDRESSES = frozenset(("aws:sourceip", "aws:vpcsourceip"))
+OF_ACCOUNTS = frozenset(("aws:sourceaccount", "aws:sourceowner", "aws:vpceaccount", "kms:calleraccount"))
+OF_ORGANIZATIONS = frozenset(("aws:principalorgid", "aws:sourceorgid", "aws:vpceorgid"))
+"""Keys that say which account or organization is behind a request."""
 TRUSTED = (
     OF_ARNS
     | _OF_PATHS
@@ -280,6 +283,8 @@ def _fixed(program: Program, key: str) -> Language:
 
 def _is_fixed(key: str, value: str, form: operators.Form, *, dynamic: bool) -> bool:
     wild = form.row is not None and form.row.wildcards
+    if key == "aws:principalaccount" and value.lower() == "anonymous":
+        return False  # what callers have who are of no account
     if dynamic and referred(parse(value, variables=True, wildcards=wild)):
         return False
     if not wild or not ("*" in value or "?" in value):
@@ -289,6 +294,18 @@ def _is_fixed(key: str, value: str, form: operators.Form, *, dynamic: bool) -> b
     if key in _OF_PATHS:
         return _PATH_OF_ORGANIZATION.fullmatch(value) is not None
     return key == "aws:userid" and _ID_WITH_SESSION.fullmatch(value) is not None
+
+
+def is_owned(key: str, condition: Condition) -> bool:
+    """Whether a request meets a condition, whose key is given in lower case, only with a fixed value that somebody owns."""
+    form = operators.form(condition.operator)
+    if key not in TRUSTED or form is None or not form.is_plain or not condition.values:
+        return False
+    if form.type is operators.IP:
+        return all((network := operands.network(value)) is not None and _is_narrow(*network) for value in condition.values)
+    # In another case nobody owns a value. That a `${` may be a variable is enough for it not to be fixed.
+    exact = form.type in (operators.STRING, operators.ARN) and form.name != "StringEqualsIgnoreCase"
+    return exact and all(_is_fixed(key, value, form, dynamic=True) for value in condition.values)
 
 
 def _ranges(program: Program, key: str) -> list[tuple[int, int]]:
@@ -325,8 +342,8 @@ def _beyond(zone: Zone, context: Context) -> Iterator[Formula]:
     starts = [*zone.paths, *([f"{zone.organization_id}/"] if zone.organization_id else [])]
     paths = Language((*languages.text(start), ANYTHING) for start in starts)
     inside = {
-        **dict.fromkeys(("aws:sourceaccount", "aws:sourceowner", "aws:vpceaccount", "kms:calleraccount"), accounts),
-        **dict.fromkeys(("aws:principalorgid", "aws:sourceorgid", "aws:vpceorgid"), organization),
+        **dict.fromkeys(OF_ACCOUNTS, accounts),
+        **dict.fromkeys(OF_ORGANIZATIONS, organization),
         **dict.fromkeys(_OF_PATHS, paths),
         "aws:sourcearn": arns,
         "aws:sourcevpcarn": arns,

@@ -46,8 +46,7 @@ class _Case(Question):
 
     def formulas(self, context: Context) -> list[Formula]:
         """What a request must be so that it is permitted."""
-        case = self.case
-        kind = "assumed-role" if case.principal.kind in SESSIONS else case.principal.kind
+        case, kind = self.case, self._kind
         known = [
             subjects.kind(kind),
             _is(subjects.PRINCIPAL, case.principal.entity_arn),
@@ -58,7 +57,16 @@ class _Case(Question):
         ]
         wanted = [self._permitted(context), *(no(one) for one in self._denied(context))]
         keys = [self._known(key) for key in list(context.keys.values())]
-        return [*wanted, *known, *keys, *subjects.rules((kind,)), *context.rules()]
+        return [*wanted, *known, *keys, *context.rules()]
+
+    @property
+    def rules(self) -> tuple[Formula, ...]:
+        """What holds for whoever asks, who is known to be of one kind."""
+        return subjects.rules((self._kind,))
+
+    @property
+    def _kind(self) -> str:
+        return "assumed-role" if self.case.principal.kind in SESSIONS else self.case.principal.kind
 
     def _known(self, key: Key) -> Formula:
         """What a key is, as far as that is known."""

@@ -126,7 +126,7 @@ class Question:
 
     def _asked(self, effort: Effort) -> Verdict:
         context = Context(self.programs)
-        search = Search(self.formulas(context), effort)
+        search = Search(self.formulas(context), effort, self.rules)
         tried = 0
         for model in search:
             draft = witnesses.Draft(model, context, effort, *_examples(*self.programs))
@@ -153,15 +153,19 @@ class Question:
         return Verdict(Answer.YES, witness, witnesses.granting(self.program, witness, of_resource=self.of_resource))
 
     def formulas(self, context: Context) -> list[Formula]:
-        """What a request must be that answers the question with yes."""
+        """What a request must be that answers the question with yes, beside what holds for all requests (`rules`)."""
         of_resource = self.of_resource
         wanted = documents.grants(self.program, context, of_resource=of_resource)
         known = [no(documents.grants(self.before, context, of_resource=of_resource))] if self.before is not None else []
         known += [no(documents.denies(one, context)) for one in self.restricting]
-        kinds = subjects.KINDS if of_resource else subjects.OF_IDENTITY
         # What needs no permission, and cannot be denied, is granted by no policy.
         action = [within(subjects.ACTION, shapes.ACTION), no(within(subjects.ACTION, _NEEDS_NOTHING))]
-        return [wanted, *known, *self.demands(context), *action, *subjects.rules(kinds), *context.rules()]
+        return [wanted, *known, *self.demands(context), *action, *context.rules()]
+
+    @property
+    def rules(self) -> tuple[Formula, ...]:
+        """What holds for whoever asks."""
+        return subjects.rules(subjects.KINDS if self.of_resource else subjects.OF_IDENTITY)
 
     def _is_confirmed(self, witness: Witness) -> bool:
         if not witnesses.is_granted(self.program, witness, of_resource=self.of_resource):

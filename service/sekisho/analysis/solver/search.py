@@ -8,9 +8,10 @@ A pattern with values of other texts in it is asked with the values that were ch
 other values. What does prove it: the same pattern with anything, or with one unknown character, in the place of each value (`shapes`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 import z3
@@ -58,6 +59,8 @@ class Search:
 
     formulas: Sequence[Formula]
     effort: Effort
+    rules: tuple[Formula, ...] = ()
+    """What holds in many questions; z3's terms of it are made once."""
     is_whole: bool = True
     """Whether nothing that was ruled out was possible after all."""
     _bits: dict[Atom, Any] = field(default_factory=dict)
@@ -76,8 +79,12 @@ class Search:
             if isinstance(atom, Compare):
                 digits = -int(atom.value.as_tuple().exponent)
                 self._scales[atom.variable] = max(self._scales.get(atom.variable, 1), digits + 1)
+        if self.rules:
+            term, bits = _translated(self.rules)
+            self._bits.update(bits)
+            self._solver.add(term)
         for formula in self.formulas:
-            self._solver.add(self._term(formula))
+            self._solver.add(_term(formula, self._known_bit))
 
     def __iter__(self) -> "Search":
         return self
@@ -104,26 +111,18 @@ class Search:
 
     def rule_out(self, literals: Iterable[Literal]) -> None:
         """Look no more at what has all of these."""
-        bits = [self._term(atom) for atom, _ in literals]
+        bits = [self._known_bit(atom) for atom, _ in literals]
         wanted = [wanted for _, wanted in literals]
-        self._solver.add(
-            z3.Or([z3.Not(bit) if true else bit for bit, true in zip(bits, wanted, strict=True)] or [z3.BoolVal(False, self._context)])
-        )
+        self._solver.add(z3.Or([z3.Not(bit) if true else bit for bit, true in zip(bits, wanted, strict=True)] or [z3.BoolVal(False)]))
 
     def _atoms(self) -> Iterable[Atom]:
         return (atom for formula in self.formulas for atom in atoms(formula))
 
-    def _term(self, formula: Formula) -> Any:
-        if isinstance(formula, Not):
-            return z3.Not(self._term(formula.inner))
-        if isinstance(formula, (Every, Some)):
-            parts = [self._term(part) for part in formula.parts]
-            if not parts:
-                return z3.BoolVal(isinstance(formula, Every), self._context)
-            return z3.And(parts) if isinstance(formula, Every) else z3.Or(parts)
-        if formula not in self._bits:
-            self._bits[formula] = self._bit(formula)
-        return self._bits[formula]
+    def _known_bit(self, atom: Atom) -> Any:
+        """The bit of an atom, made when it is first asked for."""
+        if atom not in self._bits:
+            self._bits[atom] = self._bit(atom)
+        return self._bits[atom]
 
     def _bit(self, atom: Atom) -> Any:
         if isinstance(atom, Compare):
@@ -149,7 +148,7 @@ class Search:
         """The literals about texts and facts that make the formulas true in a model, without those that do not matter."""
         values = {atom: z3.is_true(model.eval(bit, model_completion=True)) for atom, bit in self._bits.items()}
         needed: dict[Literal, None] = {}
-        for formula in self.formulas:
+        for formula in (*self.formulas, *self.rules):
             needed.update(dict.fromkeys(_reasons(formula, True, values, needed)))
         return list(needed)
 
@@ -208,6 +207,32 @@ class Search:
         }
         addresses = {name: model.eval(address, model_completion=True).as_long() for name, address in self._addresses.items()}
         return Model(facts, numbers, addresses, literals)
+
+
+@lru_cache(maxsize=8)
+def _translated(rules: tuple[Formula, ...]) -> tuple[Any, Mapping[Atom, Any]]:
+    """Rules about texts and facts as one term, and the bits in it."""
+    bits: dict[Atom, Any] = {}
+
+    def bit(atom: Atom) -> Any:
+        if atom not in bits:
+            assert isinstance(atom, (Fact, In))
+            bits[atom] = z3.Bool(atom.name if isinstance(atom, Fact) else f"rule {len(bits)}")
+        return bits[atom]
+
+    return z3.And([_term(rule, bit) for rule in rules]), bits
+
+
+def _term(formula: Formula, bit: Callable[[Atom], Any]) -> Any:
+    """A formula as a term of z3 over the bits of its atoms."""
+    if isinstance(formula, Not):
+        return z3.Not(_term(formula.inner, bit))
+    if isinstance(formula, (Every, Some)):
+        parts = [_term(part, bit) for part in formula.parts]
+        if not parts:
+            return z3.BoolVal(isinstance(formula, Every))
+        return z3.And(parts) if isinstance(formula, Every) else z3.Or(parts)
+    return bit(formula)
 
 
 def _reasons(formula: Formula, wanted: bool, values: Mapping[Atom, bool], known: Mapping[Literal, None]) -> list[Literal]:

@@ -170,9 +170,16 @@ def relaxed(shape: str, parts: Iterable[Part]) -> Language:
     """All texts that a pattern with variables could match, whatever their values, and more."""
     tokens = [ANY if isinstance(part, Variable) else part for part in parts]
     if shape == "any case":
-        pieces = ([ANYTHING] if token is ANY else in_any_case(patterns.text_of([token])) for token in tokens)
-        return Language([tuple(chain.from_iterable(pieces))])
+        pieces = [(ANYTHING,) if token is ANY else in_any_case(patterns.text_of([token])) for token in tokens]
+        return Language([tuple(chain.from_iterable(map(_before_dots, pieces, [*pieces[1:], ()])))])
     return Language([plain(tokens)])
+
+
+def _before_dots(piece: Run, following: Run) -> Run:
+    """A piece in any case before a value that may begin with U+0307, the dot above: `i` and that dot are the lower case of U+0130."""
+    if following != (ANYTHING,) or not piece or piece == (ANYTHING,) or not piece[-1].chars.has("i"):
+        return piece
+    return (*piece[:-1], languages.of({*piece[-1].chars.chars, "\u0130"}))
 
 
 def symbolic(shape: str, parts: Sequence[Part], symbols: dict[str, str], *, wide: bool) -> Language | None:

@@ -6,6 +6,7 @@ language of ARNs.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from sekisho.analysis.solver import languages, shapes
 from sekisho.analysis.solver.formulas import FALSE, Fact, Formula, every, no, some, within
@@ -67,17 +68,17 @@ def of_kinds(names: Iterable[str]) -> Formula:
     return some(map(kind, names))
 
 
-def rules(kinds: Iterable[str]) -> list[Formula]:
+@lru_cache(maxsize=8)
+def rules(listed: tuple[str, ...]) -> tuple[Formula, ...]:
     """What holds for every principal of these kinds."""
-    listed = list(kinds)
-    return [
+    return (
         of_kinds(listed),
         *(no(every((kind(one), kind(other)))) for i, one in enumerate(listed) for other in listed[:i]),
         *(some((no(kind(name)), within(PRINCIPAL, SHAPE[name]))) for name in listed),
         some((no(kind("assumed-role")), within(SESSION, _SESSION_NAMES))),
         # Root credentials cannot assume a role, whatever policies say.
         some((no(kind("root")), no(within(ACTION, languages.literals(["sts:assumerole"]))))),
-    ]
+    )
 
 
 def account(language: Language) -> Formula:
