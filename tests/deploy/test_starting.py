@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from sqlalchemy import make_url
 from typer.models import OptionInfo
 
 from sekisho import cli
@@ -70,6 +71,12 @@ def test_what_compose_mounts_and_waits_for_is_there() -> None:
                 assert (DEPLOY / source).exists(), f"{name}: {source}"
             else:
                 assert source in COMPOSE["volumes"], f"{name}: {source}"
+
+
+def test_the_superuser_of_compose_gives_the_grants() -> None:
+    """They change a role and grant one of PostgreSQL's own, which who only owns the schema is not permitted."""
+    database, url = COMPOSE["services"]["postgres"]["environment"], make_url(COMPOSE["services"]["grants"]["entrypoint"][1])
+    assert (url.username, url.password) == (database.get("POSTGRES_USER", "postgres"), database["POSTGRES_PASSWORD"])
 
 
 def test_compose_opens_ports_on_loopback_alone() -> None:
