@@ -15,9 +15,9 @@ from sekisho.journal.analyzers.zones import Trusted
 from sekisho.memory import pages
 from sekisho.node.insiders import Insiders
 from sekisho.store import db
-from sekisho.store.tables import Account, InlinePolicy, RegisteredResource, User
+from sekisho.store.tables import Account, InlinePolicy, RegisteredResource, ResourceService, User
 from sekisho.world import PrincipalRecord
-from tests.journal.analyzers.estate import NOW, OWNER
+from tests.journal.analyzers.estate import NOW, OWNER, role
 
 ORDER = f"arn:aws:orders:us-east-1:{OWNER}:order/7"
 SOURCE = Source(ORDER, ORDER, "AWS::Orders::Order", OWNER)
@@ -59,6 +59,15 @@ def test_who_is_plainly_permitted_takes_no_solver(database: db.Database) -> None
     user(database, "ann", READS)
     user(database, "bob", READS.replace("orders", "carts"))
     assert told(Insiders(database, never).found([SOURCE], ZONE)[ORDER]) == [("ann", ("orders:Read",), None)]
+
+
+def test_a_session_that_a_resources_policy_names_is_access_of_its_role(database: db.Database) -> None:
+    document = READS.replace('"Action"', f'"Principal":{{"AWS":"arn:aws:sts::{OWNER}:assumed-role/role-7/bob"}},"Action"')
+    with database.write((OWNER,)) as session:
+        session.add_all((role(7, "{}"), role(8, "{}")))
+        session.get_one(RegisteredResource, ORDER).policy = document
+        session.add(ResourceService(account_id=OWNER, service="orders"))
+    assert told(Insiders(database, never).found([SOURCE], ZONE)[ORDER]) == [("role-7", ("orders:Read",), None)]
 
 
 def test_what_is_not_done_in_time_is_told(database: db.Database) -> None:

@@ -8,14 +8,14 @@ solver, whose request the evaluator confirms.
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sekisho import policy
 from sekisho.policy.decide import applying, implied_context
 from sekisho.policy.definitions import ServiceDefinition
 from sekisho.policy.keys import Values
 from sekisho.policy.layers import needs_resource_policy
-from sekisho.policy.principals import DIRECT, LIMITED, NONE, OUTSIDERS
+from sekisho.policy.principals import DIRECT, LIMITED, NONE, OUTSIDERS, SESSIONS
 from sekisho.policy.rules import Rule
 
 _FIXED = frozenset(
@@ -84,6 +84,28 @@ def layers_of(case: Case) -> policy.Layers:
         tuple(map(_attached, case.scps)) if case.scps is not None else None,
         tuple(map(_attached, case.rcps)) if case.rcps is not None else None,
     )
+
+
+def sessions(request: policy.Request, layers: policy.Layers) -> Iterator[policy.Request]:
+    """The request, and for a session of a role the same of each session that the resource's policies name, and of one that none does.
+
+    Whoever assumes a role chooses the name, and a Principal element may allow or deny one session alone.
+    """
+    principal = request.principal
+    if principal.kind not in SESSIONS:
+        yield request
+        return
+    start, _, own = principal.arn.rpartition("/")
+    attached = [*(one for level in layers.rcps or () for one in level), *((layers.resource,) if layers.resource is not None else ())]
+    elements = [rule.statement.principals for one in attached for rule in one.program.rules]
+    listed = {name for element in elements if element is not None for name in element.aws}
+    named = sorted(name.rpartition("/")[2] for name in listed if name.rpartition("/")[0] == start)
+    unnamed = own
+    while unnamed in named:
+        unnamed += "-"
+    for name in (unnamed, *named):
+        said = {key: f"{value.rpartition(':')[0]}:{name}" for key, value in request.context.items() if key == USER_ID and isinstance(value, str)}
+        yield replace(request, principal=replace(principal, arn=f"{start}/{name}"), context=policy.Context({**request.context, **said}))
 
 
 def _texts(group: Iterable[policy.Attached]) -> tuple[str, ...]:

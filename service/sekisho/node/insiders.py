@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sekisho import policy, world
 from sekisho.analysis import conditions
 from sekisho.analysis.escalation.actors import reads_principal
-from sekisho.analysis.inside import MOST_ACTIONS, Case, Outlook, actions, case_of, outlook
+from sekisho.analysis.inside import MOST_ACTIONS, Case, Outlook, actions, case_of, outlook, sessions
 from sekisho.calls.service_definitions import load_definitions
 from sekisho.errors import SekishoError
 from sekisho.journal.analyzers.external import unknown
@@ -85,7 +85,7 @@ class Insiders:
 class _Access:
     """What a principal can do, by how the statements that permit it show their conditions; `unknown`: or something more."""
 
-    granted: dict[tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]], list[str]]
+    granted: dict[tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]], dict[str, None]]
     unknown: bool = False
 
 
@@ -166,7 +166,9 @@ class _Look:
         key = self._alike_by(who, source, layers)
         found = self._alike.get(key) if key is not None else None
         if found is None:
-            found = self._worked_out(source, request, layers)
+            found = _Access({})
+            for made in sessions(request, layers):
+                self._work_out(found, source, made, layers)
             if key is not None:
                 self._alike[key] = found
                 self._kept.append(layers)
@@ -189,8 +191,7 @@ class _Look:
             self._kept.append(attached)
         return found
 
-    def _worked_out(self, source: Source, request: policy.Request, layers: policy.Layers) -> _Access:
-        access = _Access({})
+    def _work_out(self, access: _Access, source: Source, request: policy.Request, layers: policy.Layers) -> None:
         known: dict[object, Verdict | None] = {}  # by what is said about an action: of those about which the same is said one is asked
         for number, (told, action) in enumerate(actions(layers, source.arn, self._definitions[source.id])):
             if number == MOST_ACTIONS or self._is_over():
@@ -215,8 +216,7 @@ class _Look:
                     continue
             written = [condition for match in decision.matched for condition in match.statement.conditions]
             shown = tuple(sorted(conditions.shown(written).items())), tuple(sorted(conditions.operators(written).items()))
-            access.granted.setdefault(shown, []).append(told)
-        return access
+            access.granted.setdefault(shown, {})[told] = None
 
     def _keep(self, record: PrincipalRecord, source: Source, access: _Access, question: Question | None) -> None:
         principal = {"AWS": record.arn}

@@ -184,3 +184,17 @@ def test_answers_agree_with_a_small_universe() -> None:
         assert (said in ("allowed", "yes")) == possible(made, layers) or said == "unknown", (said, made, layers)
     assert min(counted.get(one, 0) for one in ("allowed", "never", "yes", "no")) > 20, counted
     assert counted.get("unknown", 0) < 15, counted
+
+
+def test_whoever_assumes_a_role_chooses_the_name_of_the_session() -> None:
+    """A resource's policy that allows or denies one session alone: what another session can do is not hidden."""
+    bob = ROLE.arn.replace("/session", "/bob")
+    named = Layers((), attached(statement(Principal={"AWS": bob}, Condition=OFFICE)))
+    assert [(one.principal.arn, answer(one, named)) for one in inside.sessions(request(), named)] == [(ROLE.arn, "never"), (bob, "yes")]
+    denied = Layers((attached(statement()),), attached(statement("Deny", Principal=SESSIONS)))
+    assert [(one.principal.arn, answer(one, denied)) for one in inside.sessions(request(), denied)] == [
+        (f"{ROLE.arn}-", "allowed"),
+        (ROLE.arn, "never"),
+    ]
+    assert [one.context["aws:userid"] for one in inside.sessions(request(), named)] == [f"{ROLE.unique_id}:session", f"{ROLE.unique_id}:bob"]
+    assert [one.principal for one in inside.sessions(request(USER), named)] == [USER]
