@@ -104,7 +104,9 @@ def sessions(request: policy.Request, layers: policy.Layers) -> Iterator[policy.
     while unnamed in named:
         unnamed += "-"
     for name in (unnamed, *named):
-        said = {key: f"{value.rpartition(':')[0]}:{name}" for key, value in request.context.items() if key == USER_ID and isinstance(value, str)}
+        said = {
+            key: f"{value.rpartition(':')[0]}:{name}" for key, value in request.context.items() if key == USER_ID and isinstance(value, str)
+        }
         yield replace(request, principal=replace(principal, arn=f"{start}/{name}"), context=policy.Context({**request.context, **said}))
 
 

@@ -196,5 +196,8 @@ def test_whoever_assumes_a_role_chooses_the_name_of_the_session() -> None:
         (f"{ROLE.arn}-", "allowed"),
         (ROLE.arn, "never"),
     ]
-    assert [one.context["aws:userid"] for one in inside.sessions(request(), named)] == [f"{ROLE.unique_id}:session", f"{ROLE.unique_id}:bob"]
+    assert [one.context["aws:userid"] for one in inside.sessions(request(), named)] == [
+        f"{ROLE.unique_id}:session",
+        f"{ROLE.unique_id}:bob",
+    ]
     assert [one.principal for one in inside.sessions(request(USER), named)] == [USER]
