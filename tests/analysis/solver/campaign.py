@@ -4,7 +4,8 @@ Pairs of even seeds are worlds as people write them (`pairs`), those of odd ones
 pair: where the answer is yes, the oracle, which shares no code with the evaluator, has to say so of the witness; where it is no, no
 request of the pair's universe may be granted anew (`probes`, all combinations of what the pair writes and nearly writes, `SIZE` at most;
 of even seeds `--requests` drawn ones beside them, and of one `no` in a thousand a hundred thousand). One seed in five is also asked
-whether a policy is public, where no stranger may be let in that is not told (`strangers`). With cvc5 installed, one pair in two hundred
+whether a policy is public, where no stranger may be let in that is not told (`strangers`), and about external access, where no outsider
+may (`trusting`), and what plainly shows is what the search finds. With cvc5 installed, one pair in two hundred
 has a second opinion. Prints what differs with its seed, how many answers were unknown and why; exits 1 where something differs.
 """
 
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sekisho.analysis.solver import Answer, Witness, new_access
-from tests.analysis.solver import near_pairs, pairs, probes, strangers
+from tests.analysis.solver import near_pairs, pairs, probes, strangers, trusting
 
 REQUESTS = 100
 SIZE = 500
@@ -87,7 +88,7 @@ def run(first: int, requests: int, *, opinions: bool) -> Found:
     for seed in range(first, first + TASK):
         wrong = difference(seed, MANY if seed % 1000 == 0 else requests, found)
         if not wrong and seed % 5 == 0:
-            wrong = strangers.difference(seed)
+            wrong = strangers.difference(seed) or trusting.difference(seed)
         if not wrong and opinions and seed % 200 == 0:
             wrong = second_opinion(seed)
         if wrong:

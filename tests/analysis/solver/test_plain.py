@@ -6,7 +6,7 @@ import pytest
 
 from sekisho.analysis.solver import Grant, PolicyType, Zone, external, plain, process
 from sekisho.errors import MalformedPolicyDocument
-from tests.analysis.solver import odd_values, pairs
+from tests.analysis.solver import odd_values, pairs, trusting
 from tests.analysis.solver.documents import assumed, deny, policy, to
 
 OWNER, OTHER = "111122223333", "444455556666"
@@ -83,6 +83,9 @@ NOT_PLAIN = {
         assumed({"AWS": OTHER}, condition={"StringEquals": {"sts:ExternalId": "x"}, "StringLike": {"sts:externalid": "y*"}}),
     ],
     "what nobody can do": [{"Effect": "Allow", "Principal": {"AWS": OTHER}, "NotAction": "sts:TagSession"}],
+    "a session without a name": [assumed({"AWS": f"arn:aws:sts::{OTHER}:assumed-role/app"})],
+    "a session of a name that none has": [assumed({"AWS": f"arn:aws:sts::{OTHER}:assumed-role/app/a/b"})],
+    "a session of a name that is too short": [assumed({"AWS": f"arn:aws:sts::{OTHER}:assumed-role/app/s"})],
     "another bucket": [to({"AWS": OTHER}, "s3:GetObject", "arn:aws:s3:::else/*")],
 }
 
@@ -166,3 +169,20 @@ def test_what_is_plain_starts_no_process() -> None:
     (grant,) = solver.ask(call, 0.0)
     assert grant.principal == {"AWS": OTHER}
     assert solver.process_id is None
+
+
+def test_nobody_from_beyond_the_zone_is_missed() -> None:
+    """What is told plainly is what the search tells, and of each statement that lets an outsider in something is told."""
+    told = met = 0
+    for seed in range(150):
+        document, zone, resource = trusting.document(seed)
+        found = plain.external(document, resource, OWNER, zone)
+        searched = external(document, resource, OWNER, zone, milliseconds=10_000)
+        if found is not None:
+            told += 1
+            assert _told(found) == _told(searched), (seed, document)
+        missed = trusting.missed(document, zone, resource, {grant.statement for grant in searched})
+        assert missed == "", f"trusting {seed}: {missed}\n{document}"
+        met += bool(searched)
+    assert told > 25
+    assert met > 60

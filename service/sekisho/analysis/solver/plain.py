@@ -189,5 +189,7 @@ def _confirmed(asked: _Asked, rule: Rule, principal: policy.Principal, context: 
 
 def _is_known(principal: policy.Principal) -> bool:
     """The principal is one that there can be, as the solver has it."""
-    text = principal.entity_arn if principal.kind in ("assumed-role", "role") else principal.arn
-    return subjects.SHAPE[principal.kind].has(text)
+    if principal.kind != "assumed-role":
+        return subjects.SHAPE[principal.kind].has(principal.arn)
+    parts = principal.arn.split("/")
+    return len(parts) == 3 and subjects.SESSION_NAMES.has(parts[2]) and subjects.SHAPE[principal.kind].has(principal.entity_arn)

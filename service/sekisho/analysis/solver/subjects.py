@@ -55,7 +55,8 @@ def _of_kind(kind: str) -> Language:
 
 
 SHAPE = {kind: _of_kind(kind) for kind in KINDS}
-_SESSION_NAMES = Language([(*(languages.of(_WORD),) * 2, languages.of(_WORD, repeats=True))])
+SESSION_NAMES = Language([(*(languages.of(_WORD),) * 2, languages.of(_WORD, repeats=True))])
+"""What role sessions can be called."""
 
 
 def kind(name: str) -> Formula:
@@ -75,7 +76,7 @@ def rules(listed: tuple[str, ...]) -> tuple[Formula, ...]:
         of_kinds(listed),
         *(no(every((kind(one), kind(other)))) for i, one in enumerate(listed) for other in listed[:i]),
         *(some((no(kind(name)), within(PRINCIPAL, SHAPE[name]))) for name in listed),
-        some((no(kind("assumed-role")), within(SESSION, _SESSION_NAMES))),
+        some((no(kind("assumed-role")), within(SESSION, SESSION_NAMES))),
         # Root credentials cannot assume a role, whatever policies say.
         some((no(kind("root")), no(within(ACTION, languages.literals(["sts:assumerole"]))))),
     )
