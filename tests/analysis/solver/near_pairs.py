@@ -6,6 +6,7 @@ resources, principals or actions, so that a small universe (`probes`) has every 
 
 import copy
 import json
+import re
 from random import Random
 from typing import Any
 
@@ -28,6 +29,9 @@ NEGATED = {
     "DateGreaterThan": "DateLessThanEquals",
     "IpAddress": "NotIpAddress",
 }
+VARIABLE = re.compile(r"\$\{[^*?$}][^}]*\}")
+MANY_DIGITS = 20  # of a number
+BOUND = ("TEAM-${aws:PrincipalTag/team}", "team-${aws:PrincipalTag/team}", "${aws:username}-X", "Ab${aws:RequestTag/env}cD")
 INVERSE = {**NEGATED, **{other: name for name, other in NEGATED.items()}}
 Parts = tuple[str, str, bool]  # quantifier, name, IfExists
 
@@ -121,7 +125,8 @@ class Scene:
         if operator == "Null":
             values: Any = self.rng.choice(("true", "false", True, False, ["true", "false"], "True"))
         else:
-            values = self.listed(odd_values.of_operator(operator, family))
+            bound = "IgnoreCase" in operator and self.maybe(0.3)
+            values = self.listed(BOUND if bound else odd_values.of_operator(operator, family))
             if self.maybe(0.03):
                 values = []
         block.setdefault(operator, {})[key.swapcase() if self.maybe(0.05) else key] = values
@@ -156,6 +161,9 @@ class Scene:
             document["Statement"] = [document["Statement"]]
         statements = document["Statement"]
         one = self.rng.choice(statements)
+        if "IgnoreCase" in json.dumps(one) and VARIABLE.search(json.dumps(one)) and self.maybe(0.4):
+            self.unbind(one, statements, document)
+            return
         self.rng.choice(CHANGES[self.about] if self.maybe(0.7) else EVERYWHERE)(self, one, statements, document)
 
     def _conditions(self, one: Doc) -> list[tuple[str, str]]:
@@ -199,6 +207,31 @@ class Scene:
             values[at] = self.rng.choice(pool)
         if values or self.maybe(0.1):
             one["Condition"][operator][key] = values
+
+    def unbind(self, one: Doc, _statements: list[Doc], _document: Doc) -> None:
+        """A star in the place of each variable of a condition, asked as StringLike: what bounds a variable's value decides."""
+        for operator, key in self._conditions(one):
+            values = one["Condition"][operator][key]
+            listed = [str(value) for value in (values if isinstance(values, list) else [values])]
+            quantifier, name, exists = taken_apart(operator)
+            if name.startswith("String") and any(VARIABLE.search(value) for value in listed):
+                other = f"{quantifier}String{'Not' if 'Not' in name else ''}Like{'IfExists' if exists else ''}"
+                _move(one["Condition"], operator, key, other)
+                one["Condition"][other][key] = [VARIABLE.sub("*", value) for value in listed]
+                return
+        self.revalue(one, _statements, _document)
+
+    def neighbour(self, one: Doc, _statements: list[Doc], _document: Doc) -> None:
+        """The number beside one of many digits: another last digit."""
+        for operator, key in self._conditions(one):
+            values = one["Condition"][operator][key]
+            listed = [str(value) for value in (values if isinstance(values, list) else [values])]
+            if taken_apart(operator)[1].startswith("Numeric") and any(len(value) > MANY_DIGITS for value in listed):
+                one["Condition"][operator][key] = [
+                    value[:-1] + str((int(value[-1]) + 1) % 10) if len(value) > MANY_DIGITS else value for value in listed
+                ]
+                return
+        self.revalue(one, _statements, _document)
 
     def turn(self, one: Doc, statements: list[Doc], _document: Doc) -> None:
         """An Allow under a condition as an Allow beside a Deny under the contrary, or nearly."""
@@ -309,7 +342,10 @@ class Scene:
 
 
 CHANGES = {
-    "conditions": (Scene.reform, Scene.reform, Scene.revalue, Scene.revalue, Scene.turn, Scene.split, Scene.condition),
+    "conditions": (
+        *(Scene.reform, Scene.reform, Scene.revalue, Scene.revalue, Scene.turn, Scene.split, Scene.condition),
+        *(Scene.unbind, Scene.unbind, Scene.neighbour, Scene.neighbour),
+    ),
     "resources": (Scene.resources, Scene.resources, Scene.effect),
     "principals": (Scene.principals, Scene.principals, Scene.effect),
     "actions": (Scene.actions,),

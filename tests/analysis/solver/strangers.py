@@ -39,6 +39,12 @@ VALUES = {
     "network": ("vpc-1", "vpc-*", "vpc-?", "*"),
     "user": ("AROAEXAMPLEEXAMPLE234:*", "AROAEXAMPLEEXAMPLE234:app", "A*:app", "*:app", "AIDAEXAMPLEEXAMPLE234", "aroa:*"),
 }
+RUN_OVER = (
+    *("arn:aws:sns:*:111122223333:orders", "arn:aws:sns:*:111122223333:*", "arn:aws:s3:*111122223333:b", "arn:aws:sns:?*:111122223333:x"),
+    *("arn:aws:sns:eu-west-1:111122223333:*", "arn:aws:lambda:*:111122223333:function:f", "arn:aws:sns:e*t-1:111122223333:orders"),
+)
+"""ARNs of which StringLike has the wildcards run over the account, and some of which it does not."""
+_EVERYBODY = {"Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
 _PRINCIPALS = (
     policy.Principal("user", f"arn:aws:iam::{ACCOUNT}:user/mallory", ACCOUNT),
     policy.Principal("role", f"arn:aws:iam::{ACCOUNT}:role/app", ACCOUNT, role_arn=f"arn:aws:iam::{ACCOUNT}:role/app"),
@@ -51,6 +57,12 @@ _ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:([^:]*):", re.DOTALL)
 def document(seed: int) -> str:
     """A resource's policy for everybody, or nearly, under conditions on keys that it may trust."""
     rng = Random(f"strangers {seed}")
+    alone = Random(f"alone {seed}")
+    if alone.random() < 0.1:  # one condition that nothing stands beside, with wildcards where the account is
+        written = {
+            alone.choice(("StringLike", "ForAnyValue:StringLike")): {"aws:SourceArn": alone.sample(RUN_OVER, alone.choice((1, 1, 2)))}
+        }
+        return json.dumps({"Version": "2012-10-17", "Statement": [{**_EVERYBODY, "Effect": "Allow", "Condition": written}]})
     while True:
         statements = []
         for effect in ["Allow", *rng.choices(("Allow", "Deny"), k=rng.choice((0, 0, 1)))]:
@@ -62,9 +74,10 @@ def document(seed: int) -> str:
                 pool = VALUES.get(family) or odd_values.of_operator(operator, family)
                 found = [rng.choice(pool) for _ in range(rng.choice((1, 1, 2)))]
                 if key.endswith("Arn") and "String" in operator and rng.random() < 0.7:
-                    found = [rng.choice(odd_values.VALUES[family]) for _ in found]
+                    wild = "Like" in operator and rng.random() < 0.6
+                    found = [rng.choice(RUN_OVER if wild else odd_values.VALUES[family]) for _ in found]
                 block.setdefault(operator, {})[key] = found
-            statements.append({"Effect": effect, "Principal": "*", "Action": "s3:GetObject", "Resource": "*", "Condition": block})
+            statements.append({**_EVERYBODY, "Effect": effect, "Condition": block})
         text = json.dumps({"Version": "2012-10-17", "Statement": statements})
         if pairs.is_valid(pairs.Pair(text, text, PolicyType.RESOURCE)):
             return text
@@ -74,15 +87,17 @@ def requests(text: str) -> Iterator[Witness]:
     """Requests of strangers, with the values that they can have."""
     asked: dict[str, list[tuple[str, str]]] = {}
     for statement in json.loads(text)["Statement"]:
-        for operator, block in statement["Condition"].items():
+        for operator, block in statement.get("Condition", {}).items():
             for key, values in block.items():
-                asked.setdefault(key, []).extend((operator, value) for value in values)
+                listed = values if isinstance(values, list) else [values]
+                asked.setdefault(key, []).extend((operator, value) for value in listed)
         for key, _ in VARIABLE.findall(json.dumps(statement)):
             asked.setdefault(key, [])
     names = [
         name for name in asked if name.lower() not in ("aws:principalarn", "aws:principalaccount", "aws:username", "aws:principaltype")
     ]
     pools = [_values(name, asked[name]) for name in names]
+    resources = _resources(json.loads(text)["Statement"])
     for principal, values in itertools.product(_PRINCIPALS, itertools.product(*(pool[:24] for pool in pools))):
         outside = principal.kind == "anonymous"
         context = {name.lower(): value for name, value in zip(names, values, strict=True) if value is not None}
@@ -92,7 +107,15 @@ def requests(text: str) -> Iterator[Witness]:
             continue
         if principal.kind == "user":
             context["aws:username"] = "mallory"
-        yield Witness(principal, "s3:GetObject", "arn:aws:s3:::data/f", context)
+        for resource in resources:
+            yield Witness(principal, "s3:GetObject", resource, context)
+
+
+def _resources(statements: list[dict[str, object]]) -> list[str]:
+    """What statements are about: a document by hand may name any bucket."""
+    written = [one.get("Resource", "*") for one in statements]
+    listed = [text for one in written for text in (one if isinstance(one, list) else [one])]
+    return list(dict.fromkeys("arn:aws:s3:::data/f" if text == "*" else str(text).replace("*", "f") for text in listed))
 
 
 def _values(name: str, asked: list[tuple[str, str]]) -> list[str | tuple[str, ...] | None]:
@@ -100,7 +123,7 @@ def _values(name: str, asked: list[tuple[str, str]]) -> list[str | tuple[str, ..
     family, written = KEYS.get(name, "text"), [value for _, value in asked]
     found: list[str] = []
     for value in written:
-        for star in ("", "x", ACCOUNT, ORGANIZATION, f"eu-west-1:{ACCOUNT}:a", f"x:{ACCOUNT}:y"):
+        for star in ("", "x", ACCOUNT, ORGANIZATION, f"eu-west-1:{ACCOUNT}:a", f"x:{ACCOUNT}:y", f":{ACCOUNT}:y:", f"ast-1:{ACCOUNT}:eas"):
             found.append(value.replace("*", star).replace("?", star[:1] or "x"))
             found.append(value.replace("*", star).replace("?", ":"))
     if family.startswith("arn"):

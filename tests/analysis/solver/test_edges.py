@@ -134,3 +134,11 @@ def test_a_deny_meets_one_of_several_values_without_a_quantifier() -> None:
     denied = deny(condition={"StringEquals": {"orders:Labels": "a"}})
     listed = allow(condition={"ForAnyValue:StringEquals": {"orders:Labels": "a"}})
     assert _more(NOTHING, policy(listed, denied)) is Answer.NO
+
+
+def test_a_star_before_a_variable_crosses_no_colon() -> None:
+    """However what follows the variable begins: only the variable's own value could begin with one."""
+    team = "${aws:PrincipalTag/team}"
+    existing, new = (policy(allow("s3:*", f"arn:aws:s3:::{start}{team}:x")) for start in ("*", "a:b"))
+    assert _more(existing, new) is Answer.YES
+    assert _more(existing, policy(allow("s3:*", f"arn:aws:s3:::ab{team}:x"))) is Answer.NO

@@ -200,3 +200,12 @@ def until(holds: object) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def test_a_process_that_does_not_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    unable = Solver()
+    with pytest.raises(Unanswered) as caught:
+        unable.start()
+    assert str(caught.value) == "the process that answers does not start; its standard error says why"
+    assert unable.process_id is None
