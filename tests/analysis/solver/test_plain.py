@@ -186,3 +186,23 @@ def test_nobody_from_beyond_the_zone_is_missed() -> None:
         met += bool(searched)
     assert told > 25
     assert met > 60
+
+
+BEYOND: tuple[tuple[str, str, object], ...] = (
+    *(("StringEquals", "aws:SourceAccount", value) for value in ([OWNER, OTHER], [OTHER, OWNER])),
+    *(("StringLike", "aws:SourceAccount", value) for value in ("1111*", f"{OWNER}*", [OWNER, "4*"])),
+    *((operator, "aws:SourceAccount", OWNER) for operator in ("StringEqualsIfExists", "ForAllValues:StringEquals", "StringNotEquals")),
+    *(("StringEquals", "aws:PrincipalOrgID", value) for value in (["o-1", "o-2"], "O-1", "o-${*}")),
+    *((operator, "aws:PrincipalOrgID", "o-1") for operator in ("StringEqualsIfExists", "StringEqualsIgnoreCase", "StringNotEquals")),
+    *((operator, "kms:CallerAccount", [OWNER]) for operator in ("ForAllValues:StringLike", "StringNotLike", "StringLikeIfExists")),
+    ("IpAddress", "aws:SourceIp", ["203.0.113.0/24", "::ffff:0:0/96"]),
+)
+
+
+@pytest.mark.parametrize(("operator", "key", "value"), BEYOND)
+def test_a_condition_that_outsiders_can_meet_hides_nothing(operator: str, key: str, value: object) -> None:
+    document = policy(to("*", resource="*", condition={operator: {key: value}}))
+    found = plain.external(document, "arn:aws:s3:::bucket", OWNER, ZONE)
+    searched = _told(external(document, "arn:aws:s3:::bucket", OWNER, ZONE, milliseconds=10_000))
+    assert searched != []
+    assert found is None or _told(found) == searched
