@@ -23,7 +23,7 @@ def test_the_verdict_agrees_with_a_small_universe(task: int) -> None:
         return  # too few to tell how often which answer is given
     assert found.answers[Answer.YES] > PAIRS // TASKS // 4
     assert found.answers[Answer.NO] > PAIRS // TASKS // 4
-    assert found.answers[Answer.UNKNOWN] < PAIRS // TASKS // 6
+    assert found.answers[Answer.UNKNOWN] < PAIRS // TASKS // 5  # variables in any case are often not told
 
 
 NO_MORE = {
