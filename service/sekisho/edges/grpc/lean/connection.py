@@ -143,7 +143,8 @@ class Connection(Outgoing):
             return
         ended = flags & frames.END_STREAM > 0
         if given is not None and not ended and (refusal := self._cuts.cut(self, id_, given)) is not None:
-            self.out.append(refusal)
+            self._noise -= self._noise > 0  # it is a call, which its client may take back now instead of sending the rest
+            self.begin(id_, refusal, frames.END_STREAM)
             return
         stream = self.streams[id_] = Stream(id_, given or UNREAD, self._initial, self.now)
         stream.whole, stream.talks = ended, stream.head.path in self._talking
