@@ -180,3 +180,14 @@ def test_a_refused_call_is_a_call(reset: bytes) -> None:
         rest = frame(frames.RESET, 0, stream, reset) if reset else frames.data(stream, b"", flags=1)
         made.feed(frames.headers(stream, frames.opening(FULL)) + rest)
     assert heard.gate.refused == NOISE + 100
+
+
+def test_whoever_takes_late_calls_back_does_nothing_wrong() -> None:
+    """As grpcio's clients do: the window of each stream grows before anything is sent on it; when a deadline has passed, it is reset."""
+    heard = Heard()
+    made = Connection(heard, None, most_bytes=16 * 1024, most_entries=64, most_message=10_000)
+    made.feed(frames.PREFACE + SETTINGS)
+    for stream in range(1, 2 * (NOISE + 100), 2):
+        made.feed(frames.headers(stream, frames.opening(PATH)) + frame(frames.WINDOW, 0, stream, (5).to_bytes(4)))
+        made.feed(frames.data(stream, frames.message(b"hello"), flags=1) + frame(frames.RESET, 0, stream, b"\0\0\0\x08"))
+    assert heard.lost == list(range(1, 2 * (NOISE + 100), 2))
