@@ -68,6 +68,31 @@ def test_long_service_makes_up_for_earlier_deaths() -> None:
     assert (seat.deaths, seat.due) == (0, 4.0 + seats.STEADY)
 
 
+@pytest.mark.parametrize(("deaths", "seconds"), [(0, 60.0), (1, 120.0), (2, 240.0), (3, 480.0), (4, 480.0), (10_000, 480.0)])
+def test_who_comes_after_one_that_came_up_too_slowly_has_longer(deaths: int, seconds: float) -> None:
+    """On a busy machine all would be killed before they serve, one after the other."""
+    assert seats.time_to_start(deaths) == seconds
+    one = Running(cast("BaseProcess", Process()), cast("Connection", Pipe()), started=0.0, allowed=seats.time_to_start(deaths))
+    assert (one.hangs(seconds), one.hangs(seconds + 1.0)) == (False, True)
+
+
+def test_a_worker_has_the_longer_for_those_who_died_in_its_seat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Context:
+        """Makes processes that do nothing."""
+
+        def Pipe(self) -> tuple[Pipe, Pipe]:  # noqa: N802  # as multiprocessing's
+            return Pipe(), Pipe()
+
+        def Process(self, **_arguments: object) -> Process:  # noqa: N802
+            return Process()
+
+    monkeypatch.setattr(Process, "start", lambda _: None, raising=False)
+    made = Workers(Options(data_dir=tmp_path, workers=1), edges=(), grace=0.0)
+    made._context = Context()  # type: ignore[assignment]
+    started = [made._started(Seat(0, deaths=deaths)) for deaths in (0, 2)]
+    assert [one.allowed for one in started if one is not None] == [60.0, 240.0]
+
+
 def test_a_worker_says_once_that_it_serves() -> None:
     one = Running(cast("BaseProcess", Process()), cast("Connection", Pipe(seats.SERVING)), started=0.0)
     assert (one.hear(5.0), one.serving, one.hear(6.0), one.serving) == (True, 5.0, False, 5.0)

@@ -45,6 +45,10 @@ class Claim(NamedTuple):
     account: str = ""
     stranger: bool = False
 
+    def sharing(self, address: str) -> str:
+        """Who shares with a stranger at this address: whoever claims the same account there."""
+        return f"{self.account} {address}"
+
 
 @dataclass(slots=True)
 class _Work:
@@ -88,7 +92,7 @@ class Lane(Executor):
         address of one who makes keys up does not wait for all of these, nor does the account that they pretend to be of.
         """
         if claim.stranger and self.strangers is not None:
-            return self.strangers.submit_for(f"{claim.account} {address}", fn, *args)
+            return self.strangers.submit_for(claim.sharing(address), fn, *args)
         return self.submit_for(claim.account, fn, *args)
 
     def submit_for(self, account: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":

@@ -8,7 +8,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 START = 60.0
-"""Seconds that a worker may take to start."""
+"""Seconds that a worker may take to start, if those before it in its seat did not die young."""
+LONGEST_START = 8 * START
+"""The same at the most; it doubles with each young death: a busy machine may need longer, and who is always killed never comes up."""
 STEADY = 10.0
 """Seconds of service after which a worker's earlier deaths are forgotten, and before which it is not replaced for its memory."""
 AGAIN = 30.0
@@ -29,6 +31,11 @@ def pause(deaths: int, *, served: bool) -> float:
     return min(_FIRST_PAUSE * 2.0 ** min(deaths - 1, 10), _LONGEST_PAUSE[served]) if deaths else 0.0
 
 
+def time_to_start(deaths: int) -> float:
+    """Seconds that a worker may take to start after so many that have died young in a row."""
+    return min(START * 2.0 ** min(deaths, 10), LONGEST_START)
+
+
 @dataclass(slots=True)
 class Running:
     """A worker process as its parent sees it."""
@@ -40,6 +47,7 @@ class Running:
     serving: float | None = None  # since then
     beaten: float | None = None  # its last sign of life, of one that gives any
     heard: float = 0.0  # when its parent last listened
+    allowed: float = START  # seconds to start
 
     def hear(self, now: float) -> bool:
         """Take what the worker has said; whether it has just begun to serve."""
@@ -64,7 +72,7 @@ class Running:
     def hangs(self, now: float) -> bool:
         """Whether it should have come up long ago, or given a sign of life."""
         if self.serving is None:
-            return now - self.started > START
+            return now - self.started > self.allowed
         return self.beaten is not None and now - self.beaten > SILENCE
 
     @property

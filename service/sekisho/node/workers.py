@@ -23,7 +23,7 @@ from sekisho.errors import FailedPrecondition
 from sekisho.node import footprints, logs
 from sekisho.node.options import Options
 from sekisho.node.orders import LEAVE, LEISURE, RELOAD, STOP, Orders, ending, parting
-from sekisho.node.seats import BEATING, SERVING, STEADY, Running, Seat
+from sekisho.node.seats import BEATING, SERVING, STEADY, Running, Seat, time_to_start
 from sekisho.node.worker import worker
 
 TICK = 0.1
@@ -105,7 +105,7 @@ class Workers:
             return None
         finally:
             theirs.close()  # the worker's alone, so that its end is the pipe's end
-        return Running(process, ours, time.monotonic(), place)
+        return Running(process, ours, time.monotonic(), place, allowed=time_to_start(seat.deaths))
 
     def _hear(self, running: Running, seat: Seat) -> None:
         if running.hear(time.monotonic()):

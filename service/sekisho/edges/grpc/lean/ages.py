@@ -1,5 +1,6 @@
 """The time that clients have for what they do, and the end of their connections."""
 
+import select
 from collections.abc import Iterator
 
 from sekisho.edges.grpc.lean.peers import Gone, Peer
@@ -11,6 +12,8 @@ TAKING = 30.0
 """Seconds that it has to take an answer that is larger than its window."""
 STALLING = 300.0
 """Seconds that it has to take a message of a stream: its reader may be busy with the one before."""
+STILL = 5.0
+"""Seconds between two looks after which nobody is judged by the second: our thread stood still, and what clients have sent is not read."""
 QUIET, REPLYING = 60.0, 20.0
 """Seconds after which a client that has calls open and sends nothing is asked whether it is still there, and those that it has to reply."""
 
@@ -19,6 +22,8 @@ def look(peer: Peer, now: float, *, stopping: bool) -> Iterator[Stream]:
     """End what has had its time; the calls that have to be told that they are late. Gone where it is the client's own end."""
     open_ = peer.connection
     open_.now = now
+    if not peer.mask & select.EPOLLIN:  # it has enough to take, and is not read meanwhile: what it has begun to send may be there
+        open_.moved = now
     if (peer.stuck and now - peer.stuck > PATIENCE) or (open_.settled and open_.partial and now - open_.moved > PATIENCE):
         raise Gone
     if peer.parted:

@@ -148,10 +148,10 @@ class Clients:
             self.gone(stream)
         peer.close()
 
-    def _look_around(self, now: float) -> None:
-        """End what has had its time."""
+    def _look_around(self, now: float, before: float) -> None:
+        """End what has had its time; `before` is when the last look was."""
         self._door.open_again()
-        for peer in list(self._peers.values()):
+        for peer in list(self._peers.values()) if now - before <= ages.STILL else ():
             self._guarded(peer, self._age_of, now)
         self._counts.publish(len(self._peers))
 

@@ -21,7 +21,9 @@ STREAMS = 100
 BLOCK = 24 * 1024
 """Bytes of a header block, compressed; a larger one ends the connection, for it has to be read whole."""
 NOISE = 1_000
-"""Frames that are no part of a call, beyond one for each call and some for each message of a stream, that a connection may send."""
+"""Frames that are no part of a call, beyond a few for each call and for each message of a stream, that a connection may send."""
+OF_CALL = 2
+"""Frames that go with a whole call: grpcio has the window of its stream grow, and takes it back where its deadline passes."""
 CALMING = 2.0
 """Of them, how many a second are forgiven: a client that watches for days asks now and then whether there is still somebody."""
 SAID = 16 * 1024
@@ -143,7 +145,8 @@ class Connection(Outgoing):
             return
         ended = flags & frames.END_STREAM > 0
         if given is not None and not ended and (refusal := self._cuts.cut(self, id_, given)) is not None:
-            self.out.append(refusal)
+            self._noise -= self._noise > 0  # it is a call, which its client may take back now instead of sending the rest
+            self.begin(id_, refusal, frames.END_STREAM)
             return
         stream = self.streams[id_] = Stream(id_, given or UNREAD, self._initial, self.now)
         stream.whole, stream.talks = ended, stream.head.path in self._talking
@@ -211,7 +214,7 @@ class Connection(Outgoing):
     def _whole(self, stream: Stream, message: bytes) -> None:
         stream.whole, stream.body = True, b""
         if self._noise:
-            self._noise -= 1
+            self._noise = max(0, self._noise - OF_CALL)
         if stream.talks:
             self._next(stream)
         else:

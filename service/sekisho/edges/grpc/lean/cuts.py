@@ -32,7 +32,7 @@ class Cuts:
         self.head: Head | None = None
 
     def cut(self, connection: Any, id_: int, given: Head) -> bytes | None:
-        """The end of a call that has a message; None where there is room for it."""
+        """The header block that ends a call which has a message; None where there is room for it."""
         if given is not self.head:
             if given.http_status or not self._gate.refuses(connection, given):
                 return None
@@ -40,7 +40,7 @@ class Cuts:
         if len(self._ids) >= MOST:
             return None
         self._ids.add(id_)
-        return frames.block(id_, self._gate.refusal(), frames.END_STREAM)
+        return self._gate.refusal()
 
     def drop(self, id_: int, *, ended: bool) -> bytes | None:
         """What is to be sent when a part of the message of a call comes; None where the call is not one that was refused. What is not over

@@ -13,8 +13,8 @@ from sekisho.edges.lanes import Claim
 
 
 class Gate:
-    """Before a line. `claimed` reads whose a call says it is; who claims no account has the share of an address. Who comes alone waits for
-    nobody, whoever it is.
+    """Before a line. `claimed` reads whose a call says it is; who claims no account has the share of an address, and a stranger, who may
+    claim any, one of its own for that. Who comes alone waits for nobody, whoever it is.
     """
 
     def __init__(self, line: Line[Asked], methods: Mapping[str, Method], claimed: Callable[[Any], Claim], counts: Counts) -> None:
@@ -56,4 +56,7 @@ class Gate:
 
     def _whose(self, connection: Any, given: Head) -> str:
         address: str = connection.owner.address
-        return (self._claimed(given.metadata).account or address) if self._line.waiting else address
+        if not self._line.waiting:
+            return address
+        claim = self._claimed(given.metadata)
+        return claim.sharing(address) if claim.stranger else claim.account or address

@@ -83,17 +83,19 @@ class Outgoing:
         """Send an answer that is a header block alone, as that of an error is; what else comes of the call is not looked at. Where messages
         were sent before it, it ends them, and does not say again that there is an answer.
         """
-        said = self._first + (block.removeprefix(frames.ANSWERED) if stream.spoken else block)
-        self._first = b""
-        self.out.append(frames.block(stream.id, said, frames.END_STREAM))
+        self.begin(stream.id, block.removeprefix(frames.ANSWERED) if stream.spoken else block, frames.END_STREAM)
         if not stream.whole:
             self.out.append(frames.reset(stream.id, frames.NO_ERROR))
         self.forget(stream)
 
+    def begin(self, id_: int, block: bytes, flags: int = 0) -> None:
+        """Send a header block, behind what the first one has to say for all."""
+        self.out.append(frames.block(id_, self._first + block, flags))
+        self._first = b""
+
     def _begin(self, stream: Stream) -> None:
         stream.spoken = True
-        self.out.append(frame(frames.HEADERS, frames.END_HEADERS, stream.id, self._first + frames.ANSWERED))
-        self._first = b""
+        self.begin(stream.id, frames.ANSWERED)
 
     def _wait(self, stream: Stream, message: bytes) -> None:
         """Have a message wait, all of it or what the client has no window for."""

@@ -55,7 +55,7 @@ class Peer:
         self.address, self.began, self.ends = address, began, ends
         self.auth: Mapping[str, Any] = INSECURE
         self.shaking = isinstance(connected, ssl.SSLSocket)
-        self.unsent = b""
+        self.unsent = _NOTHING
         self.stuck = self.parted = self.asked = 0.0
         self.taken: list[Any] = []
         self.mask = self.held = 0
@@ -97,11 +97,10 @@ class Peer:
     def send(self, now: float) -> None:
         """Send what there is, as far as that goes; Gone where it does not go at all."""
         out = self.connection.out
+        data: bytes | memoryview = self.unsent
         if out:
-            data = b"".join((self.unsent, *out)) if self.unsent or len(out) > 1 else out[0]
+            data = b"".join((data, *out)) if data or len(out) > 1 else out[0]
             out.clear()
-        else:
-            data = self.unsent
         if not data:
             return
         try:
@@ -110,7 +109,7 @@ class Peer:
             sent = 0
         except OSError:
             raise Gone from None
-        self.unsent = data[sent:]
+        self.unsent = _left(data, sent)
         if not self.unsent:
             self.stuck = 0.0
         elif sent or not self.stuck:
@@ -130,3 +129,17 @@ class Peer:
         """End it."""
         with suppress(OSError):
             self._socket.close()
+
+
+_NOTHING = memoryview(b"")
+
+
+def _left(data: bytes | memoryview, sent: int) -> memoryview:
+    """What is left of data that has gone in part. Of megabytes some kilobytes may go at a time: they are copied when half of them have
+    gone, so that what is kept is no more than twice what is counted.
+    """
+    if sent == len(data):
+        return _NOTHING
+    left = memoryview(data)[sent:]
+    whole: bytes = left.obj  # type: ignore[assignment]  # of what we join, and never of anything else
+    return left if 2 * len(left) >= len(whole) else memoryview(bytes(left))

@@ -153,8 +153,8 @@ class Port(Clients):
         for peer in unsent:
             self._guarded(peer, self._send, now)
         if now - self._looked >= turn:
-            self._looked = now
-            self._look_around(now)
+            before, self._looked = self._looked, now
+            self._look_around(now, before)
 
     def _safely(self, act: Callable[..., None], asked: Asked, *said: Any) -> None:
         """Act on a call; what goes wrong ends its connection."""
