@@ -176,7 +176,7 @@ class Scanning:
         pairs, put_off = _paced(pairs, tired, _page_size(self._size))
         stale += [row for row in put_off if row not in (*stale, *moved) and not row.zone.endswith(STALE)]
         scan = self._scan(session, tired)
-        after, page = analyzers.page(session, scan, _page_size(self._size) if kind_of(scan) == INTERNAL else self._size) if scan is not None else (None, [])
+        after, page = analyzers.page(session, scan, _page_size(self._size, scan)) if scan is not None else (None, [])
         turn = row.turn if row is not None else 0
         if self._retry_at <= self._now():
             pairs += _paced(analyzers.failed(session, self._now() - RETRIED, self._size), tired, _page_size(self._size))[0]
@@ -257,9 +257,9 @@ class Scanning:
         return len(ids)
 
 
-def _page_size(size: int) -> int:
-    """How many resources an analyzer of internal access looks at in a slice: each takes a look at all principals."""
-    return max(1, size // 10)
+def _page_size(size: int, row: Analyzer | None = None) -> int:
+    """How many resources an analyzer looks at in a slice; of internal access, where each takes a look at all principals, fewer."""
+    return max(1, size // 10) if row is None or kind_of(row) == INTERNAL else size
 
 
 def _paced(pairs: Iterable[Pair], tired: Collection[str], most: int) -> tuple[list[Pair], list[Analyzer]]:
