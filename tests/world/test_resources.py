@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sekisho import policy, world
-from sekisho.errors import Unavailable
+from sekisho.errors import InvalidArgument, Unavailable
 from sekisho.world import AccountRecord, Asked, PrincipalRecord, ResourceMismatch, ResourceRecord, Subject, resources
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -175,3 +175,22 @@ def test_keys_of_two_resources_are_never_the_same() -> None:
 )
 def test_the_type_is_what_stands_before_the_first_slash_or_colon(text: str, type_: str) -> None:
     assert resources.type_of(text) == type_
+
+
+def test_whether_there_is_room_for_the_tags_of_another_account_tells_nothing_of_them() -> None:
+    """A context up to the brim told by an error how long they are, and a guess in the question that it is right."""
+    answers: dict[tuple[int, bool], set[str]] = {}
+    for length in (0, 256):
+        records = RECORDS | {FOREIGN: ResourceRecord(FOREIGN, OTHER, {"Team": "crimson", "Of": "x" * length}, HELD)}
+        for most in (130_900, 130_500, 110_000):
+            given: dict[str, Any] = {f"orders:k{number}": ("x" * 8_000,) * 2 for number in range(most // 16_010)}
+            given["orders:rest"] = ("x" * 8_000, "x" * (most % 16_010 - 8_000)) if most % 16_010 > 8_000 else "x" * (most % 16_010)
+            for tags in ({}, {"Team": "crimson"}, {"Team": "blue"}):
+                try:
+                    request, _ = ask(records, action="orders:Read", resource=FOREIGN, given=given, tags=tags)
+                    answer = str(sorted(request.context))
+                except InvalidArgument as error:
+                    answer = error.message
+                answers.setdefault((most, bool(tags)), set()).add(answer)
+    assert [len(said) for said in answers.values()] == [1] * 6, "the same to each question, whatever the tags are"
+    assert "aws:principalarn" in answers[110_000, False].pop(), "there is room"

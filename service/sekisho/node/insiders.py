@@ -149,7 +149,8 @@ class _Look:
                 continue
             for source in self._sources:
                 service = source.arn.split(":", 3)[2]
-                asked = world.Asked(f"{service}:Any", source.arn, resource_account=source.owner, tag_prefixes=("aws", service))
+                # By the owner of the resource, to whom all is told that is registered of it, of whomever it asks.
+                asked = world.Asked(f"{service}:Any", source.arn, source.owner, source.owner, tag_prefixes=("aws", service))
                 try:
                     yield record, source, who, world.question(who, asked, lookup, self._now)
                 except SekishoError:

@@ -31,6 +31,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from sekisho import arn, policy
+from sekisho.errors import ValidationError
 from sekisho.policy import keys
 from sekisho.world import resources
 from sekisho.world.acting import Acting, acting
@@ -83,7 +84,7 @@ def question(subject: Subject | Acting, asked: Asked, lookup: Lookup, now: datet
     who = subject if isinstance(subject, Acting) else acting(subject, lookup, now)
     if not asked.registered or asked.resource == "*":
         return _made(who, asked, lookup, now)
-    completed, record = _completed(who, asked, lookup)
+    completed, record = _completed(who, asked, lookup, now)
     made = _made(who, completed, lookup, now)
     if record is None or record.account_id in (who.principal.account, asked.account) or resources.is_granted(*made):
         return made
@@ -142,7 +143,7 @@ def _beside(who: Acting, owner: str, place: Placement | None) -> _Beside:
     return last, policy.Layers(who.identity, None, who.boundary, who.session, who.scps, rcps)
 
 
-def _completed(who: Acting, asked: Asked, lookup: Lookup) -> tuple[Asked, ResourceRecord | None]:
+def _completed(who: Acting, asked: Asked, lookup: Lookup, now: datetime) -> tuple[Asked, ResourceRecord | None]:
     """The question with what its resource's account has registered of it, and the record of that."""
     holder = arn.account_of(asked.resource) or asked.resource_account or asked.account or who.principal.account
     active = True
@@ -156,6 +157,9 @@ def _completed(who: Acting, asked: Asked, lookup: Lookup) -> tuple[Asked, Resour
     record = resources.get(holder, asked.resource, registers, lookup) if registers else None
     if record is None:
         return asked, None
+    told = holder in (who.principal.account, asked.account)
+    if not told:
+        _refuse_without_room(who, asked, lookup, now)
     resources.refuse_contradiction(
         record,
         account=asked.resource_account,
@@ -163,10 +167,20 @@ def _completed(who: Acting, asked: Asked, lookup: Lookup) -> tuple[Asked, Resour
         keys=asked.given,
         prefixes=(*asked.tag_prefixes, asked.action.partition(":")[0]),
         given=asked.resource_policy,
-        told=holder in (who.principal.account, asked.account),
+        told=told,
     )
     policy_ = record.policy if active else None
     return asked._replace(resource_account=record.account_id, tags=record.tags, tagged=None, resource_policy=policy_), record
+
+
+def _refuse_without_room(who: Acting, asked: Asked, lookup: Lookup, now: datetime) -> None:
+    """ValidationError for a question that has no room for the largest tags that there may be. Else whether there is room for those of
+    another account would tell how long they are, or that a guess is right.
+    """
+    try:
+        _made(who, asked._replace(tags=resources.LARGEST_TAGS, tagged=None, resource_policy=None), lookup, now)
+    except ValidationError as error:
+        raise ValidationError(f"{error.message}, with room for the tags of a registered resource") from None
 
 
 @lru_cache(maxsize=4096)  # services send the same few keys with each question

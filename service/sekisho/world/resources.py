@@ -19,6 +19,9 @@ from sekisho.world.records import Lookup, ResourceRecord
 MAX_ARN = 1_011
 """Characters of the ARN of a registered resource; the Resource Groups Tagging API takes no longer ones."""
 
+LARGEST_TAGS: Mapping[str, str] = {f"{number:0128}": "x" * 256 for number in range(50)}
+"""No registered resource has more tags, nor longer ones."""
+
 _REGISTRABLE = re.compile(r"arn:[a-z][a-z-]{0,31}:([A-Za-z0-9][A-Za-z0-9.-]{0,62}):[A-Za-z0-9-]{0,63}:([0-9]{12})?:(?:(?![*?])[!-~])+")
 _TYPE = re.compile(r"[A-Za-z0-9._-]{1,128}(?=[/:])")
 

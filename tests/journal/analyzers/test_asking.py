@@ -5,13 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from sekisho.analysis.solver.process import Solver
+from sekisho import policy
+from sekisho.analysis.inside import Case
+from sekisho.analysis.solver.process import Solver, Unanswered
 from sekisho.errors import ServiceUnavailable, Throttling
 from sekisho.journal.analyzers.asking import Questions
 from sekisho.journal.analyzers.zones import Trusted
 from tests.journal.analyzers.estate import OPEN, OWNER
 
 HERE = Trusted(frozenset((OWNER,)), "", (), "hash")
+ANN = policy.Principal("user", f"arn:aws:iam::{OWNER}:user/ann", OWNER)
+CASE = Case(ANN, "orders:Read", "*", OWNER, {}, (), OPEN, None, None, None)
 
 
 @pytest.fixture
@@ -47,6 +51,15 @@ def test_the_start_of_a_process_is_not_of_the_time_of_a_look(questions: Question
 def test_a_document_that_is_none_any_more_is_not_known(questions: Questions) -> None:
     assert questions.looked("{", "", OWNER, HERE) is None
     assert questions.looked(OPEN, "", OWNER, HERE)
+
+
+def test_a_solver_that_does_not_start_holds_up_no_scan(questions: Questions, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Solver) -> object:
+        raise Unanswered("the process that answers does not start")
+
+    monkeypatch.setattr(Solver, "_started", refuse)
+    assert questions.inside(CASE).answer == "unknown"
+    assert questions.looked(OPEN, "", OWNER, HERE) is None
 
 
 def test_after_the_end_no_process_is_started(questions: Questions) -> None:

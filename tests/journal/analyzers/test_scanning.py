@@ -329,6 +329,46 @@ def test_a_resource_that_changes_is_looked_at_at_once(inside: Inside) -> None:
     assert (len(looked), scanning.rests) == (2, math.inf)
 
 
+def test_an_analyzer_whose_looks_take_long_rests_while_others_are_looked_at(inside: Inside) -> None:
+    """Whoever changed a resource again and again had the scan look at nothing else."""
+    made, scanning, looked, moment = inside
+    exhausted(scanning)
+
+    def change(session: Any) -> None:
+        row = session.scalars(select(RegisteredResource)).one()
+        row.policy = CLOSED if row.policy == OPEN else OPEN
+
+    for _ in range(6):
+        made.write(change)
+        exhausted(scanning)
+    assert len(looked) == 4, "thirty seconds, and one look more"
+    assert 30 < scanning.rests <= 40
+    made.analyzer("other")
+    made.roles(0, 1)
+    exhausted(scanning)
+    assert (made.looked, len(looked)) == ([], 4)
+    assert made.count(AnalyzedResource) == [3], "what others look at waits for nobody: the role, the resource, and the resource within"
+    moment[0] += timedelta(seconds=41)
+    exhausted(scanning)
+    assert len(looked) == 5, "what changed meanwhile is looked at once it has rested"
+
+
+def test_an_analyzer_rests_between_the_pages_of_a_scan_of_everything(inside: Inside) -> None:
+    made, scanning, looked, moment = inside
+    columns: dict[str, Any] = {"account_id": OWNER, "service": "orders", "type": "order", "created_at": NOW, "updated_at": NOW}
+    arns = [f"arn:aws:orders:us-east-1:{OWNER}:order/{number}" for number in range(10, 50)]
+    made.write(lambda _: [RegisteredResource(id=arn, arn=arn, **columns) for arn in arns])
+    configuration = json.dumps({"internal_access": {"analysis_rule": {"inclusions": [{"account_ids": [OWNER]}]}}})
+    made.write(lambda session: setattr(session.get_one(Analyzer, "analyzer-in"), "configuration", configuration))
+    exhausted(scanning)
+    assert 0 < len(looked) < 41
+    assert 0 < scanning.rests <= 80
+    for _ in range(60):
+        moment[0] += timedelta(seconds=scanning.rests if scanning.rests < math.inf else 0)
+        exhausted(scanning)
+    assert (len(set(looked)), scanning.rests) == (41, math.inf)
+
+
 def test_of_a_principal_of_whom_nothing_is_known_nothing_is_resolved(inside: Inside) -> None:
     made, scanning, _, moment = inside
     ann, bob = (Found("InternalAccess", {"AWS": name}, ("orders:Read",)) for name in ("ann", "bob"))

@@ -136,6 +136,8 @@ def test_it_stops_and_goes_on(org: Organization, house: House, call: Called, fai
     shown = call("GetAnalyzer", _as=inside, analyzer_name="whole").analyzer
     reasons = {"access": "AWS_SERVICE_ACCESS_DISABLED", "delegation": "DELEGATED_ADMINISTRATOR_DEREGISTERED"}
     assert (shown.status, shown.status_reason.code) == ("DISABLED", reasons[how])
+    for refused in ("ListFindings", "ListFindingsV2", "ListAnalyzedResources", "GetFindingsStatistics", "ListAccessPreviews"):
+        assert failing(refused, _as=inside, analyzer_arn=arn) == "AccessDenied", "what others do is told whoever administers"
     house.call("CreateRole", role_name="meanwhile", assume_role_policy_document=trust("*"))
     org("EnableAWSServiceAccess", service_principal=PRINCIPAL)
     org("RegisterDelegatedAdministrator", **delegated)

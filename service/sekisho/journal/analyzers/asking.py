@@ -85,11 +85,15 @@ class Questions:
         return found
 
     def inside(self, case: Case) -> "Verdict":
-        """Whether somebody known can do something, for the scan."""
-        from sekisho.analysis.solver.process import Call
+        """Whether somebody known can do something, for the scan; unknown where the solver does not even start, which holds up nobody."""
+        from sekisho.analysis.solver import Answer, Verdict
+        from sekisho.analysis.solver.process import Call, Unanswered
 
         solver = self._of(scan=True)
-        solver.start()
+        try:
+            solver.start()
+        except Unanswered as error:
+            return Verdict(Answer.UNKNOWN, reason=str(error))
         verdict: Verdict = solver.ask(Call("inside", (case,)), time.monotonic() + LONGEST)
         return verdict
 

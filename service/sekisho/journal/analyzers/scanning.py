@@ -8,7 +8,8 @@ changes nothing.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +21,8 @@ from sekisho import meters
 from sekisho.journal.analyzers import writing
 from sekisho.journal.analyzers.external import Looking
 from sekisho.journal.analyzers.kinds import INTERNAL, kind_of
-from sekisho.journal.analyzers.slices import LEAST, SLICE, STALE, Analyzers, log_after, refresh_at
+from sekisho.journal.analyzers.pacing import Pace
+from sekisho.journal.analyzers.slices import LEAST, SLICE, STALE, Analyzers, Pair, log_after, refresh_at
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.writing import Seen
 from sekisho.journal.analyzers.zones import Trusted
@@ -112,6 +114,7 @@ class Scanning:
         self._passed: Point | None = None  # up to where nothing was to be done, behind what the database has
         self._served: dict[str, int] = {}  # by analyzer with a scan of everything, the turn in which it was served last
         self._size = SLICE
+        self._pace = Pace(now)
         self._purge_at = 0.0
         self._retry_at = now()
         self._rests_until: datetime | None = None
@@ -143,7 +146,12 @@ class Scanning:
         for analyzer, _, source in todo.pairs:
             if source is not None:
                 looked.setdefault(analyzer.id, []).append(source)
-        found = {id_: self._looking.at(rows[id_], some, todo.trusted[id_], now) for id_, some in looked.items()}
+        found = {}
+        for id_, some in looked.items():
+            begun = self._now()
+            found[id_] = self._looking.at(rows[id_], some, todo.trusted[id_], now)
+            if kind_of(rows[id_]) == INTERNAL:
+                self._pace.took(id_, begun)
         return [
             Seen(analyzer, id_, source, found[analyzer.id].get(source.id, ()) if source is not None else ())
             for analyzer, id_, source in todo.pairs
@@ -156,19 +164,22 @@ class Scanning:
         analyzers = Analyzers(session)
         moved = analyzers.moved(log) if before is not None else analyzers.every()
         stale = analyzers.stale(log) if before is not None else []
-        resting = analyzers.resting(session)
+        tired = self._pace.tired
+        resting = [row for row in analyzers.resting(session) if row.id not in tired]
         rested = [row for row in resting if refresh_at(row) <= self._now()]
-        self._rests_until = min((refresh_at(row) for row in resting), default=None)
+        self._rests_until = min([*(refresh_at(row) for row in resting), *tired.values()], default=None)
         again = [*analyzers.due(session, self._now() - AGAIN), *rested]
         moved += [row for row in again if row not in moved]
         pairs = analyzers.pairs(session, log.ids)
         requests = session.scalars(select(ScanRequest).order_by(ScanRequest.asked_at, ScanRequest.resource).limit(self._size)).all()
         pairs += analyzers.requested(session, requests)
-        scan = self._scan(session)
-        after, page = analyzers.page(session, scan, _page_size(scan, self._size)) if scan is not None else (None, [])
+        pairs, put_off = _paced(pairs, tired, _page_size(self._size))
+        stale += [row for row in put_off if row not in (*stale, *moved) and not row.zone.endswith(STALE)]
+        scan = self._scan(session, tired)
+        after, page = analyzers.page(session, scan, _page_size(self._size, scan)) if scan is not None else (None, [])
         turn = row.turn if row is not None else 0
         if self._retry_at <= self._now():
-            pairs += analyzers.failed(session, self._now() - RETRIED, self._size)
+            pairs += _paced(analyzers.failed(session, self._now() - RETRIED, self._size), tired, _page_size(self._size))[0]
             self._retry_at = self._now() + RETRIED / 10
         each = {(row.id, id_): (row, id_, source) for row, id_, source in (*pairs, *page)}
         return _Slice(turn, log.until, list(each.values()), analyzers.trusted, moved, stale, requests, scan, after, log.more)
@@ -182,9 +193,9 @@ class Scanning:
             stands = self._passed
         return stands if changes.at(session, stands.number) == stands else None
 
-    def _scan(self, session: Session) -> Analyzer | None:
+    def _scan(self, session: Session, tired: Iterable[str]) -> Analyzer | None:
         """The analyzer whose scan of everything goes on, the one that waits the longest first."""
-        query = select(Analyzer).where(Analyzer.scan_after.is_not(None), Analyzer.deleted_at.is_(None))
+        query = select(Analyzer).where(Analyzer.scan_after.is_not(None), Analyzer.deleted_at.is_(None), Analyzer.id.not_in(sorted(tired)))
         waiting = session.scalars(query.order_by(Analyzer.scan_began_at, Analyzer.id).limit(MOST_WAITING)).all()
         self._served = {row.id: self._served[row.id] for row in waiting if row.id in self._served}
         found = min(waiting, key=lambda row: self._served.get(row.id, 0), default=None)
@@ -246,9 +257,24 @@ class Scanning:
         return len(ids)
 
 
-def _page_size(row: Analyzer, size: int) -> int:
-    """How many resources of a scan of everything a slice looks at: each of internal access takes a look at all principals."""
-    return max(1, size // 10) if kind_of(row) == INTERNAL else size
+def _page_size(size: int, row: Analyzer | None = None) -> int:
+    """How many resources an analyzer looks at in a slice; of internal access, where each takes a look at all principals, fewer."""
+    return max(1, size // 10) if row is None or kind_of(row) == INTERNAL else size
+
+
+def _paced(pairs: Iterable[Pair], tired: Collection[str], most: int) -> tuple[list[Pair], list[Analyzer]]:
+    """What is looked at now, and analyzers of internal access that have more to look at, or rest: they look at everything later."""
+    kept: list[Pair] = []
+    put_off: dict[str, Analyzer] = {}
+    counts: Counter[str] = Counter()
+    for row, id_, source in pairs:
+        if source is not None and kind_of(row) == INTERNAL:
+            counts[row.id] += 1
+            if row.id in tired or counts[row.id] > most:
+                put_off[row.id] = row
+                continue
+        kept.append((row, id_, source))
+    return kept, list(put_off.values())
 
 
 def _fitting(size: int, took: float) -> int:

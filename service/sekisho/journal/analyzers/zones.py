@@ -87,6 +87,18 @@ def standing(session: Session, row: Analyzer) -> str:
     return "" if is_administrator(session, organization, row.account_id) else "DELEGATED_ADMINISTRATOR_DEREGISTERED"
 
 
+def is_shown(session: Session, row: Analyzer) -> bool:
+    """Whether an analyzer's account may see what it found: of an organization, the account that manages it, and who is delegated still.
+    To others that is no longer accessible: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-settings.html
+    """
+    if row.organization_id is None:
+        return True
+    organization = session.get(Organization, row.organization_id)
+    if organization is None:
+        return False
+    return organization.management_account_id == row.account_id or not standing(session, row)
+
+
 def is_trusted(session: Session, organization_id: str) -> bool:
     """Whether Access Analyzer has access to an organization."""
     return session.get(TrustedService, (organization_id, PRINCIPAL)) is not None

@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from sekisho import arn
 from sekisho.calls.call import Call
+from sekisho.errors import AccessDenied
+from sekisho.journal.analyzers import zones
 from sekisho.operations import Resource, resource
 from sekisho.services.analyzer.errors import ResourceNotFound
 from sekisho.store.tables import Analyzer, AnalyzerTag
@@ -42,6 +44,14 @@ def find(call: Call, text: str) -> Analyzer:
     row = get(call, text)
     if row is None:
         raise ResourceNotFound(f"Analyzer {text[:256]} does not exist.", text[:256], ANALYZER)
+    return row
+
+
+def find_shown(call: Call, text: str) -> Analyzer:
+    """The same, for what it found, or may look at; AccessDenied where the account has no say in the organization any more."""
+    row = find(call, text)
+    if not zones.is_shown(call.session, row):
+        raise AccessDenied(f"The account {call.account_id} no longer administers IAM Access Analyzer of the organization of {arn_of(row)}.")
     return row
 
 
