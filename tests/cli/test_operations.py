@@ -19,7 +19,7 @@ COMMANDS = [
 
 
 def test_the_page_has_commands() -> None:
-    assert [command[1] for command in COMMANDS] == ["serve", "db", "keys", "serve", "spool", *["keys"] * 9, "serve"]
+    assert [command[1] for command in COMMANDS] == ["serve", "db", "keys", "serve", "spool", *["keys"] * 9, "serve", "serve"]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[1:3]))

@@ -76,6 +76,9 @@ def test_warm_decisions_find_a_thread(server: postgres.Server, tmp_path: Path, m
             waiting = [lane.submit(house.call, "Authorize", **{**question, **cold}) for _ in range(20)]
             for _ in range(50):
                 assert lane.submit(house.call, "Authorize", **question).result(60).outcome == pb.OUTCOME_ALLOWED
+            limit = time.monotonic() + 60
+            while sum(future.done() for future in waiting) < 18 and time.monotonic() < limit:
+                time.sleep(0.01)
             refused = [future for future in waiting if future.done()]
             assert (len(refused), {failed(future) for future in refused}) == (18, {"Busy"})
         house.call("CreateUser", user_name="bob")  # which has the number that was waited for

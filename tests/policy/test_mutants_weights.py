@@ -53,7 +53,7 @@ def test_a_missing_key_is_nothing_to_null() -> None:
 
 def test_errors_are_cut() -> None:
     class Unreadable(dict[str, Any]):
-        def items(self) -> Any:
+        def values(self) -> Any:
             raise RuntimeError("x" * 1000)
 
     asked = policy.Request(ALICE, "s3:GetObject", "arn:aws:s3:::a", HOME, Unreadable())

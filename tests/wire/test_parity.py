@@ -30,6 +30,8 @@ IAM = "https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccessKey.h
 ANY_TEXT = (r"[\s\S]*", r"(?s).*")
 ANY_XML = r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+"
 
+_ANALYZED = botocore.session.get_session().get_service_model("accessanalyzer").shape_for("ResourceType").enum
+
 REASONS: dict[Difference, str] = {
     ("UpdateAccessKey.Status", "in", ("Active", "Inactive"), ("Active", "Inactive", "Expired")): f"a key is switched on or off; {IAM}",
     ("UpdateSigningCertificate.Status", "in", ("Active", "Inactive"), ("Active", "Inactive", "Expired")): "as UpdateAccessKey",
@@ -59,6 +61,18 @@ REASONS: dict[Difference, str] = {
     ): "an empty list, which no message tells from none, takes all away",
     ("AssumeRoot.TaskPolicyArn.arn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as AssumeRole.PolicyArns",
     ("AssumeRole.ProvidedContexts[].ProviderArn", "pattern", r"arn:[\u0021-\u00FF]+", ANY_XML): "as PolicyArns",
+    **{
+        (f"{operation}.configuration.internalAccess.analysisRule.inclusions[].resourceTypes{of}", *difference): (
+            "registered resources have types of their own, such as AWS::Orders::Order"
+        )
+        for operation in ("CreateAnalyzer", "UpdateAnalyzer", "CreateServiceLinkedAnalyzer")
+        for of, *difference in (
+            ("[]", "in", (), tuple(_ANALYZED)),
+            ("[]", "max", 256, None),
+            ("[]", "pattern", "AWS::[A-Za-z0-9]+::[A-Za-z0-9]+", None),
+            ("", "max", 100, None),
+        )
+    },
 }
 
 SCALARS = {

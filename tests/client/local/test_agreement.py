@@ -53,5 +53,5 @@ def test_it_answers_as_the_server_does_while_an_organization_changes(tmp_path: P
         with place.client(member.keys) as client, LocalAuthorizer(client, max_silence=600, patience=60) as authorizer:
             assert authorizer.wait_until_ready(60)
             here, elsewhere = compared(member, client, authorizer, rounds=80, questions=20)
-    assert here > 800
+    assert here > 600  # fewer where a change is on its way: then the server is asked
     assert elsewhere > 100

@@ -36,7 +36,7 @@ class _Asked:
 
 def external(document: str, resource: str, owner: str, zone: Zone, control: Control | None = None) -> tuple[Grant, ...] | None:
     """What `exposure.external` answers; None where that takes the solver. MalformedPolicyDocument as there."""
-    if len(document) > LONGEST or not resource or (control is not None and control.documents):
+    if len(document) > LONGEST or "${" in document or not resource or (control is not None and control.documents):
         return None
     program = read(document, PolicyType.RESOURCE)
     accounts = zone.accounts | {owner}
