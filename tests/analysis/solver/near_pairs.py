@@ -228,7 +228,8 @@ class Scene:
             listed = [str(value) for value in (values if isinstance(values, list) else [values])]
             if taken_apart(operator)[1].startswith("Numeric") and any(len(value) > MANY_DIGITS for value in listed):
                 one["Condition"][operator][key] = [
-                    value[:-1] + str((int(value[-1]) + 1) % 10) if len(value) > MANY_DIGITS else value for value in listed
+                    value[:-1] + str((int(value[-1]) + 1) % 10) if len(value) > MANY_DIGITS and value[-1].isdecimal() else value
+                    for value in listed
                 ]
                 return
         self.revalue(one, _statements, _document)
