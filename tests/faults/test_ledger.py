@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from sekisho import sigv4
 from sekisho.client import Client, Error
+from sekisho.credentials import accounts
 from sekisho.credentials.key_ring import KeyRing
 from sekisho.journal.trail import evidence
 from sekisho.journal.trail.evidence import Wanted, Witness
@@ -137,8 +138,10 @@ def test_nothing_is_lost_and_nothing_made_up(database_url: str, tmp_path: Path) 
         served.call("CreateUser", user_name="ann")
         key = served.call("CreateAccessKey", user_name="ann").access_key
         ann = sigv4.Credentials(key.access_key_id, key.secret_access_key)
-        trusting = trust(f"arn:aws:iam::{served.call('GetCallerIdentity').account}:user/ann")
-        role = served.call("CreateRole", role_name="clerk", assume_role_policy_document=trusting).role.arn
+        account = served.call("GetCallerIdentity").account
+        with db.Database(database_url) as database:
+            accounts.set_quota(database, account, "UsersQuota", 1_000_000)  # five thousand users are made before three hundred kills
+        role = served.call("CreateRole", role_name="clerk", assume_role_policy_document=trust(f"arn:aws:iam::{account}:user/ann")).role.arn
         writers = (partial(ledger.writes, served, number) for number in range(WRITERS))
         with running(*writers, partial(ledger.issues, served, ann, role)):
             kill_at_random(served, lambda: len(ledger.acknowledged))
