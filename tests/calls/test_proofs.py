@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from sekisho.calls import proofs
+from sekisho.calls import bearers, proofs
 
 TOKEN = ("authorization", "Bearer abc")
-BEARER = proofs.Bearer("abc", "sekisho")
+BEARER = bearers.Bearer("abc", "sekisho")
 
 
 @pytest.mark.parametrize(

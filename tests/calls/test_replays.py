@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from sekisho import sigv4
-from sekisho.calls import pipeline, proofs, replays
+from sekisho.calls import bearers, pipeline, proofs, replays
 from sekisho.calls.call import Peer
 from sekisho.calls.replays import Replays
 from sekisho.errors import SekishoError, Throttling
@@ -222,7 +222,7 @@ def test_a_write_that_failed_is_not_tried_again_with_its_signature(caller: Calle
 def test_a_bearer_token_is_for_many_calls_that_read_or_decide(
     house: House, caller: Caller, name: str, fields: dict[str, str], code: str
 ) -> None:
-    token = proofs.Bearer(sigv4.bearer.make(house.root, "sekisho", clock.now()), "sekisho")
+    token = bearers.Bearer(sigv4.bearer.make(house.root, "sekisho", clock.now()), "sekisho")
     assert [send(house, name, BY_NAME[name].request(**fields), token) for _ in range(2)] == [code, code]
     assert keys(house) == 0
 

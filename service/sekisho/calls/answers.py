@@ -8,6 +8,7 @@ A caller that has nothing but its certificate has a connection on which both sid
 from sekisho import sigv4
 from sekisho.api.authorize.v1 import records_pb2
 from sekisho.calls import proofs
+from sekisho.calls.bearers import Bearer
 from sekisho.calls.call import Call
 from sekisho.sigv4 import Signed, bearer
 from sekisho.world import KeyRecord
@@ -39,4 +40,4 @@ def _signed(proof: proofs.Proof | None) -> Signed | None:
         if not any(name == "authorization" for name, _ in proof.metadata):
             return None
         return sigv4.read_call(proof.metadata)
-    return bearer.parse(proof.token).signed if isinstance(proof, proofs.Bearer) else None
+    return bearer.parse(proof.token).signed if isinstance(proof, Bearer) else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from sekisho import arn, policy
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
-from sekisho.calls import permission, proofs
+from sekisho.calls import bearers, permission, proofs
 from sekisho.calls.call import Call
 from sekisho.errors import AccessDenied, InvalidArgument, NotFound
 from sekisho.operations import Resource
@@ -28,7 +28,7 @@ def subject(call: Call, request: pb.AuthorizeRequest) -> Subject:
     if kind is None:
         return call.caller.subject
     if kind == "bearer_token":
-        return proofs.of_bearer(request.bearer_token, request.audience or call.node.audience).prove(call)
+        return bearers.of_bearer(request.bearer_token, request.audience or call.node.audience).prove(call)
     if kind == "signed_request":
         return _signed(request.signed_request).prove(call)
     return _named(call, request.principal_arn)
