@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from sekisho import arn
+from sekisho import arn, policy
 from sekisho.credentials import access_keys
 from sekisho.errors import SekishoError
 from sekisho.memory import loaders
 from sekisho.memory.cache import World
 from sekisho.memory.feed import Feed
 from sekisho.memory.reader import Reader
+from sekisho.policy import steps
 from sekisho.store import changes, db, standby
 from sekisho.world import PrincipalRecord, Subject
 from tests.harness import House
@@ -190,6 +191,16 @@ def test_a_composition_that_is_always_overtaken_is_made_with_the_world_held_stil
         return len(tries)
 
     assert world.consistent(compose)[0] == 4
+
+
+def test_who_holds_the_world_still_rests_at_no_step(nodes: tuple[House, House]) -> None:
+    world, taken = world_of(nodes[0]), list[str]()
+    with policy.stepping(lambda: taken.append("rest")):
+        with world.steady():
+            steps.step()
+        assert taken == []
+        steps.step()
+    assert taken == ["rest"]
 
 
 def test_the_cache_keeps_within_its_budget_and_still_answers_right(nodes: tuple[House, House]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from sekisho import policy
 from sekisho.policy import positions, steps, validate
+from sekisho.policy.shares import Shares
 
 ONE = {"Effect": "Allow", "Action": "a:*x*", "Resource": "*"}
 
@@ -53,3 +54,18 @@ def test_steps_are_of_their_block_and_thread() -> None:
         steps.step()
     steps.step()
     assert taken == ["inner", "outer"]
+
+
+def test_who_holds_a_lock_goes_on() -> None:
+    """Others wait for it: one value of texts is made at a time."""
+    taken, shares = list[str](), Shares[int](10_000)
+
+    def make(text: str) -> int:
+        steps.step()
+        return len(text)
+
+    with steps.stepping(lambda: taken.append("rest")):
+        assert shares.get("111122223333", "text", make) == 4
+        assert taken == []
+        steps.step()
+    assert taken == ["rest"]

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from sekisho import arn
+from sekisho import arn, policy
 from sekisho.errors import RequestTimeout
 from sekisho.memory import cold, loaders, names, vitals
 from sekisho.memory.contents import Contents
@@ -281,7 +281,7 @@ class World(Contents):
     def steady(self) -> Iterator[None]:
         """Have nobody else move the cache inside the block."""
         cold.may_wait()
-        with self.places.place(), self._lock:
+        with self.places.place(), self._lock, policy.unbroken():
             yield
 
     # Look-ups.

@@ -10,7 +10,7 @@ from sekisho.policy.layers import Attached, Decision, Layer, Layers, Match, Outc
 from sekisho.policy.principals import Principal
 from sekisho.policy.prompt import is_prompt
 from sekisho.policy.standing import Standing, asked_keys, lacked, standing
-from sekisho.policy.steps import stepping
+from sekisho.policy.steps import stepping, unbroken
 
 __all__ = [
     "Policy",
@@ -37,6 +37,7 @@ __all__ = [
     "Match",
     "standing",
     "stepping",
+    "unbroken",
     "Standing",
     "asked_keys",
     "lacked",

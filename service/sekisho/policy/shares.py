@@ -2,9 +2,11 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Generic, TypeVar
+
+from sekisho.policy import steps
 
 T = TypeVar("T")
 
@@ -27,9 +29,7 @@ class Shares(Generic[T]):
         """`making` is what is held while a value of an owner is made; by default a lock, so that one at a time is."""
         self._most, self._before = most, before
         self._lock = threading.Lock()
-        # One value at a time is made: making is processor time, which the threads of an interpreter can only take from each other.
-        one = threading.Lock()
-        self._making = making or (lambda _: one)
+        self._making = making or _one_at_a_time()
         self._owners: dict[str, OrderedDict[str, T]] = {}
         self._sizes: dict[str, int] = {}
         self._size = 0
@@ -72,3 +72,15 @@ class Shares(Generic[T]):
     def _count(self, owner: str, characters: int) -> None:
         self._sizes[owner] = self._sizes.get(owner, 0) + characters
         self._size += characters
+
+
+def _one_at_a_time() -> Callable[[str], AbstractContextManager[object]]:
+    """Making is processor time, which the threads of an interpreter can only take from each other."""
+    one = threading.Lock()
+
+    @contextmanager
+    def held(_owner: str) -> Iterator[None]:
+        with one, steps.unbroken():
+            yield
+
+    return held

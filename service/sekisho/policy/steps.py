@@ -6,7 +6,7 @@ wait for the interpreter have it (`calls.rests`). Without that, nothing happens.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 _here = threading.local()
 
@@ -16,6 +16,15 @@ def step() -> None:
     between = getattr(_here, "between", None)
     if between is not None:
         between()
+
+
+def unbroken() -> AbstractContextManager[None]:
+    """Have nothing happen at the steps of this thread, inside the block: for whoever holds a lock, for which others wait."""
+    return stepping(_go_on)
+
+
+def _go_on() -> None:
+    """Nothing happens."""
 
 
 @contextmanager
