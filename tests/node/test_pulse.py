@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +30,20 @@ PATIENCE = 120.0
 @pytest.mark.parametrize(("turned", "alive"), [(100.0, True), (95.0, True), (94.9, False)])
 def test_a_thread_turns_that_has_lately(turned: float, alive: bool) -> None:
     assert pulse.is_alive(turned, 100.0) is alive
+
+
+def test_one_thread_that_hangs_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse, "INTERVAL", 0.01)
+    monkeypatch.setattr(pulse, "is_alive", lambda turned, _: turned > 0.0)
+    beats, first, second = list[None](), SimpleNamespace(turned=1.0), SimpleNamespace(turned=0.0)
+    with pulse.beating(lambda: beats.append(None), [first, second]):
+        time.sleep(0.1)
+        assert beats == []
+        first.turned, second.turned = 0.0, 1.0
+        time.sleep(0.1)
+        assert beats == []
+        first.turned = 1.0
+        until(lambda: beats)
 
 
 def until(holds: Any) -> None:
@@ -54,7 +69,7 @@ def test_a_thread_that_hangs_in_a_call_does_not_turn(monkeypatch: pytest.MonkeyP
     bound.bind(("127.0.0.1", 0))
     listener = Port(bound, {PATH: Method(PATH, hang, hang, pool)}, lambda _: Claim(), age=600.0)
     listener.start()
-    with pulse.beating(lambda: beats.append(time.monotonic()), listener.gate):
+    with pulse.beating(lambda: beats.append(time.monotonic()), [listener]):
         until(lambda: beats)
         peer = frames.Peer(f"127.0.0.1:{bound.getsockname()[1]}")
         with peer:

@@ -1,11 +1,11 @@
-"""A worker's sign of life to its parent, as long as the thread of its lean listener turns.
+"""A worker's sign of life to its parent, as long as the threads of its lean listeners turn.
 
-That thread answers everybody's calls. Should it hang, for a fault that nobody has thought of, the process would live on and answer nobody
-there: so it is killed, and replaced. So is one that hangs as a whole, with its interpreter, and can say nothing at all.
+Such a thread answers everybody's calls. Should one hang, for a fault that nobody has thought of, the process would live on and answer
+nobody there: so it is killed, and replaced. So is one that hangs as a whole, with its interpreter, and can say nothing at all.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -26,14 +26,14 @@ class Turning(Protocol):
 
 
 @contextmanager
-def beating(beat: Callable[[], None] | None, listener: Turning | None) -> Iterator[None]:
-    """Have a worker's parent told, if it has one and a listener that may hang."""
-    if beat is None or listener is None:
+def beating(beat: Callable[[], None] | None, listeners: Sequence[Turning]) -> Iterator[None]:
+    """Have a worker's parent told, if it has one and listeners that may hang; all of them turn, or nothing is told."""
+    if beat is None or not listeners:
         yield
         return
 
     def step() -> bool:
-        if is_alive(listener.turned, time.monotonic()):
+        if is_alive(min(listener.turned for listener in listeners), time.monotonic()):
             beat()
         return False
 
@@ -46,5 +46,5 @@ def beating(beat: Callable[[], None] | None, listener: Turning | None) -> Iterat
 
 
 def is_alive(turned: float, now: float) -> bool:
-    """Whether a thread turns that last did then."""
+    """True of a thread that turns, which last did then."""
     return now - turned <= RECENT

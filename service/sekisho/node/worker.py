@@ -110,6 +110,7 @@ def worker(
         node = stack.enter_context(opened)
         lanes = {edge: role.lanes(edge) for edge in role.edges}
         stack.enter_context(Gauges(node, lanes.values()))
+        over_grpc: list[Server | Lean] = []
         if GRPC in role.edges:
             over_grpc = _over_grpc(node, lanes[GRPC], options, clients, certificates, traced, grace)
             for listener in over_grpc:
@@ -121,9 +122,7 @@ def worker(
             stack.callback(lambda: _stop(over_grpc, LEISURE if order == LEAVE else grace))
         stack.enter_context(collector.survivors_set_aside())
         ready()
-        stack.enter_context(
-            pulse.beating(beat, next((one for one in over_grpc if isinstance(one, Lean)), None) if GRPC in role.edges else None)
-        )
+        stack.enter_context(pulse.beating(beat, [one for one in over_grpc if isinstance(one, Lean)]))
         while (order := following(orders)) not in (STOP, LEAVE):
             if order == RELOAD:
                 if decision_log is not None:

@@ -4,6 +4,7 @@ import select
 import socket
 import ssl
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 
@@ -25,7 +26,7 @@ CONNECTIONS, OF_ADDRESS = 10_000, 5_000
 log = structlog.get_logger(__name__)
 
 
-class Clients:
+class Clients(ABC):
     """Those who are connected. What becomes of their calls is said by who inherits this."""
 
     def __init__(self, bound: socket.socket, tls: Callable[[], ssl.SSLContext] | None, age: float) -> None:
@@ -39,19 +40,26 @@ class Clients:
         self._counts = Counts()
         self._ends = 0.0  # when all has to be over, once it was told to stop
 
+    @property
+    def turned(self) -> float:
+        """When the thread last looked around (monotonic), which it does each second."""
+        return self._counts.turned
+
+    @abstractmethod
     def gone(self, stream: Stream) -> None:
         """Drop the call of a stream that has ended."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _connected(self, peer: Peer) -> Connection:
-        raise NotImplementedError
+        """Make the connection of a client that has come."""
 
+    @abstractmethod
     def _was_read(self, seconds: float) -> None:
         """Called when something of a client was read, which took so long."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end(self, of: Connection, stream: Stream, said: Said) -> None:
-        raise NotImplementedError
+        """Answer a call with its end."""
 
     def _guarded(self, peer: Peer, act: Callable[[Peer, float], None], now: float) -> None:
         """Act on a client; what goes wrong ends it, and nobody else."""

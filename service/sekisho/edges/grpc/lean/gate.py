@@ -22,11 +22,6 @@ class Gate:
         self.refused = 0
         """How many were refused, ever."""
 
-    @property
-    def turned(self) -> float:
-        """When the thread of the line last looked around (monotonic)."""
-        return self._counts.turned
-
     def refuses(self, connection: Any, given: Head) -> bool:
         """True of a call with this head whose account has its share, where all places are taken: for as long as nothing is answered."""
         if self._line.waiting < self._line.most:

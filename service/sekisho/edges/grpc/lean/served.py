@@ -68,7 +68,7 @@ class Lean:
     @property
     def turned(self) -> float:
         """When its thread last looked around (monotonic), which it does each second."""
-        return self._port.gate.turned
+        return self._port.turned
 
     def __enter__(self) -> Self:
         self._port.start()
