@@ -27,7 +27,7 @@ def operators(written: Iterable[Condition]) -> Mapping[str, str]:
 
 
 def _is_usual(condition: Condition) -> bool:
-    """Whether an operator is the one that a key and its values lead to expect, so that it tells nothing."""
+    """True of the operator that a key and its values lead to expect: it tells nothing."""
     if condition.key.lower() in OF_ARNS:
         return condition.operator in ("ArnLike", "ArnEquals")  # which are the same
     wild = any(sign in value for value in condition.values for sign in "*?")

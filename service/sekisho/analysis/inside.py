@@ -34,7 +34,7 @@ MOST_ACTIONS = 1_000
 
 
 class Outlook(enum.Enum):
-    """What is possible where the evaluator denies a request that says nothing more."""
+    """The outlook of a request that the evaluator denies as it is: denied whatever else it says, or open."""
 
     NEVER = "never"
     OPEN = "open"

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sekisho import policy, world
-from sekisho.analysis.escalation.actors import Actor, Actors, by_name, is_account, names
-from sekisho.analysis.escalation.asking import CONNECTION, Grant, Place
+from sekisho.analysis.escalation.actors import Actor, Actors, by_name, is_account, reads_principal
+from sekisho.analysis.escalation.asking import CONNECTION, Grant, places, side
 from sekisho.analysis.escalation.estate import Estate
 from sekisho.analysis.escalation.paths import Found, Hop, Path
 from sekisho.analysis.escalation.rules import RULES
@@ -21,7 +21,7 @@ from sekisho.world import NO_KEYS, Keys, Record
 
 ASSUME_ROLE = "sts:AssumeRole"
 MOST_CROSSED = 4
-"""How often a path goes into another account."""
+"""Times that a path goes into another account."""
 _ASSUMING = next(rule for rule in RULES if rule.by == "trust" and len(rule.demands) == 1)
 
 Proceed = Callable[[], None]
@@ -105,7 +105,7 @@ class _Across:
         return self._towards[key]
 
     def _entering(self, target: str) -> list[tuple[Actor, Grant]]:
-        """Who assumes a role from another account, with what permits it."""
+        """The principals of other accounts that assume a role, each with what permits it."""
         if target not in self._entries:
             self._entries[target] = list(self._assumed(target))
         return self._entries[target]
@@ -115,7 +115,7 @@ class _Across:
         if role is None or role.record.trust is None:
             return
         trust, answers = role.record.trust, dict[object, Grant | None]()
-        individual = names(trust) != frozenset() or _reads_principal(trust)
+        individual = reads_principal(trust)
         for actor in self._trusted(trust, role.record.account_id):
             key = (actor.record.id,) if individual else (actor.record.account_id, actor.alike)
             if key not in answers:
@@ -163,18 +163,9 @@ class _Across:
         decision = policy.decide(*world.question(actor.who, asked, lookup, own.now))
         if not decision.allowed:
             return None
-        places = tuple(
-            Place(one.layer.value, one.attached.arn, one.attached.name, one.attached.version, one.statement.sid or "", one.statement.index)
-            for one in decision.matched
-        )
-        return Grant(ASSUME_ROLE, role.record.arn, places)
+        return Grant(ASSUME_ROLE, role.record.arn, places(decision.matched))
 
 
 def _says(actor: Actor) -> bool:
-    """Whether an Allow of an actor's own policies is about assuming roles."""
-    programs = [attached.program for attached in actor.who.identity]
-    return any((one.identity.get(ASSUME_ROLE) or one.identity_bucket(ASSUME_ROLE))[1] is not None for one in programs)
-
-
-def _reads_principal(trust: policy.Attached) -> bool:
-    return any(key.startswith("aws:principal") or key in ("aws:userid", "aws:username") for key in trust.program.keys)
+    """True where an Allow of an actor's own policies is about assuming roles."""
+    return any(side(attached, ASSUME_ROLE) is not None for attached in actor.who.identity)

@@ -69,7 +69,7 @@ class Asker:
         key = (actor.alike, action)
         found = self._says.get(key)
         if found is None:
-            found = self._says[key] = any(_side(attached, action) is not None for attached in actor.who.identity)
+            found = self._says[key] = any(side(attached, action) is not None for attached in actor.who.identity)
         return found
 
     def may(self, actor: Actor, action: str, thing: Thing, keys: Keys = NO_KEYS) -> Grant | None:
@@ -115,7 +115,7 @@ class Asker:
         self._count()
         request = policy.Request(principal, action, role, self._estate.account_id, policy.context({**CONNECTION, **keys, **self._supposed}))
         decision = policy.decide(request, policy.Layers(resource=trust))
-        return Grant(action, role, _places(decision.matched)) if decision.allowed else None
+        return Grant(action, role, places(decision.matched)) if decision.allowed else None
 
     def _decide(self, actor: Actor, action: str, thing: Thing, keys: Keys, trust: policy.Attached | None) -> tuple[Place, ...] | None:
         self._count()
@@ -132,7 +132,7 @@ class Asker:
             override=self._supposed,
         )
         decision = policy.decide(*world.question(actor.who, asked, self._estate.lookup, self._estate.now))
-        return _places(decision.matched) if decision.allowed else None
+        return places(decision.matched) if decision.allowed else None
 
     def _count(self) -> None:
         if self.decisions % _PACE == 0:
@@ -161,13 +161,13 @@ class Asker:
         """Whether an Allow of the actor's own policies is about the resource, whatever its conditions."""
         context = {**thing.keys, **keys, **actor.who.keys}
         for attached in actor.who.identity:
-            side = _side(attached, action)
-            if side is not None and next(evaluate.covering(side, thing.arn, context), None) is not None:
+            allows = side(attached, action)
+            if allows is not None and next(evaluate.covering(allows, thing.arn, context), None) is not None:
                 return True
         return False
 
 
-def _side(attached: policy.Attached, action: str) -> Side | None:
+def side(attached: policy.Attached, action: str) -> Side | None:
     """The Allows of a policy about an action, indexed; None without any."""
     program = attached.program
     return (program.identity.get(action) or program.identity_bucket(action))[1]
@@ -186,11 +186,12 @@ def _flat(keys: Keys) -> Iterable[object]:
     return keys.items() if keys else ()
 
 
-def _grant(action: str, resource: str, places: tuple[Place, ...] | None) -> Grant | None:
-    return Grant(action, resource, places) if places is not None else None
+def _grant(action: str, resource: str, found: tuple[Place, ...] | None) -> Grant | None:
+    return Grant(action, resource, found) if found is not None else None
 
 
-def _places(matched: Iterable[policy.Match]) -> tuple[Place, ...]:
+def places(matched: Iterable[policy.Match]) -> tuple[Place, ...]:
+    """The statements that permit, of a decision that does."""
     return tuple(
         Place(
             match.layer.value,
