@@ -4,7 +4,7 @@ Source: https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_Unus
 API_InternalAccessAnalysisRuleCriteria.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -65,12 +65,9 @@ def _refuse_rule(rule: pb.AnalysisRule, *, of_organization: bool) -> None:
     for exclusion in rule.exclusions:
         if not exclusion.account_ids and not exclusion.resource_tags:
             raise Validation("An exclusion names accounts or tags.")
-        if exclusion.account_ids and not of_organization:
-            raise Validation("Accounts are excluded from analyzers of an organization alone.")
-        if len(exclusion.account_ids) > MOST_ACCOUNTS or len(exclusion.resource_tags) > MOST_TAGS:
-            raise Validation(f"An exclusion names up to {MOST_ACCOUNTS} accounts and {MOST_TAGS} sets of tags.")
-        if not all(map(arn.is_account_id, exclusion.account_ids)):
-            raise Validation("An exclusion names accounts by their twelve digits.")
+        _refuse_accounts("An exclusion", exclusion.account_ids, of_organization=of_organization)
+        if len(exclusion.resource_tags) > MOST_TAGS:
+            raise Validation(f"An exclusion names up to {MOST_TAGS} sets of tags.")
 
 
 def _refuse_inclusions(rule: pb.InternalAccessAnalysisRule, *, of_organization: bool) -> None:
@@ -80,11 +77,18 @@ def _refuse_inclusions(rule: pb.InternalAccessAnalysisRule, *, of_organization: 
     for inclusion in rule.inclusions:
         if not (inclusion.account_ids or inclusion.resource_types or inclusion.resource_arns):
             raise Validation("An inclusion names accounts, types of resources or resources.")
-        if inclusion.account_ids and not of_organization:
-            raise Validation("Accounts are included in analyzers of an organization alone.")
-        if len(inclusion.account_ids) > MOST_ACCOUNTS or len(inclusion.resource_arns) > MOST_ARNS:
-            raise Validation(f"An inclusion names up to {MOST_ACCOUNTS} accounts and {MOST_ARNS} resources.")
-        if not all(map(arn.is_account_id, inclusion.account_ids)):
-            raise Validation("An inclusion names accounts by their twelve digits.")
+        _refuse_accounts("An inclusion", inclusion.account_ids, of_organization=of_organization)
+        if len(inclusion.resource_arns) > MOST_ARNS:
+            raise Validation(f"An inclusion names up to {MOST_ARNS} resources.")
         if not all(map(resources.is_registrable, inclusion.resource_arns)):
             raise Validation("An inclusion names resources by their ARNs, which have no wildcards.")
+
+
+def _refuse_accounts(what: str, ids: Sequence[str], *, of_organization: bool) -> None:
+    """Validation for accounts that an exclusion or inclusion cannot name."""
+    if ids and not of_organization:
+        raise Validation(f"{what} names accounts in analyzers of an organization alone.")
+    if len(ids) > MOST_ACCOUNTS:
+        raise Validation(f"{what} names up to {MOST_ACCOUNTS} accounts.")
+    if not all(map(arn.is_account_id, ids)):
+        raise Validation(f"{what} names accounts by their twelve digits.")
