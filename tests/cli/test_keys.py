@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from sekisho.credentials.key_ring import ACCESS_KEYS, PURPOSES, SESSIONS, KeyRing
+from sekisho.node.options import Options
+from sekisho.node.prepare import prepare
+from sekisho.store import db
+from sekisho.store.tables import AuditRecord
 from tests.cli.command import one_line, sekisho
 from tests.served import Served, serving
 
@@ -120,3 +125,21 @@ def test_a_ring_with_its_own_master_key_takes_another_of_its_own(tmp_path: Path)
     assert sekisho("keys", "rotate", "master", "--data-dir", tmp_path).stdout == "master: the ring has a new master key\n"
     assert json.loads((tmp_path / "keyring.json").read_text())["master"] not in (None, before)
     KeyRing.open(tmp_path / "keyring.json")
+
+
+def test_a_rotated_master_key_is_in_the_trail(tmp_path: Path) -> None:
+    prepare(Options(data_dir=tmp_path))
+    assert sekisho("keys", "rotate", "master", "--data-dir", tmp_path).stdout == "master: the ring has a new master key\n"
+    with db.Database(f"sqlite:///{tmp_path / 'sekisho.db'}") as database, database.read() as session:
+        query = select(AuditRecord.event_source, AuditRecord.request).where(AuditRecord.event_name == "RotateKeys")
+        assert [tuple(row) for row in session.execute(query)] == [("keyring.amazonaws.com", '{"kind": "master"}')]
+
+
+def test_a_database_that_does_not_answer_keeps_the_master_key(tmp_path: Path) -> None:
+    """What cannot be recorded is not done."""
+    KeyRing.create(tmp_path / "keyring.json")
+    before = (tmp_path / "keyring.json").read_bytes()
+    nobody = "postgresql+psycopg://sekisho@127.0.0.1:1/sekisho"
+    said = one_line(sekisho("keys", "rotate", "master", "--data-dir", tmp_path, "--database", nobody))
+    assert "127.0.0.1:1/sekisho" in said
+    assert (tmp_path / "keyring.json").read_bytes() == before

@@ -111,8 +111,8 @@ def rotate(
             given.rotate(kind, print, progress)
         return
     given_now = _ring(data_dir, master_key_file, master_key_command)
-    rotating.rotate_master(given_now, data_dir, new, print, at_once=at_once, patience=patience)
-    _record_master(database, data_dir)
+    with _recorded(database, data_dir):
+        rotating.rotate_master(given_now, data_dir, new, print, at_once=at_once, patience=patience)
 
 
 @app.command()
@@ -166,17 +166,26 @@ def export(
     print(f"{file} has the keys for {', '.join(purposes)}")
 
 
-def _record_master(database: str, data_dir: Path) -> None:
-    """Record it in the audit trail, where there is a database already."""
+@contextmanager
+def _recorded(database: str, data_dir: Path) -> Iterator[None]:
+    """Record in the audit trail that the block has rotated the master key, where there is a database already. One that does not answer
+    keeps it from being done.
+    """
     from sekisho.cli import database as databases
     from sekisho.credentials import accounts
     from sekisho.node.options import Options
     from sekisho.node.rotating import EVENTS
+    from sekisho.store import schema
 
     options = Options(data_dir=data_dir, database=database)
     file = databases.sqlite_file(options)
-    if file is None or file.exists():
-        with databases.opened(options) as opened:
+    if file is not None and not file.exists():
+        yield
+        return
+    with databases.opened(options) as opened:
+        is_made = schema.current(opened) is not None
+        yield
+        if is_made:
             accounts.record_by_operator(opened, EVENTS, "RotateKeys", {"kind": MASTER})
 
 
