@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sekisho.cli import connection, screen
-from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
+from sekisho.cli.connection import Asked
 
 if TYPE_CHECKING:
     from sekisho.analysis.escalation import Found
@@ -35,6 +35,7 @@ def analyze() -> None:
 
 
 @app.command()
+@connection.asking
 def escalation(
     offline: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A folder with account.yaml, as `sekisho load` reads it, instead of a server.")
@@ -51,11 +52,8 @@ def escalation(
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with the picture, a search, and every step.")] = None,
     as_json: AsJson = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit code 5 when anybody has a path, or not all was looked at.")] = False,
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Find the shortest way by which each principal of an account can become an administrator, and what permits each step of it.
 
@@ -71,7 +69,7 @@ def escalation(
     if offline is not None:
         found = _offline(offline, define, goal, supposed)
     else:
-        with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _), screen.waiting("looking for paths"):
+        with connection.connect(at) as (client, _), screen.waiting("looking for paths"):
             found = reading.asked(client, goal, supposed, organization=organization, timeout=_SECONDS)
     if svg is not None or html is not None:
         _draw(found, svg, html)
@@ -115,19 +113,17 @@ def _supposed(given: list[str] | None) -> "Keys":
 
 
 @app.command()
+@connection.asking
 def unused(
     days: Annotated[int, typer.Option(min=1, max=365, help="Days without a use.")] = 90,
     as_json: AsJson = False,
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """List what nobody has used: users, roles, passwords, access keys, and what policies permit, with what would remove exactly that."""
     from sekisho.client import pages
 
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _):
+    with connection.connect(at) as (client, _):
         answers = pages(client.insight.get_unused_access, days=days, timeout=_SECONDS)
         found = [_unused(one) for page in answers for one in page.findings]
     if as_json:
@@ -166,6 +162,7 @@ def _table(found: list[Mapping[str, Any]] | list[dict[str, Any]], days: int) -> 
 
 
 @app.command()
+@connection.asking
 def generate(
     principal: Annotated[str, typer.Argument(metavar="ARN", help="A user or role of the caller's account.")],
     days: Annotated[int, typer.Option(min=1, max=90, help="Of the last days.")] = 90,
@@ -176,16 +173,13 @@ def generate(
         bool, typer.Option("--parameters", help="${Account} and ${Region} in the place of the account and the region: a template.")
     ] = False,
     as_json: AsJson = False,
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Print a policy of exactly what a user or role did and was permitted: calls of ours, and decisions that data events record."""
     import sys
 
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _):
+    with connection.connect(at) as (client, _):
         begins = datetime.now(UTC) - timedelta(days=days) + timedelta(minutes=1)  # clocks differ
         made = client.insight.generate_policy(
             principal_arn=principal, begins_at=begins, generalize=generalize, parameters=parameters, timeout=_SECONDS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sekisho.cli import connection, screen
-from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
+from sekisho.cli.connection import Asked
 
 if TYPE_CHECKING:
     from sekisho.client import Decision, Explanation
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DENIED = 3
 
 
+@connection.asking
 def authorize(
     action: Annotated[str, typer.Option(help="Such as orders:ShipOrder.")],
     resource: Annotated[str, typer.Option(help="An ARN, or * for actions without a resource; ACCOUNT_ID in it is the caller's account.")],
@@ -37,18 +38,15 @@ def authorize(
         typer.Option("--encode-message", help="Give a denial's reasons as a message for `aws sts decode-authorization-message`."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Ask a running server for one decision. Exit code 0: allowed; 3: not; 1: could not be decided."""
     from sekisho.cli import spelling
     from sekisho.cli.directory import ACCOUNT
     from sekisho.client import NotFound
 
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, caller):
+    with connection.connect(at) as (client, caller):
         resource = resource.replace(f":{ACCOUNT}:", f":{caller.account}:")  # as in the files that `load` reads
         question: Any = {
             "action": action,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sekisho.cli import connection, screen
-from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
+from sekisho.cli.connection import Asked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,7 @@ KINDS = "identity, managed, trust, resource, session, scp or rcp"
 STYLES = {"ERROR": "bold red", "SECURITY_WARNING": "bold yellow", "WARNING": "yellow", "SUGGESTION": "cyan"}
 
 
+@connection.asking
 def validate(
     places: Annotated[list[Path], typer.Argument(help="Policies, as JSON, and folders of them; of a folder with account.yaml, its own.")],
     kind: Annotated[
@@ -37,11 +38,8 @@ def validate(
         typer.Option("--services", help="Definitions of services, or folders of them: what these do not have is a warning."),
     ] = None,
     catalog: Annotated[bool, typer.Option("--catalog", help="Ask a server for the definitions that the account has.")] = False,
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Say what is wrong with policies, or could be better, and where. Exit code 1 when there is an error."""
     from sekisho.cli import documents, service
@@ -53,7 +51,7 @@ def validate(
         raise typer.BadParameter(f"`{kind}` is none of {KINDS}", param_hint="--kind")
     known = dict(service.of_files(services)) if services else {}
     if catalog:
-        with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _):
+        with connection.connect(at) as (client, _):
             known = {**service.of_catalog(client.catalog), **known}
     out = screen.console()
     counts: Counter[str] = Counter()

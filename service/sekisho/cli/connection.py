@@ -1,12 +1,15 @@
 """Which server a command asks, and as whom."""
 
+import functools
+import inspect
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,9 +46,36 @@ Profile = Annotated[
     ),
 ]
 Audience = Annotated[str, typer.Option(envvar="SEKISHO_AUDIENCE", help="The name that the server goes by.")]
+Authority = Annotated[Path | None, typer.Option("--ca", envvar="SEKISHO_CA", help="What vouches for the server (PEM); implies TLS.")]
 CUT = ("Socket closed", "Connection reset by peer")
 """What gRPC says where a server closes the connection of who does not speak TLS with it: grpcio's, and the lean one."""
-Authority = Annotated[Path | None, typer.Option("--ca", envvar="SEKISHO_CA", help="What vouches for the server (PEM); implies TLS.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The server that a command asks, and as whom."""
+
+    endpoint: Endpoint = None
+    profile: Profile = None
+    data_dir: DataDir = DATA_DIR
+    audience: Audience = "sekisho"
+    ca: Authority = None
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that asks a server: its `at`, an `Asked`, is five options of the command line."""
+    own = inspect.signature(command, eval_str=True)
+    names = [field.name for field in fields(Asked)]
+
+    @functools.wraps(command)
+    def told(**given: Any) -> None:
+        command(at=Asked(**{name: given.pop(name) for name in names}), **given)
+
+    options = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in inspect.signature(Asked).parameters.values()]
+    kept = [parameter for name, parameter in own.parameters.items() if name != "at"]
+    told.__signature__ = own.replace(parameters=[*kept, *options])  # type: ignore[attr-defined]
+    told.__annotations__ = {parameter.name: parameter.annotation for parameter in (*kept, *options)}
+    return told
 
 
 def endpoints(data_dir: Path) -> dict[str, str]:
@@ -67,42 +97,45 @@ def reachable(listener: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host) + f":{port}"  # noqa: S104  # read, not bound
 
 
-def server(endpoint: str | None, data_dir: Path, audience: str, ca: Path | None = None) -> "Server":
+def server(at: Asked) -> "Server":
     """The server that the options name; ValueError where neither they nor the data directory do."""
     from sekisho.client.roles import Server
     from sekisho.client.transport import tls_from_env
 
-    tls = tls_from_env(os.environ | ({"SEKISHO_CA": str(ca)} if ca is not None else {}))
-    return Server(endpoint or endpoints(data_dir)["grpc"], audience, tls)
+    tls = tls_from_env(os.environ | ({"SEKISHO_CA": str(at.ca)} if at.ca is not None else {}))
+    return Server(at.endpoint or endpoints(at.data_dir)["grpc"], at.audience, tls)
 
 
-def caller(profile: str | None, data_dir: Path, at: "Callable[[], Server]") -> "Found":
+def caller(at: Asked) -> "Found":
     """The credentials of whoever asks: a profile that was named, else whom the environment and the files of AWS's tools name.
 
     Only when they name nobody it is the root user of the data directory. Credentials that are named and cannot be had are an error.
-    Where a profile assumes a role, that is at `at`.
+    Where a profile assumes a role, that is at the server that is asked.
     """
     from sekisho import client
     from sekisho.client.credentials import find, of_profile
 
-    file = Path(os.environ.get("SEKISHO_CREDENTIALS") or data_dir / "credentials")
-    if profile is None:
-        return find(os.environ, at) or of_profile("root", os.environ, file)
+    def where() -> "Server":
+        return server(at)
+
+    file = Path(os.environ.get("SEKISHO_CREDENTIALS") or at.data_dir / "credentials")
+    if at.profile is None:
+        return find(os.environ, where) or of_profile("root", os.environ, file)
     try:
-        return of_profile(profile, os.environ, file, at)
+        return of_profile(at.profile, os.environ, file, where)
     except client.NoCredentialsError as error:
         if os.environ.get("SEKISHO_CREDENTIALS"):
             raise
         # A profile that is named is not shadowed by keys of the environment, as with AWS's own --profile.
         try:
-            return of_profile(profile, os.environ, None, at)
+            return of_profile(at.profile, os.environ, None, where)
         except client.NoCredentialsError as other:
             raise client.NoCredentialsError(f"{error}; {other}") from None
 
 
 def credentials(profile: str | None, data_dir: Path) -> "Credentials":
     """The credentials of this moment of whoever asks at the server of a data directory."""
-    return caller(profile, data_dir, lambda: server(None, data_dir, "sekisho")).credentials()
+    return caller(Asked(profile=profile, data_dir=data_dir)).credentials()
 
 
 def introduce(arn: str, found: "Found") -> None:
@@ -111,9 +144,7 @@ def introduce(arn: str, found: "Found") -> None:
 
 
 @contextmanager
-def connect(
-    endpoint: str | None, data_dir: Path, profile: str | None, audience: str, ca: Path | None
-) -> "Iterator[tuple[Client, GetCallerIdentityResponse]]":
+def connect(at: Asked) -> "Iterator[tuple[Client, GetCallerIdentityResponse]]":
     """A client for what the options say, and who asks, which is said on standard error.
 
     When the server does not know the caller, the error says whose key signed and where it is from.
@@ -121,21 +152,23 @@ def connect(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it has to say about a handshake is in the error, which is one line
     from sekisho.client import Client, Unauthenticated, Unavailable
 
-    found = caller(profile, data_dir, lambda: server(endpoint, data_dir, audience, ca))
+    found = caller(at)
     found.credentials()  # now, where a code may be asked for, and not with a line about waiting on the screen
-    at = server(endpoint, data_dir, audience, ca)
-    with Client(at.endpoint, found.source, audience=audience, tls=at.tls) as client:
+    there = server(at)
+    with Client(there.endpoint, found.source, audience=there.audience, tls=there.tls) as client:
         try:
-            with screen.waiting(f"asking {at.endpoint}"):
+            with screen.waiting(f"asking {there.endpoint}"):
                 identity = client.sts.get_caller_identity()
             introduce(identity.arn, found)
             yield client, identity
         except Unavailable as error:
-            if at.tls is None and any(cut in error.message for cut in CUT):
+            if there.tls is None and any(cut in error.message for cut in CUT):
                 raise Unavailable(f"{error.message} (if it serves TLS, give --ca or an https:// endpoint)") from None
             raise
         except Unauthenticated as error:
-            said = f"{error.message} (signed with {found.credentials().access_key_id}, from {found.place}{_root_is_near(data_dir, found)})"
+            said = (
+                f"{error.message} (signed with {found.credentials().access_key_id}, from {found.place}{_root_is_near(at.data_dir, found)})"
+            )
             raise Unauthenticated(said, code=error.code, request_id=error.request_id, answered=error.answered) from None
 
 

@@ -6,13 +6,12 @@ import signal
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sekisho.cli import connection
-from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
+from sekisho.cli.connection import Asked
 
 if TYPE_CHECKING:
     from sekisho.client.roles import Role, Server
@@ -47,17 +46,15 @@ def credentials() -> None:
 
 
 @app.command()
+@connection.asking
 def process(
     role_arn: RoleArn = "",
     role_session_name: SessionName = "",
     external_id: ExternalId = "",
     duration_seconds: Duration = 0,
     mfa_serial: MfaSerial = "",
-    profile: Profile = None,
-    endpoint: Endpoint = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Print credentials as the credential_process of a profile of AWS's tools. They are kept in a file of their owner's alone, and renewed
     before they end; programs that start at once ask the server once.
@@ -66,10 +63,11 @@ def process(
     from sekisho.client.roles import Role
 
     role = Role(role_arn, role_session_name, external_id, duration_seconds, mfa_serial)
-    print(json.dumps(printed(_temporary(role, profile, endpoint, data_dir, audience, ca))))
+    print(json.dumps(printed(_temporary(role, at))))
 
 
 @app.command(name="exec", context_settings={"allow_interspersed_args": False})
+@connection.asking
 def run(
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="What is run with the credentials in its environment.")],
     role_arn: RoleArn = "",
@@ -77,11 +75,8 @@ def run(
     external_id: ExternalId = "",
     duration_seconds: Duration = 0,
     mfa_serial: MfaSerial = "",
-    profile: Profile = None,
-    endpoint: Endpoint = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Run a command with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of a role. It takes the place of this one, so that
     signals reach it, and its exit code is what the shell sees. It is not told when they end: AWS_CREDENTIAL_EXPIRATION says when.
@@ -89,8 +84,8 @@ def run(
     from sekisho.client.roles import Role
 
     role = Role(role_arn, role_session_name, external_id, duration_seconds, mfa_serial)
-    found = _temporary(role, profile, endpoint, data_dir, audience, ca)
-    environment = _environment(os.environ, found, _known_server(endpoint, data_dir, audience, ca))
+    found = _temporary(role, at)
+    environment = _environment(os.environ, found, _known_server(at))
     for name in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these, and what is ignored stays so in the program that follows
         signal.signal(name, signal.SIG_DFL)
     sys.stdout.flush()
@@ -101,28 +96,28 @@ def run(
         raise typer.Exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_RUN) from None
 
 
-def _temporary(role: "Role", profile: str | None, endpoint: str | None, data_dir: Path, audience: str, ca: Path | None) -> "Temporary":
+def _temporary(role: "Role", at: Asked) -> "Temporary":
     from sekisho.cli import credential_cache
     from sekisho.client import Credentials, roles
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if not role.arn and role != roles.Role(""):
         raise typer.BadParameter("it is missing, and the other options are about the role", param_hint="--role-arn")
-    found = connection.caller(profile, data_dir, lambda: connection.server(endpoint, data_dir, audience, ca))
+    found = connection.caller(at)
     if role.arn:
-        at = connection.server(endpoint, data_dir, audience, ca)
-        found = roles.assumed(role, found, roles.Where(os.environ, lambda: at), "--role-arn")
+        there = connection.server(at)
+        found = roles.assumed(role, found, roles.Where(os.environ, lambda: there), "--role-arn")
     elif isinstance(found.source, Credentials):
         return found.temporary()
-    known = _known_server(endpoint, data_dir, audience, ca)
+    known = _known_server(at)
     names = (*((known.endpoint, known.audience) if known is not None else ()), *found.names)
     return credential_cache.cached(credential_cache.folder(os.environ), names, found.temporary, now=lambda: datetime.now(UTC))
 
 
-def _known_server(endpoint: str | None, data_dir: Path, audience: str, ca: Path | None) -> "Server | None":
+def _known_server(at: Asked) -> "Server | None":
     """The server, if there is one: credentials of a helper program need none."""
     try:
-        return connection.server(endpoint, data_dir, audience, ca)
+        return connection.server(at)
     except ValueError:
         return None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sekisho.cli import connection, screen
-from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
+from sekisho.cli.connection import Asked
 
 if TYPE_CHECKING:
     from sekisho.api.sts.v1.identities_pb2 import GetCallerIdentityResponse
@@ -21,6 +21,7 @@ MOST = 20
 """Lines about what is extra that a load prints; a dry run prints all."""
 
 
+@connection.asking
 def load(
     directory: Annotated[Path, typer.Argument(help="A folder with account.yaml or organization.yaml.")],
     define: Annotated[list[str] | None, typer.Option(help="WORD=VALUE for a word that the file defines; several times.")] = None,
@@ -30,11 +31,8 @@ def load(
         bool,
         typer.Option("--exit-code", help="With --dry-run: exit code 4 when the account is not as the directory says, extras included."),
     ] = False,
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Bring the caller's account, or its organization, into the shape that a directory describes. A second run changes nothing.
 
@@ -45,7 +43,7 @@ def load(
     words = definitions(define)
     if exit_code and not dry_run:
         raise typer.BadParameter("it goes with --dry-run", param_hint="--exit-code")
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, caller):
+    with connection.connect(at) as (client, caller):
         plan = planned(client, caller, directory, words, prune=prune, complete=prune or exit_code)
         if not dry_run:
             for change in screen.tracked(plan.changes, f"loading {directory.name}"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sekisho.cli import connection
-from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
+from sekisho.cli.connection import Asked
 
 if TYPE_CHECKING:
     from sekisho.api.organizations.v1.client import OrganizationsClient
@@ -34,15 +34,13 @@ def org() -> None:
 
 
 @app.command()
+@connection.asking
 def tree(
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Draw the caller's organization: units, accounts, and the policies that are attached to each."""
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _):
+    with connection.connect(at) as (client, _):
         organizations = client.organizations
         found = organizations.describe_organization().organization
         root = organizations.list_roots().roots[0]

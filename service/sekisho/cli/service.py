@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sekisho.cli import connection, screen
-from sekisho.cli.connection import Audience, Authority, DataDir, Endpoint, Profile
+from sekisho.cli.connection import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,65 +29,57 @@ def service() -> None:
 
 
 @app.command()
+@connection.asking
 def put(
     files: Annotated[list[Path], typer.Argument(help="Definitions, as JSON; AWS's own service-reference files are such.")],
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Register definitions, each in the place of the one that the account has of the service."""
     from sekisho.policy import definitions
 
     made = [read(file) for file in files]
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _):
+    with connection.connect(at) as (client, _):
         for one in screen.tracked(made, "registering"):
             client.catalog.put_service_definition(service_name=one.name, definition=definitions.write(one))
             print(f"{one.name}: {len(one.actions)} actions, {len(one.resources)} resource types, {len(one.keys)} condition keys")
 
 
 @app.command()
+@connection.asking
 def get(
     name: Name,
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Print the definition of a service, of the account's or of the server's own."""
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _):
+    with connection.connect(at) as (client, _):
         found = client.catalog.get_service_definition(service_name=name)
         print(json.dumps(json.loads(found.definition), indent=2, ensure_ascii=False))
 
 
 @app.command(name="list")
+@connection.asking
 def list_(
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """List the services that have a definition, a line each: the account's, and the server's own."""
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _):
+    with connection.connect(at) as (client, _):
         for one in _every(client.catalog):
             own = "  (built in)" if one.built_in else ""
             print(f"{one.service_name}  {one.actions} actions, {one.resource_types} types, {one.condition_keys} keys{own}")
 
 
 @app.command()
+@connection.asking
 def delete(
     name: Name,
-    endpoint: Endpoint = None,
-    profile: Profile = None,
-    data_dir: DataDir = connection.DATA_DIR,
-    audience: Audience = "sekisho",
-    ca: Authority = None,
+    *,
+    at: Asked,
 ) -> None:
     """Take a definition away. Nothing is decided otherwise without it."""
-    with connection.connect(endpoint, data_dir, profile, audience, ca) as (client, _):
+    with connection.connect(at) as (client, _):
         client.catalog.delete_service_definition(service_name=name)
         print(f"{name}: deleted")
 

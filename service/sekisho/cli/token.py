@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sekisho.cli import connection
-from sekisho.cli.connection import Audience, DataDir, Profile
+from sekisho.cli.connection import Asked, Audience, DataDir, Profile
 
 
 def token(
@@ -24,7 +24,7 @@ def token(
 
     # A token names its own audience; a role of a profile is assumed at the server that the environment or the data directory names.
     server_name = os.environ.get("SEKISHO_AUDIENCE") or "sekisho"
-    found = connection.caller(profile, data_dir, lambda: connection.server(os.environ.get("SEKISHO_ENDPOINT"), data_dir, server_name))
+    found = connection.caller(Asked(os.environ.get("SEKISHO_ENDPOINT"), profile, data_dir, server_name))
     signer = found.credentials()
     connection.introduce(f"the owner of {signer.access_key_id}", found)
     print(made(signer, audience, datetime.now(UTC), expires=expires))
