@@ -14,7 +14,7 @@ import pytest
 
 from sekisho import sigv4
 from sekisho.errors import FailedPrecondition, InvalidArgument
-from sekisho.node import logbook, telemetry
+from sekisho.node import logbook, telemetry, telemetry_calls
 from sekisho.node.options import Options
 from tests.harness import BY_NAME
 from tests.node import collector
@@ -113,7 +113,7 @@ class Doubled(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in t
 
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         handler = continuation(handler_call_details)
-        kind = telemetry._kind(handler)
+        kind = telemetry_calls._kind(handler)
         behaviour = getattr(handler, kind)
         return handler._replace(**{kind: lambda request, context: behaviour(request * 2, context)})
 
@@ -126,7 +126,7 @@ def test_a_stream_that_holds_no_thread_is_not_traced() -> None:
 
     behaviour.experimental_non_blocking = True  # type: ignore[attr-defined]
     handler: Any = grpc.unary_stream_rpc_method_handler(behaviour)
-    assert telemetry._Traced(Doubled()).intercept_service(lambda _: handler, None) is handler
+    assert telemetry_calls.Intercepted(Doubled()).intercept_service(lambda _: handler, None) is handler
 
 
 @pytest.mark.parametrize("kind", ["unary_unary", "unary_stream"])
@@ -136,10 +136,10 @@ def test_a_traced_handler_runs_in_the_pool_of_its_own(kind: str) -> None:
 
     behaviour.experimental_thread_pool = pool = object()  # type: ignore[attr-defined]
     handler = getattr(grpc, f"{kind}_rpc_method_handler")(behaviour)
-    traced = telemetry._Traced(Doubled()).intercept_service(lambda _: handler, None)
+    traced = telemetry_calls.Intercepted(Doubled()).intercept_service(lambda _: handler, None)
     assert getattr(traced, kind).experimental_thread_pool is pool
     assert getattr(traced, kind)(b"ab", None) == b"abab"
-    assert telemetry._Traced(Doubled()).intercept_service(lambda _: None, None) is None
+    assert telemetry_calls.Intercepted(Doubled()).intercept_service(lambda _: None, None) is None
 
 
 @pytest.mark.parametrize(

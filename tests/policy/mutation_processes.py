@@ -44,6 +44,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "services/authorize",
         "services/sts",
         "services/iam/test_users.py",
+        "services/catalog/test_service_definitions.py",
         "services/iam/test_tags.py",
         "services/organizations/test_root_access.py",
         "services/organizations/test_tag_policies.py",

@@ -167,7 +167,7 @@ def _traced(provider: "TracerProvider") -> Telemetry:
             exclude_spans=["receive", "send"],
         )
 
-    return Telemetry((_Traced(interceptor),), wrap, telemetry_calls.traced(provider))
+    return Telemetry((telemetry_calls.Intercepted(interceptor),), wrap, telemetry_calls.traced(provider))
 
 
 def _forget_query(span: Any, scope: Any) -> None:
@@ -177,66 +177,6 @@ def _forget_query(span: Any, scope: Any) -> None:
             value = (span.attributes or {}).get(name)
             if value is not None:
                 span.set_attribute(name, "" if name == "url.query" else str(value).partition("?")[0])
-
-
-class _Traced(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs alone
-    """The interceptor of OpenTelemetry, whose handlers run in the pools of those that they wrap: grpcio reads the pool off the function."""
-
-    def __init__(self, interceptor: Any) -> None:
-        self._interceptor = interceptor
-
-    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        """The handler of a call, traced."""
-        handler = continuation(handler_call_details)
-        if handler is None:
-            return None
-        kind = _kind(handler)
-        behaviour = getattr(handler, kind)
-        if getattr(behaviour, "experimental_non_blocking", False):  # a stream, which returns at once and lasts for hours: no span says that
-            return handler
-        told = handler._replace(**{kind: lambda request, context: behaviour(request, _Context(context))})
-        wrapped = self._interceptor.intercept_service(lambda _: told, handler_call_details)
-        pool = getattr(behaviour, "experimental_thread_pool", None)
-        if pool is not None:
-            getattr(wrapped, kind).experimental_thread_pool = pool
-        return wrapped
-
-
-def _kind(handler: Any) -> str:
-    return ("stream" if handler.request_streaming else "unary") + "_" + ("stream" if handler.response_streaming else "unary")
-
-
-class _Context:
-    """The context of a call, whose span learns with which status the call was aborted; OpenTelemetry's own overlooks that."""
-
-    def __init__(self, context: Any) -> None:
-        self._context = context
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-    def abort_with_status(self, status: Any) -> None:
-        """End the call with this status."""
-        from opentelemetry import trace
-
-        span = trace.get_current_span()
-        span.set_attribute("rpc.grpc.status_code", status.code.value[0])
-        if status.code in FAULTS:
-            span.set_status(trace.Status(trace.StatusCode.ERROR))
-        self._context.abort_with_status(status)
-
-
-FAULTS = frozenset(
-    (
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.UNIMPLEMENTED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DATA_LOSS,
-    )
-)
-"""The statuses that are a server's fault, by OpenTelemetry's conventions; the others are answers."""
 
 
 def _end(providers: Sequence[Any]) -> None:
