@@ -84,6 +84,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@$(BIN)/python -m pytest -q tests/deploy/test_envoy.py
 	@$(BIN)/python -m tests.soak --seconds 7200
 	@STOPS=12 CALLS=1000000 $(BIN)/python -m pytest -q tests/faults/test_lean.py
+	@STORMS=3000 $(BIN)/python -m pytest -q -n $(JOBS) tests/edges/grpc/lean/test_clients_of_others.py
 	@$(BIN)/python -m pytest -q tests/aws/test_ansible.py tests/aws/test_c7n.py tests/aws/test_prowler.py
 
 wheel: gen ## Build dist/*.whl
