@@ -172,7 +172,7 @@ def test_a_write_that_nobody_signs_is_done_and_recorded_without_its_secrets(toy:
     assert toy.boto().register_visitor(VisitorName="bea")["VisitorId"] == "visitor-bea"  # whatever boto3 signs is not looked at
     first, second = records(toy, "RegisterVisitor")
     assert first.request == '{"visitorName": "amara", "secret": "HIDDEN_DUE_TO_SECURITY_REASONS"}'
-    assert {first.account_id, second.account_id, first.principal_arn} == {""}
+    assert {first.account_id, second.account_id, first.principal_arn, first.username, second.username} == {""}
     assert first.revision
     assert second.revision
 

@@ -107,7 +107,7 @@ def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Messa
         subject, request = _begun(call, arrival)
         freshness.wait(call, request)
         seen = node.world.point  # before the caller is authorized: what comes meanwhile may take that back
-        _authorized(call, request, subject, newest=False)
+        _authorized(call, request, subject)
         call.deadline = ends
         call.secret = answers.secret(call, arrival.proof)
         for message in operation.function(call, request):
@@ -119,7 +119,7 @@ def stream(node: Node, operation: Operation, arrival: Arrival) -> Iterator[Messa
             _refuse_expired(call, subject)
             if node.world.point != seen:
                 seen = node.world.point
-                _authorized(call, request, subject, newest=False)
+                _authorized(call, request, subject)
             yield message
     except Exception as error:
         failure = _recorded(call, request, error)
@@ -185,7 +185,7 @@ def _write_once(call: Call, request: Message, subject: Subject | None, primary: 
         call.database_session = session
         touched = changes.Touched(session)
         call.node.world.sync(session, since=since)
-        _authorized(call, request, subject, newest=True)
+        _authorized(call, request, subject)
         tag_policies.refuse(call, request)
         limits = _restricting(call, primary)
         message = call.operation.function(call, request)
@@ -228,7 +228,7 @@ def _prepare(call: Call, request: Message, subject: Subject | None) -> None:
     if preparation is not None:
         with _snapshot(call) as session:
             call.database_session = session
-            _authorized(call, request, subject, newest=True)
+            _authorized(call, request, subject)
             work = preparation(call, request)
         call.database_session = None
         call.prepared = work()
@@ -277,7 +277,7 @@ def _remembered(call: Call, request: Message, subject: Subject | None) -> Reply:
             return session
 
         call.snapshot = opened
-        _authorized(call, request, subject, newest=False)
+        _authorized(call, request, subject)
         if world.point != newest:
             raise _Moved
         message = call.operation.function(call, request)
@@ -298,7 +298,7 @@ def _authorized_in_snapshot(call: Call, request: Message, subject: Subject | Non
     """Authorize the caller beside a snapshot that stays open on the stack; the revision of the snapshot."""
     call.database_session = stack.enter_context(_snapshot(call))
     newest = call.node.world.sync(call.session)
-    _authorized(call, request, subject, newest=False)
+    _authorized(call, request, subject)
     return newest
 
 
@@ -312,7 +312,7 @@ def _snapshot(call: Call) -> AbstractContextManager[Session]:
 
 def _settled(call: Call, request: Message, subject: Subject | None) -> Reply:
     freshness.wait(call, request)
-    _authorized(call, request, subject, newest=False)
+    _authorized(call, request, subject)
     message = call.operation.function(call, request)
     return Reply(message, (call.point or call.node.world.point).token)
 
@@ -343,10 +343,8 @@ _LEVELS: dict[int, Callable[[Call, Message, Subject | None], Reply]] = {
 }
 
 
-def _authorized(call: Call, request: Message, subject: Subject | None, *, newest: bool) -> None:
-    """Compose the caller, from a world that is not older than the call's own transaction, and ask whether it may."""
-    if newest:
-        call.node.world.sync(call.session)
+def _authorized(call: Call, request: Message, subject: Subject | None) -> None:
+    """Compose the caller, from the world that memory was brought to for this call, and ask whether it may."""
     if subject is not None:
         call.acting, call.point = callers.acting(call, subject)
         permission.permission(call, request)
