@@ -40,6 +40,7 @@ LIBRARIES = (
 TESTS: Mapping[str, tuple[str, ...]] = {
     "calls": (
         "calls",
+        "node/test_tls_details.py",
         "operations/test_toy.py",
         "services/authorize",
         "services/sts",
