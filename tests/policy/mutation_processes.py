@@ -40,6 +40,7 @@ LIBRARIES = (
 TESTS: Mapping[str, tuple[str, ...]] = {
     "calls": (
         "calls",
+        "edges/grpc/test_mutual_tls.py",
         "node/test_tls_details.py",
         "operations/test_toy.py",
         "services/authorize",

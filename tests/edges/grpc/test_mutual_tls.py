@@ -80,6 +80,11 @@ def test_a_role_by_its_certificate_alone(served: Served) -> None:
     with served.as_(ORDERS) as client:
         assert client.sts.get_caller_identity().arn == f"arn:aws:sts::{served.house.account_id}:assumed-role/order-service/orders"
         assert not client.authorize(action="orders:Ship", resource="*")
+    used = served.house.call("GetRole", role_name="order-service").role
+    assert used.role_last_used.region == "local"
+    found = served.house.node.last_use.of(used.role_id)
+    assert found is not None
+    assert found.service == "authorize"
 
 
 def test_a_user_by_its_certificate_alone(served: Served) -> None:
