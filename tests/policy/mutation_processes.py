@@ -46,6 +46,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "services/authorize",
         "services/sts",
         "services/iam/test_users.py",
+        "services/tagging/test_tagging.py",
         "journal/test_spool_folds.py",
         "services/catalog/test_service_definitions.py",
         "services/iam/test_policies.py",

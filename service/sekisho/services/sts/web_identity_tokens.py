@@ -31,7 +31,7 @@ AS_CALLER = "AWSIdentity"
 def self_(call: Call, request: Message, field: str) -> Resource:
     """Whoever calls. Conditions are asked about what a request means, also where it leaves that out."""
     assert isinstance(request, pb.GetWebIdentityTokenRequest)
-    keys = {"sts:DurationSeconds": str(_seconds(request)), "sts:SubjectMode": request.subject_mode or AS_CALLER}
+    keys = {"sts:DurationSeconds": str(_seconds(request)), "sts:SubjectMode": AS_CALLER}  # the mode that is given is stronger
     return Resource(f"arn:{arn.PARTITION}:sts::{call.account_id}:self", keys=keys)
 
 
