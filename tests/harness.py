@@ -52,6 +52,7 @@ class House:
             seconds=self.seconds,
         )
         reply = pipeline.run(self.node, operation, arrival)
+        assert isinstance(reply.message, operation.response)
         self.revision = reply.revision
         return reply.message
 

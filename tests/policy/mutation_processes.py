@@ -55,7 +55,14 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "services/organizations/test_tag_policies.py",
     ),
     "filters": ("filters", "client/plans/test_rows.py"),
-    "journal": ("journal", "calls/test_replays.py", "node/test_drain.py"),
+    "journal": (
+        "journal",
+        "calls/test_replays.py",
+        "node/test_drain.py",
+        "services/analyzer",
+        "services/cloudtrail",
+        "services/insight",
+    ),
     "memory": ("memory", "calls", "services/authorize", "services/organizations/test_memory.py"),
     "operations": ("operations", "calls"),
     "store": ("store", "memory", "calls"),
@@ -63,6 +70,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "edges": ("edges", "operations/test_toy.py", "wire"),
     "edges/aws": ("wire", "operations/test_toy.py"),
     "node": ("node", "faults"),
+    "services/iam": ("services/iam", "services/organizations/test_access_reports.py", "services/sts/test_backing_off.py"),
     "services/sts": ("services/sts", "services/organizations/test_root_access.py"),
 }
 

@@ -69,3 +69,11 @@ def test_what_an_older_release_made_gets_its_dates_and_number(shared: House) -> 
     assert managed_policies.put(shared.node.database, [newer], imported=False) == 1
     assert versions(shared) == ("v8", ["v1", "v7", "v8"])
     assert shared.call("GetPolicy", policy_arn="arn:aws:iam::aws:policy/Dated").policy.update_date.ToDatetime(UTC) > moments[1]
+
+
+def test_a_later_number_without_a_date_is_of_the_day_on_which_it_comes(shared: House) -> None:
+    managed_policies.put(shared.node.database, [ManagedPolicy("Undated", "/", "d", allow("s3:Get*"))], imported=False)
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert managed_policies.put(shared.node.database, [ManagedPolicy("Undated", "/", "d", allow("s3:*"), version=3)], imported=False) == 1
+    got = shared.call("GetPolicy", policy_arn="arn:aws:iam::aws:policy/Undated").policy
+    assert (got.default_version_id, got.update_date.ToDatetime(UTC) >= before) == ("v3", True)

@@ -34,6 +34,11 @@ def test_creation_tells_less_than_a_look(house: House) -> None:
     assert (listed.policy_id, listed.HasField("description"), len(listed.tags)) == (made.policy_id, False, 0)
 
 
+def test_who_describes_nothing_is_shown_no_description(house: House) -> None:
+    made = house.call("CreatePolicy", policy_name="Plain", policy_document=LIST_BUCKETS).policy
+    assert house.call("GetPolicy", policy_arn=made.arn).policy.HasField("description") is False
+
+
 def test_names_are_unique_whatever_case_and_path(house: House, refused: Refused) -> None:
     house.call("CreatePolicy", policy_name="Buckets", path="/a/", policy_document=LIST_BUCKETS)
     said = ("EntityAlreadyExists", "A policy called bUCKETS already exists. Duplicate names are not allowed.")

@@ -47,6 +47,7 @@ def test_a_session_lasts_as_long_as_its_role_permits(
         made = house.call("AssumeRole", **asked)
         left = made.credentials.expiration.seconds - datetime.now(UTC).timestamp()
         assert (seconds or 3600) - 120 < left <= (seconds or 3600)
+        assert made.credentials.expiration.nanos == 0
 
 
 def test_a_chained_session_lasts_an_hour_at_most(house: House, refused: Refused) -> None:
