@@ -103,8 +103,8 @@ def test_reads_leave_room_for_denials_and_are_folded_beyond_theirs(tmp_path: Pat
     monkeypatch.setattr(room, "LIMIT", 200)  # ten denials an account, of which eight may be reads
     spool = Spool(tmp_path / "s.db")
     body = json.dumps({"id": "r", "request": "{}"})
-    for _ in range(11):
-        spool.note(Entry("audit", body, account="a", alike=("ann", "iam", "GetUser", "")))
+    noted = [spool.note(Entry("audit", body, account="a", alike=("ann", "iam", "GetUser", ""))) for _ in range(11)]
+    assert noted == [True] * 8 + [False] * 3
     for _ in range(2):
         spool.add(Entry("audit", "denial", account="a")).result(timeout=60)
     spool.delivered(1_000)

@@ -35,6 +35,12 @@ def test_the_scan_waits_for_no_call(questions: Questions) -> None:
     assert grant.is_public
 
 
+def test_who_asks_when_the_server_ends_is_told_so(questions: Questions) -> None:
+    questions.close()
+    with pytest.raises(ServiceUnavailable, match=r"^The server is ending\.$"):
+        questions.ask("public", OPEN, deadline=time.monotonic() + 60)
+
+
 def test_the_start_of_a_process_is_not_of_the_time_of_a_look(questions: Questions, monkeypatch: pytest.MonkeyPatch) -> None:
     started = Solver._started
 

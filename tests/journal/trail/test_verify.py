@@ -237,8 +237,9 @@ def test_a_revision_that_two_accounts_have_a_record_of(trail: Trail) -> None:
 def test_a_range(trail: Trail, wanted: Wanted, links: int) -> None:
     trail.fill(20)
     trail.seal()
-    report = evidence.of_database(trail.database, Witness(trail.ring), wanted)
-    assert (report.faults, report.links) == ([], links)
+    progress = [(0, 0)]
+    report = evidence.of_database(trail.database, Witness(trail.ring), wanted, lambda *told: progress.append(told))
+    assert (report.faults, report.links, progress[-1]) == ([], links, (links, links))
     with trail.database.write(()) as session:
         session.execute(text("UPDATE audit_records SET source_ip = '192.0.2.9' WHERE id IN ('r-0', 'r-8', 'r-9', 'r-19')"))
     report = evidence.of_database(trail.database, Witness(trail.ring), wanted)

@@ -8,6 +8,7 @@ import pytest
 
 from sekisho import policy
 from sekisho.analysis import generation
+from sekisho.journal.analyzers import generating
 from tests.harness import House
 from tests.services.analyzer.conftest import Called, Failing, until
 from tests.services.iam.documents import TRUST_EC2, allow
@@ -46,6 +47,23 @@ def test_a_policy_of_what_a_user_did(house: House, call: Called) -> None:
     shown = generated(call, listed[-1].job_id, include_resource_placeholders=True)
     assert "${Account}" in shown.generated_policy_result.generated_policies[0].policy
     policy.parse(generated(call, listed[-1].job_id).generated_policy_result.generated_policies[0].policy)
+
+
+@pytest.mark.parametrize("stretch", [1, 2, 3, 4, 5])
+def test_records_are_read_a_stretch_at_a_time(house: House, call: Called, monkeypatch: pytest.MonkeyPatch, stretch: int) -> None:
+    monkeypatch.setattr(generating, "STRETCH", stretch)
+    ann = house.user("ann", allow("*"))
+    for name in ("a", "b", "c", "d"):
+        house.call("CreateUser", _as=ann, user_name=name)
+    arn = f"arn:aws:iam::{house.account_id}:user/"
+
+    def resources() -> Any:
+        found = generated(call, call("StartPolicyGeneration", policy_generation_details={"principal_arn": f"{arn}ann"}).job_id)
+        (made,) = found.generated_policy_result.generated_policies
+        (statement,) = json.loads(made.policy)["Statement"]
+        return statement["Resource"] == [f"{arn}{name}" for name in ("a", "b", "c", "d")]
+
+    until(resources, "the second in which it was done is not over, or records are left out")
 
 
 def test_a_job_that_cannot_be_done_keeps_no_other_from_it(house: House, call: Called, monkeypatch: pytest.MonkeyPatch) -> None:

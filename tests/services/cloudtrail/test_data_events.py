@@ -323,6 +323,11 @@ def test_an_account_leaves_room_for_another(house: House) -> None:
         ("dynamodb:GetItem", "arn:aws:dynamodb:eu-central-1:111122223333:table/orders", "AWS::DynamoDB::Table"),
         ("lambda:InvokeFunction", "arn:aws:lambda:eu-central-1:111122223333:function:ship", "AWS::Lambda::Function"),
         ("sqs:SendMessage", "arn:aws:sqs:eu-central-1:111122223333:orders", "AWS::SQS::Queue"),
+        ("sns:Publish", "arn:aws:sns:eu-central-1:111122223333:news", "AWS::SNS::Topic"),
+        ("kms:Decrypt", "arn:aws:kms:eu-central-1:111122223333:key/1", "AWS::KMS::Key"),
+        ("rds:Connect", "arn:aws:rds:eu-central-1:111122223333:db:orders", "AWS::RDS::Db"),
+        ("iam:GetUser", "arn:aws:iam::111122223333:user/ann", "AWS::IAM::User"),
+        ("sts:AssumeRole", "role/a", "AWS::STS::Role"),
         (":::", "::://", "AWS::Resource::Resource"),
     ],
 )

@@ -13,7 +13,7 @@ from sqlalchemy import event, select, text
 from sqlalchemy.exc import OperationalError
 
 from sekisho import sigv4
-from sekisho.errors import SekishoError
+from sekisho.errors import SekishoError, ServiceUnavailable
 from sekisho.journal.trail import events, selectors
 from sekisho.journal.trail.lake import asking, scopes, statements
 from sekisho.journal.trail.lake.asking import Asking
@@ -220,6 +220,24 @@ def test_what_is_too_large_or_takes_too_long_ends_with_a_word_on_it(house: House
     found = impatient._asked(query, clock.now())
     impatient.close()
     assert (found.status, found.error) == ("TIMED_OUT", "The query took longer than 0 seconds.")
+
+
+@pytest.mark.parametrize(
+    ("longest", "status", "said"),
+    [(3600.0, "FAILED", "The database could not answer the query."), (0.0, "TIMED_OUT", "The query took longer than 0 seconds.")],
+)
+def test_a_database_that_does_not_answer_has_failed_or_taken_too_long(
+    house: House, monkeypatch: pytest.MonkeyPatch, longest: float, status: str, said: str
+) -> None:
+    def broken(*_: object, **__: object) -> Any:
+        raise ServiceUnavailable("The database cannot be reached.")
+
+    asked = Asking(house.node.database, longest=longest)
+    monkeypatch.setattr(asked._reads, "read", broken)
+    found = asked._asked(EventQuery(id="q", account_id=house.account_id, store_id="s", statement="", parameters="[]"), clock.now())
+    monkeypatch.undo()
+    asked.close()
+    assert (found.status, found.error) == (status, said)
 
 
 def test_a_query_of_sqlite_is_broken_off_at_its_deadline(tmp_path: Path) -> None:
