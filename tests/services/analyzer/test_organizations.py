@@ -174,7 +174,12 @@ RULED: dict[str, dict[str, Any]] = {
     "GetFindingRecommendation": {"id": UUID},
 }
 """What takes administering the organization at the time of the call, with what each is asked beside the analyzer."""
-KEPT = {"GetAnalyzer": {}, "TagResource": {"tags": {"a": "b"}}, "ListTagsForResource": {}, "UntagResource": {"tag_keys": ["a"]}}
+KEPT: dict[str, dict[str, Any]] = {
+    "GetAnalyzer": {},
+    "TagResource": {"tags": {"a": "b"}},
+    "ListTagsForResource": {},
+    "UntagResource": {"tag_keys": ["a"]},
+}
 OF_NOBODY = {"DeleteServiceLinkedAnalyzer"}
 """Which only services call."""
 

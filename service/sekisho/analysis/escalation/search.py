@@ -30,7 +30,7 @@ Key = tuple[str, ...]
 
 _ASSUMING = next(rule for rule in OF[Way.BECOME] if rule.by == "trust")
 _TOWARDS = tuple(rule for way in (Way.BECOME, Way.PASS) for rule in OF[way] if rule is not _ASSUMING)
-_ACTIONS = (ASSUME_ROLE, *(rule.demands[0].action for way in Way if way is not Way.OWN for rule in OF[way]))
+_ACTIONS = (ASSUME_ROLE, *(rule.demands[0].action for way in Way if way not in (Way.OWN, Way.FREE) for rule in OF[way]))
 """The actions by which others are looked for: the first of each method."""
 
 

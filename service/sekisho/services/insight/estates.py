@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, func, select
 
 from sekisho import policy
-from sekisho.analysis.escalation import Estate, Managed
+from sekisho.analysis.escalation import Estate, Managed, Realm
 from sekisho.arn import iam
 from sekisho.calls.call import Call
 from sekisho.errors import Unavailable
@@ -22,17 +22,25 @@ from sekisho.store.tables import (
     InstanceProfile,
     LoginProfile,
     Member,
+    Organization,
+    OrganizationPolicy,
+    OrganizationResourcePolicy,
+    OrganizationTag,
     Policy,
     PolicyVersion,
     Role,
     Tag,
+    Unit,
     User,
 )
-from sekisho.world import AWS, AccountRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record
+from sekisho.world import AWS, RCP, SCP, AccountRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, UnitRecord
 from sekisho.world.placement import placement
 
 MOST = 20_000
 """Users and roles that are looked at; AWS's quotas admit 6,000."""
+
+MOST_UNITS = 100
+"""Units of an organization to which an account is thought to be moved."""
 
 ADMINISTRATOR = "administratoraccess"
 """The policy of AWS's that everybody may attach who may attach any; by its key."""
@@ -48,6 +56,47 @@ def load_organization(call: Call, organization_id: str) -> list[Estate]:
     if (call.session.scalar(held) or 0) > MOST:
         raise LimitExceeded(f"The organization has more than {MOST} users and roles; that is more than one analysis looks at.")
     return [load(call, id_) for id_ in call.session.scalars(member.order_by(Member.account_id)).all()]
+
+
+def load_realm(call: Call, organization: Organization) -> Realm:
+    """What is known of an organization beside its accounts; nothing is left to be loaded afterwards."""
+    records: dict[str, Record] = {}
+    units = call.session.scalars(select(Unit.id).where(Unit.organization_id == organization.id).order_by(Unit.id).limit(MOST_UNITS)).all()
+    units = [organization.root_id, *(id_ for id_ in units if id_ != organization.root_id)]
+    for id_ in units:
+        _load_above(call, id_, records)
+    tags: dict[str, dict[str, str]] = defaultdict(dict)
+    tagged = select(OrganizationTag.resource_id, OrganizationTag.key, OrganizationTag.value)
+    for row in call.session.execute(tagged.where(OrganizationTag.organization_id == organization.id)):
+        tags[row.resource_id][row.key] = row.value
+    types = select(OrganizationPolicy.id, OrganizationPolicy.type).where(
+        OrganizationPolicy.organization_id == organization.id, OrganizationPolicy.type.in_((SCP, RCP))
+    )
+    own = call.session.get(OrganizationResourcePolicy, organization.id)
+    return Realm(
+        id=organization.id,
+        management_id=organization.management_account_id,
+        units=tuple(units),
+        types={row.id: row.type for row in call.session.execute(types)},
+        tags=tags,
+        lookup=records.get,
+        delegating=policy.Attached(policy.compiled(own.content), name=own.id) if own is not None else None,
+    )
+
+
+def _load_above(call: Call, unit_id: str, records: dict[str, Record]) -> None:
+    """A unit, those above it, and what is attached to them."""
+    at: str | None = unit_id
+    while at is not None and at not in records:
+        remaining(call.deadline)
+        unit = call.node.world.load_record(at, call.session)
+        if not isinstance(unit, UnitRecord):
+            raise Unavailable("A unit of the organization could not be loaded.")
+        records[at] = unit
+        for id_ in (*unit.scp_ids, *unit.rcp_ids):
+            if id_ not in records and (record := call.node.world.load_record(id_, call.session)) is not None:
+                records[id_] = record
+        at = unit.parent_id
 
 
 def load(call: Call, account_id: str) -> Estate:
