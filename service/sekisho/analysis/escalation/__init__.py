@@ -5,6 +5,7 @@ from sekisho.analysis.escalation.asking import Grant, Place
 from sekisho.analysis.escalation.estate import Estate, Managed
 from sekisho.analysis.escalation.freeing import Realm
 from sekisho.analysis.escalation.paths import Found, Hop, Path
+from sekisho.analysis.escalation.registered import SERVICES
 from sekisho.analysis.escalation.rules import PUBLISHED, RULES, Rule, Way
 from sekisho.analysis.escalation.search import find
 
@@ -20,6 +21,7 @@ __all__ = [
     "RULES",
     "Realm",
     "Rule",
+    "SERVICES",
     "Way",
     "find",
     "find_across",

@@ -1,7 +1,8 @@
 """Paths across accounts: who can become an administrator of another account of the organization.
 
-Between accounts there is one way: a role whose trust policy lets in another account, or a principal of it, and a principal there whose own
-policies permit sts:AssumeRole on the role. So it is, too, that the management account gets into members that were made in its organization.
+Between accounts there are two ways. A role's trust policy lets in another account, or a principal of it, and a principal there is permitted
+sts:AssumeRole on the role by its own policies; so it is, too, that the management account gets into members that were made in its
+organization. Or the policy of a registered resource that acts as a role lets them use it, and their own policies do as well.
 For each account the search goes backwards from whoever becomes an administrator of it: first who assumes one of those from another account,
 then who can become that principal in its own account, and again from there, a few accounts far. Each hop is what the evaluator decided.
 
@@ -12,18 +13,21 @@ permitted, as if that were done. Whoever frees it has then the path that it has 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from typing import NamedTuple
 
 from sekisho import arn, policy, world
-from sekisho.analysis.escalation import freeing
+from sekisho.analysis.escalation import freeing, things
 from sekisho.analysis.escalation.actors import Actor, Actors, by_name, is_account, reads_principal
-from sekisho.analysis.escalation.asking import CONNECTION, Grant, Thing, places, side
+from sekisho.analysis.escalation.asking import CONNECTION, Asker, Grant, Thing, places, side
 from sekisho.analysis.escalation.estate import Estate
 from sekisho.analysis.escalation.freeing import Freeing, Realm
 from sekisho.analysis.escalation.paths import Found, Hop, Path
-from sekisho.analysis.escalation.rules import RULES
+from sekisho.analysis.escalation.registered import Registered, fits
+from sekisho.analysis.escalation.rules import RULES, Rule, Way
 from sekisho.analysis.escalation.search import find
+from sekisho.analysis.escalation.ways import OF, Ways
 from sekisho.policy.principals import account_named
-from sekisho.world import NO_KEYS, Keys, Lookup, Placement, Record
+from sekisho.world import NO_KEYS, Keys, Lookup, Placement, Record, ResourceRecord
 
 ASSUME_ROLE = "sts:AssumeRole"
 MOST_CROSSED = 4
@@ -68,6 +72,15 @@ def find_across(
     )
 
 
+class _Entry(NamedTuple):
+    """Who becomes a role from another account, how, and what permits it."""
+
+    actor: Actor
+    rule: Rule
+    grants: tuple[Grant, ...]
+    presumes: str = ""
+
+
 class _Across:
     def __init__(self, estates: Sequence[Estate], realm: Realm | None, supposed: Keys, proceed: Proceed) -> None:
         self._estates = {estate.account_id: estate for estate in estates}
@@ -75,7 +88,8 @@ class _Across:
         self._actors = {estate.account_id: Actors(estate).all() for estate in estates}
         self._by_name = {name: actor for actors in self._actors.values() for name, actor in by_name(actors).items()}
         self._assuming = {account: [actor for actor in actors if _says(actor, ASSUME_ROLE)] for account, actors in self._actors.items()}
-        self._entries: dict[str, list[tuple[Actor, Grant]]] = {}  # by the ARN of a role, who assumes it from other accounts
+        self._entries: dict[str, list[_Entry]] = {}  # by the ARN of a role, who becomes it from other accounts
+        self._registered: dict[str, tuple[Ways, Registered]] = {}
         self._towards: dict[tuple[str, frozenset[str]], Mapping[str, Hops]] = {}
         self.decisions = 0
         self.left = MOST_FREED
@@ -89,6 +103,7 @@ class _Across:
         made._by_name = {**self._by_name, **by_name(actors)}
         made._assuming = self._assuming | {account: [actor for actor in actors if _says(actor, ASSUME_ROLE)]}
         made._entries = {}
+        made._registered = {key: found for key, found in self._registered.items() if key != account}
         made._towards = {key: found for key, found in self._towards.items() if key[0] != account}
         made.decisions = 0
         return made
@@ -119,10 +134,10 @@ class _Across:
         for _ in range(MOST_CROSSED):
             entered: dict[str, dict[str, Hops]] = defaultdict(dict)
             for target in sorted(level, key=lambda one: len(known[one])):
-                for actor, grant in self._entering(target):
+                for actor, rule, grants, presumes in self._entering(target):
                     source = actor.record.arn
                     if source not in known and source not in entered[actor.record.account_id]:
-                        hop = Hop(_ASSUMING, source, target, target, (grant,))
+                        hop = Hop(rule, source, target, target, grants, presumes=presumes)
                         entered[actor.record.account_id][source] = (hop, *known[target])
             level = []
             for account, found in sorted(entered.items()):
@@ -182,14 +197,14 @@ class _Across:
                 if grants is not None:
                     yield actor, grants
 
-    def _all(self, actor: Actor, action: str, things: Iterable[Thing], *, manages: bool) -> tuple[Grant, ...] | None:
-        """The grants of an action on things of the organization: to the account that manages it by its own policies, to others besides by
-        the organization's.
+    def _all(self, actor: Actor, action: str, wanted: Iterable[Thing], *, manages: bool) -> tuple[Grant, ...] | None:
+        """The grants of an action on all that is wanted of the organization: to the account that manages it by its own policies, to others
+        besides by the organization's.
         """
         assert self._realm is not None
         found: list[Grant] = []
         own = self._estates[actor.record.account_id]
-        for thing in things:
+        for thing in wanted:
             asked = world.Asked(
                 action=action,
                 resource=thing.arn,
@@ -222,34 +237,89 @@ class _Across:
             self._towards[key] = {path.source: path.hops for path in found.paths}
         return self._towards[key]
 
-    def _entering(self, target: str) -> list[tuple[Actor, Grant]]:
-        """The principals of other accounts that assume a role, each with what permits it."""
+    def _entering(self, target: str) -> list[_Entry]:
+        """The principals of other accounts that become a role, each with what permits it."""
         if target not in self._entries:
-            self._entries[target] = list(self._assumed(target))
+            self._entries[target] = [*self._assumed(target), *self._used(target)]
         return self._entries[target]
 
-    def _assumed(self, target: str) -> Iterator[tuple[Actor, Grant]]:
+    def _assumed(self, target: str) -> Iterator[_Entry]:
         role = self._by_name.get(target)
         if role is None or role.record.trust is None:
             return
         trust, answers = role.record.trust, dict[object, Grant | None]()
         individual = reads_principal(trust)
-        for actor in self._trusted(trust, role.record.account_id):
+        for actor in self._trusted(trust, role.record.account_id, self._assuming):
             key = (actor.record.id,) if individual else (actor.record.account_id, actor.alike)
             if key not in answers:
                 answers[key] = self._decided(actor, role, trust)
             grant = answers[key]
             if grant is not None:
-                yield actor, grant
+                yield _Entry(actor, _ASSUMING, (grant,))
 
-    def _trusted(self, trust: policy.Attached, owner: str) -> Iterable[Actor]:
-        """Those of other accounts whom a trust policy may mean."""
+    def _used(self, target: str) -> Iterator[_Entry]:
+        """Who uses a registered resource that acts as a role."""
+        role = self._by_name.get(target)
+        if role is None or role.record.kind != "role":
+            return
+        ways, registered = self._of_account(role.record.account_id)
+        for rule in OF[Way.HELD]:
+            granting = registered.granting(rule)
+            if not granting or ways.trust_in(rule.service, role) is None:
+                continue
+            for actor in self._let_in(rule, granting, role.record.account_id):
+                grants = self._all_of(actor, rule, granting)
+                if grants is not None:
+                    yield _Entry(actor, rule, grants, f"something acts as the role for {rule.service}")
+
+    def _of_account(self, account: str) -> tuple[Ways, Registered]:
+        if account not in self._registered:
+            estate = self._estates[account]
+            ways = Ways(estate, Actors(estate), Asker(estate, self._supposed, self._proceed))
+            self._registered[account] = ways, ways.registered
+        return self._registered[account]
+
+    def _let_in(self, rule: Rule, granting: Iterable[ResourceRecord], owner: str) -> Iterable[Actor]:
+        action = rule.demands[0].action
+        saying = {account: [actor for actor in actors if _says(actor, action)] for account, actors in self._actors.items()}
+        policies = [one.policy for one in granting if one.policy is not None]
+        found = {actor.record.id: actor for one in policies for actor in self._trusted(one, owner, saying)}
+        return found.values()
+
+    def _all_of(self, actor: Actor, rule: Rule, granting: Iterable[ResourceRecord]) -> tuple[Grant, ...] | None:
+        """The grants of all that a rule takes, each word of it on one and the same registered resource."""
+        found: dict[str, Grant] = {}
+        for label in dict.fromkeys(demand.on for demand in rule.demands):
+            actions = [demand.action for demand in rule.demands if demand.on == label]
+            for one in granting:
+                grants = [self._on_registered(actor, action, one) for action in actions] if fits(one, label) else [None]
+                if None not in grants:
+                    found |= {grant.action: grant for grant in grants if grant is not None}
+                    break
+            else:
+                return None
+        return tuple(found[demand.action] for demand in rule.demands)
+
+    def _on_registered(self, actor: Actor, action: str, one: ResourceRecord) -> Grant | None:
+        asked = world.Asked(
+            action=action,
+            resource=one.id,
+            account=actor.record.account_id,
+            tag_prefixes=("aws", action.partition(":")[0]),
+            environment=CONNECTION,
+            given={things.REGION_KEY: one.id.split(":", 4)[3] or arn.REGION},
+            override=self._supposed,
+        )
+        return self._grant(actor, asked, _both(self._estates[one.account_id], self._estates[actor.record.account_id]))
+
+    def _trusted(self, trust: policy.Attached, owner: str, saying: Mapping[str, Sequence[Actor]]) -> Iterable[Actor]:
+        """Those of other accounts whom a trust policy, or that of a resource, may mean; of whole accounts, those who are `saying`."""
         found: dict[str, Actor] = {}
         for rule in trust.program.rules:
             meant = rule.statement.principals
             if rule.deny or meant is None:
                 continue
-            for account, actors in self._assuming.items():
+            for account, actors in saying.items():
                 whole = meant.everyone or rule.statement.not_principal or account in map(account_named, meant.aws)
                 if account != owner and whole:
                     found |= {actor.record.id: actor for actor in actors}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, func, select
 
 from sekisho import policy
-from sekisho.analysis.escalation import Estate, Managed, Realm
+from sekisho.analysis.escalation import SERVICES, Estate, Managed, Realm
 from sekisho.arn import iam
 from sekisho.calls.call import Call
 from sekisho.errors import Unavailable
@@ -28,16 +28,33 @@ from sekisho.store.tables import (
     OrganizationTag,
     Policy,
     PolicyVersion,
+    RegisteredResource,
+    ResourceTag,
     Role,
     Tag,
     Unit,
     User,
 )
-from sekisho.world import AWS, RCP, SCP, AccountRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record, UnitRecord
+from sekisho.world import (
+    AWS,
+    RCP,
+    SCP,
+    AccountRecord,
+    GroupRecord,
+    PolicyRecord,
+    PrincipalRecord,
+    Record,
+    ResourceRecord,
+    UnitRecord,
+    resources,
+)
 from sekisho.world.placement import placement
 
 MOST = 20_000
 """Users and roles that are looked at; AWS's quotas admit 6,000."""
+
+MOST_RESOURCES = 2_000
+"""Registered resources of an account that are looked at, those with a policy first."""
 
 MOST_UNITS = 100
 """Units of an organization to which an account is thought to be moved."""
@@ -121,6 +138,8 @@ def load(call: Call, account_id: str) -> Estate:
             principals.append(replace(record, trust=compiled))
     records |= {record.id: record for record in principals}
     _follow(call, account_id, records, principals)
+    registered = _registered(call, account_id)
+    records |= {resources.key(account_id, one.id): one for one in registered}
     groups = call.session.execute(select(Group.id, Group.name, Group.path).where(_own(account_id, Group)).order_by(Group.name_key))
     return Estate(
         account_id=account_id,
@@ -132,7 +151,32 @@ def load(call: Call, account_id: str) -> Estate:
         passwords=frozenset(call.session.scalars(select(LoginProfile.user_id).join(User).where(_own(account_id, User)))),
         keys=_keys(call, account_id),
         profiles=frozenset(filter(None, call.session.scalars(select(InstanceProfile.role_id).where(_own(account_id, InstanceProfile))))),
+        resources=tuple(registered[:MOST_RESOURCES]),
+        left_out=(f"{account_id} has more than {MOST_RESOURCES} registered resources of services",) * (len(registered) > MOST_RESOURCES),
     )
+
+
+def _registered(call: Call, account_id: str) -> list[ResourceRecord]:
+    """The registered resources on which methods are used, and one more than are looked at where there are more."""
+    wanted = RegisteredResource.account_id == account_id, RegisteredResource.service.in_(SERVICES)
+    rows = call.session.execute(
+        select(RegisteredResource.id, RegisteredResource.arn, RegisteredResource.policy)
+        .where(*wanted)
+        .order_by(RegisteredResource.policy.is_(None), RegisteredResource.id)
+        .limit(MOST_RESOURCES + 1)
+    ).all()
+    tags: dict[str, dict[str, str]] = defaultdict(dict)
+    for start in range(0, len(rows), _SIZE):
+        remaining(call.deadline)
+        of = ResourceTag.resource_id.in_([row.id for row in rows[start : start + _SIZE]])
+        for id_, key, value in call.session.execute(select(ResourceTag.resource_id, ResourceTag.key, ResourceTag.value).where(of)):
+            tags[id_][key] = value
+    found = []
+    for row in rows:
+        remaining(call.deadline)
+        attached = policy.Attached(policy.compiled(row.policy), arn=row.arn, name="resource policy") if row.policy is not None else None
+        found.append(ResourceRecord(row.arn, account_id, tags[row.id], attached))
+    return found
 
 
 def _own(account_id: str, table: type[Entity]) -> ColumnElement[bool]:
