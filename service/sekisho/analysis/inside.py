@@ -96,10 +96,7 @@ def sessions(request: policy.Request, layers: policy.Layers) -> Iterator[policy.
         yield request
         return
     start, _, own = principal.arn.rpartition("/")
-    attached = [*(one for level in layers.rcps or () for one in level), *((layers.resource,) if layers.resource is not None else ())]
-    elements = [rule.statement.principals for one in attached for rule in one.program.rules]
-    listed = {name for element in elements if element is not None for name in element.aws}
-    named = sorted(name.rpartition("/")[2] for name in listed if name.rpartition("/")[0] == start)
+    named = named_sessions(principal, layers)
     unnamed = own
     while unnamed in named:
         unnamed += "-"
@@ -108,6 +105,15 @@ def sessions(request: policy.Request, layers: policy.Layers) -> Iterator[policy.
             key: f"{value.rpartition(':')[0]}:{name}" for key, value in request.context.items() if key == USER_ID and isinstance(value, str)
         }
         yield replace(request, principal=replace(principal, arn=f"{start}/{name}"), context=policy.Context({**request.context, **said}))
+
+
+def named_sessions(principal: policy.Principal, layers: policy.Layers) -> list[str]:
+    """The names of a role's sessions that the resource's policies tell from its others, by a Principal element."""
+    start = principal.arn.rpartition("/")[0]
+    attached = [*(one for level in layers.rcps or () for one in level), *((layers.resource,) if layers.resource is not None else ())]
+    elements = [rule.statement.principals for one in attached for rule in one.program.rules]
+    listed = {name for element in elements if element is not None for name in element.aws}
+    return sorted(name.rpartition("/")[2] for name in listed if name.rpartition("/")[0] == start)
 
 
 def _texts(group: Iterable[policy.Attached]) -> tuple[str, ...]:

@@ -211,7 +211,8 @@ class _Look:
                 if verdict is not None and verdict.answer == "no":
                     continue
                 if verdict is not None and verdict.witness is not None:
-                    decision = policy.decide(replace(made, context=policy.Context(verdict.witness.context)), layers)
+                    one = verdict.witness
+                    decision = policy.decide(replace(made, principal=one.principal, context=policy.Context(one.context)), layers)
                 if not decision.allowed:
                     access.unknown = True
                     continue

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sekisho import policy as decisions
 from sekisho.analysis.solver import Access, Answer, Control, PolicyType, Verdict, Zone, external, granted, public, questions, witnesses
 from sekisho.analysis.solver.effort import Effort
 from sekisho.analysis.solver.questions import Question
@@ -251,6 +252,31 @@ def test_what_control_policies_deny_is_no_grant(name: str) -> None:
     zone = Zone(frozenset((OWNER,)), "o-abcdefghij", ("o-abcdefghij/r-root/",))
     found = external(OTHERS, f"arn:aws:shop:us-east-1:{OWNER}:order/7", OWNER, zone, control, milliseconds=20_000)
     assert [(one.actions, one.restriction) for one in found] == expected
+
+
+LINKED = f"arn:aws:iam::{STRANGER}:role/aws-service-role/shop.amazonaws.com/AWSServiceRoleForShop"
+NAMED = {
+    "a_service_linked_role": (LINKED, "service-linked-role", [(BOTH, "NOT_APPLICABLE")]),
+    "a_role_that_is_called_so": (f"arn:aws:iam::{STRANGER}:role/AWSServiceRoleForShop", "assumed-role", []),
+    "a_role_of_a_like_path": (f"arn:aws:iam::{STRANGER}:role/x/aws-service-role/shop", "assumed-role", []),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_control_policies_spare_service_linked_roles_of_others_too(name: str) -> None:
+    """As `decide` has it: docs of RCPs say so of service-linked roles, of whichever account."""
+    role, kind, expected = NAMED[name]
+    document, control = OTHERS.replace('{"AWS":"*"}', json.dumps({"AWS": role})), controlled("*")
+    order, zone = f"arn:aws:shop:us-east-1:{OWNER}:order/7", Zone(frozenset((OWNER,)), "o-abcdefghij", ("o-abcdefghij/r-root/",))
+    found = external(document, order, OWNER, zone, control, milliseconds=20_000)
+    assert [(one.actions, one.restriction) for one in found] == expected
+    session = f"arn:aws:sts::{STRANGER}:assumed-role/{role.rpartition('/')[2]}/session"
+    principal = decisions.Principal(kind, session, STRANGER, role_arn=role)
+    everything = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+    own, resource, *rcps = (decisions.Attached(decisions.compiled(text)) for text in (everything, document, *control.documents))
+    layers = decisions.Layers((own,), resource, rcps=(tuple(rcps),))
+    request = decisions.Request(principal, "shop:Read", order, OWNER, decisions.context({}))
+    assert decisions.decide(request, layers).allowed is bool(expected)
 
 
 def test_control_policies_that_take_too_long_take_nothing_away(monkeypatch: pytest.MonkeyPatch) -> None:

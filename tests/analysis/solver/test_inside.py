@@ -45,6 +45,16 @@ def request(principal: Principal = ROLE, owner: str = OWN, **keys: str) -> Reque
     return Request(principal, "shop:Read", ORDER, owner, context)
 
 
+def is_real(made: Request) -> bool:
+    """Whether somebody could make a request: what a session is called, its ARN and `aws:userid` say alike, where policies ask for that."""
+    said = made.context.get("aws:userid")
+    if said is None or made.principal.kind == "user":
+        return True
+    assert isinstance(said, str)
+    name = said.partition(":")[2]
+    return made.principal.arn.rpartition("/")[2] == name and len(name) >= 2
+
+
 def answer(made: Request, layers: Layers) -> str:
     """Allowed, never, or what the solver says; what it says yes to, the evaluator allows."""
     if policy.decide(made, layers).allowed:
@@ -53,7 +63,9 @@ def answer(made: Request, layers: Layers) -> str:
         return "never"
     verdict = solver.inside(inside.case_of(made, layers), milliseconds=5000)
     if verdict.witness is not None:
-        assert policy.decide(replace(made, context=policy.Context(verdict.witness.context)), layers).allowed
+        shown = replace(made, principal=verdict.witness.principal, context=policy.Context(verdict.witness.context))
+        assert policy.decide(shown, layers).allowed
+        assert is_real(shown)
     return verdict.answer.value
 
 
@@ -201,3 +213,36 @@ def test_whoever_assumes_a_role_chooses_the_name_of_the_session() -> None:
         f"{ROLE.unique_id}:bob",
     ]
     assert [one.principal for one in inside.sessions(request(USER), named)] == [USER]
+
+
+BOB = ROLE.arn.replace("/session", "/bob")
+
+
+def called(name: str) -> dict[str, Any]:
+    return {"StringLike": {"aws:userid": f"*:{name}"}}
+
+
+NAMED: dict[str, tuple[str, str, Layers]] = {
+    "bob_is_not_alice": ("bob", "no", Layers((), attached(statement(Principal={"AWS": BOB}, Condition=called("alice"))))),
+    "bob_is_bob": ("bob", "yes", Layers((), attached(statement(Principal={"AWS": BOB}, Condition=called("b?b") | OFFICE)))),
+    "whom_a_policy_denies_is_not_called_otherwise": (
+        "session",
+        "no",
+        Layers((attached(statement(Condition=called("bob"))),), attached(statement("Deny", Principal={"AWS": BOB}))),
+    ),
+    "another_is": (
+        "session",
+        "yes",
+        Layers((attached(statement(Condition=called("bo*"))),), attached(statement("Deny", Principal={"AWS": BOB}))),
+    ),
+    "nobody_is_called_by_one_letter": ("session", "no", Layers((attached(statement(Condition=called("b"))),))),
+    "nor_by_what_no_name_has": ("session", "no", Layers((attached(statement(Condition=called("b b"))),))),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_session_has_one_name(name: str) -> None:
+    """The session of the ARN and that of `aws:userid` are one: what no caller can be permits nothing."""
+    who, expected, layers = NAMED[name]
+    made = next(one for one in inside.sessions(request(), layers) if one.principal.arn.endswith(f"/{who}"))
+    assert answer(made, layers) == expected

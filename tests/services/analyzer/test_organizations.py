@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import House
+from tests.harness import BY_NAME, House
 from tests.services.analyzer.conftest import PRINCIPAL, Called, Failing, found, until, with_condition
 from tests.services.iam.documents import trust
 from tests.services.organizations.tree import RCP, Organization, deny
@@ -143,3 +143,75 @@ def test_it_stops_and_goes_on(org: Organization, house: House, call: Called, fai
     org("RegisterDelegatedAdministrator", **delegated)
     until(lambda: sorted(found_there("ACTIVE")) == ["before", "meanwhile"], "what came meanwhile is not found")
     assert call("GetAnalyzer", _as=inside, analyzer_name="whole").analyzer.status == "ACTIVE"
+
+
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+CRITERION = {"filter": {"isPublic": {"eq": ["true"]}}}
+RULED: dict[str, dict[str, Any]] = {
+    "CreateAccessPreview": {
+        "configurations": {"arn:aws:sqs:us-east-1:111122223333:queue": {"sqs_queue": {"queue_policy": trust("*")}}},
+    },
+    "GetAccessPreview": {"access_preview_id": UUID},
+    "ListAccessPreviews": {},
+    "ListAccessPreviewFindings": {"access_preview_id": UUID},
+    "GetAnalyzedResource": {"resource_arn": "arn:aws:s3:::letters"},
+    "ListAnalyzedResources": {},
+    "StartResourceScan": {"resource_arn": "arn:aws:s3:::letters"},
+    "UpdateAnalyzer": {},
+    "CreateArchiveRule": {"rule_name": "new", **CRITERION},
+    "GetArchiveRule": {"rule_name": "old"},
+    "ListArchiveRules": {},
+    "UpdateArchiveRule": {"rule_name": "old", **CRITERION},
+    "DeleteArchiveRule": {"rule_name": "old"},
+    "ApplyArchiveRule": {"rule_name": "old"},
+    "GetFinding": {"id": UUID},
+    "ListFindings": {},
+    "UpdateFindings": {"status": "ARCHIVED", "ids": [UUID]},
+    "GetFindingV2": {"id": UUID},
+    "ListFindingsV2": {},
+    "GetFindingsStatistics": {},
+    "GenerateFindingRecommendation": {"id": UUID},
+    "GetFindingRecommendation": {"id": UUID},
+}
+"""What takes administering the organization at the time of the call, with what each is asked beside the analyzer."""
+KEPT: dict[str, dict[str, Any]] = {
+    "GetAnalyzer": {},
+    "TagResource": {"tags": {"a": "b"}},
+    "ListTagsForResource": {},
+    "UntagResource": {"tag_keys": ["a"]},
+}
+OF_NOBODY = {"DeleteServiceLinkedAnalyzer"}
+"""Which only services call."""
+
+
+def named(operation: str, arn: str) -> dict[str, str]:
+    """The analyzer, in the field in which an operation takes it; empty for one that takes none."""
+    fields = BY_NAME[f"analyzer:{operation}"].request.DESCRIPTOR.fields_by_name
+    if "analyzer_arn" in fields:
+        return {"analyzer_arn": arn}
+    if "resource_arn" in fields:
+        return {"resource_arn": arn}
+    return {"analyzer_name": "whole"} if "analyzer_name" in fields and operation != "CreateAnalyzer" else {}
+
+
+def test_each_operation_on_an_analyzer_asks_who_administers(org: Organization, call: Called, failing: Failing) -> None:
+    operations = {name.partition(":")[2] for name in BY_NAME if name.startswith("analyzer:")}
+    told = {*RULED, *KEPT, *OF_NOBODY, "DeleteAnalyzer"}
+    internal = {name for name in operations - told if named(name, "")}
+    assert internal == set(), "each is told above"
+    member = org.account()
+    delegated: dict[str, Any] = {"account_id": member, "service_principal": PRINCIPAL}
+    org("RegisterDelegatedAdministrator", **delegated)
+    inside = org.inside(member)
+    arn = make(call, _as=inside, archive_rules=[{"rule_name": "old", **CRITERION}])
+    org("DeregisterDelegatedAdministrator", **delegated)
+    for name, fields in RULED.items():
+        assert (name, failing(name, inside, **named(name, arn), **fields)) == (name, "AccessDenied")
+    for name, fields in KEPT.items():
+        call(name, _as=inside, **named(name, arn), **fields)
+    org("RegisterDelegatedAdministrator", **delegated)
+    rules = call("ListArchiveRules", _as=inside, analyzer_name="whole").archive_rules
+    assert [(one.rule_name, one.created_at == one.updated_at) for one in rules] == [("old", True)]
+    org("DeregisterDelegatedAdministrator", **delegated)
+    call("DeleteAnalyzer", _as=inside, analyzer_name="whole")
+    assert failing("GetAnalyzer", inside, analyzer_name="whole") == "ResourceNotFound"

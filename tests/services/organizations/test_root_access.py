@@ -11,8 +11,10 @@ from sekisho import sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.errors import SekishoError
 from tests import clock
+from tests.escalations import paths
 from tests.harness import House
 from tests.services.conftest import Refused
+from tests.services.iam.documents import allow
 from tests.services.organizations.tree import SCP, Organization, deny
 from tests.services.sts.roles import token
 
@@ -176,6 +178,20 @@ def test_a_bucket_that_allows_everything_gives_no_more_than_the_task(trusting: O
     assert outcome("s3:GetObject") == pb.OUTCOME_EXPLICITLY_DENIED
     assert outcome("s3:GetObject", resource_policy=bucket) == pb.OUTCOME_EXPLICITLY_DENIED
     assert outcome("sqs:SetQueueAttributes", resource_policy=bucket) == pb.OUTCOME_EXPLICITLY_DENIED
+
+
+@pytest.mark.parametrize("task", [DELETE, AUDIT, "IAMCreateRootUserPassword", "S3UnlockBucketPolicy", "SQSUnlockQueuePolicy"])
+def test_no_task_wins_a_permission(trusting: Organization, refused: Refused, task: str) -> None:
+    """Why AssumeRoot is on no path to an administrator: docs/least-privilege.md."""
+    member = trusting.account()
+    at = session(trusting, member, task)
+    done = {name: refused(name, at, **fields)[0] for name, fields in paths.operations(member).items()}
+    assert len(done) > 50
+    assert {name: code for name, code in done.items() if code != "AccessDenied"} == {}
+    mallory = trusting.house.user("mallory", allow("sts:AssumeRoot"))
+    session(trusting, member, task, mallory)
+    found = trusting.house.call("FindEscalationPaths", organization=True).paths
+    assert not [one for one in found if one.source_arn.endswith("user/mallory")]
 
 
 UNLOCKING = {"S3UnlockBucketPolicy": "s3:PutBucketPolicy", "SQSUnlockQueuePolicy": "sqs:SetQueueAttributes"}

@@ -62,6 +62,7 @@ class Asker:
         self._plain: dict[tuple[int, str], bool] = {}
         self._individual: dict[int, bool] = {}
         self._delegating: dict[int, bool] = {}
+        self._registered = frozenset(one.id for one in estate.resources)
         self.decisions = 0
 
     def says(self, actor: Actor, action: str) -> bool:
@@ -73,7 +74,11 @@ class Asker:
         return found
 
     def may(self, actor: Actor, action: str, thing: Thing, keys: Keys = NO_KEYS) -> Grant | None:
-        """The grant of an action on a thing by the actor's own policies; None where it is not permitted."""
+        """The grant of an action on a thing by the actor's own policies and, of a registered one, its policy; None where it is not
+        permitted.
+        """
+        if thing.arn in self._registered:
+            return self._registered_may(actor, action, thing, keys)
         if not self.says(actor, action):
             return None
         plain = self._is_plain(actor, action)
@@ -82,6 +87,12 @@ class Asker:
             return _grant(action, thing.arn, self._answers[key])
         if not plain and not self._is_about(actor, action, thing, keys):
             return None
+        return _grant(action, thing.arn, self._remember(key, self._decide(actor, action, thing, keys, None)))
+
+    def _registered_may(self, actor: Actor, action: str, thing: Thing, keys: Keys) -> Grant | None:
+        key = (*actor.key, action, thing.arn, *_flat(keys), "registered")
+        if key in self._answers:
+            return _grant(action, thing.arn, self._answers[key])
         return _grant(action, thing.arn, self._remember(key, self._decide(actor, action, thing, keys, None)))
 
     def trusts(self, trust: policy.Attached, actor: Actor, action: str, thing: Thing) -> Grant | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sekisho import policy
-from sekisho.world import Lookup, PrincipalRecord
+from sekisho.world import Lookup, PrincipalRecord, ResourceRecord
 
 _NO_TAGS: Mapping[str, str] = {}
 
@@ -27,7 +27,8 @@ class Estate:
     `lookup` finds every record that decisions about its principals need.
 
     What is None is not known, and then taken to be as whoever wants more would have it: `passwords` are the ids of users who have one,
-    `keys` how many access keys each user has, `profiles` the ids of roles in instance profiles.
+    `keys` how many access keys each user has, `profiles` the ids of roles in instance profiles. `resources` are the registered ones of
+    services that act as roles; `lookup` finds them, too. `left_out` says, in words, what was too much to load.
     """
 
     account_id: str
@@ -39,3 +40,5 @@ class Estate:
     passwords: frozenset[str] | None = None
     keys: Mapping[str, int] | None = None
     profiles: frozenset[str] | None = None
+    resources: tuple[ResourceRecord, ...] = ()
+    left_out: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ A demand is an action and, behind the `@`, on what it must be permitted:
     held                  a policy of the account that the target has
     new                   a user or role that does not exist yet
     profile               an instance profile that does not exist yet
+    account               what is between an account and a control policy: the account, a unit, the policy, the root
     all else              something of the action's service, by `FORMS`; nothing there: `*`
 
 All demands of one rule that say the same word are about the same thing. What the permissions lead to is the rule's way (`Way`) and what it
@@ -31,6 +32,7 @@ class Way(enum.StrEnum):
     NEW = "new"  # makes a principal with permissions, and becomes it
     PASS = "pass"  # noqa: S105  # has a service act as a role that it passes
     HELD = "held"  # uses something that acts as a role already
+    FREE = "free"  # takes control policies away from an account of an organization
 
 
 class Demand(NamedTuple):
@@ -42,8 +44,9 @@ class Demand(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A method. `gives` says how permissions are given or taken away (OWN, RAISE, NEW), `by` how the target is become, `kind` whom the
-    method is for (OWN: the principal, else the target): a user, a role, or either. `service` acts as a role (PASS, HELD)."""
+    """A method. `gives` says how permissions are given or taken away (OWN, RAISE, NEW) or what holds them back (FREE), `by` how the target
+    is become, `kind` whom the method is for (OWN: the principal, else the target): a user, a role, or either. `service` acts as a role
+    (PASS, HELD)."""
 
     way: Way
     demands: tuple[Demand, ...]
@@ -106,6 +109,15 @@ _OTHERS = (
     _rule(Way.NEW, "iam:CreateUser@new iam:AddUserToGroup@other iam:CreateAccessKey@new", gives="join", kind="user", published=False),
     _rule(Way.NEW, "iam:CreateRole@new iam:AttachRolePolicy@new sts:AssumeRole@new", gives="attach", kind="role", published=False),
     _rule(Way.NEW, "iam:CreateRole@new iam:PutRolePolicy@new sts:AssumeRole@new", gives="put", kind="role", published=False),
+)
+
+_FREE = (
+    _rule(Way.FREE, "organizations:MoveAccount@account", gives="move", published=False),
+    _rule(Way.FREE, "organizations:DetachPolicy@account", gives="detach", published=False),
+    _rule(Way.FREE, "organizations:UpdatePolicy@account", gives="rewrite", published=False),
+    _rule(Way.FREE, "organizations:DisablePolicyType@account", gives="disable", published=False),
+    _rule(Way.FREE, "organizations:RemoveAccountFromOrganization@account", gives="remove", published=False),
+    _rule(Way.FREE, "organizations:LeaveOrganization", gives="leave", published=False),
 )
 
 _SERVICES = """
@@ -232,7 +244,7 @@ def _of_services(table: str, *, published: bool) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-RULES = (*_OWN, *_OTHERS, *_of_services(_SERVICES, published=True), *_of_services(_MORE_SERVICES, published=False))
+RULES = (*_OWN, *_OTHERS, *_FREE, *_of_services(_SERVICES, published=True), *_of_services(_MORE_SERVICES, published=False))
 
 PUBLISHED = tuple(rule for rule in RULES if rule.published)
 

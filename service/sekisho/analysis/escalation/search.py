@@ -30,7 +30,7 @@ Key = tuple[str, ...]
 
 _ASSUMING = next(rule for rule in OF[Way.BECOME] if rule.by == "trust")
 _TOWARDS = tuple(rule for way in (Way.BECOME, Way.PASS) for rule in OF[way] if rule is not _ASSUMING)
-_ACTIONS = (ASSUME_ROLE, *(rule.demands[0].action for way in Way if way is not Way.OWN for rule in OF[way]))
+_ACTIONS = (ASSUME_ROLE, *(rule.demands[0].action for way in Way if way not in (Way.OWN, Way.FREE) for rule in OF[way]))
 """The actions by which others are looked for: the first of each method."""
 
 
@@ -194,10 +194,24 @@ class _Search:
             if self._ways.trust_in(rule.service, role) is not None:
                 for alike in self._reach.speaking(rule.demands[0].action):
                     self._step(level, alike, rule, role)
+                for actor in self._let_in(rule):
+                    if actor.key not in level and actor.key not in self._steps:
+                        self._one(level, actor, role, rule)
+
+    def _let_in(self, rule: Rule) -> Iterable[Actor]:
+        """Those whom policies of registered resources let do something of a rule, whatever their own say."""
+        named = self._ways.registered.named(rule)
+        if "*" in named:
+            return [actor for actors in self._of.values() for actor in actors]
+        found = (self._by_name.get(name) for name in sorted(named))
+        return [actor for one in found if one is not None for actor in self._of[one.record.id]]
 
     def _step(self, level: dict[Key, _Step], alike: int, rule: Rule, target: Actor) -> None:
         left = self._left(level, alike)
-        if left and not (rule.service and not self._ways.serves(left[0], rule)):
+        if rule.service and self._ways.registered.is_individual(rule):
+            for actor in left:
+                self._one(level, actor, target, rule)
+        elif left and not (rule.service and not self._ways.serves(left[0], rule)):
             self._proceed()
             hop = self._ways.towards(left[0], rule, target)
             if hop is not None:
@@ -226,8 +240,9 @@ class _Search:
             elif left:
                 self._step(level, alike, _ASSUMING, role)
 
-    def _one(self, level: dict[Key, _Step], actor: Actor, role: Actor) -> None:
-        hop = self._ways.towards(actor, _ASSUMING, role)
+    def _one(self, level: dict[Key, _Step], actor: Actor, role: Actor, rule: Rule = _ASSUMING) -> None:
+        self._proceed()
+        hop = self._ways.towards(actor, rule, role)
         if hop is not None:
             self._assign(level, [actor], hop, role)
 
@@ -264,7 +279,7 @@ class _Search:
             principals=len(self._actors),
             decisions=self._asker.decisions,
             goal=self._goal,
-            left_out=tuple(dict.fromkeys(self._left_out)),
+            left_out=tuple(dict.fromkeys((*self._estate.left_out, *self._left_out, *self._ways.registered.left_out))),
         )
 
     def _hops(self, key: Key) -> Iterator[Hop]:

@@ -31,7 +31,7 @@ def candidates(actor: Actor, actions: Iterable[str], form: str) -> Iterator[str]
     tried: set[str] = set()
     for text in made:
         segments = text.split(":", 5)
-        if len(segments) != 6 or segments[:3] != usual[:3] or _kind(segments[5]) != _kind(usual[5]):
+        if len(segments) != 6 or segments[:3] != usual[:3] or kind_of(segments[5]) != kind_of(usual[5]):
             continue
         for place in (3, 4):
             if segments[place] in ("x", ""):
@@ -42,7 +42,7 @@ def candidates(actor: Actor, actions: Iterable[str], form: str) -> Iterator[str]
             yield found
 
 
-def _kind(resource: str) -> str:
+def kind_of(resource: str) -> str:
     """What stands before the first slash or colon of an ARN's last part."""
     return re.split("[/:]", resource, maxsplit=1)[0]
 

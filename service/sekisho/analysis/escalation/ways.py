@@ -10,6 +10,7 @@ from sekisho.analysis.escalation.asking import Asker, Grant, Thing
 from sekisho.analysis.escalation.changes import Change, Holdings
 from sekisho.analysis.escalation.estate import Estate
 from sekisho.analysis.escalation.paths import Hop
+from sekisho.analysis.escalation.registered import Registered
 from sekisho.analysis.escalation.rules import FORMS, INSTANCES, RULES, Rule, Way
 
 PASS_ROLE = "iam:PassRole"  # noqa: S105  # an action
@@ -40,8 +41,9 @@ class Ways:
     def __init__(self, estate: Estate, actors: Actors, asker: Asker) -> None:
         self._estate, self._actors, self._asker = estate, actors, asker
         self.holdings = Holdings(estate)
+        self.registered = Registered(estate)
         self._administrators: dict[int, bool] = {}
-        self._services: dict[tuple[int, str], tuple[Grant, ...] | None] = {}
+        self._services: dict[tuple[object, str], tuple[Grant, ...] | None] = {}
         self._trusting: dict[tuple[str, str], Grant | None] = {}
         self._own_trust: dict[tuple[int, str], Grant | None] = {}
         self._sufficient: tuple[policy.Attached, ...] | None = None
@@ -283,20 +285,21 @@ class Ways:
 
     def _served(self, actor: Actor, rule: Rule) -> tuple[Grant, ...] | None:
         """The grants of all that a service is asked, on things of which some could be there."""
-        key = (actor.alike, rule.name)
+        key = (actor.key if self.registered.is_individual(rule) else actor.alike, rule.name)
         if key not in self._services:
             self._services[key] = self._serving(actor, rule)
         return self._services[key]
 
     def _serving(self, actor: Actor, rule: Rule) -> tuple[Grant, ...] | None:
         demands = [demand for demand in rule.demands if demand.action != PASS_ROLE]
-        if not all(self._asker.says(actor, demand.action) for demand in demands):
+        if not self.registered.granting(rule) and not all(self._asker.says(actor, demand.action) for demand in demands):
             return None
-        for region in things.regions(actor, [demand.action for demand in demands]):
+        regions = (*things.regions(actor, [demand.action for demand in demands]), *self.registered.regions(rule))
+        for region in dict.fromkeys(regions):
             found: dict[str, Grant] = {}
             for label in dict.fromkeys(demand.on for demand in demands):
                 actions = [demand.action for demand in demands if demand.on == label]
-                grants = self._on_some(actor, actions, label, region)
+                grants = self._on_some(actor, actions, label, region, self.registered.things(rule, label, region))
                 if grants is None:
                     break
                 found |= {grant.action: grant for grant in grants}
@@ -304,13 +307,15 @@ class Ways:
                 return tuple(found[demand.action] for demand in demands)
         return None
 
-    def _on_some(self, actor: Actor, actions: Sequence[str], label: str, region: str) -> tuple[Grant, ...] | None:
-        """The grants of actions on one and the same thing."""
+    def _on_some(
+        self, actor: Actor, actions: Sequence[str], label: str, region: str, registered: Sequence[str]
+    ) -> tuple[Grant, ...] | None:
+        """The grants of actions on one and the same thing, one that could be there or one that is registered."""
         named = ["*"]
         if label in FORMS:
             service, _, rest = FORMS[label].partition(":")
             named = list(things.candidates(actor, actions, f"arn:aws:{service}:{region}:{self._estate.account_id}:{rest}"))
-        for one in named:
+        for one in (*named, *registered):
             grants = self._all(actor, [(action, Thing(one), {things.REGION_KEY: region}) for action in actions])
             if grants is not None:
                 return grants

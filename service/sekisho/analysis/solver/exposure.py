@@ -57,6 +57,10 @@ _WIDEST = {32: 8, 128: 32}  # bits of the shortest prefix that is still a fixed 
 _ARN_OF_ACCOUNT = re.compile(r"arn:[^:*?]*:[^:*?]+:[^:]*:[0-9]{12}:.*", re.DOTALL)
 _TEXT_OF_ACCOUNT = re.compile(r"arn:[^:*?]*:[^:*?]+:[^:*?]*:[0-9]{12}:.*", re.DOTALL)  # to StringLike a wildcard may be colons, too
 _PATH_OF_ORGANIZATION = re.compile(r"o-[^*?/]+/.*", re.DOTALL)
+_LINKED = re.compile(r"arn:[^:]*:iam::[0-9]{12}:role/aws-service-role/")
+"""The ARN of a service-linked role, to which control policies do not apply, of whichever account it is:
+https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html
+"""
 _ID_WITH_SESSION = re.compile(r"[A-Z0-9]{4,}:\*")
 
 
@@ -147,8 +151,9 @@ class _Asking:
     def of_rule(self, rule: Rule) -> Iterator[Grant]:
         """What a statement grants to each principal that it names."""
         actions = ("*",) if rule.statement.not_action else rule.statement.actions
-        restricting = tuple(one for one in self.restricting if _concerns(one, rule))
+        concerning = tuple(one for one in self.restricting if _concerns(one, rule))
         for principal, means in _entries(rule):
+            restricting = concerning if not _LINKED.match(principal.get("AWS", "")) else ()
             found = self._asked(rule, means)
             if found.answer is Answer.NO:
                 continue

@@ -5,10 +5,10 @@ are known have their values, and all others are free.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sekisho import policy
-from sekisho.analysis.inside import USER_ID, Case, is_fixed, layers_of
+from sekisho.analysis.inside import USER_ID, Case, is_fixed, layers_of, named_sessions
 from sekisho.analysis.solver import conditions, documents, languages, subjects
 from sekisho.analysis.solver.contexts import Context, Key
 from sekisho.analysis.solver.formulas import FALSE, TRUE, Formula, every, no, some, within
@@ -19,8 +19,6 @@ from sekisho.policy.layers import needs_resource_policy
 from sekisho.policy.principals import DIRECT, LIMITED, NONE, SESSIONS
 from sekisho.policy.rules import Rule
 from sekisho.policy.variables import Variable
-
-_SESSION = languages.of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-", repeats=True)
 
 
 def inside(case: Case, *, milliseconds: int) -> Verdict:
@@ -74,8 +72,7 @@ class _Case(Question):
             return TRUE
         case = self.case
         if key.name == USER_ID and case.principal.kind in SESSIONS:
-            start = languages.text(f"{case.principal.unique_id}:")
-            return every((no(key.absent), key.text(0, Language([(*start, _SESSION)]))))
+            return every((no(key.absent), *self._of_session(key)))
         if key.name != USER_ID and not is_fixed(key.name, case.action):
             return TRUE
         value = case.fixed.get(key.name, case.principal.unique_id if key.name == USER_ID else None)
@@ -91,6 +88,17 @@ class _Case(Question):
             else:
                 found.append(no(key.has(place)))
         return every(found)
+
+    def _of_session(self, key: Key) -> Iterator[Formula]:
+        """What `aws:userid` says of a session: its own name where policies name it, else one that they do not, which all stand for."""
+        own, start = self.case.principal.arn.rpartition("/")[2], f"{self.case.principal.unique_id}:"
+        named = named_sessions(self.case.principal, self.layers)
+        if own in named:
+            yield key.text(0, languages.literals([start + own]))
+        else:
+            (run,) = subjects.SESSION_NAMES.runs
+            yield key.text(0, Language([(*languages.text(start), *run)]))
+            yield from (no(key.text(0, languages.literals([start + name]))) for name in named)
 
     def _permitted(self, context: Context) -> Formula:
         """`policy.decide`, where no Deny matches."""
@@ -162,12 +170,19 @@ class _Case(Question):
         return self._decided(witness).allowed
 
     def _yes(self, witness: Witness) -> Verdict:
-        return Verdict(Answer.YES, Witness(self.case.principal, self.case.action, self.case.resource, self._context(witness)))
+        return Verdict(Answer.YES, Witness(self._principal(witness), self.case.action, self.case.resource, self._context(witness)))
 
     def _decided(self, witness: Witness) -> policy.Decision:
         case = self.case
-        made = policy.Request(case.principal, case.action, case.resource, case.owner, policy.Context(self._context(witness)))
+        made = policy.Request(self._principal(witness), case.action, case.resource, case.owner, policy.Context(self._context(witness)))
         return policy.decide(made, self.layers)
+
+    def _principal(self, witness: Witness) -> policy.Principal:
+        """The principal as whoever it is by its `aws:userid`: what the session is called is one thing, wherever it stands."""
+        principal, said = self.case.principal, self._context(witness).get(USER_ID)
+        if principal.kind not in SESSIONS or not isinstance(said, str):
+            return principal
+        return replace(principal, arn=f"{principal.arn.rpartition('/')[0]}/{said.rpartition(':')[2]}")
 
     def _context(self, witness: Witness) -> dict[str, str | tuple[str, ...]]:
         """The keys of a request: those that are known, and what the witness says of all others."""

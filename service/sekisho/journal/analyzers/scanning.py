@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from sekisho import meters
 from sekisho.journal.analyzers import writing
 from sekisho.journal.analyzers.external import Looking
-from sekisho.journal.analyzers.kinds import INTERNAL, kind_of
+from sekisho.journal.analyzers.kinds import INTERNAL, UNUSED, kind_of
 from sekisho.journal.analyzers.pacing import Pace
 from sekisho.journal.analyzers.slices import LEAST, SLICE, STALE, Analyzers, Pair, log_after, refresh_at
 from sekisho.journal.analyzers.sources import Source
@@ -150,7 +150,7 @@ class Scanning:
         for id_, some in looked.items():
             begun = self._now()
             found[id_] = self._looking.at(rows[id_], some, todo.trusted[id_], now)
-            if kind_of(rows[id_]) == INTERNAL:
+            if kind_of(rows[id_]) != UNUSED:  # which asks no solver
                 self._pace.took(id_, begun)
         return [
             Seen(analyzer, id_, source, found[analyzer.id].get(source.id, ()) if source is not None else ())
@@ -263,13 +263,13 @@ def _page_size(size: int, row: Analyzer | None = None) -> int:
 
 
 def _paced(pairs: Iterable[Pair], tired: Collection[str], most: int) -> tuple[list[Pair], list[Analyzer]]:
-    """What is looked at now, and analyzers of internal access that have more to look at, or rest: they look at everything later."""
+    """What is looked at now, and analyzers that rest, or of internal access have more to look at: they look at everything later."""
     kept: list[Pair] = []
     put_off: dict[str, Analyzer] = {}
     counts: Counter[str] = Counter()
     for row, id_, source in pairs:
-        if source is not None and kind_of(row) == INTERNAL:
-            counts[row.id] += 1
+        if source is not None:
+            counts[row.id] += kind_of(row) == INTERNAL
             if row.id in tired or counts[row.id] > most:
                 put_off[row.id] = row
                 continue

@@ -106,8 +106,8 @@ class Analyzers:
         return [row for row in rows if not row.zone.endswith(STALE) and self._looks(row)]
 
     def resting(self, session: Session) -> list[Analyzer]:
-        """Those of `stale` that have looked at everything; they look again at the time that `refresh_at` says."""
-        old = Analyzer.type.like("%INTERNAL_ACCESS"), Analyzer.zone.like(f"%{STALE}"), Analyzer.deleted_at.is_(None)
+        """Those that are stale and have looked at everything; they look again at the time that `refresh_at` says."""
+        old = Analyzer.zone.like(f"%{STALE}"), Analyzer.deleted_at.is_(None)
         return [row for row in session.scalars(select(Analyzer).where(*old, Analyzer.scan_after.is_(None))) if self._looks(row)]
 
     def failed(self, session: Session, before: datetime, size: int) -> list[Pair]:

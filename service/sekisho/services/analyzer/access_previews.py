@@ -34,7 +34,7 @@ PREVIEW = "AccessPreview"
 @operation
 def create_access_preview(call: Call, request: pb.CreateAccessPreviewRequest) -> pb.CreateAccessPreviewResponse:
     """It is complete when it is made; one of a document that is no policy has failed."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     made: _Made = call.prepared
     lately = AccessPreview.account_id == call.account_id, AccessPreview.created_at > call.now - timedelta(hours=1)
     if (call.session.scalar(select(func.count()).select_from(AccessPreview).where(*lately)) or 0) >= quotas.PREVIEWS:
@@ -63,7 +63,7 @@ class _Made(NamedTuple):
 @prepare(create_access_preview)
 def _work_out(call: Call, request: pb.CreateAccessPreviewRequest) -> Callable[[], _Made]:
     """Read what is there now; then work out what there would be."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     trusted = previewed.find_zone(call, row)
     plan = previewed.planned(call, trusted, request.configurations)
     now = call.now
@@ -123,7 +123,7 @@ def _finding(values: Mapping[str, Any], status: str, known: AccessFinding | None
 @operation
 def get_access_preview(call: Call, request: pb.GetAccessPreviewRequest) -> pb.GetAccessPreviewResponse:
     """Without its findings."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     found = _find(call, row, request.access_preview_id)
     held: Mapping[str, Any] = json.loads(found.configurations)
     return pb.GetAccessPreviewResponse(
@@ -141,7 +141,7 @@ def get_access_preview(call: Call, request: pb.GetAccessPreviewRequest) -> pb.Ge
 @operation
 def list_access_previews(call: Call, request: pb.ListAccessPreviewsRequest) -> pb.ListAccessPreviewsResponse:
     """In the order in which they were made."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     key = (AccessPreview.created_at, AccessPreview.id)
     query = select(AccessPreview).where(AccessPreview.analyzer_id == row.id)
     found = pages.page_by_time(call, request, query, key=key, of=lambda one: (one.created_at, one.id))
@@ -161,7 +161,7 @@ def list_access_previews(call: Call, request: pb.ListAccessPreviewsRequest) -> p
 @operation
 def list_access_preview_findings(call: Call, request: pb.ListAccessPreviewFindingsRequest) -> pb.ListAccessPreviewFindingsResponse:
     """Those that would be new, those that would be resolved, and those that would stay."""
-    preview = _find(call, names.find_shown(call, request.analyzer_arn), request.access_preview_id)
+    preview = _find(call, names.find(call, request.analyzer_arn), request.access_preview_id)
     if preview.status != "COMPLETED":
         raise Conflict(f"Access preview {preview.id} is not completed.", preview.id, PREVIEW)
     filter_ = criteria.plain(request.filter)

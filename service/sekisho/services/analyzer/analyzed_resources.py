@@ -19,7 +19,7 @@ RESOURCE = "Resource"
 @operation
 def get_analyzed_resource(call: Call, request: pb.GetAnalyzedResourceRequest) -> pb.GetAnalyzedResourceResponse:
     """With what was found last."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     held = _find(call, row, request.resource_arn)
     wanted = AccessFinding.analyzer_id == row.id, AccessFinding.source_id == held.source_id
     statuses = set(call.session.scalars(select(AccessFinding.status).where(*wanted).distinct()))
@@ -43,7 +43,7 @@ def get_analyzed_resource(call: Call, request: pb.GetAnalyzedResourceRequest) ->
 @operation
 def list_analyzed_resources(call: Call, request: pb.ListAnalyzedResourcesRequest) -> pb.ListAnalyzedResourcesResponse:
     """By ARN; of one type, where the request says so."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     query = select(AnalyzedResource).where(AnalyzedResource.analyzer_id == row.id)
     if request.HasField("resource_type"):
         query = query.where(AnalyzedResource.resource_type == request.resource_type)
@@ -59,7 +59,7 @@ def list_analyzed_resources(call: Call, request: pb.ListAnalyzedResourcesRequest
 @operation
 def start_resource_scan(call: Call, request: pb.StartResourceScanRequest) -> pb.StartResourceScanResponse:
     """It is looked at within seconds, whether it has changed or not."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     named = arn.account_of(request.resource_arn)
     owner = request.resource_owner_account or named or call.account_id
     if not arn.is_account_id(owner) or named not in ("", owner):

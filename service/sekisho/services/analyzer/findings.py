@@ -37,7 +37,7 @@ def list_findings(call: Call, request: pb.ListFindingsRequest) -> pb.ListFinding
 @operation
 def update_findings(call: Call, request: pb.UpdateFindingsRequest) -> pb.UpdateFindingsResponse:
     """By their ids, or all of a resource. What is resolved stays so."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     if bool(request.ids) == request.HasField("resource_arn"):
         raise Validation("Specify either ids or resourceArn.")
     if len(request.ids) > quotas.IDS:
@@ -69,7 +69,7 @@ def _is_id(text: str) -> bool:
 
 
 def _find_external(call: Call, text: str) -> Analyzer:
-    row = names.find_shown(call, text)
+    row = names.find(call, text)
     if row.type not in _OF_EXTERNAL:
         raise Validation("This operation is for analyzers of external access; use the second version of it for others.")
     return row

@@ -18,7 +18,7 @@ from sekisho.store.tables import AccessFinding
 @operation
 def get_finding_v2(call: Call, request: pb.GetFindingV2Request) -> pb.GetFindingV2Response:
     """By id, with its details, of which there may be several pages."""
-    row = findings.find(call, names.find_shown(call, request.analyzer_arn), request.id)
+    row = findings.find(call, names.find(call, request.analyzer_arn), request.id)
     found = pages.cut(call, request, _DETAILS[row.type](row))
     return pb.GetFindingV2Response(**_members(row), finding_details=found.rows, next_token=found.marker)
 
@@ -26,7 +26,7 @@ def get_finding_v2(call: Call, request: pb.GetFindingV2Request) -> pb.GetFinding
 @operation
 def list_findings_v2(call: Call, request: pb.ListFindingsV2Request) -> pb.ListFindingsV2Response:
     """Without their details."""
-    found = listing.page(call, request, names.find_shown(call, request.analyzer_arn))
+    found = listing.page(call, request, names.find(call, request.analyzer_arn))
     return pb.ListFindingsV2Response(findings=[pb.FindingSummaryV2(**_members(row)) for row in found.rows], next_token=found.marker)
 
 

@@ -17,6 +17,11 @@ from sekisho.store.tables import Analyzer, AnalyzerTag
 ANALYZER, RULE = "Analyzer", "ArchiveRule"
 """Types of resources, as errors say them."""
 
+KEPT = frozenset(("GetAnalyzer", "DeleteAnalyzer", "ListTagsForResource", "TagResource", "UntagResource"))
+"""Operations that an account has on its analyzer of an organization even when it administers that no more: it sees that it stopped, and
+why, and can be rid of it. All others tell, or decide, what was found in other accounts, or would once it looks again.
+"""
+
 _ARN = re.compile(r"arn:aws:access-analyzer:([a-z0-9-]+):([0-9]{12}):analyzer/([A-Za-z_][A-Za-z0-9_.-]{0,254})")
 
 
@@ -40,17 +45,13 @@ def arn_of(row: Analyzer) -> str:
 
 
 def find(call: Call, text: str) -> Analyzer:
-    """The analyzer of the caller's account that a name or an ARN names, or ResourceNotFound."""
+    """The analyzer of the caller's account that a name or an ARN names, or ResourceNotFound. AccessDenied where the account has no say in
+    its organization any more, but for the operations of `KEPT`.
+    """
     row = get(call, text)
     if row is None:
         raise ResourceNotFound(f"Analyzer {text[:256]} does not exist.", text[:256], ANALYZER)
-    return row
-
-
-def find_shown(call: Call, text: str) -> Analyzer:
-    """The same, for what it found, or may look at; AccessDenied where the account has no say in the organization any more."""
-    row = find(call, text)
-    if not zones.is_shown(call.session, row):
+    if call.operation.name not in KEPT and not zones.is_shown(call.session, row):
         raise AccessDenied(f"The account {call.account_id} no longer administers IAM Access Analyzer of the organization of {arn_of(row)}.")
     return row
 

@@ -29,7 +29,7 @@ def generate_finding_recommendation(
     call: Call, request: pb.GenerateFindingRecommendationRequest
 ) -> pb.GenerateFindingRecommendationResponse:
     """For findings of unused permissions; it is there when this returns."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     finding = findings.find(call, row, request.id)
     made: _Made = call.prepared
     held = call.session.get(FindingRecommendation, finding.id)
@@ -63,7 +63,7 @@ class _Made(NamedTuple):
 @prepare(generate_finding_recommendation)
 def _work_out(call: Call, request: pb.GenerateFindingRecommendationRequest) -> Callable[[], _Made]:
     """Read what the principal has and uses; then take away what it does not use."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     finding = findings.find(call, row, request.id)
     if finding.type != unused.PERMISSION:
         raise Validation(f"There are recommendations for findings of type {unused.PERMISSION} alone.", NOT_SUPPORTED)
@@ -95,7 +95,7 @@ def _steps(principal: Principal, begins: datetime) -> list[dict[str, Any]]:
 @operation
 def get_finding_recommendation(call: Call, request: pb.GetFindingRecommendationRequest) -> pb.GetFindingRecommendationResponse:
     """The newest that was made."""
-    row = names.find_shown(call, request.analyzer_arn)
+    row = names.find(call, request.analyzer_arn)
     finding = findings.find(call, row, request.id)
     held = call.session.get(FindingRecommendation, finding.id)
     if held is None:

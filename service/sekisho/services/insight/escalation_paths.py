@@ -114,6 +114,7 @@ def _found(call: Call, request: pb.FindEscalationPathsRequest, supposed: Keys, o
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
+    realm = estates.load_realm(call, organization) if organization is not None else None
     loaded = estates.load_organization(call, organization.id) if organization is not None else [estates.load(call, call.account_id)]
     with _turns.turn(call.account_id, call.deadline) as turn:
 
@@ -123,7 +124,7 @@ def _found(call: Call, request: pb.FindEscalationPathsRequest, supposed: Keys, o
 
         try:
             if organization is not None:
-                found = escalation.find_across(call.account_id, loaded, supposed=supposed, proceed=proceed)
+                found = escalation.find_across(call.account_id, loaded, realm, supposed=supposed, proceed=proceed)
             else:
                 found = escalation.find(loaded[0], goal=request.goal_arn, supposed=supposed, proceed=proceed)
         except ValueError as error:

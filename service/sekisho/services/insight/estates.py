@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, func, select
 
 from sekisho import policy
-from sekisho.analysis.escalation import Estate, Managed
+from sekisho.analysis.escalation import SERVICES, Estate, Managed, Realm
 from sekisho.arn import iam
 from sekisho.calls.call import Call
 from sekisho.errors import Unavailable
@@ -22,17 +22,42 @@ from sekisho.store.tables import (
     InstanceProfile,
     LoginProfile,
     Member,
+    Organization,
+    OrganizationPolicy,
+    OrganizationResourcePolicy,
+    OrganizationTag,
     Policy,
     PolicyVersion,
+    RegisteredResource,
+    ResourceTag,
     Role,
     Tag,
+    Unit,
     User,
 )
-from sekisho.world import AWS, AccountRecord, GroupRecord, PolicyRecord, PrincipalRecord, Record
+from sekisho.world import (
+    AWS,
+    RCP,
+    SCP,
+    AccountRecord,
+    GroupRecord,
+    PolicyRecord,
+    PrincipalRecord,
+    Record,
+    ResourceRecord,
+    UnitRecord,
+    resources,
+)
 from sekisho.world.placement import placement
 
 MOST = 20_000
 """Users and roles that are looked at; AWS's quotas admit 6,000."""
+
+MOST_RESOURCES = 2_000
+"""Registered resources of an account that are looked at, those with a policy first."""
+
+MOST_UNITS = 100
+"""Units of an organization to which an account is thought to be moved."""
 
 ADMINISTRATOR = "administratoraccess"
 """The policy of AWS's that everybody may attach who may attach any; by its key."""
@@ -48,6 +73,47 @@ def load_organization(call: Call, organization_id: str) -> list[Estate]:
     if (call.session.scalar(held) or 0) > MOST:
         raise LimitExceeded(f"The organization has more than {MOST} users and roles; that is more than one analysis looks at.")
     return [load(call, id_) for id_ in call.session.scalars(member.order_by(Member.account_id)).all()]
+
+
+def load_realm(call: Call, organization: Organization) -> Realm:
+    """What is known of an organization beside its accounts; nothing is left to be loaded afterwards."""
+    records: dict[str, Record] = {}
+    units = call.session.scalars(select(Unit.id).where(Unit.organization_id == organization.id).order_by(Unit.id).limit(MOST_UNITS)).all()
+    units = [organization.root_id, *(id_ for id_ in units if id_ != organization.root_id)]
+    for id_ in units:
+        _load_above(call, id_, records)
+    tags: dict[str, dict[str, str]] = defaultdict(dict)
+    tagged = select(OrganizationTag.resource_id, OrganizationTag.key, OrganizationTag.value)
+    for row in call.session.execute(tagged.where(OrganizationTag.organization_id == organization.id)):
+        tags[row.resource_id][row.key] = row.value
+    types = select(OrganizationPolicy.id, OrganizationPolicy.type).where(
+        OrganizationPolicy.organization_id == organization.id, OrganizationPolicy.type.in_((SCP, RCP))
+    )
+    own = call.session.get(OrganizationResourcePolicy, organization.id)
+    return Realm(
+        id=organization.id,
+        management_id=organization.management_account_id,
+        units=tuple(units),
+        types={row.id: row.type for row in call.session.execute(types)},
+        tags=tags,
+        lookup=records.get,
+        delegating=policy.Attached(policy.compiled(own.content), name=own.id) if own is not None else None,
+    )
+
+
+def _load_above(call: Call, unit_id: str, records: dict[str, Record]) -> None:
+    """A unit, those above it, and what is attached to them."""
+    at: str | None = unit_id
+    while at is not None and at not in records:
+        remaining(call.deadline)
+        unit = call.node.world.load_record(at, call.session)
+        if not isinstance(unit, UnitRecord):
+            raise Unavailable("A unit of the organization could not be loaded.")
+        records[at] = unit
+        for id_ in (*unit.scp_ids, *unit.rcp_ids):
+            if id_ not in records and (record := call.node.world.load_record(id_, call.session)) is not None:
+                records[id_] = record
+        at = unit.parent_id
 
 
 def load(call: Call, account_id: str) -> Estate:
@@ -72,6 +138,8 @@ def load(call: Call, account_id: str) -> Estate:
             principals.append(replace(record, trust=compiled))
     records |= {record.id: record for record in principals}
     _follow(call, account_id, records, principals)
+    registered = _registered(call, account_id)
+    records |= {resources.key(account_id, one.id): one for one in registered}
     groups = call.session.execute(select(Group.id, Group.name, Group.path).where(_own(account_id, Group)).order_by(Group.name_key))
     return Estate(
         account_id=account_id,
@@ -83,7 +151,32 @@ def load(call: Call, account_id: str) -> Estate:
         passwords=frozenset(call.session.scalars(select(LoginProfile.user_id).join(User).where(_own(account_id, User)))),
         keys=_keys(call, account_id),
         profiles=frozenset(filter(None, call.session.scalars(select(InstanceProfile.role_id).where(_own(account_id, InstanceProfile))))),
+        resources=tuple(registered[:MOST_RESOURCES]),
+        left_out=(f"{account_id} has more than {MOST_RESOURCES} registered resources of services",) * (len(registered) > MOST_RESOURCES),
     )
+
+
+def _registered(call: Call, account_id: str) -> list[ResourceRecord]:
+    """The registered resources on which methods are used, and one more than are looked at where there are more."""
+    wanted = RegisteredResource.account_id == account_id, RegisteredResource.service.in_(SERVICES)
+    rows = call.session.execute(
+        select(RegisteredResource.id, RegisteredResource.arn, RegisteredResource.policy)
+        .where(*wanted)
+        .order_by(RegisteredResource.policy.is_(None), RegisteredResource.id)
+        .limit(MOST_RESOURCES + 1)
+    ).all()
+    tags: dict[str, dict[str, str]] = defaultdict(dict)
+    for start in range(0, len(rows), _SIZE):
+        remaining(call.deadline)
+        of = ResourceTag.resource_id.in_([row.id for row in rows[start : start + _SIZE]])
+        for id_, key, value in call.session.execute(select(ResourceTag.resource_id, ResourceTag.key, ResourceTag.value).where(of)):
+            tags[id_][key] = value
+    found = []
+    for row in rows:
+        remaining(call.deadline)
+        attached = policy.Attached(policy.compiled(row.policy), arn=row.arn, name="resource policy") if row.policy is not None else None
+        found.append(ResourceRecord(row.arn, account_id, tags[row.id], attached))
+    return found
 
 
 def _own(account_id: str, table: type[Entity]) -> ColumnElement[bool]:
