@@ -161,7 +161,7 @@ def sign(text: str, by: Pair, *, method: str | None = None, digest: str = "sha25
     signer = _Signer(SignatureConstructionMethod.enveloped, method, digest, c14n)
     signer.namespaces = {"ds": DS}
     certificate = by.certificate.public_bytes(serialization.Encoding.PEM).decode()
-    done = signer.sign(root, key=pem(by.key), cert=certificate, reference_uri=f"#{root.get('ID')}" if named else None)
+    done = signer.sign(root, key=by.key, cert=certificate, reference_uri=f"#{root.get('ID')}" if named else None)
     return str(etree.tostring(done).decode())
 
 

@@ -20,6 +20,7 @@ from sekisho import sigv4
 from sekisho.cli import connection, load, throwaway
 from sekisho.cli.examples import example
 from sekisho.client import Client, Credentials, token
+from tests import commanded
 from tests.cli.command import environment
 from tests.client.guard import shop
 
@@ -117,7 +118,7 @@ def running() -> Iterator[Orders]:
     """A Sekisho with the shop in it, and the service beside it."""
     messages = shop.messages()
     with ExitStack() as sekisho:
-        server = sekisho.enter_context(throwaway.server())
+        server = sekisho.enter_context(commanded.server())
         keys, own, account = _loaded(server)
         env = environment(
             SEKISHO_ENDPOINT=server.grpc,

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from sekisho.cli import connection, load, throwaway
+from sekisho.cli import connection, load
 from sekisho.cli.examples import example
 from sekisho.client import Client, Credentials, token
+from tests import commanded
 from tests.cli.command import environment
 
 AUDIENCE = "orders.shop.example"
@@ -44,7 +45,7 @@ class Service:
 @pytest.fixture
 def service(bare_database_url: str) -> Iterator[Service]:
     with ExitStack() as stack:
-        server = stack.enter_context(throwaway.server())
+        server = stack.enter_context(commanded.server())
         with Client(server.grpc, connection.credentials("root", server.data_dir)) as root:
             load.loaded(root, example("shop"), {})
             account = root.sts.get_caller_identity().account

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from sekisho import client as sekisho
-from sekisho.cli import connection, load, throwaway
+from sekisho.cli import connection, load
 from sekisho.cli.examples import example
 from sekisho.client import Client, Credentials, Layer, Outcome, pages, token
+from tests import commanded
 from tests.cli.command import environment
 
 SHOP = example("shop")
@@ -42,7 +43,7 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
-    with throwaway.server() as server, Client(server.grpc, connection.credentials("root", server.data_dir)) as root:
+    with commanded.server() as server, Client(server.grpc, connection.credentials("root", server.data_dir)) as root:
         load.loaded(root, SHOP, {})
         account = root.sts.get_caller_identity().account
         key = root.iam.create_access_key(user_name="farid").access_key

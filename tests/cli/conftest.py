@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.cli import throwaway
 from sekisho.cli.examples import example
 from sekisho.client import Client
+from tests import commanded
 from tests.cli.command import sekisho
 
 
@@ -33,7 +33,7 @@ class Shop:
 @pytest.fixture(scope="session")
 def shop() -> Iterator[Shop]:
     """The shop on a server of this test run; tests only ask it, and add what nobody else looks for."""
-    with throwaway.server() as server:
+    with commanded.server() as server:
         done = sekisho("load", example("shop"), "--data-dir", server.data_dir)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == "21 created, 0 changed, 0 unchanged"

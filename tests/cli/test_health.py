@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sekisho.cli import throwaway
+from tests import commanded
 from tests.certificates import Authority
 from tests.cli.command import environment, one_line, sekisho
 
@@ -22,7 +23,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[throwawa
     certificate, key = authority.server().write(folder, "server")
     ca = folder / "ca.pem"
     ca.write_bytes(authority.certificate)
-    with throwaway.server("--tls-cert", str(certificate), "--tls-key", str(key)) as server:
+    with commanded.server("--tls-cert", str(certificate), "--tls-key", str(key)) as server:
         yield server, ca
 
 

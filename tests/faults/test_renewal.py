@@ -18,8 +18,8 @@ import grpc
 import pytest
 
 from sekisho import sigv4
-from sekisho.cli import connection, throwaway
-from tests import served
+from sekisho.cli import connection
+from tests import commanded, served
 from tests.certificates import Authority
 from tests.faults.test_workers import until
 from tests.harness import BY_NAME
@@ -159,7 +159,7 @@ def test_calls_on_connections_of_their_own_while_workers_are_replaced(tmp_path: 
 def test_a_successor_that_does_not_come_up_leaves_who_there_is(tmp_path: Path) -> None:
     certificate, key = Authority().server().write(tmp_path, "own")
     before = certificate.read_bytes()
-    with throwaway.server("--tls-cert", str(certificate), "--tls-key", str(key), "--workers", "2") as server:
+    with commanded.server("--tls-cert", str(certificate), "--tls-key", str(key), "--workers", "2") as server:
         log = server.data_dir.parent / "log"
         key.write_bytes(b"")
         os.kill(int((server.data_dir / "server.lock").read_text()), signal.SIGHUP)

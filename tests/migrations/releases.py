@@ -16,7 +16,8 @@ from pathlib import Path
 
 import grpc
 
-from tests import served
+from tests import commanded, served
+from tests.started import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = ROOT / ".ci" / "released"
@@ -62,14 +63,18 @@ def serving(checkout: Path, url: str, data: Path, *, ring_of: Path | None = None
         shutil.copy(ring_of / name, data / name)
     log = data.with_suffix(".log")
     listen = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sekisho.cli", "serve", "--data-dir", data, "--database", url, *listen],
-            stdout=errors,
-            stderr=errors,
-            env={**os.environ, "PYTHONPATH": str(checkout / "service")},
-            cwd=data,
-        )
+    process: Process
+    if checkout == ROOT:
+        process = commanded.started(data, log, "--database", url)
+    else:
+        with log.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "sekisho.cli", "serve", "--data-dir", data, "--database", url, *listen],
+                stdout=errors,
+                stderr=errors,
+                env={**os.environ, "PYTHONPATH": str(checkout / "service")},
+                cwd=data,
+            )
     try:
         endpoints = served.endpoints(process, data, log)
         with grpc.insecure_channel(endpoints["grpc"], served.OPTIONS) as channel:

@@ -20,6 +20,7 @@ from sekisho.errors import SekishoError
 from sekisho.node import listeners
 from sekisho.node.certificates import Certificates
 from sekisho.node.roles import GRPC, ROLES
+from tests import commanded
 from tests.certificates import Authority, Made
 from tests.harness import house
 
@@ -112,7 +113,7 @@ def until_shown(endpoint: str, certificate: bytes) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_server_that_hangs_up_is_told_to_read_them_again(workers: int, files: tuple[Path, Path]) -> None:
     arguments = ("--tls-cert", str(files[0]), "--tls-key", str(files[1]), "--workers", str(workers))
-    with throwaway.server(*arguments) as server:
+    with commanded.server(*arguments) as server:
         process = int((server.data_dir / "server.lock").read_text())
         endpoints = connection.endpoints(server.data_dir)
         new = put(files, Authority().server())
@@ -131,6 +132,7 @@ def test_a_server_that_hangs_up_is_told_to_read_them_again(workers: int, files: 
 
 
 def test_without_certificates_hanging_up_does_nothing() -> None:
+    """Here alone the workers are spawned, as those of an operator's server are."""
     with throwaway.server("--workers", "2", "--log-format", "text") as server:
         log = server.data_dir.parent / "log"
         os.kill(int((server.data_dir / "server.lock").read_text()), signal.SIGHUP)
