@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
-MAX_STREAMS = 3  # a setting
 STREAMS = 100
-"""Calls of one connection at once at the most; fewer where the server says so, as a library heeds it."""
+"""Calls of one connection at once, which is what the server admits."""
 _LAST_STREAM = 2_000_000
 """After which a connection is made anew in effect: none of the loads here comes that far."""
 
@@ -108,7 +107,7 @@ class Load:
             for _ in range(int((now - began) * rate) - sent):
                 sent += 1
                 turn.rotate(1)
-                if len(turn[0].sent) < turn[0].allowed:
+                if len(turn[0].sent) < STREAMS:
                     self._send(turn[0])
                 else:
                     seen.unsent += 1
@@ -166,7 +165,6 @@ class _Connection:
         window = struct.pack(">I", (1 << 30))
         self.socket.sendall(PREFACE + _frame(SETTINGS, 0, settings) + _frame(WINDOW, 0, window))
         self.socket.setblocking(False)
-        self.allowed = STREAMS
         self.stream, self.sent, self.out, self._in, self.open = 1, dict[int, float](), bytearray(), b"", True
 
     def flush(self) -> None:
@@ -200,9 +198,6 @@ class _Connection:
             elif kind == PING and not flags & ACK:
                 self.out += _frame(PING, ACK, data[at + 9 : end])
             elif kind == SETTINGS and not flags & ACK:
-                for name, value in struct.iter_unpack(">HI", data[at + 9 : end]):
-                    if name == MAX_STREAMS:
-                        self.allowed = min(STREAMS, value)
                 self.out += _frame(SETTINGS, ACK, b"")
             at = end
         self._in = data[at:]

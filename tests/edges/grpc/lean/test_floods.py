@@ -15,11 +15,10 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from sekisho.edges.grpc.lean import port, pressure
+from sekisho.edges.grpc.lean import port
 from sekisho.edges.grpc.lean.asked import Method
 from sekisho.edges.grpc.lean.gate import Gate
 from sekisho.edges.grpc.lean.line import Line
-from sekisho.edges.grpc.lean.outgoing import STREAMS
 from sekisho.edges.grpc.lean.peers import READ
 from sekisho.edges.lanes import Claim, Lane
 from tests.edges.grpc import frames
@@ -120,20 +119,6 @@ def test_a_flood_refuses_its_own_calls_and_nobody_elses(lean: Lean, crowd: Crowd
     ends = crowd.ends("flood")
     assert set(ends) == {"0", "8 Rate exceeded"}
     assert ends["0"] >= 20
-
-
-def test_whose_calls_are_refused_is_told_to_have_fewer_under_way(lean: Lean, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is not refused is not told."""
-    monkeypatch.setattr(pressure, "UNDER_WAY", 20)
-    hold(lean, crowd)
-    crowd.send("flood", 450)
-    crowd.send("bystander", 20)
-    lean.gate.set()
-    assert crowd.ends("bystander") == {"0": 20}
-    assert set(crowd.ends("flood")) == {"0", "8 Rate exceeded"}
-    allowed = [peer.connection.allowed for peer in lean.port._peers.values()]
-    assert min(allowed) <= 10
-    assert max(allowed) == STREAMS
 
 
 def test_a_flood_leaves_time_for_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ class Connection(Outgoing):
         """Take in a frame, and what else of a run is refused with it; where that ends."""
         if not self.settled:
             raise Ended(frames.PROTOCOL, "settings come first")
-        if self._cuts.block and (after := self._refuse_alike(buffer, begins - 9)):
+        if self._cuts.block and not self._first and (after := self._refuse_alike(buffer, begins - 9)):
             return after
         payload = buffer[begins:ends]
         if flags & (frames.PADDED | frames.PRIORITIZED):
@@ -371,6 +371,7 @@ class Connection(Outgoing):
     def part(self) -> None:
         """Take no further calls; those that are open are answered."""
         if not self.leaving:
+            self._cuts.renew()
             self.warned = self.leaving = True
             self.out.append(frames.goaway(self.last, frames.NO_ERROR))
 

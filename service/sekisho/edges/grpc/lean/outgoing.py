@@ -32,8 +32,6 @@ class Outgoing:
         self._first = b""  # what the next header block begins with
         self._noise = 0  # frames of the client that are no part of a call
         self.now = 0.0
-        self.allowed = STREAMS
-        """Calls that the client may have under way, as it was told."""
         self.warned = False
         self.out: list[bytes] = []
 
@@ -142,11 +140,6 @@ class Outgoing:
         if self._received > CREDIT:
             self.out.append(frames.window(0, self._received))
             self._received = 0
-
-    def allow(self, streams: int) -> None:
-        """Tell the client how many calls it may have under way; those that it began before it has read that are taken, as before."""
-        self.allowed = streams
-        self.out.append(frames.settings({frames.STREAMS: streams}))
 
     def leave(self) -> None:
         """Tell the client to make its next calls elsewhere; those on their way are taken, until it answers a ping behind the word."""

@@ -33,7 +33,6 @@ from sekisho.edges.grpc.lean.flows import Flow, Flows
 from sekisho.edges.grpc.lean.gate import Gate
 from sekisho.edges.grpc.lean.line import INLINE, Line
 from sekisho.edges.grpc.lean.peers import Peer
-from sekisho.edges.grpc.lean.pressure import Pressure
 from sekisho.edges.grpc.lean.stream import ROOM, Stream
 from sekisho.edges.grpc.sizes import MAX_MESSAGE, METADATA, MOST_ENTRIES
 from sekisho.edges.lanes import Claim
@@ -88,7 +87,6 @@ class Port(Clients):
         self.gate = Gate(self._line, methods, claimed, self._counts)
         self._flows = Flows(self._bell, self._cut, self._touch)
         self._talking = frozenset(path for path, method in methods.items() if method.kind == TALKS)
-        self._pressure, self._told = Pressure(), 0  # and how many were refused when it was told
         self._looked = self._sent = 0.0
         self.over = threading.Event()
 
@@ -156,7 +154,6 @@ class Port(Clients):
         self._send_all(now)
         if now - self._looked >= turn:
             before, self._looked = self._looked, now
-            self._pressure.ease(peer.connection for peer in self._peers.values())
             self._look_around(now, before)
 
     def _send_all(self, now: float) -> None:
@@ -177,9 +174,6 @@ class Port(Clients):
         return Connection(self, peer, **_SMALL, talking=self._talking)
 
     def _was_read(self, peer: Peer, began: float) -> None:
-        if self.gate.refused != self._told:
-            self._told = self.gate.refused
-            self._pressure.press(peer.connection)
         if self._line.waiting < self._line.most:
             return
         if peer.connection.out:  # who is refused hears so before others are answered
