@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from sekisho.edges.grpc.lean import frames as ours
-from sekisho.edges.grpc.lean.connection import NOISE, STREAMS, Connection
+from sekisho.edges.grpc.lean.connection import NOISE, Connection
 from sekisho.edges.grpc.lean.cuts import MOST as CUTS
+from sekisho.edges.grpc.lean.outgoing import STREAMS
 from sekisho.edges.grpc.lean.stream import Ended, Stream
 from tests.edges.grpc import frames
 from tests.edges.grpc.frames import frame

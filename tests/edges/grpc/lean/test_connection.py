@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from sekisho.edges.grpc.lean import frames as ours
-from sekisho.edges.grpc.lean.connection import NOISE, STREAMS, Connection
+from sekisho.edges.grpc.lean.connection import NOISE, Connection
 from sekisho.edges.grpc.lean.cuts import MOST as CUTS
 from sekisho.edges.grpc.lean.heads import Head
+from sekisho.edges.grpc.lean.outgoing import STREAMS
 from sekisho.edges.grpc.lean.stream import Ended, Stream
 from tests.edges.grpc import frames
 from tests.edges.grpc.frames import frame
@@ -30,9 +31,9 @@ class Gate:
         self.asked += 1
         return given.path in self.full
 
-    def refusal(self) -> bytes:
-        self.refused += 1
-        return ours.ANSWERED
+    def refusals(self, count: int) -> list[bytes]:
+        self.refused += count
+        return [ours.ANSWERED] * count
 
 
 @dataclass

@@ -81,6 +81,12 @@ def of_excess(what: str) -> Said:
     return Said.made(code, excess.of(request_ids.new()))
 
 
+def blocks_of_excess(what: str, count: int) -> list[bytes]:
+    """The same of so many, as header blocks."""
+    of, new = _EXCESS[what][1].of, request_ids.new
+    return [of(new()) for _ in range(count)]
+
+
 def unknown(error: Exception) -> Said:
     """The end of a call whose handler has failed, as grpcio says it."""
     return Said(code("UNKNOWN"), f"Exception calling application: {error}")

@@ -54,8 +54,8 @@ class Clients(ABC):
         """Make the connection of a client that has come."""
 
     @abstractmethod
-    def _was_read(self, seconds: float) -> None:
-        """Called when something of a client was read, which took so long."""
+    def _was_read(self, peer: Peer, began: float) -> None:
+        """Called when something of a client was read, which began then (`perf_counter`)."""
 
     @abstractmethod
     def _end(self, of: Connection, stream: Stream, said: Said) -> None:
@@ -102,19 +102,20 @@ class Clients(ABC):
             peer.shake()
             if peer.shaking:
                 return
+        began = time.perf_counter()
         data = peer.read()
         if not data or peer.parted:
             return
         if peer.auth is not INSECURE and peer.has_more:
             self._more[peer] = None
-        peer.connection.now, began = now, time.perf_counter()
+        peer.connection.now = now
         try:
             peer.connection.feed(data)
         except Ended as ended:
             log.info("lean.ended", peer=peer.name, reason=str(ended))
             peer.send(now)
             raise Gone from None
-        self._was_read(time.perf_counter() - began)
+        self._was_read(peer, began)
 
     def _send(self, peer: Peer, now: float) -> None:
         if peer.shaking:

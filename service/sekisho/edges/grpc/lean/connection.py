@@ -8,16 +8,14 @@ its stream with RST_STREAM, as RFC 9113 says; what it does too much of ends the 
 from collections.abc import Callable, Container
 from typing import Any
 
-from sekisho.edges.grpc.lean import frames, settings
+from sekisho.edges.grpc.lean import frames, runs, settings
 from sekisho.edges.grpc.lean.cuts import Cuts
 from sekisho.edges.grpc.lean.frames import frame
 from sekisho.edges.grpc.lean.heads import UNREAD, Head, Malformed, head
 from sekisho.edges.grpc.lean.hpack import Decoder, Fields, HpackError, literal
-from sekisho.edges.grpc.lean.outgoing import Outgoing
+from sekisho.edges.grpc.lean.outgoing import CREDIT, FAREWELL, STREAMS, Outgoing
 from sekisho.edges.grpc.lean.stream import MESSAGE, METADATA, PREFIX, ROOM, Ended, Receiver, Stream, unpadded
 
-STREAMS = 100
-"""Calls of a connection at once."""
 BLOCK = 24 * 1024
 """Bytes of a header block, compressed; a larger one ends the connection, for it has to be read whole."""
 NOISE = 1_000
@@ -28,10 +26,6 @@ CALMING = 2.0
 """Of them, how many a second are forgiven: a client that watches for days asks now and then whether there is still somebody."""
 SAID = 16 * 1024
 """Bytes of a message of a call that talks."""
-CREDIT = frames.WINDOW_SIZE // 2
-"""Bytes that have come before the window of the connection is filled up again."""
-
-_FAREWELL, _SIGN = b"farewell", b"are you?"
 
 
 class Connection(Outgoing):
@@ -56,9 +50,8 @@ class Connection(Outgoing):
         self._heads: tuple[Fields, Head] | None = None  # of the last call: that of the next is mostly the same
         self._cuts = Cuts(receiver.gate)
         self.last = self._seen = 0  # the last stream that was looked at; the last that there was
-        self._received = 0  # bytes that the client was not credited for
         self._calm = 0.0  # when noise was forgiven last
-        self.warned = self.leaving = False
+        self.leaving = False
         self.moved = 0.0  # when the last frame came
         self.out.append(frames.settings({frames.STREAMS: STREAMS, frames.LIST: most_bytes}))
 
@@ -71,7 +64,7 @@ class Connection(Outgoing):
             raise
 
     def _feed(self, data: bytes) -> None:
-        self._cuts.head = None
+        self._cuts.renew()
         buffer = self._buffer + data if self._buffer else data
         at, end = 0, len(buffer)
         if not self._greeted:
@@ -97,7 +90,7 @@ class Connection(Outgoing):
             if kind == frames.DATA:
                 self._data(flags, stream, buffer[begins:at_end])
             elif kind == frames.HEADERS:
-                self._headers(flags, stream, buffer[begins:at_end])
+                at = self._headers(flags, stream, buffer, begins, at_end)
             elif kind < 10:
                 if not self.settled and kind != frames.SETTINGS:
                     raise Ended(frames.PROTOCOL, "settings come first")
@@ -109,17 +102,34 @@ class Connection(Outgoing):
 
     # Calls.
 
-    def _headers(self, flags: int, id_: int, payload: bytes) -> None:
+    def _headers(self, flags: int, id_: int, buffer: bytes, begins: int, ends: int) -> int:
+        """Take in a frame, and what else of a run is refused with it; where that ends."""
         if not self.settled:
             raise Ended(frames.PROTOCOL, "settings come first")
+        if self._cuts.block and not self._first and (after := self._refuse_alike(buffer, begins - 9)):
+            return after
+        payload = buffer[begins:ends]
         if flags & (frames.PADDED | frames.PRIORITIZED):
             payload = unpadded(flags, payload, 5 if flags & frames.PRIORITIZED else 0)
         if flags & frames.END_HEADERS:
             self._begun(id_, flags, payload)
         else:
             self._block = (id_, flags, bytearray(payload))
+        return ends
+
+    def _refuse_alike(self, buffer: bytes, at: int) -> int:
+        """Refuse the calls that begin here and are like the one before, which was; where they end, or 0."""
+        ids, size, after = runs.read(buffer, at, self._cuts.block, self._seen)
+        if not ids:
+            return 0
+        self._seen = self.last = ids[-1]
+        self._noise = max(0, self._noise - len(ids))
+        self._credit(size)
+        self.out.append(runs.refused(ids, self._cuts.refusals(len(ids))))
+        return after
 
     def _begun(self, id_: int, flags: int, block: bytes) -> None:
+        self._cuts.block = b""
         try:
             fields = self._decoder.read(block)
         except HpackError as error:
@@ -147,6 +157,7 @@ class Connection(Outgoing):
         if given is not None and not ended and (refusal := self._cuts.cut(self, id_, given)) is not None:
             self._noise -= self._noise > 0  # it is a call, which its client may take back now instead of sending the rest
             self.begin(id_, refusal, frames.END_STREAM)
+            self._cuts.block = block if self._decoder.knows(block) else b""
             return
         stream = self.streams[id_] = Stream(id_, given or UNREAD, self._initial, self.now)
         stream.whole, stream.talks = ended, stream.head.path in self._talking
@@ -166,10 +177,7 @@ class Connection(Outgoing):
 
     def _data(self, flags: int, id_: int, payload: bytes) -> None:
         size = len(payload)
-        self._received += size
-        if self._received > CREDIT:
-            self.out.append(frames.window(0, self._received))
-            self._received = 0
+        self._credit(size)
         stream = self.streams.get(id_)
         if stream is None or stream.whole:
             if id_ > self._seen or not id_:
@@ -295,12 +303,13 @@ class Connection(Outgoing):
             raise Ended(frames.PROTOCOL if id_ else frames.SIZE, "a ping of another form")
         if not flags & frames.ACK:
             self.out.append(frame(frames.PING, frames.ACK, 0, payload))
-        elif self.warned and payload == _FAREWELL:
+        elif self.warned and payload == FAREWELL:
             self.part()
 
     def _goaway(self, _flags: int, id_: int, _payload: bytes) -> None:
         if id_:
             raise Ended(frames.PROTOCOL, "the end of a stream's connection")
+        self._cuts.renew()
         self.leaving = True
 
     def _priority(self, _flags: int, id_: int, payload: bytes) -> None:
@@ -359,19 +368,10 @@ class Connection(Outgoing):
         if stream.rest is not None:
             self._pump(stream)
 
-    def leave(self) -> None:
-        """Tell the client to make its next calls elsewhere; those on their way are taken, until it answers a ping behind the word."""
-        if not self.warned:
-            self.warned = True
-            self.out.append(frames.goaway(frames.MOST_WINDOW, frames.NO_ERROR) + frame(frames.PING, 0, 0, _FAREWELL))
-
-    def ping(self) -> None:
-        """Ask the client for a sign."""
-        self.out.append(frame(frames.PING, 0, 0, _SIGN))
-
     def part(self) -> None:
         """Take no further calls; those that are open are answered."""
         if not self.leaving:
+            self._cuts.renew()
             self.warned = self.leaving = True
             self.out.append(frames.goaway(self.last, frames.NO_ERROR))
 

@@ -29,25 +29,25 @@ class Gate:
         method = self._methods.get(given.path)
         return method is not None and method.answer is not None and self._line.refuses(self._whose(connection, given))
 
-    def refusal(self) -> bytes:
-        """Count one that was refused; the header block that ends it."""
-        self._count()
-        return answers.of_excess(ROOM).block
+    def refusals(self, count: int) -> list[bytes]:
+        """Count so many that were refused; the header blocks that end them."""
+        self._count(count)
+        return answers.blocks_of_excess(ROOM, count)
 
     def admit(self, asked: Asked) -> bool:
         """Let a call into the line; False where its account has its share of that by now."""
         line, account = self._line, self._whose(asked.connection, asked.stream.head)
         if line.refuses(account):
-            self._count()
+            self._count(1)
             return False
         asked.account, asked.entered = account, True
         line.enter(account)
         line.put(account, asked)
         return True
 
-    def _count(self) -> None:
-        self.refused += 1
-        self._counts.ends["refused"] += 1
+    def _count(self, more: int) -> None:
+        self.refused += more
+        self._counts.ends["refused"] += more
 
     def _whose(self, connection: Any, given: Head) -> str:
         address: str = connection.owner.address

@@ -60,6 +60,10 @@ class Decoder:
             self._known[block] = fields
         return fields
 
+    def knows(self, block: bytes) -> bool:
+        """True of a block that was read since the table moved last, and does not move it: to read it again changes nothing."""
+        return block in self._known
+
     def _read(self, block: bytes) -> tuple[bool, Fields | None]:
         at, end, size, moved = 0, len(block), 0, False
         fields: list[Field] = []

@@ -6,10 +6,16 @@ from sekisho.edges.grpc.lean import frames
 from sekisho.edges.grpc.lean.frames import frame
 from sekisho.edges.grpc.lean.stream import Ended, Receiver, Stream
 
+STREAMS = 100
+"""Calls of a connection at once."""
+CREDIT = frames.WINDOW_SIZE // 2
+"""Bytes that have come before the window of the connection is filled up again."""
 UNSENT = 32 * 1024 * 1024
 """Bytes of answers that wait for a client's window, of a connection."""
 FORGIVEN = 4
 """Frames that clients send for each message that they take: updates of two windows, and a ping that measures them."""
+FAREWELL, _SIGN = b"farewell", b"are you?"
+"""Pings behind the word that the client is to go, and to learn whether it is there."""
 
 
 class Outgoing:
@@ -22,9 +28,11 @@ class Outgoing:
         self.streams: dict[int, Stream] = {}
         self._window = self._initial = frames.WINDOW_SIZE  # what we may send
         self._unsent = self.held = 0
+        self._received = 0  # bytes that the client was not credited for
         self._first = b""  # what the next header block begins with
         self._noise = 0  # frames of the client that are no part of a call
         self.now = 0.0
+        self.warned = False
         self.out: list[bytes] = []
 
     def forget(self, stream: Stream) -> None:
@@ -125,6 +133,23 @@ class Outgoing:
             self.answer_at_once(stream, stream.trailer)
         else:
             self._receiver.taken(self, stream)
+
+    def _credit(self, size: int) -> None:
+        """Have the window of the connection filled up, now and then."""
+        self._received += size
+        if self._received > CREDIT:
+            self.out.append(frames.window(0, self._received))
+            self._received = 0
+
+    def leave(self) -> None:
+        """Tell the client to make its next calls elsewhere; those on their way are taken, until it answers a ping behind the word."""
+        if not self.warned:
+            self.warned = True
+            self.out.append(frames.goaway(frames.MOST_WINDOW, frames.NO_ERROR) + frame(frames.PING, 0, 0, FAREWELL))
+
+    def ping(self) -> None:
+        """Ask the client for a sign."""
+        self.out.append(frame(frames.PING, 0, 0, _SIGN))
 
     def abandon(self, stream: Stream) -> None:
         """Give up an answer that is not taken."""

@@ -44,8 +44,10 @@ SLICE = 0.01
 """Seconds for which calls are answered before sockets are looked at again."""
 FLOODED = 0.002
 """The same, once all has been read and some of it refused: what is admitted is to be as young as it was when it came."""
-SHARE = 2.0
-"""How many times as long as a client was read calls are answered, if more came than may wait: who refuses all that comes answers nobody."""
+SENDING = 0.004
+"""Seconds after which what was answered is sent, while there is more to read."""
+SHARE = 3.0
+"""How many times as long as a client was read and told calls are answered, if more came than may wait: else nobody is answered."""
 LULL = 0.05
 """Seconds after a fault of our own, and between two looks while it stops."""
 LONGEST, MESSAGES = 60.0, 1_000
@@ -85,7 +87,7 @@ class Port(Clients):
         self.gate = Gate(self._line, methods, claimed, self._counts)
         self._flows = Flows(self._bell, self._cut, self._touch)
         self._talking = frozenset(path for path, method in methods.items() if method.kind == TALKS)
-        self._looked = 0.0
+        self._looked = self._sent = 0.0
         self.over = threading.Event()
 
     def start(self) -> None:
@@ -149,12 +151,16 @@ class Port(Clients):
         flooded = self.gate.refused != refused
         if self._line.ready and not (flooded and len(events) == EVENTS):
             self._answer_some(FLOODED if flooded else SLICE)
-        unsent, self._unsent = self._unsent, {}
-        for peer in unsent:
-            self._guarded(peer, self._send, now)
+        self._send_all(now)
         if now - self._looked >= turn:
             before, self._looked = self._looked, now
             self._look_around(now, before)
+
+    def _send_all(self, now: float) -> None:
+        self._sent = time.perf_counter()
+        unsent, self._unsent = self._unsent, {}
+        for peer in unsent:
+            self._guarded(peer, self._send, now)
 
     def _safely(self, act: Callable[..., None], asked: Asked, *said: Any) -> None:
         """Act on a call; what goes wrong ends its connection."""
@@ -167,9 +173,14 @@ class Port(Clients):
     def _connected(self, peer: Peer) -> Connection:
         return Connection(self, peer, **_SMALL, talking=self._talking)
 
-    def _was_read(self, seconds: float) -> None:
-        if self._line.waiting >= self._line.most:
-            self._answer_some(SHARE * seconds)
+    def _was_read(self, peer: Peer, began: float) -> None:
+        if self._line.waiting < self._line.most:
+            return
+        if peer.connection.out:  # who is refused hears so before others are answered
+            self._send(peer, peer.connection.now)
+        self._answer_some(SHARE * (time.perf_counter() - began))
+        if began - self._sent > SENDING:
+            self._send_all(peer.connection.now)
 
     # Calls, of which connections tell.
 
