@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psycopg
 import pytest
@@ -229,11 +230,8 @@ def test_what_is_too_large_or_takes_too_long_ends_with_a_word_on_it(house: House
 def test_a_database_that_does_not_answer_has_failed_or_taken_too_long(
     house: House, monkeypatch: pytest.MonkeyPatch, longest: float, status: str, said: str
 ) -> None:
-    def broken(*_: object, **__: object) -> Any:
-        raise ServiceUnavailable("The database cannot be reached.")
-
     asked = Asking(house.node.database, longest=longest)
-    monkeypatch.setattr(asked._reads, "read", broken)
+    monkeypatch.setattr(asked._reads, "read", mock.Mock(side_effect=ServiceUnavailable("The database cannot be reached.")))
     found = asked._asked(EventQuery(id="q", account_id=house.account_id, store_id="s", statement="", parameters="[]"), clock.now())
     monkeypatch.undo()
     asked.close()
