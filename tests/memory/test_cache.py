@@ -71,6 +71,17 @@ def test_a_record_of_an_older_snapshot_is_not_kept(nodes: tuple[House, House]) -
     assert inline(world, id_) == 0
 
 
+def test_what_was_found_out_from_a_record_that_is_there_no_more_is_not_believed(nodes: tuple[House, House]) -> None:
+    """In no turn of memory, the first ones least of all: whoever composed it may have begun before the record went."""
+    house, _ = nodes
+    gone = house.node.world.get_record(house.account_id)
+    for turn in range(4):
+        world = world_of(house)
+        world._turn = turn
+        world.keep_finding("key", "value", "owner", [("gone", gone)], 1)
+        assert world.get_finding("key") is None
+
+
 def test_what_was_loaded_before_a_write_of_ones_own_is_not_kept_though_the_point_is_behind_both(nodes: tuple[House, House]) -> None:
     """Another node's revision came before the write, so the point stays where it is until the log is looked at."""
     house, other = nodes

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Engine, event
 
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
+from sekisho.errors import SekishoError
 from sekisho.memory import feed, places
 from sekisho.node import roles
-from tests import harness
+from tests import harness, scraped
 from tests.services.iam.documents import allow
 
 
@@ -26,6 +27,18 @@ def test_a_cold_decision_needs_none_of_the_other_connections(database_url: str, 
         with ExitStack() as stack:
             exhaust(house.node.database.engine, stack, 32)
             assert house.call("Authorize", _as=ann, action="orders:Ship", resource="*").outcome == pb.OUTCOME_ALLOWED
+
+
+def test_what_is_loaded_is_counted_by_what_was_looked_for(database_url: str, tmp_path: Path) -> None:
+    with harness.house(database_url, tmp_path) as house:
+        house.user("ann", allow("orders:Ship"))
+        of, arn = "sekisho_cache_misses_total", f"arn:aws:iam::{house.account_id}:user/"
+        records, names = scraped.value(of, cache="records"), scraped.value(of, cache="names")
+        house.call("Authorize", action="orders:Ship", resource="*", principal_arn=f"{arn}ann")
+        assert scraped.value(of, cache="records") > records
+        with pytest.raises(SekishoError):
+            house.call("Authorize", action="orders:Ship", resource="*", principal_arn=f"{arn}nobody")
+        assert scraped.value(of, cache="names") > names
 
 
 def test_loads_that_hang_leave_reads_and_writes_theirs(database_url: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Digest files: which periods have one, what it names, and how it is chained to the one before."""
 
 import gzip
+import hashlib
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -72,6 +73,18 @@ def test_each_hour_has_one_and_is_chained(trail: Trail, tmp_path: Path, clock: C
     first, second, _ = found(logs)
     key = f"AWSLogs/{ONE}/CloudTrail-Digest/us-east-1/2026/05/04/{ONE}_CloudTrail-Digest_us-east-1_t-1_us-east-1_20260504T060000Z.json.gz"
     assert (first["digestS3Bucket"], first["digestS3Object"], first["awsAccountId"]) == ("logs", key, ONE)
+    files = [path for path in sorted(logs.path.rglob("*.json.gz")) if "CloudTrail-Digest" not in path.name]
+    assert first["logFiles"] == [
+        {
+            "s3Bucket": "logs",
+            "s3Object": path.relative_to(logs.path).as_posix(),
+            "hashValue": hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest(),
+            "hashAlgorithm": "SHA-256",
+            "newestEventTime": at,
+            "oldestEventTime": at,
+        }
+        for path, at in zip(files, ("2026-05-04T03:07:01Z", "2026-05-04T06:00:00Z"), strict=True)
+    ]
     assert (first["oldestEventTime"], first["newestEventTime"]) == ("2026-05-04T03:07:01Z", "2026-05-04T06:00:00Z")
     assert first["previousDigestS3Object"] is first["previousDigestHashValue"] is None
     said = json.loads((logs.path / (key + ".sig")).read_text())
