@@ -14,6 +14,7 @@ PASSING = (
     "ConstraintViolation",
     "PolicyTypeNotEnabled",
     "PolicyTypeAlreadyEnabled",
+    "TargetNotFound",
 )
 
 
