@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sekisho import arn, sigv4
+from sekisho import arn, policy, sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.errors import SekishoError
 from sekisho.memory import cold
@@ -181,3 +182,13 @@ def test_a_snapshot_of_memory_is_as_old_as_what_it_holds(house: House) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     house.node.world.confirmed.at = time.monotonic() - 30
     assert house.node.world.taken(now).confirmed_at <= now - timedelta(seconds=30)
+
+
+def test_a_thread_that_was_told_nothing_may_wait_and_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "is_prompt", lambda *_: False)
+    request: Any = None
+    with ThreadPoolExecutor(1) as other:
+        other.submit(cold.may_wait).result(60)
+        other.submit(cold.may_take_long, request, request).result(60)
+    with cold.unwaiting(), pytest.raises(Cold):
+        cold.may_take_long(request, request)
