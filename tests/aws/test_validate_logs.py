@@ -100,7 +100,7 @@ def test_all_of_it_is_valid(trailed: Trailed) -> None:
     assert logs >= 3
     assert f"{digests}/{digests} digest files valid" in done.stdout
     assert f"{logs}/{logs} log files valid" in done.stdout
-    assert trailed.keys("AWSLogs") == trailed.keys("some/where/AWSLogs/")
+    assert [key for key in trailed.keys("AWSLogs") if "some/where/AWSLogs/" not in key] == []
 
 
 def test_a_file_that_was_edited_is_found(kept: Trailed) -> None:

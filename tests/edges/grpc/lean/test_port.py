@@ -171,8 +171,8 @@ def test_what_other_threads_cannot_unpack(lean: Lean, path: str, case: str) -> N
 
 
 def test_an_old_connection_is_told_to_go() -> None:
-    """Its calls are answered; it has GOAWAY, and its client makes its next calls over another one."""
-    with leanly(age=0.5) as lean, grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
+    """Its calls are answered; it has GOAWAY, and its client makes its next calls over another one, and again what crosses with the word."""
+    with leanly(age=0.5) as lean, grpc.insecure_channel(lean.endpoint) as channel:
         with frames.Peer(lean.endpoint) as peer:
             peer.send(opening(), whole(b"hello"))
             assert heard(peer, 1) == "0"
