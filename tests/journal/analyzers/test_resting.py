@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from sekisho.analysis.solver import Grant
 from sekisho.journal.analyzers.external import Looking
-from sekisho.journal.analyzers.scanning import Scanning
+from sekisho.journal.analyzers.scanning import RETRIED, Scanning
+from sekisho.journal.analyzers.slices import SLICE
 from sekisho.journal.analyzers.zones import Trusted
 from sekisho.store import db
-from sekisho.store.tables import AnalyzedResource
+from sekisho.store.tables import AnalyzedResource, Analyzer
 from tests.journal.analyzers.estate import NOW, OPEN, Estate, estate, exhausted
 
 
@@ -46,3 +48,31 @@ def test_whose_policies_take_the_solver_long_rests_while_others_are_looked_at(ma
         moment[0] += timedelta(seconds=scanning.rests)
         exhausted(scanning)
     assert made.count(AnalyzedResource) == [40], "of each analyzer: nothing that was put off is forgotten"
+
+
+def test_what_waits_for_an_analyzer_that_rests_or_looks_no_more_is_before_nobodys(made: Estate) -> None:
+    """More of it could not be analyzed than one slice looks at again; what others could not analyze is looked at all the same."""
+    moment, looked = [NOW], list[str]()
+
+    def ask(document: str, resource: str, owner: str, trusted: Trusted) -> tuple[Grant, ...] | None:
+        looked.append(resource.rpartition("/")[2])
+        return None
+
+    scanning = Scanning(made.database, Looking(ask), now=lambda: moment[0])
+    made.roles(0, SLICE + 1)
+    exhausted(scanning)
+    moment[0] += timedelta(seconds=1)
+    made.analyzer("other")
+    exhausted(scanning)
+    for name in ("rests", "looks no more"):
+        moment[0] += RETRIED + timedelta(seconds=1)
+        if name == "rests":
+            scanning._pace.took("analyzer-main", moment[0] - timedelta(hours=10))
+        else:
+            made.write(lambda session: setattr(session.get_one(Analyzer, "analyzer-main"), "organization_id", "o-gone"))
+        looked.clear()
+        exhausted(scanning)
+        assert len(looked) == SLICE, name
+        with made.database.read() as session:
+            again = select(AnalyzedResource.analyzer_id).where(AnalyzedResource.analyzed_at == moment[0]).distinct()
+            assert session.scalars(again).all() == ["analyzer-other"], name

@@ -179,7 +179,7 @@ class Scanning:
         after, page = analyzers.page(session, scan, _page_size(self._size, scan)) if scan is not None else (None, [])
         turn = row.turn if row is not None else 0
         if self._retry_at <= self._now():
-            pairs += _paced(analyzers.failed(session, self._now() - RETRIED, self._size), tired, _page_size(self._size))[0]
+            pairs += _paced(analyzers.failed(session, self._now() - RETRIED, self._size, tired), tired, _page_size(self._size))[0]
             self._retry_at = self._now() + RETRIED / 10
         each = {(row.id, id_): (row, id_, source) for row, id_, source in (*pairs, *page)}
         return _Slice(turn, log.until, list(each.values()), analyzers.trusted, moved, stale, requests, scan, after, log.more)
