@@ -14,7 +14,7 @@ from sekisho.journal.analyzers.slices import SLICE
 from sekisho.journal.analyzers.zones import Trusted
 from sekisho.store import db
 from sekisho.store.tables import AnalyzedResource, Analyzer
-from tests.journal.analyzers.estate import NOW, OPEN, Estate, estate, exhausted
+from tests.journal.analyzers.estate import NOW, OPEN, OWNER, Estate, estate, exhausted
 
 
 @pytest.fixture
@@ -67,7 +67,8 @@ def test_what_waits_for_an_analyzer_that_rests_or_looks_no_more_is_before_nobody
     for name in ("rests", "looks no more"):
         moment[0] += RETRIED + timedelta(seconds=1)
         if name == "rests":
-            scanning._pace.took("analyzer-main", moment[0] - timedelta(hours=10))
+            made.write(lambda session: setattr(session.get_one(Analyzer, "analyzer-main"), "type", "ORGANIZATION"))
+            scanning._pace.took((OWNER, "ORGANIZATION"), moment[0] - timedelta(hours=10))
         else:
             made.write(lambda session: setattr(session.get_one(Analyzer, "analyzer-main"), "organization_id", "o-gone"))
         looked.clear()
@@ -76,3 +77,28 @@ def test_what_waits_for_an_analyzer_that_rests_or_looks_no_more_is_before_nobody
         with made.database.read() as session:
             again = select(AnalyzedResource.analyzer_id).where(AnalyzedResource.analyzed_at == moment[0]).distinct()
             assert session.scalars(again).all() == ["analyzer-other"], name
+
+
+def test_an_analyzer_that_is_made_anew_rests_on(made: Estate) -> None:
+    """A burst for each new one would be the whole scan for whoever deletes and makes one again and again."""
+    moment, hard = [NOW], [0]
+
+    def ask(document: str, resource: str, owner: str, trusted: Trusted) -> tuple[Grant, ...]:
+        hard[0] += 1
+        moment[0] += timedelta(seconds=5)
+        return ()
+
+    scanning = Scanning(made.database, Looking(ask), now=lambda: moment[0])
+    made.roles(0, 10)
+    for number in range(10):
+        made.trust(number, OPEN.replace('"Version"', f'"Id": "hard-{number}", "Version"'))
+    exhausted(scanning)
+    assert (hard[0], scanning.rests) == (10, 80), "fifty seconds are twenty more than a burst"
+    made.delete("analyzer-main")
+    made.analyzer("again")
+    scanning._looking = Looking(ask)  # which knows no answer
+    exhausted(scanning)
+    assert (hard[0], scanning.rests) == (10, 80)
+    moment[0] += timedelta(seconds=scanning.rests)
+    exhausted(scanning)
+    assert hard[0] == 20
