@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from sekisho import sigv4
-from sekisho.analysis.escalation import across
+from sekisho.analysis.escalation import across, freeing
 from sekisho.errors import AccessDenied, SekishoError
+from sekisho.services.insight import estates
 from tests.harness import House
 from tests.services.iam.documents import allow, trust
 from tests.services.organizations.tree import RCP, SCP, Organization, deny
@@ -242,6 +243,48 @@ def test_a_resource_control_policy_lets_nobody_in_until_it_is_rewritten(held: He
         house.assume(held.boss, _as=mallory)
     held.org("UpdatePolicy", mallory, policy_id=closed, content=deny("sts:AssumeNobody", Principal="*"))
     assert held.can(house.assume(held.boss, _as=mallory))
+
+
+def test_of_six_resource_control_policies_all_are_rewritten(held: Held, house: House) -> None:
+    """What is written instead holds nothing back, and is not counted among what does."""
+    held.org("EnablePolicyType", root_id=held.org.root_id, policy_type=RCP)
+    held.org.detach(held.policy, held.unit)
+    mallory = house.user("mallory", allow("organizations:UpdatePolicy"), held.assuming)
+    ids = [held.org.policy(deny("sts:AssumeRole", Principal="*"), RCP, name=f"closed-{number}") for number in range(2)]
+    ids += [held.org.policy(deny("s3:PutObject", Principal="*"), RCP, name=f"other-{number}") for number in range(4)]
+    for number, id_ in enumerate(ids):
+        held.org.attach(id_, held.member if number < 2 else held.unit)
+    hops = held.path("mallory") or []
+    assert [hop[0] for hop in hops] == ["organizations:UpdatePolicy", "sts:AssumeRole"]
+    assert sorted(re.findall(r"has rewritten (\S+)", hops[0][2])) == sorted(ids)
+    for id_ in ids:
+        held.org("UpdatePolicy", mallory, policy_id=id_, content=deny("sts:AssumeNobody", Principal="*"))
+    assert held.can(house.assume(held.boss, _as=mallory))
+
+
+def test_ways_that_nobody_is_permitted_take_no_place(held: Held, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    held.org.detach(held.policy, held.unit)
+    held.org.attach(held.policy, held.org.root_id)
+    for number in range(8):
+        harmless = held.org.policy(deny("s3:PutObject"), name=f"harmless-{number}")
+        held.org.attach(harmless, held.member if number < 4 else held.unit)
+    house.user("mallory", on_each("DetachPolicy", [held.arn("policy", held.policy), held.arn("root", held.org.root_id)]), held.assuming)
+    me = f"arn:aws:iam::{house.account_id}:user/mallory"
+    said = f"has taken {held.policy} off {held.org.root_id}"
+    assert held.path("mallory") == [("organizations:DetachPolicy", me, said), ("sts:AssumeRole", held.boss, "")]
+    assert list(house.call("FindEscalationPaths", organization=True).left_out) == []
+    monkeypatch.setattr(freeing, "MOST", 0)
+    house.call("CreateUser", user_name="another")  # another revision, so that it is searched again
+    assert held.path("mallory") is None
+    bound = sorted((held.member, held.other))  # by a policy of the root
+    left_out = [f"organizations:DetachPolicy frees {one} of control policies in more than 0 ways" for one in bound]
+    assert list(house.call("FindEscalationPaths", organization=True).left_out) == left_out
+
+
+def test_units_that_are_too_many_to_be_moved_to_are_told(held: Held, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.user("mallory", on_each("MoveAccount", [held.arn("account", held.member), held.arn("ou", held.unit)]), held.assuming)
+    monkeypatch.setattr(estates, "MOST_UNITS", 1)  # one beneath the root
+    assert list(house.call("FindEscalationPaths", organization=True).left_out) == ["the organization has more than 1 units"]
 
 
 def test_a_member_to_which_policies_are_delegated_frees_another(held: Held, house: House) -> None:

@@ -118,6 +118,18 @@ def test_tags_of_what_is_registered_count(functions: Functions, house: House) ->
     assert told(house.call("FindEscalationPaths")) == [("ann", [(CODE, "role/runner")])]
 
 
+def test_a_policy_that_names_no_function_asks_for_tags_that_one_has(functions: Functions, house: House) -> None:
+    ann = house.user("ann", allow(CODE, on="*", when={"StringEquals": {"aws:ResourceTag/team": "ops"}}))
+    functions.put(team="dev")
+    assert told(house.call("FindEscalationPaths")) == []
+    assert functions.outcome(ann, CODE) == pb.OUTCOME_IMPLICITLY_DENIED
+    functions.put(team="ops")
+    found = house.call("FindEscalationPaths")
+    assert told(found) == [("ann", [(CODE, "role/runner")])]
+    assert [grant.resource for grant in found.paths[0].hops[0].grants] == [functions.function]
+    assert functions.outcome(ann, CODE) == pb.OUTCOME_ALLOWED
+
+
 def test_one_action_by_ones_own_policy_and_one_by_that_of_the_thing(functions: Functions, house: House) -> None:
     made, done = "cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet"
     house.call("UpdateAssumeRolePolicy", role_name="runner", policy_document=of_lambda().replace("lambda", "cloudformation"))
@@ -158,4 +170,9 @@ def test_what_is_followed_is_bounded_and_said(functions: Functions, house: House
     functions.put(statement("*", CODE))
     found = house.call("FindEscalationPaths")
     assert f"more than 0 registered resources let somebody do {CODE}" in found.left_out
+    assert told(found) == []
+    house.user("ben", allow(CODE, on="*", when={"StringEquals": {"aws:ResourceTag/team": "ops"}}))
+    functions.put(team="ops")
+    found = house.call("FindEscalationPaths")
+    assert "more than 0 registered resources have tags and are each a function" in found.left_out
     assert told(found) == []

@@ -10,8 +10,8 @@ Where control policies hold an account back, the same is searched once more for 
 permitted, as if that were done. Whoever frees it has then the path that it has afterwards, behind the hop that frees; one on each path.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
@@ -34,6 +34,8 @@ MOST_CROSSED = 4
 """Times that a path goes into another account."""
 MOST_FREED = 20_000
 """Users and roles that are looked at again, once for each way to free their account: as many as are looked at without."""
+MOST_GRANTS = 100_000
+"""Answers about things of the organization that are remembered."""
 _ASSUMING = next(rule for rule in RULES if rule.by == "trust" and len(rule.demands) == 1)
 
 Proceed = Callable[[], None]
@@ -54,12 +56,13 @@ def find_across(
     search = _Across(estates, realm, supposed, proceed)
     inside = {estate.account_id: search.inside(estate) for estate in estates}
     paths: list[Path] = []
-    left_out = [text for found in inside.values() for text in found.left_out]
+    left_out = [*(realm.left_out if realm is not None else ()), *(text for found in inside.values() for text in found.left_out)]
     for estate in estates:
         reached, cut = search.into(estate, inside[estate.account_id])
         paths += [Path(source, hops) for source, hops in reached.items()]
         if cut:
             left_out.append(f"there are paths into {estate.account_id} through more than {MOST_CROSSED} accounts")
+    left_out += search.left_out
     if search.left < 0:
         left_out.append("control policies can be taken off accounts in more ways than one analysis follows")
     return Found(
@@ -73,9 +76,8 @@ def find_across(
 
 
 class _Entry(NamedTuple):
-    """Who becomes a role from another account, how, and what permits it."""
+    """How somebody becomes a role from another account, and what permits it."""
 
-    actor: Actor
     rule: Rule
     grants: tuple[Grant, ...]
     presumes: str = ""
@@ -87,12 +89,14 @@ class _Across:
         self._realm, self._supposed, self._proceed = realm, supposed, proceed
         self._actors = {estate.account_id: Actors(estate).all() for estate in estates}
         self._by_name = {name: actor for actors in self._actors.values() for name, actor in by_name(actors).items()}
-        self._assuming = {account: [actor for actor in actors if _says(actor, ASSUME_ROLE)] for account, actors in self._actors.items()}
-        self._entries: dict[str, list[_Entry]] = {}  # by the ARN of a role, who becomes it from other accounts
+        self._sayings: dict[tuple[str, str], list[Actor]] = {}  # by account and action, who says something about it
+        self._entries: dict[tuple[object, ...], _Entry | None] = {}  # by a role's ARN and who is alike; who that is would be too many
+        self._grants: dict[tuple[object, ...], Grant | None] = {}  # on things of the organization, of those who are alike
         self._registered: dict[str, tuple[Ways, Registered]] = {}
         self._towards: dict[tuple[str, frozenset[str]], Mapping[str, Hops]] = {}
         self.decisions = 0
         self.left = MOST_FREED
+        self.left_out: dict[str, None] = {}
 
     def _freed(self, estate: Estate) -> "_Across":
         """The same organization, in which an account stands as it does in the estate."""
@@ -101,7 +105,7 @@ class _Across:
         made._estates = self._estates | {account: estate}
         made._actors = self._actors | {account: actors}
         made._by_name = {**self._by_name, **by_name(actors)}
-        made._assuming = self._assuming | {account: [actor for actor in actors if _says(actor, ASSUME_ROLE)]}
+        made._sayings = {key: found for key, found in self._sayings.items() if key[0] != account}
         made._entries = {}
         made._registered = {key: found for key, found in self._registered.items() if key != account}
         made._towards = {key: found for key, found in self._towards.items() if key[0] != account}
@@ -134,7 +138,7 @@ class _Across:
         for _ in range(MOST_CROSSED):
             entered: dict[str, dict[str, Hops]] = defaultdict(dict)
             for target in sorted(level, key=lambda one: len(known[one])):
-                for actor, rule, grants, presumes in self._entering(target):
+                for actor, (rule, grants, presumes) in self._entering(target):
                     source = actor.record.arn
                     if source not in known and source not in entered[actor.record.account_id]:
                         hop = Hop(rule, source, target, target, grants, presumes=presumes)
@@ -160,9 +164,15 @@ class _Across:
         """Who frees an account and has a path into it then, of those who have none; with the shortest."""
         found: dict[str, Hops] = {}
         searched: dict[Placement | None, Mapping[str, Hops]] = {}
+        followed: Counter[str] = Counter()
         for way in freeing.ways(estate, self._realm) if self._realm is not None else ():
-            doing = [(actor, grants) for actor, grants in self._permitted(way) if actor.record.arn not in known]
+            doing = list(self._permitted(way, known))
             if doing and way.place not in searched:
+                if followed[way.rule.gives] == freeing.MOST:
+                    said = f"{way.rule.name} frees {estate.account_id} of control policies in more than {freeing.MOST} ways"
+                    self.left_out[said] = None
+                    continue
+                followed[way.rule.gives] += 1
                 self.left -= len(estate.principals)
                 if self.left < 0:
                     break
@@ -182,49 +192,70 @@ class _Across:
         self.decisions += freed.decisions
         return after
 
-    def _permitted(self, way: Freeing) -> Iterator[tuple[Actor, tuple[Grant, ...]]]:
-        """Who may do all that it takes to free an account, with what permits it."""
+    def _permitted(self, way: Freeing, known: Container[str]) -> Iterator[tuple[Actor, tuple[Grant, ...]]]:
+        """Who may do all that it takes to free an account, with what permits it, but for those who are known."""
         assert self._realm is not None
-        action = way.rule.demands[0].action
+        action, delegating = way.rule.demands[0].action, self._realm.delegating
+        individual = delegating is not None and reads_principal(delegating)
         for account in freeing.doers(way, self._realm, self._estates):
             manages = account == self._realm.management_id or way.rule.gives == "leave"
             answers: dict[object, tuple[Grant, ...] | None] = {}
-            for actor in self._actors[account]:
-                key = actor.alike if manages else actor.record.id
+            for actor in self._saying(account, action):
+                if actor.record.arn in known:
+                    continue
+                key = actor.alike if manages or not individual else actor.record.id
                 if key not in answers:
-                    answers[key] = self._all(actor, action, way.asked, manages=manages) if _says(actor, action) else None
+                    answers[key] = self._all((account, key), actor, action, way.asked, manages=manages)
                 grants = answers[key]
                 if grants is not None:
                     yield actor, grants
 
-    def _all(self, actor: Actor, action: str, wanted: Iterable[Thing], *, manages: bool) -> tuple[Grant, ...] | None:
-        """The grants of an action on all that is wanted of the organization: to the account that manages it by its own policies, to others
-        besides by the organization's.
-        """
-        assert self._realm is not None
+    def _all(self, who: Hashable, actor: Actor, action: str, wanted: Iterable[Thing], *, manages: bool) -> tuple[Grant, ...] | None:
+        """The grants of an action on all that is wanted of the organization, to all who are `who` the actor is."""
         found: list[Grant] = []
-        own = self._estates[actor.record.account_id]
         for thing in wanted:
-            asked = world.Asked(
-                action=action,
-                resource=thing.arn,
-                account=actor.record.account_id,
-                resource_account=actor.record.account_id,
-                tags=thing.tags,
-                tag_prefixes=("aws", "organizations"),
-                environment=CONNECTION,
-                given=thing.keys,
-                override=self._supposed,
-                registered=False,
-            )
-            grant = self._grant(actor, asked, own.lookup)
-            if grant is not None and not manages:
-                there = asked._replace(resource_account=self._realm.management_id, resource_policy=self._realm.delegating)
-                grant = self._grant(actor, there, _both(self._estates[self._realm.management_id], own))
+            key = (who, action, thing.arn, *thing.keys.items())
+            if key not in self._grants:
+                if len(self._grants) >= MOST_GRANTS:
+                    self._grants.clear()
+                self._grants[key] = self._on_thing(actor, action, thing, manages=manages)
+            grant = self._grants[key]
             if grant is None:
                 return None
             found.append(grant)
         return tuple(found)
+
+    def _on_thing(self, actor: Actor, action: str, thing: Thing, *, manages: bool) -> Grant | None:
+        """The grant of an action on a thing of the organization: to the account that manages it by its own policies, to others besides by
+        the organization's.
+        """
+        assert self._realm is not None
+        own = self._estates[actor.record.account_id]
+        asked = world.Asked(
+            action=action,
+            resource=thing.arn,
+            account=actor.record.account_id,
+            resource_account=actor.record.account_id,
+            tags=thing.tags,
+            tag_prefixes=("aws", "organizations"),
+            environment=CONNECTION,
+            given=thing.keys,
+            override=self._supposed,
+            registered=False,
+        )
+        grant = self._grant(actor, asked, own.lookup)
+        if grant is None or manages:
+            return grant
+        there = asked._replace(resource_account=self._realm.management_id, resource_policy=self._realm.delegating)
+        return self._grant(actor, there, _both(self._estates[self._realm.management_id], own))
+
+    def _saying(self, account: str, action: str) -> Sequence[Actor]:
+        """Those of an account of whose own policies an Allow is about an action."""
+        key = (account, action)
+        if key not in self._sayings:
+            self._proceed()
+            self._sayings[key] = [one for one in self._actors[account] if any(side(said, action) is not None for said in one.who.identity)]
+        return self._sayings[key]
 
     def _nearing(self, account: str, goals: frozenset[str]) -> Mapping[str, Hops]:
         """The paths within an account to some of its principals."""
@@ -237,40 +268,45 @@ class _Across:
             self._towards[key] = {path.source: path.hops for path in found.paths}
         return self._towards[key]
 
-    def _entering(self, target: str) -> list[_Entry]:
+    def _entering(self, target: str) -> Iterator[tuple[Actor, _Entry]]:
         """The principals of other accounts that become a role, each with what permits it."""
-        if target not in self._entries:
-            self._entries[target] = [*self._assumed(target), *self._used(target)]
-        return self._entries[target]
-
-    def _assumed(self, target: str) -> Iterator[_Entry]:
+        self._proceed()
         role = self._by_name.get(target)
-        if role is None or role.record.trust is None:
+        if role is not None and role.record.kind == "role":
+            yield from self._assumed(role)
+            yield from self._used(role)
+
+    def _assumed(self, role: Actor) -> Iterator[tuple[Actor, _Entry]]:
+        trust = role.record.trust
+        if trust is None:
             return
-        trust, answers = role.record.trust, dict[object, Grant | None]()
         individual = reads_principal(trust)
-        for actor in self._trusted(trust, role.record.account_id, self._assuming):
-            key = (actor.record.id,) if individual else (actor.record.account_id, actor.alike)
-            if key not in answers:
-                answers[key] = self._decided(actor, role, trust)
-            grant = answers[key]
-            if grant is not None:
-                yield _Entry(actor, _ASSUMING, (grant,))
+        for actor in self._trusted(trust, role.record.account_id, ASSUME_ROLE):
+            key = (role.record.arn, actor.record.id if individual else (actor.record.account_id, actor.alike))
+            if key not in self._entries:
+                grant = self._decided(actor, role, trust)
+                self._entries[key] = _Entry(_ASSUMING, (grant,)) if grant is not None else None
+            entry = self._entries[key]
+            if entry is not None:
+                yield actor, entry
 
-    def _used(self, target: str) -> Iterator[_Entry]:
+    def _used(self, role: Actor) -> Iterator[tuple[Actor, _Entry]]:
         """Who uses a registered resource that acts as a role."""
-        role = self._by_name.get(target)
-        if role is None or role.record.kind != "role":
-            return
-        ways, registered = self._of_account(role.record.account_id)
+        account = role.record.account_id
+        ways, registered = self._of_account(account)
         for rule in OF[Way.HELD]:
             granting = registered.granting(rule)
             if not granting or ways.trust_in(rule.service, role) is None:
                 continue
-            for actor in self._let_in(rule, granting, role.record.account_id):
-                grants = self._all_of(actor, rule, granting)
-                if grants is not None:
-                    yield _Entry(actor, rule, grants, f"something acts as the role for {rule.service}")
+            for actor in self._let_in(rule, granting, account):
+                key = (account, rule.name, actor.record.id)  # whichever role it acts as
+                if key not in self._entries:
+                    grants = self._all_of(actor, rule, granting)
+                    presumes = f"something acts as the role for {rule.service}"
+                    self._entries[key] = _Entry(rule, grants, presumes) if grants is not None else None
+                entry = self._entries[key]
+                if entry is not None:
+                    yield actor, entry
 
     def _of_account(self, account: str) -> tuple[Ways, Registered]:
         if account not in self._registered:
@@ -280,10 +316,8 @@ class _Across:
         return self._registered[account]
 
     def _let_in(self, rule: Rule, granting: Iterable[ResourceRecord], owner: str) -> Iterable[Actor]:
-        action = rule.demands[0].action
-        saying = {account: [actor for actor in actors if _says(actor, action)] for account, actors in self._actors.items()}
         policies = [one.policy for one in granting if one.policy is not None]
-        found = {actor.record.id: actor for one in policies for actor in self._trusted(one, owner, saying)}
+        found = {actor.record.id: actor for one in policies for actor in self._trusted(one, owner, rule.demands[0].action)}
         return found.values()
 
     def _all_of(self, actor: Actor, rule: Rule, granting: Iterable[ResourceRecord]) -> tuple[Grant, ...] | None:
@@ -312,17 +346,17 @@ class _Across:
         )
         return self._grant(actor, asked, _both(self._estates[one.account_id], self._estates[actor.record.account_id]))
 
-    def _trusted(self, trust: policy.Attached, owner: str, saying: Mapping[str, Sequence[Actor]]) -> Iterable[Actor]:
-        """Those of other accounts whom a trust policy, or that of a resource, may mean; of whole accounts, those who are `saying`."""
+    def _trusted(self, trust: policy.Attached, owner: str, action: str) -> Iterable[Actor]:
+        """Those of other accounts whom a trust policy, or that of a resource, may mean; of whole accounts, those who say the action."""
         found: dict[str, Actor] = {}
         for rule in trust.program.rules:
             meant = rule.statement.principals
             if rule.deny or meant is None:
                 continue
-            for account, actors in saying.items():
+            for account in self._actors:
                 whole = meant.everyone or rule.statement.not_principal or account in map(account_named, meant.aws)
                 if account != owner and whole:
-                    found |= {actor.record.id: actor for actor in actors}
+                    found |= {actor.record.id: actor for actor in self._saying(account, action)}
             for name in meant.aws:
                 named = self._by_name.get(name) if name != "*" and not is_account(name) else None
                 if named is not None and named.record.account_id != owner:
@@ -364,8 +398,3 @@ def _both(owner: Estate, actor: Estate) -> Lookup:
         return owner.lookup(id_) or actor.lookup(id_)
 
     return lookup
-
-
-def _says(actor: Actor, action: str) -> bool:
-    """True where an Allow of an actor's own policies is about an action."""
-    return any(side(attached, action) is not None for attached in actor.who.identity)

@@ -23,7 +23,7 @@ DELEGABLE = frozenset(("detach", "rewrite", "disable"))
 """What the organization's own policy can let members do, too."""
 
 MOST = 6
-"""Of one method on one account, that are followed: those that leave the fewest policies."""
+"""Of one method on one account, that are followed of those that somebody is permitted: those that leave the fewest policies."""
 
 NOTHING = policy.Attached(
     policy.compiled('{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sts:AssumeNobody","Resource":"*"}]}'),
@@ -37,7 +37,8 @@ _TYPE = "organizations:policytype"
 @dataclass(frozen=True, slots=True)
 class Realm:
     """An organization. `units` are its root and its units, `types` the types of its own policies, and `tags` those of its things, by id;
-    `lookup` finds the records of all units and of what is attached to them. `delegating` is its own policy, for members.
+    `lookup` finds the records of all units and of what is attached to them. `delegating` is its own policy, for members;
+    `left_out` says, in words, what was too much to load.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Realm:
     tags: Mapping[str, Mapping[str, str]]
     lookup: Lookup
     delegating: policy.Attached | None = None
+    left_out: tuple[str, ...] = ()
 
     def thing(self, kind: str, id_: str) -> Thing:
         """A thing of the organization as its operations' permissions see it."""
@@ -103,7 +105,7 @@ def ways(estate: Estate, realm: Realm) -> Iterator[Freeing]:
                 seen.add(then)
                 asked = tuple(thing for step in steps for thing in step.asked)
                 found.append(Freeing(rule, asked, " and ".join(step.said for step in steps), after, then))
-        yield from sorted(found, key=lambda one: (_binding(one.place), len(one.asked)))[:MOST]
+        yield from sorted(found, key=lambda one: (_binding(one.place), len(one.asked)))
 
 
 def _binding(place: Placement | None) -> int:
@@ -111,7 +113,7 @@ def _binding(place: Placement | None) -> int:
     if place is None:
         return 0
     limiting = sum(one.program.text != EVERYTHING.program.text for level in place.scps or () for one in level)
-    return limiting + sum(denies(one) for level in place.rcps or () for one in level)
+    return limiting + sum(denies(one) and one.program.text != NOTHING.program.text for level in place.rcps or () for one in level)
 
 
 def _after(estate: Estate, realm: Realm, steps: Sequence[_Step]) -> Estate:

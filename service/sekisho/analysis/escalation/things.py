@@ -59,6 +59,14 @@ def regions(actor: Actor, actions: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))[:8]
 
 
+def asks_for_tags(actor: Actor, actions: Iterable[str]) -> bool:
+    """Whether policies of the actor ask, for one of these actions, for tags of what it is done to."""
+    who, lowered = actor.who, [action.lower() for action in actions]
+    groups = (who.identity, who.boundary or (), *(who.scps or ()))
+    rules = (rule for group in groups for attached in group for rule in attached.program.rules)
+    return any(":resourcetag/" in key for rule in rules if any(map(rule.covers_action, lowered)) for key in rule.keys)
+
+
 def _allows(actor: Actor, actions: Iterable[str]) -> Iterator[Rule]:
     lowered = [action.lower() for action in actions]
     for attached in actor.who.identity:

@@ -294,12 +294,13 @@ class Ways:
         demands = [demand for demand in rule.demands if demand.action != PASS_ROLE]
         if not self.registered.granting(rule) and not all(self._asker.says(actor, demand.action) for demand in demands):
             return None
-        regions = (*things.regions(actor, [demand.action for demand in demands]), *self.registered.regions(rule))
+        tagged = things.asks_for_tags(actor, [demand.action for demand in demands])
+        regions = (*things.regions(actor, [demand.action for demand in demands]), *self.registered.regions(rule, tagged=tagged))
         for region in dict.fromkeys(regions):
             found: dict[str, Grant] = {}
             for label in dict.fromkeys(demand.on for demand in demands):
                 actions = [demand.action for demand in demands if demand.on == label]
-                grants = self._on_some(actor, actions, label, region, self.registered.things(rule, label, region))
+                grants = self._on_some(actor, actions, label, region, self.registered.things(rule, label, region, tagged=tagged))
                 if grants is None:
                     break
                 found |= {grant.action: grant for grant in grants}

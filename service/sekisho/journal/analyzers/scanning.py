@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from sekisho import meters
 from sekisho.journal.analyzers import writing
 from sekisho.journal.analyzers.external import Looking
 from sekisho.journal.analyzers.kinds import INTERNAL, UNUSED, kind_of
-from sekisho.journal.analyzers.pacing import Pace
+from sekisho.journal.analyzers.pacing import Pace, Whose, whose
 from sekisho.journal.analyzers.slices import LEAST, SLICE, STALE, Analyzers, Pair, log_after, refresh_at
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.writing import Seen
@@ -151,7 +151,7 @@ class Scanning:
             begun = self._now()
             found[id_] = self._looking.at(rows[id_], some, todo.trusted[id_], now)
             if kind_of(rows[id_]) != UNUSED:  # which asks no solver
-                self._pace.took(id_, begun)
+                self._pace.took(whose(rows[id_]), begun)
         return [
             Seen(analyzer, id_, source, found[analyzer.id].get(source.id, ()) if source is not None else ())
             for analyzer, id_, source in todo.pairs
@@ -165,7 +165,7 @@ class Scanning:
         moved = analyzers.moved(log) if before is not None else analyzers.every()
         stale = analyzers.stale(log) if before is not None else []
         tired = self._pace.tired
-        resting = [row for row in analyzers.resting(session) if row.id not in tired]
+        resting = [row for row in analyzers.resting(session) if whose(row) not in tired]
         rested = [row for row in resting if refresh_at(row) <= self._now()]
         self._rests_until = min([*(refresh_at(row) for row in resting), *tired.values()], default=None)
         again = [*analyzers.due(session, self._now() - AGAIN), *rested]
@@ -179,7 +179,8 @@ class Scanning:
         after, page = analyzers.page(session, scan, _page_size(self._size, scan)) if scan is not None else (None, [])
         turn = row.turn if row is not None else 0
         if self._retry_at <= self._now():
-            pairs += _paced(analyzers.failed(session, self._now() - RETRIED, self._size), tired, _page_size(self._size))[0]
+            failed = analyzers.failed(session, self._now() - RETRIED, self._size, lambda row: whose(row) not in tired)
+            pairs += _paced(failed, tired, _page_size(self._size))[0]
             self._retry_at = self._now() + RETRIED / 10
         each = {(row.id, id_): (row, id_, source) for row, id_, source in (*pairs, *page)}
         return _Slice(turn, log.until, list(each.values()), analyzers.trusted, moved, stale, requests, scan, after, log.more)
@@ -193,9 +194,10 @@ class Scanning:
             stands = self._passed
         return stands if changes.at(session, stands.number) == stands else None
 
-    def _scan(self, session: Session, tired: Iterable[str]) -> Analyzer | None:
+    def _scan(self, session: Session, tired: Iterable[Whose]) -> Analyzer | None:
         """The analyzer whose scan of everything goes on, the one that waits the longest first."""
-        query = select(Analyzer).where(Analyzer.scan_after.is_not(None), Analyzer.deleted_at.is_(None), Analyzer.id.not_in(sorted(tired)))
+        rested = tuple_(Analyzer.account_id, Analyzer.type).not_in(sorted(tired))
+        query = select(Analyzer).where(Analyzer.scan_after.is_not(None), Analyzer.deleted_at.is_(None), rested)
         waiting = session.scalars(query.order_by(Analyzer.scan_began_at, Analyzer.id).limit(MOST_WAITING)).all()
         self._served = {row.id: self._served[row.id] for row in waiting if row.id in self._served}
         found = min(waiting, key=lambda row: self._served.get(row.id, 0), default=None)
@@ -262,7 +264,7 @@ def _page_size(size: int, row: Analyzer | None = None) -> int:
     return max(1, size // 10) if row is None or kind_of(row) == INTERNAL else size
 
 
-def _paced(pairs: Iterable[Pair], tired: Collection[str], most: int) -> tuple[list[Pair], list[Analyzer]]:
+def _paced(pairs: Iterable[Pair], tired: Collection[Whose], most: int) -> tuple[list[Pair], list[Analyzer]]:
     """What is looked at now, and analyzers that rest, or of internal access have more to look at: they look at everything later."""
     kept: list[Pair] = []
     put_off: dict[str, Analyzer] = {}
@@ -270,7 +272,7 @@ def _paced(pairs: Iterable[Pair], tired: Collection[str], most: int) -> tuple[li
     for row, id_, source in pairs:
         if source is not None:
             counts[row.id] += kind_of(row) == INTERNAL
-            if row.id in tired or counts[row.id] > most:
+            if whose(row) in tired or counts[row.id] > most:
                 put_off[row.id] = row
                 continue
         kept.append((row, id_, source))

@@ -1,6 +1,6 @@
 """What one slice of the scan is about, as a snapshot of the database has it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -110,16 +110,20 @@ class Analyzers:
         old = Analyzer.zone.like(f"%{STALE}"), Analyzer.deleted_at.is_(None)
         return [row for row in session.scalars(select(Analyzer).where(*old, Analyzer.scan_after.is_(None))) if self._looks(row)]
 
-    def failed(self, session: Session, before: datetime, size: int) -> list[Pair]:
-        """What could not be analyzed when it was last looked at, which was before a time."""
+    def failed(self, session: Session, before: datetime, size: int, looks: Callable[[Analyzer], bool]) -> list[Pair]:
+        """What could not be analyzed when it was last looked at, which was before a time. What is not looked at now, because its analyzer
+        rests or does not look any more, stands before nobody else's.
+        """
         wanted = AnalyzedResource.error.is_not(None), AnalyzedResource.analyzed_at < before
+        waiting = session.scalars(select(AnalyzedResource.analyzer_id).where(*wanted).distinct()).all()
+        rows = {id_: row for id_ in sorted(waiting) if (row := self._alive(id_)) is not None and looks(row)}
         query = select(AnalyzedResource.analyzer_id, AnalyzedResource.source_id, AnalyzedResource.resource, AnalyzedResource.owner)
+        query = query.where(*wanted, AnalyzedResource.analyzer_id.in_(rows))
         found: list[Pair] = []
-        for one in session.execute(query.where(*wanted).order_by(AnalyzedResource.analyzed_at).limit(size)):
-            row = self._alive(one.analyzer_id)
-            if row is not None:
-                source = sources.get_named(session, one.resource, one.owner, kind_of(row))
-                found.append((row, one.source_id, source if source is not None and source.id == one.source_id else None))
+        for one in session.execute(query.order_by(AnalyzedResource.analyzed_at).limit(size)):
+            row = rows[one.analyzer_id]
+            source = sources.get_named(session, one.resource, one.owner, kind_of(row))
+            found.append((row, one.source_id, source if source is not None and source.id == one.source_id else None))
         return found
 
     def due(self, session: Session, before: datetime) -> list[Analyzer]:

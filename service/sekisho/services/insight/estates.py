@@ -78,8 +78,10 @@ def load_organization(call: Call, organization_id: str) -> list[Estate]:
 def load_realm(call: Call, organization: Organization) -> Realm:
     """What is known of an organization beside its accounts; nothing is left to be loaded afterwards."""
     records: dict[str, Record] = {}
-    units = call.session.scalars(select(Unit.id).where(Unit.organization_id == organization.id).order_by(Unit.id).limit(MOST_UNITS)).all()
-    units = [organization.root_id, *(id_ for id_ in units if id_ != organization.root_id)]
+    wanted = select(Unit.id).where(Unit.organization_id == organization.id).order_by(Unit.id)
+    units = call.session.scalars(wanted.limit(MOST_UNITS + 1)).all()
+    left_out = (f"the organization has more than {MOST_UNITS} units",) * (len(units) > MOST_UNITS)
+    units = [organization.root_id, *(id_ for id_ in units[:MOST_UNITS] if id_ != organization.root_id)]
     for id_ in units:
         _load_above(call, id_, records)
     tags: dict[str, dict[str, str]] = defaultdict(dict)
@@ -98,6 +100,7 @@ def load_realm(call: Call, organization: Organization) -> Realm:
         tags=tags,
         lookup=records.get,
         delegating=policy.Attached(policy.compiled(own.content), name=own.id) if own is not None else None,
+        left_out=left_out,
     )
 
 
