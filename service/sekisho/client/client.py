@@ -1,6 +1,7 @@
 """The client: every rpc, typed, and the three questions in Python's own terms."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -39,11 +40,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Configured:
+class Configured(ABC):
     """What a client is made from, beside its own arguments."""
 
+    @abstractmethod
     def __init__(self, endpoint: str, credentials: CredentialsSource | None, **options: Any) -> None:
-        raise NotImplementedError  # each client has its own
+        """Each client has its own."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ, **options: Any) -> Self:

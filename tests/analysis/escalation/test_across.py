@@ -32,4 +32,4 @@ def test_who_assumes_many_roles_is_not_kept_for_each() -> None:
     search = across._Across(many, None, {}, lambda: None)
     found, cut = search.into(many[1], search.inside(many[1]))
     assert (len(found), cut) == (40, False)
-    assert len(search._entries) == 30, "one for each role: all users are alike"
+    assert len(search._between._entries) == 30, "one for each role: all users are alike"

@@ -1,10 +1,8 @@
 """Rests of analyzers of external access."""
 
 import math
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 
 from sekisho.analysis.solver import Grant
@@ -12,18 +10,8 @@ from sekisho.journal.analyzers.external import Looking
 from sekisho.journal.analyzers.scanning import RETRIED, Scanning
 from sekisho.journal.analyzers.slices import SLICE
 from sekisho.journal.analyzers.zones import Trusted
-from sekisho.store import db
 from sekisho.store.tables import AnalyzedResource, Analyzer
-from tests.journal.analyzers.estate import NOW, OPEN, OWNER, Estate, estate, exhausted
-
-
-@pytest.fixture
-def made(database_url: str) -> Iterator[Estate]:
-    """An account with an analyzer that has looked at nothing yet."""
-    with db.Database(database_url) as database:
-        found = estate(database)
-        found.analyzer()
-        yield found
+from tests.journal.analyzers.estate import NOW, OPEN, OWNER, Estate, exhausted
 
 
 def test_whose_policies_take_the_solver_long_rests_while_others_are_looked_at(made: Estate) -> None:

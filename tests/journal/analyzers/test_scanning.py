@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,18 +20,8 @@ from sekisho.journal.analyzers.scanning import Scanning
 from sekisho.journal.analyzers.slices import SLICE
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.zones import Trusted
-from sekisho.store import db
 from sekisho.store.tables import AccessFinding, AnalyzedResource, Analyzer, ArchiveRule, RegisteredResource, ScanTurn
-from tests.journal.analyzers.estate import CLOSED, NOW, OPEN, OWNER, Estate, estate, exhausted
-
-
-@pytest.fixture
-def made(database_url: str) -> Iterator[Estate]:
-    """An account with an analyzer that has looked at nothing yet."""
-    with db.Database(database_url) as database:
-        found = estate(database)
-        found.analyzer()
-        yield found
+from tests.journal.analyzers.estate import CLOSED, NOW, OPEN, OWNER, Estate, exhausted
 
 
 def test_a_thousand_roles_that_change_at_once_are_looked_at_in_slices(made: Estate) -> None:

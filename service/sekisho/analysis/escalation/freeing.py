@@ -1,4 +1,4 @@
-"""How an account of an organization is freed of control policies: what is asked for it, and how the account stands afterwards.
+"""Ways to free an account of an organization of control policies: what is asked for each, and how the account stands afterwards.
 
 The management account moves a member, takes policies off it or rewrites them, turns off a type of policies, or removes the member; a member
 leaves by itself. Each is one hop, whose calls are all of one action; nothing else of the member changes by it.
@@ -20,7 +20,7 @@ from sekisho.world.placement import Placement, units_of
 FREEING: Mapping[str, Rule] = {rule.gives: rule for rule in RULES if rule.way is Way.FREE}
 
 DELEGABLE = frozenset(("detach", "rewrite", "disable"))
-"""What the organization's own policy can let members do, too."""
+"""Methods that the organization's own policy can open to members, too."""
 
 MOST = 6
 """Of one method on one account, that are followed of those that somebody is permitted: those that leave the fewest policies."""
@@ -109,7 +109,7 @@ def ways(estate: Estate, realm: Realm) -> Iterator[Freeing]:
 
 
 def _binding(place: Placement | None) -> int:
-    """How many policies may hold something back."""
+    """The number of policies that may hold something back."""
     if place is None:
         return 0
     limiting = sum(one.program.text != EVERYTHING.program.text for level in place.scps or () for one in level)

@@ -33,7 +33,7 @@ class Registered:
         self.left_out: dict[str, None] = {}
 
     def is_individual(self, rule: Rule) -> bool:
-        """Whether what a rule takes can be permitted one principal and not another with the same policies."""
+        """True of a rule that can be permitted one principal and not another with the same policies."""
         return any(fits(one, demand.on) for demand in rule.demands if demand.on in FORMS for one in self._limited)
 
     def granting(self, rule: Rule) -> Sequence[ResourceRecord]:
@@ -79,7 +79,7 @@ class Registered:
 
 
 def fits(one: ResourceRecord, label: str) -> bool:
-    """Whether a word of a rule can mean a registered resource."""
+    """True of a registered resource that a word of a rule can mean."""
     if label not in FORMS:
         return False
     service, _, rest = FORMS[label].partition(":")

@@ -16,7 +16,7 @@ from sekisho.analysis.escalation.estate import Estate
 from sekisho.analysis.escalation.paths import Found, Hop, Path
 from sekisho.analysis.escalation.reach import Reach
 from sekisho.analysis.escalation.rules import Rule, Way
-from sekisho.analysis.escalation.ways import ASSUME_ROLE, OF, Ways
+from sekisho.analysis.escalation.ways import ASSUME_ROLE, ASSUMING, OF, Ways
 from sekisho.world import NO_KEYS, Keys
 
 MOST_STATES = 12
@@ -28,8 +28,7 @@ MOST_HOPS = 32
 
 Key = tuple[str, ...]
 
-_ASSUMING = next(rule for rule in OF[Way.BECOME] if rule.by == "trust")
-_TOWARDS = tuple(rule for way in (Way.BECOME, Way.PASS) for rule in OF[way] if rule is not _ASSUMING)
+_TOWARDS = tuple(rule for way in (Way.BECOME, Way.PASS) for rule in OF[way] if rule is not ASSUMING)
 _ACTIONS = (ASSUME_ROLE, *(rule.demands[0].action for way in Way if way not in (Way.OWN, Way.FREE) for rule in OF[way]))
 """The actions by which others are looked for: the first of each method."""
 
@@ -238,9 +237,9 @@ class _Search:
                 for actor in left:
                     self._one(level, actor, role)
             elif left:
-                self._step(level, alike, _ASSUMING, role)
+                self._step(level, alike, ASSUMING, role)
 
-    def _one(self, level: dict[Key, _Step], actor: Actor, role: Actor, rule: Rule = _ASSUMING) -> None:
+    def _one(self, level: dict[Key, _Step], actor: Actor, role: Actor, rule: Rule = ASSUMING) -> None:
         self._proceed()
         hop = self._ways.towards(actor, rule, role)
         if hop is not None:

@@ -60,7 +60,7 @@ def regions(actor: Actor, actions: Iterable[str]) -> tuple[str, ...]:
 
 
 def asks_for_tags(actor: Actor, actions: Iterable[str]) -> bool:
-    """Whether policies of the actor ask, for one of these actions, for tags of what it is done to."""
+    """True of an actor whose policies ask, for one of these actions, for tags of what it is done to."""
     who, lowered = actor.who, [action.lower() for action in actions]
     groups = (who.identity, who.boundary or (), *(who.scps or ()))
     rules = (rule for group in groups for attached in group for rule in attached.program.rules)

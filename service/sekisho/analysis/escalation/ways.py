@@ -18,6 +18,8 @@ ASSUME_ROLE, ASSUME_ROLE_WITH_SAML = "sts:AssumeRole", "sts:AssumeRoleWithSAML"
 _SAML = {"saml:aud": "https://signin.aws.amazon.com/saml"}
 
 OF = {way: tuple(rule for rule in RULES if rule.way is way) for way in Way}
+ASSUMING = next(rule for rule in OF[Way.BECOME] if rule.by == "trust")
+"""The method that takes sts:AssumeRole alone."""
 
 _PROBES = (
     ("iam:CreatePolicyVersion", "arn:aws:iam::{}:policy/any"),

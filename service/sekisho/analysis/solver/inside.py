@@ -90,7 +90,7 @@ class _Case(Question):
         return every(found)
 
     def _of_session(self, key: Key) -> Iterator[Formula]:
-        """What `aws:userid` says of a session: its own name where policies name it, else one that they do not, which all stand for."""
+        """The `aws:userid` of a session: its own name where policies name it, else one that they do not, which all stand for."""
         own, start = self.case.principal.arn.rpartition("/")[2], f"{self.case.principal.unique_id}:"
         named = named_sessions(self.case.principal, self.layers)
         if own in named:

@@ -1,4 +1,4 @@
-"""How much of the scan analyzers take: with what their looks take beyond a burst they rest, so that those of others come in between.
+"""The part of the scan that analyzers take: with what their looks take beyond a burst they rest, so that those of others come in between.
 
 All of an account and a type rest as one: an analyzer is deleted and made anew in a moment, and would have another burst each time.
 """
@@ -10,7 +10,7 @@ from sekisho.journal.analyzers.slices import REST
 from sekisho.store.tables import Analyzer
 
 BURST = timedelta(seconds=30)
-"""What the looks of analyzers may take before they rest."""
+"""Time that the looks of analyzers may take before they rest."""
 _NONE = timedelta(0)
 
 Whose = tuple[str, str]

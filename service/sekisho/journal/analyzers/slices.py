@@ -111,8 +111,8 @@ class Analyzers:
         return [row for row in session.scalars(select(Analyzer).where(*old, Analyzer.scan_after.is_(None))) if self._looks(row)]
 
     def failed(self, session: Session, before: datetime, size: int, looks: Callable[[Analyzer], bool]) -> list[Pair]:
-        """What could not be analyzed when it was last looked at, which was before a time. What is not looked at now, because its analyzer
-        rests or does not look any more, stands before nobody else's.
+        """Resources that could not be analyzed when they were last looked at, which was before a time. What is not looked at now, because
+        its analyzer rests or does not look any more, stands before nobody else's.
         """
         wanted = AnalyzedResource.error.is_not(None), AnalyzedResource.analyzed_at < before
         waiting = session.scalars(select(AnalyzedResource.analyzer_id).where(*wanted).distinct()).all()

@@ -76,7 +76,7 @@ def load_organization(call: Call, organization_id: str) -> list[Estate]:
 
 
 def load_realm(call: Call, organization: Organization) -> Realm:
-    """What is known of an organization beside its accounts; nothing is left to be loaded afterwards."""
+    """All that is known of an organization beside its accounts; nothing is left to be loaded afterwards."""
     records: dict[str, Record] = {}
     wanted = select(Unit.id).where(Unit.organization_id == organization.id).order_by(Unit.id)
     units = call.session.scalars(wanted.limit(MOST_UNITS + 1)).all()

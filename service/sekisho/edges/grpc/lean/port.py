@@ -47,7 +47,7 @@ FLOODED = 0.002
 SENDING = 0.004
 """Seconds after which what was answered is sent, while there is more to read."""
 SHARE = 3.0
-"""How many times as long as a client was read and told calls are answered, if more came than may wait: else nobody is answered."""
+"""Times as long as a client was read and told, for which calls are answered, if more came than may wait: else nobody is answered."""
 LULL = 0.05
 """Seconds after a fault of our own, and between two looks while it stops."""
 LONGEST, MESSAGES = 60.0, 1_000
