@@ -1,6 +1,7 @@
 """What is tried again, how often, and what never is."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from sekisho import client as sekisho
 from sekisho.api.authorize.v1 import decisions_pb2
 from sekisho.client import Client, Retries
 from sekisho.client.retries import Budget
+from sekisho.client.transport import OPTIONS
 from tests.client.conftest import CREDENTIALS
 from tests.client.fake import Fake, plain, said
 
@@ -96,9 +98,16 @@ def test_the_deadline_holds_when_the_server_is_silent(fake: Fake) -> None:
     assert len(fake.arrived) <= 1
 
 
-@pytest.mark.parametrize(("repetition", "chance", "seconds"), [(1, 0.0, 0.0), (1, 1.0, 0.1), (2, 1.0, 0.2), (3, 0.5, 0.2), (9, 1.0, 2.0)])
+@pytest.mark.parametrize(("repetition", "chance", "seconds"), [(1, 0.0, 0.05), (1, 1.0, 0.1), (2, 1.0, 0.2), (3, 0.5, 0.3), (9, 1.0, 2.0)])
 def test_waits_double_up_to_the_longest(repetition: int, chance: float, seconds: float) -> None:
-    assert Retries(first=0.1, longest=2.0).wait(repetition, lambda: chance) == seconds
+    assert Retries(first=0.1, longest=2.0).wait(repetition, lambda: chance) == pytest.approx(seconds)
+
+
+def test_the_last_try_comes_after_the_connection_was_tried_again() -> None:
+    """Otherwise one that met a worker in the moment of its end fails with all of its tries."""
+    retries, options = Retries(), dict[str, Any](OPTIONS)
+    soonest = sum(retries.wait(repetition, lambda: 0.0) for repetition in range(1, retries.attempts))
+    assert soonest > 2 * 1.2 * options["grpc.initial_reconnect_backoff_ms"] / 1000
 
 
 def test_answered_calls_fill_the_budget_again() -> None:

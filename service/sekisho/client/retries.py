@@ -9,18 +9,20 @@ from sekisho.client.errors import Error, Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often, and after how many seconds: before the n-th repetition a random time up to `first * 2 ** (n - 1)`, at most `longest`."""
+    """How often, and after how many seconds: before the n-th repetition a random time from a half of `first * 2 ** (n - 1)` to all of it,
+    at most `longest`. Sooner, all could be over before the connection is tried again, for which gRPC takes a tenth of a second.
+    """
 
     attempts: int = 4
     first: float = 0.1
     longest: float = 2.0
 
     def wait(self, repetition: int, random: Callable[[], float]) -> float:
-        """Seconds to wait before a repetition, counted from 1; full jitter, so that callers do not come back all at once.
+        """Seconds to wait before a repetition, counted from 1; jitter, so that callers do not come back all at once.
 
         Source: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
         """
-        return random() * min(self.longest, self.first * 2.0 ** (repetition - 1))
+        return (1.0 + random()) / 2.0 * min(self.longest, self.first * 2.0 ** (repetition - 1))
 
 
 NEVER = Retries(attempts=1)
