@@ -79,6 +79,11 @@ class Account:
             if getattr(error, "code", "") not in PASSING:
                 raise
 
+    @property
+    def told(self) -> str:
+        """The newest revision that the account's watchers hear of at once."""
+        return str(self.house.node.world.point.token)
+
     def _changes(self) -> list[Callable[[], Any]]:
         call, dice = self.house.call, self.dice
         user, role, group = dice.choice(USERS), dice.choice(ROLES), dice.choice(GROUPS)

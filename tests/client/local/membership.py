@@ -51,14 +51,24 @@ class Membership(Account):
 
     def change(self) -> None:
         """Change the account or its organization."""
+        before, was_in = super().told, self._hangs is not None
         if not hasattr(self, "_made") or self.dice.random() < 0.4:
             super().change()
+            if super().told != before:
+                self._told = super().told
             return
         try:
             self.dice.choice(self._organizing())()
         except Exception as error:
             if getattr(error, "code", "") not in PASSING:
                 raise
+        if super().told != before and (was_in or self._hangs is not None):
+            self._told = super().told
+
+    @property
+    def told(self) -> str:
+        """The newest revision that its watchers hear of at once: of an organization without the account they hear later."""
+        return self._told
 
     def _control(self, type_: str) -> str:
         dice = self.dice

@@ -3,6 +3,7 @@
 import gc
 import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +22,8 @@ from tests.client.local.asking import SHIP, local, question, until
 from tests.client.local.meddler import Meddler
 from tests.inside import Inside
 from tests.services.iam.documents import allow, trust
+
+SEES_AUTHORIZE = allow("authorize:Authorize", "authorize:AssertPrincipal")
 
 
 @dataclass
@@ -149,6 +152,18 @@ def test_a_caller_who_loses_its_permission_loses_the_copy(place: Inside) -> None
         place.house.call("PutUserPolicy", user_name="watcher", policy_name="inline-0", policy_document=allow("authorize:*"))
         assert authorizer.wait_until_ready(60)
         assert local(authorizer.authorize(**question(place)))
+
+
+def test_nobody_waits_for_a_revision_of_a_copy_that_is_gone(place: Inside) -> None:
+    watcher = place.house.user("watcher", allow("authorize:*"))
+    with place.client(watcher) as made, LocalAuthorizer(made, patience=600) as authorizer, ThreadPoolExecutor(1) as thread:
+        assert authorizer.wait_until_ready(60)
+        place.house.call("PutUserPolicy", user_name="watcher", policy_name="inline-0", policy_document=SEES_AUTHORIZE)
+        asked = thread.submit(authorizer.authorize, **question(place), at_least=place.house.revision)
+        try:
+            assert not local(asked.result(timeout=60))
+        finally:
+            authorizer.close()
 
 
 @pytest.mark.parametrize("lacking", ["authorize:Authorize", "authorize:AssertPrincipal"])

@@ -91,7 +91,7 @@ class LocalAuthorizer:
 
     def wait_until_ready(self, seconds: float) -> bool:
         """Wait for the copy; False when it takes longer. Questions are answered meanwhile, too, by the server."""
-        return self._follower.wait(seconds, 0)
+        return self._follower.wait(seconds)
 
     def close(self) -> None:
         """Stop following; the client stays open."""
@@ -176,14 +176,12 @@ class LocalAuthorizer:
         return replica
 
     def _awaited(self, at_least: str) -> Point:
-        """The point of a revision, after a replica has reached it, or the patience has ended."""
+        """The point of a revision, after the replica has reached it or is there no more, or the patience has ended."""
         try:
             wanted = parse(at_least)
         except SekishoError as error:
             raise _Elsewhere(error.message) from None
-        replica = self._follower.replica
-        if replica is not None and replica.point.number < wanted.number:
-            self._follower.wait(self._patience, wanted.number)
+        self._follower.reach(self._patience, wanted.number)
         return wanted
 
     def _resource_policy(self, replica: Replica, given: str | Mapping[str, Any] | None) -> policy.Attached | None:

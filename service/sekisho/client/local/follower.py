@@ -63,16 +63,26 @@ class Follower:
 
     def stop(self) -> None:
         """Follow no more; what there is grows old."""
-        self._stop.set()
+        with self._changed:
+            self._stop.set()
+            self._changed.notify_all()
         call = self._call
         if call is not None:
             call.cancel()
         self._thread.join(timeout=5)
 
-    def wait(self, seconds: float, reached: int) -> bool:
-        """Wait until there is a replica whose revision has at least this number; False when it takes longer."""
+    def wait(self, seconds: float) -> bool:
+        """Wait until there is a replica; False when it takes longer."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.replica is not None and self.replica.point.number >= reached, max(0.0, seconds))
+            return self._changed.wait_for(lambda: self.replica is not None, max(0.0, seconds))
+
+    def reach(self, seconds: float, number: int) -> None:
+        """Wait until the replica has at least this revision's number, or nothing will bring it: no replica, nobody who follows, no time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_past(number), max(0.0, seconds))
+
+    def _is_past(self, number: int) -> bool:
+        return self._stop.is_set() or self.replica is None or self.replica.point.number >= number
 
     def _run(self) -> None:
         failures = 0
