@@ -147,11 +147,18 @@ def lines_of(source: str, line: int) -> int:
     return sum(1 << number for number in range(best[0], best[1] + 1))
 
 
+def is_in_function(source: str, line: int) -> bool:
+    """Whether a line stands in the body of a function, not in what an import runs."""
+    made = (node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    return any(node.body[0].lineno <= line <= (node.end_lineno or node.lineno) for node in made)
+
+
 def chosen(known: Mapping[Path, touched.Touched], fault: Mutant) -> tuple[list[str], set[str], float]:
     """The files of tests that a fault is shown to, in their order, the tests, and the seconds that they took."""
-    file, lines = fault.path.relative_to(PACKAGE).as_posix(), lines_of(fault.path.read_text(), fault.site.line)
+    file, source = fault.path.relative_to(PACKAGE).as_posix(), fault.path.read_text()
+    lines = lines_of(source, fault.site.line) if is_in_function(source, fault.site.line) else -1  # an import runs it, maybe one in a test
     found = {path: one.reaching(file, lines) for path, one in known.items()}
-    if not any(found.values()):  # an import runs it, or another process
+    if not any(found.values()):  # another process runs it
         found = {path: one.reaching(file, -1) for path, one in known.items()}
     if not any(found.values()):
         found = {path: set(one.seconds) for path, one in known.items()}

@@ -39,8 +39,9 @@ def test_a_fault_is_shown_to_tests_that_reach_it_those_of_its_module_first() -> 
     fault = next(made for _, made in mutation.rows(faulty.PACKAGE / "sigv4/requests.py") if made.site.operator == "return dropped")
     folder, line = ROOT / "tests/sigv4", 1 << fault.site.line
 
-    def reached(lines: dict[str, int]) -> Touched:
-        return Touched({"a": 3.0, "b": 1.0, "c": 1.0}, {"sigv4/requests.py": lines, "sigv4/errors.py": {"c": line}})
+    def reached(lines: dict[str, int], imported: int = 0) -> Touched:
+        seen = {"sigv4/requests.py": lines, "sigv4/errors.py": {"c": line}}
+        return Touched({"a": 3.0, "b": 1.0, "c": 1.0}, seen, {"sigv4/requests.py": imported})
 
     known = {
         folder / "test_calls.py": reached({"a": line, "b": line << 1}),
@@ -50,9 +51,20 @@ def test_a_fault_is_shown_to_tests_that_reach_it_those_of_its_module_first() -> 
     files = ["tests/sigv4/test_requests.py", "tests/sigv4/test_bearer.py", "tests/sigv4/test_calls.py"]
     assert mutation_processes.chosen(known, fault) == (files, {"a", "b", "c"}, 9.0)  # all of a file whose fixture reaches it
     known = {folder / "test_calls.py": reached({"a": line << 1}), folder / "test_bearer.py": reached({})}
-    assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_calls.py"], {"a"}, 3.0)  # an import runs it
+    assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_calls.py"], {"a"}, 3.0)  # nobody runs it here
+    known = {folder / "test_calls.py": reached({"a": line, "b": line << 1}, imported=line)}
+    assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_calls.py"], {"a", "b"}, 4.0)  # an import runs it
+    whole = next(made for _, made in mutation.rows(faulty.PACKAGE / "sigv4/requests.py") if made.site.line == _line_of_import())
+    known = {folder / "test_calls.py": reached({"a": 1 << whole.site.line, "b": line})}
+    assert mutation_processes.chosen(known, whole) == (["tests/sigv4/test_calls.py"], {"a", "b"}, 4.0)  # an import runs it, within a test
     known = {folder / "test_bearer.py": reached({})}
     assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_bearer.py"], {"a", "b", "c"}, 5.0)  # or another process
+
+
+def _line_of_import() -> int:
+    """The first line of a module that is in no function and in which a fault can be made."""
+    source = (faulty.PACKAGE / "sigv4/requests.py").read_text()
+    return next(site.line for site in mutants.sites(source) if not mutation_processes.is_in_function(source, site.line))
 
 
 def test_lines_of_a_statement() -> None:
@@ -74,6 +86,7 @@ def test_what_tests_reach_is_recorded(tmp_path: Path, monkeypatch: pytest.Monkey
     assert found is not None
     assert set(found.lines) == {"arn.py"}
     assert found.seconds.keys() == found.reaching("arn.py", -1) == set(found.lines["arn.py"])
+    assert found.imported["arn.py"]
     assert found.reaching("arn.py", 1) == found.reaching("errors.py", -1) == set()
     assert touched.load(ROOT / "tests/test_order.py") is None
     monkeypatch.setattr(touched, "key", lambda tests: "another")

@@ -32,9 +32,12 @@ class Touched:
 
     seconds: Mapping[str, float]
     lines: Mapping[str, Mapping[str, int]]  # of a file of the package, by node id: a bit for each line
+    imported: Mapping[str, int]  # the same of what ran before any test did: imports, and what they call
 
     def reaching(self, file: str, lines: int) -> set[str]:
-        """The tests that run one of these lines (bits) of a file."""
+        """The tests that run one of these lines (bits) of a file; where an import runs it, those that run anything of the file."""
+        if self.imported.get(file, 0) & lines:
+            lines = -1
         found = {test for test, mask in self.lines.get(file, {}).items() if mask & lines}
         return set(self.seconds) if any(test.endswith(SHARED) for test in found) else found
 
@@ -45,8 +48,10 @@ def load(tests: Path) -> Touched | None:
         made = json.loads(_place(tests).read_text())
     except FileNotFoundError:
         return None
+    if "imported" not in made or made["key"] != key(tests):
+        return None
     lines = {file: {test: int(mask, 16) for test, mask in masks.items()} for file, masks in made["lines"].items()}
-    return Touched(made["seconds"], lines) if made["key"] == key(tests) else None
+    return Touched(made["seconds"], lines, {file: int(mask, 16) for file, mask in made["imported"].items()})
 
 
 def key(tests: Path) -> str:
@@ -107,7 +112,11 @@ class Recorder:
         self._coverage.stop()
         FOLDER.mkdir(parents=True, exist_ok=True)
         lines: dict[str, dict[str, dict[str, int]]] = {}  # of a file of tests
+        imported: dict[str, int] = {}
         for file, test, line in self._seen():
+            if not test:
+                imported[file] = imported.get(file, 0) | 1 << line
+                continue
             masks = lines.setdefault(test.partition("::")[0], {}).setdefault(file, {})
             masks[test] = masks.get(test, 0) | 1 << line
         unasked = {item.nodeid.partition("::")[0] for item in session.items if item.nodeid not in self._seconds}
@@ -116,6 +125,7 @@ class Recorder:
                 "key": key(ROOT / tests),
                 "seconds": {test: seconds for test, seconds in self._seconds.items() if test.partition("::")[0] == tests},
                 "lines": {file: {test: f"{mask:x}" for test, mask in masks.items()} for file, masks in lines.get(tests, {}).items()},
+                "imported": {file: f"{mask:x}" for file, mask in imported.items()},
             }
             draft = _place(ROOT / tests).with_suffix(".new")
             draft.write_text(json.dumps(made))
@@ -126,7 +136,7 @@ class Recorder:
         for path in data.measured_files():
             file = Path(path).relative_to(PACKAGE).as_posix()
             for line, contexts in data.contexts_by_lineno(path).items():
-                yield from ((file, test, line) for test in contexts if test)
+                yield from ((file, test, line) for test in contexts)
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
