@@ -61,6 +61,16 @@ IDENTITY = {
         [allow("s3:*", HOME + "${a:b, 'all'}/*")],
     ),
     "a star that is none": (NO, [allow("s3:*", HOME + "*")], [allow("s3:*", HOME + "a${*}b")]),
+    "a key of the principal as text and as another key, less": (
+        NO,
+        [when("StringEquals", "aws:username", "alice", "${a:b}")],
+        [when("StringEquals", "aws:username", "alice")],
+    ),
+    "a key of the principal as another key, more": (
+        YES,
+        [when("StringEquals", "aws:username", "${a:b}")],
+        [when("StringEquals", "aws:username", "alice", "${a:b}")],
+    ),
     "a condition goes": (YES, [when("StringEquals", "a:b", "c")], [allow("s3:GetObject")]),
     "a condition comes": (NO, [allow("s3:GetObject")], [when("StringEquals", "a:b", "c")]),
     "a value more": (YES, [when("StringEquals", "a:b", "c")], [when("StringEquals", "a:b", "c", "d")]),

@@ -186,9 +186,11 @@ def test_it_answers_a_server_with_thousands_of_files() -> None:
 
 def test_no_child_is_left(solver: Solver) -> None:
     solver.ask(MORE, later())
-    number = solver.process_id
+    number, child = solver.process_id, solver._child
     solver.close()
     assert number is not None
+    assert child is not None
+    assert [stream.closed for stream in (child.stdin, child.stdout) if stream is not None] == [True, True]
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
 

@@ -131,12 +131,12 @@ class Solver:
         child = self._child
         assert child is not None
         assert child.stdin is not None
-        left = min(deadline - time.monotonic(), LONGEST)
-        if left <= 0:
+        milliseconds = int(min(deadline - time.monotonic(), LONGEST) * 1000)
+        if milliseconds <= 0:
             raise Unanswered("there was no time left for the question")
         try:
-            write(child.stdin, (call.name, call.arguments, max(1, int(left * 1000))))
-            answer = self._heard(child, left + GRACE)
+            write(child.stdin, (call.name, call.arguments, milliseconds))
+            answer = self._heard(child, milliseconds / 1000 + GRACE)
         except (EOFError, OSError):
             self.close()
             raise Unanswered("the question takes more memory than it is given") from None

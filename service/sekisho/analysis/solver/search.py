@@ -61,8 +61,6 @@ class Search:
     effort: Effort
     rules: tuple[Formula, ...] = ()
     """What holds in many questions; z3's terms of it are made once."""
-    is_whole: bool = True
-    """Whether nothing that was ruled out was possible after all."""
     _bits: dict[Atom, Any] = field(default_factory=dict)
     _numbers: dict[str, Any] = field(default_factory=dict)
     _addresses: dict[str, Any] = field(default_factory=dict)
