@@ -48,6 +48,19 @@ def _add_and_raise(session: Session) -> None:
     raise ValueError("no")
 
 
+def test_a_transaction_has_one_connection_with_its_rows(database: db.Database) -> None:
+    with database.write(("1",)) as session:
+        session.add(account("1"))
+        session.flush()
+        connection = session.connection()
+        assert session.connection() is connection
+        assert connection.scalar(text("SELECT count(*) FROM accounts")) == 1
+    with database.read() as session, database.read() as beside:
+        assert session.connection() is not connection
+        assert session.connection() is not beside.connection()
+        assert connection.closed
+
+
 def test_a_deadline_that_passes_before_the_commit_writes_nothing(database: db.Database) -> None:
     with pytest.raises(RequestTimeout), database.write((), deadline=time.monotonic() + 0.2) as session:
         _add_late(session)

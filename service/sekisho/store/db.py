@@ -92,6 +92,14 @@ class Transaction(Session):
     write. Then they are rows of the session like all others. Those that still wait at the end are written with the commit.
     """
 
+    _only: Connection | None = None
+
+    def connection(self, *args: Any, **options: Any) -> Connection:
+        """The connection of the transaction, of which there is one: what SQLAlchemy does to find it again costs as much as a short query."""
+        if self._only is None or args or options:
+            self._only = super().connection(*args, **options)
+        return self._only
+
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Write what has changed. New rows go in their order, kind by kind, since those of a later kind may refer to those of an earlier
         one; after rows that are deleted, whose names they may have, but before changes, which may refer to them.
