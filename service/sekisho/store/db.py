@@ -95,7 +95,7 @@ class Transaction(Session):
     _only: Connection | None = None
 
     def connection(self, *args: Any, **options: Any) -> Connection:
-        """The connection of the transaction, of which there is one: what SQLAlchemy does to find it again costs as much as a short query."""
+        """The connection of the transaction, of which there is one; what SQLAlchemy does to find it again costs as much as a query."""
         if self._only is None or args or options:
             self._only = super().connection(*args, **options)
         return self._only
