@@ -100,3 +100,25 @@ def test_accounts_are_passed_over_and_keep_their_place() -> None:
     assert len(queue) == 2
     assert [taken[1] for taken in (queue.take(), queue.take()) if taken is not None] == ["of a", "of a"]
     assert queue.take() is None
+
+
+def test_parts_of_an_account_are_served_in_turn_for_what_it_has() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for number in range(100):
+        queue.put("account", f"flood {number}", MOST, "192.0.2.1")
+    for number in range(3):
+        queue.put("account", f"own {number}", MOST)
+        queue.put("other", f"other {number}", MOST)
+    first = [taken[1] for _ in range(12) if (taken := queue.take()) is not None]
+    assert sorted(first[:6]) == ["flood 0", "flood 1", "other 0", "other 1", "other 2", "own 0"]
+    assert [name for name in first if name.startswith("own")] == ["own 0", "own 1", "own 2"]
+    assert [name for name in first if name.startswith("flood")] == [f"flood {number}" for number in range(6)]
+    assert len(queue) == 94
+
+
+def test_of_parts_the_largest_is_refused() -> None:
+    queue: FairQueue[str] = FairQueue()
+    queue.put("account", "own", 10)
+    refused = [queue.put("account", f"flood {number}", 10, "192.0.2.1") for number in range(20)]
+    assert [one for one in refused if one is not None] == [f"flood {number}" for number in range(11)]
+    assert queue.put("account", "own again", 10) == "flood 11"

@@ -15,7 +15,7 @@ from sekisho import sigv4
 from sekisho.calls import rests
 from sekisho.credentials import accounts, key_ids
 from sekisho.credentials.oidc import key_sets
-from sekisho.edges import claims
+from sekisho.edges import claims, doubts
 from sekisho.edges import lanes as lanes_module
 from sekisho.edges.lanes import UNSIGNED, Claim, Lane, Lanes
 from sekisho.errors import Throttling
@@ -289,6 +289,38 @@ def test_whoever_shares_the_address_of_a_flood_comes_next() -> None:
     for future in (held, quiet, *floods):
         future.result(timeout=60)
     assert done.index("quiet") <= 1
+    lane.shutdown()
+
+
+def test_the_flood_of_one_who_claims_an_account_in_vain_stands_before_none_of_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doubts, "here", doubts.Doubts())
+    lane, done = Lane("test", threads=1, waiting=100), list[str]()
+    gate, began = threading.Event(), threading.Event()
+
+    def first() -> None:
+        began.set()
+        gate.wait(60)
+
+    def call(name: str) -> Callable[[], None]:
+        def work() -> None:
+            lane.enter()
+            working(done, name)()
+
+        return work
+
+    lane.submit_claimed(Claim("111122223333"), "192.0.2.1", rests.owe).result(timeout=60)
+    held = lane.submit_for("other", first)
+    assert began.wait(60)
+    flood, quiet = (Claim("111122223333"), "192.0.2.1", call("flood")), (Claim("111122223333"), "192.0.2.2", call("quiet"))
+    floods = [lane.submit_claimed(*flood) for _ in range(100)]
+    calls = [lane.submit_claimed(*quiet) for _ in range(10)]
+    floods += [lane.submit_claimed(*flood) for _ in range(100)]
+    gate.set()
+    for future in (held, *calls):
+        future.result(timeout=60)
+    refused = [future.exception(timeout=60) for future in floods]
+    assert sum(isinstance(error, Throttling) for error in refused) == 110
+    assert done[:20].count("quiet") == 10
     lane.shutdown()
 
 

@@ -3,6 +3,7 @@
 Each account has a virtual time, which grows by what its work took. Whoever has the least is served next, so that of accounts that wait
 side by side each gets the same share of the threads' time, however many calls one of them sends, and however long its calls take. Who comes
 back from idleness starts where the queue is now: idle time is no credit, and what was spent is not forgotten by pausing.
+Work of an account may have parts, which are served in turn, each in its order, for what the account has.
 Source: P. Goyal, H. Vin, H. Cheng, "Start-time Fair Queuing", SIGCOMM 1996.
 """
 
@@ -19,12 +20,41 @@ LEARNING = 0.2
 
 
 class _Account(Generic[T]):
-    __slots__ = ("expected", "time", "waiting")
+    """An account's work by its parts, the next of which is the first, and its virtual time."""
+
+    __slots__ = ("expected", "number", "parts", "time")
 
     def __init__(self, time: float) -> None:
-        self.waiting: deque[T] = deque()
+        self.parts: dict[str, deque[T]] = {}
+        self.number = 0
         self.time = time
         self.expected = FIRST
+
+    def put(self, part: str, work: T) -> None:
+        waiting = self.parts.get(part)
+        if waiting is None:
+            waiting = self.parts[part] = deque()
+        waiting.append(work)
+        self.number += 1
+
+    def take(self) -> T:
+        part = next(iter(self.parts))
+        work = self._oldest(part)
+        if len(self.parts) > 1 and part in self.parts:
+            self.parts[part] = self.parts.pop(part)  # behind the others
+        return work
+
+    def shed(self) -> T:
+        """The oldest work of the largest part."""
+        return self._oldest(max(self.parts, key=lambda part: len(self.parts[part])) if len(self.parts) > 1 else next(iter(self.parts)))
+
+    def _oldest(self, part: str) -> T:
+        waiting = self.parts[part]
+        work = waiting.popleft()
+        self.number -= 1
+        if not waiting:
+            del self.parts[part]
+        return work
 
 
 class FairQueue(Generic[T]):
@@ -40,19 +70,20 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return self._size
 
-    def put(self, account: str, work: T, most: int) -> T | None:
-        """Let an account's work wait behind what the account has waiting already. When more than `most` wait and the account has more than
-        its share of that, its oldest comes back, to be refused: whoever called has waited the longest, and will not wait for the answer.
+    def put(self, account: str, work: T, most: int, part: str = "") -> T | None:
+        """Let an account's work wait behind what that part of the account has waiting already. When more than `most` wait and the account
+        has more than its share of that, the oldest of its largest part comes back, to be refused: whoever called has waited the longest,
+        and will not wait for the answer.
         """
         found = self._accounts.get(account)
         if found is None:
             found = self._accounts[account] = _Account(self._now)
-        if not found.waiting:
+        if not found.number:
             found.time = max(found.time, self._now)
             self._push(account, found)
-        found.waiting.append(work)
-        if self._size >= most and len(found.waiting) > max(1, most // len(self._next)):
-            return found.waiting.popleft()
+        found.put(part, work)
+        if self._size >= most and found.number > max(1, most // len(self._next)):
+            return found.shed()
         self._size += 1
         return None
 
@@ -68,12 +99,12 @@ class FairQueue(Generic[T]):
             return None
         time, _, account = first
         found = self._accounts[account]
-        work = found.waiting.popleft()
+        work = found.take()
         self._size -= 1
         self._now = max(self._now, time)
         expected = found.expected
         found.time += expected  # at once: another thread may take the next before this one has been measured
-        if found.waiting:
+        if found.number:
             self._push(account, found)
         elif len(self._accounts) > 2 * len(self._next) + 64:
             self._forget()
@@ -92,5 +123,5 @@ class FairQueue(Generic[T]):
 
     def _forget(self) -> None:
         """Drop the accounts that neither wait nor owe anything."""
-        for account in [name for name, found in self._accounts.items() if not found.waiting and found.time <= self._now]:
+        for account in [name for name, found in self._accounts.items() if not found.number and found.time <= self._now]:
             del self._accounts[account]

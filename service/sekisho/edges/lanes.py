@@ -2,7 +2,8 @@
 
 An account is charged the processor time that its calls take; while others wait, none gets more than its share, whatever it sends. Whose a
 call is, an edge knows by the key id that the call claims, before anything is verified: only accounts that the worker has in memory have a
-share of their own, all other claims have one together (`Shares`), so that made-up accounts win nothing.
+share of their own, all other claims have one together (`Shares`), so that made-up accounts win nothing. Of an account that was claimed in
+vain from an address, what claims it from there has a part of the share for itself (`doubts`).
 """
 
 import queue
@@ -19,6 +20,7 @@ import structlog
 
 from sekisho import policy
 from sekisho.calls import rests
+from sekisho.edges import doubts
 from sekisho.edges.answers import SHEDS
 from sekisho.edges.fair import FairQueue
 from sekisho.errors import Throttling
@@ -45,15 +47,18 @@ class Claim(NamedTuple):
     account: str = ""
     stranger: bool = False
 
-    def sharing(self, address: str) -> str:
-        """Who shares with a stranger at this address: whoever claims the same account there."""
-        return f"{self.account} {address}"
+    def share(self, address: str) -> tuple[str, str]:
+        """Whose share a call from an address is of, and which part of that. Strangers share with whoever claims the same account there."""
+        if self.stranger:
+            return f"{self.account} {address}", ""
+        return self.account, address if self.account and doubts.here.hold(self.account, address) else ""
 
 
 @dataclass(slots=True)
 class _Work:
     run: Callable[[], Any]
     future: "Future[Any]"
+    claimed: tuple[str, str] = ("", "")  # the account, and whence
 
 
 _refused = threading.local()
@@ -91,17 +96,19 @@ class Lane(Executor):
         """Queue a call of whom it claims. Of strangers each address has a share for each account that it claims: whoever is behind the
         address of one who makes keys up does not wait for all of these, nor does the account that they pretend to be of.
         """
-        if claim.stranger and self.strangers is not None:
-            return self.strangers.submit_for(claim.sharing(address), fn, *args)
-        return self.submit_for(claim.account, fn, *args)
+        account, part = claim.share(address)
+        lane = self.strangers if claim.stranger and self.strangers is not None else self
+        return lane._submit(account, part, _Work(lambda: fn(*args), Future(), (claim.account, address)))
 
     def submit_for(self, account: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Queue a call of an account; RuntimeError once the lane is closed."""
-        work = _Work(lambda: fn(*args, **kwargs), Future())
+        return self._submit(account, "", _Work(lambda: fn(*args, **kwargs), Future()))
+
+    def _submit(self, account: str, part: str, work: _Work) -> "Future[Any]":
         with self._lock:
             if self._closed:
                 raise RuntimeError("the lane is closed")
-            if (over := self._queue.put(account, work, self._most)) is not None:
+            if (over := self._queue.put(account, work, self._most, part)) is not None:
                 self._over.append(over)
             lacking = len(self._queue) + len(self._over) > self._idle and self._started < self._threads
             if lacking:
@@ -136,8 +143,10 @@ class Lane(Executor):
                     work.future.set_exception(error)
             if not refused:
                 spent = time.thread_time() - began
-                if rests.settle() and self._pace:  # before it leaves: no other thread of the lane goes on with the account
-                    time.sleep(self._pace)
+                if rests.settle():
+                    doubts.here.note(*work.claimed)
+                    if self._pace:  # before it leaves: no other thread of the lane goes on with the account
+                        time.sleep(self._pace)
                 with self._lock:
                     self._queue.settle(account, expected=expected, spent=spent)
                     self._leave(account)

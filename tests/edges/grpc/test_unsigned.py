@@ -42,13 +42,13 @@ def test_those_of_one_address_share(made: House, way: str, monkeypatch: pytest.M
     """Whoever floods them stands in the way of those alone who come from the same address, whatever the calls claim."""
     lanes = ROLES["all"].lanes(GRPC)
     taken: list[str] = []
-    submit_for = lanes.unsigned.submit_for
+    submit = lanes.unsigned._submit
 
-    def noting(account: str, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        taken.append(account)
-        return submit_for(account, fn, *args, **kwargs)
+    def noting(account: str, part: str, work: Any) -> Any:
+        taken.append(account + part)
+        return submit(account, part, work)
 
-    monkeypatch.setattr(lanes.unsigned, "submit_for", noting)
+    monkeypatch.setattr(lanes.unsigned, "_submit", noting)
     made.call("GetCallerIdentity")  # so that the account that is claimed is in memory
     claim = b"AWS4-HMAC-SHA256 Credential=" + made.root.access_key_id.encode() + b"/20260101/us-east-1/sts/aws4_request"
     with ExitStack() as stack:

@@ -14,6 +14,8 @@ import pytest
 from sekisho import meters, sigv4
 from sekisho.api.authorize.v1 import decisions_pb2 as pb
 from sekisho.calls.workloads import Workloads
+from sekisho.credentials import key_ids
+from sekisho.edges import doubts
 from sekisho.edges.grpc.handlers import AUTHORIZE
 from sekisho.edges.grpc.lean.served import Lean
 from sekisho.memory import places
@@ -191,3 +193,14 @@ def test_a_batch_is_not_the_polling_threads(ground: Ground) -> None:
     answer = ground.channel.unary_unary(path, None, None)(question, metadata=(("authorization", token),), timeout=PATIENCE)
     assert len(pb.AuthorizeBatchResponse.FromString(answer).items) == 1
     assert ground.ended(before) == {"passed": 1}
+
+
+@pytest.mark.parametrize("made_up", [key_ids.temporary, lambda _: ""], ids=["temporary credentials", "a key that is there"])
+def test_an_account_that_is_claimed_in_vain_is_doubted_there(ground: Ground, made_up: Any) -> None:
+    account = ground.house.account_id
+    ground.ask().result()
+    assert not doubts.here.hold(account, "127.0.0.1")
+    forged = sigv4.Credentials(made_up(account) or ground.house.root.access_key_id, "s" * 40)
+    assert isinstance(ground.ask(forged).exception(), grpc.RpcError)
+    assert doubts.here.hold(account, "127.0.0.1")
+    ground.ask().result()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sekisho.edges import doubts
 from sekisho.edges.grpc.lean.asked import Asked, Method
 from sekisho.edges.grpc.lean.counts import Counts
 from sekisho.edges.grpc.lean.gate import Gate
@@ -20,14 +21,18 @@ def asked(claim: Claim, address: str) -> Any:
     """A call with that claim, from there."""
     connection = SimpleNamespace(owner=SimpleNamespace(address=address))
     head = Head(PATH, (claim,), None, "", "")  # type: ignore[arg-type]  # `claimed` reads it
-    return SimpleNamespace(connection=connection, stream=SimpleNamespace(head=head), account="", entered=False)
+    return SimpleNamespace(connection=connection, stream=SimpleNamespace(head=head), account="", part="", entered=False)
+
+
+def before(line: Line[Asked]) -> Gate:
+    return Gate(line, {PATH: Method(PATH, lambda *_: b"", lambda *_: b"", None)}, lambda read: read[0], Counts())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("address", [THEIRS, OTHER], ids=["of another address", "of the same address"])
 def test_made_up_keys_take_no_place_of_the_account_that_they_name(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Line, "most", FEWEST)
     line = Line[Asked]()
-    gate = Gate(line, {PATH: Method(PATH, lambda *_: b"", lambda *_: b"", None)}, lambda read: read[0], Counts())  # type: ignore[arg-type]
+    gate = before(line)
     known, made_up = Claim("111122223333"), Claim("111122223333", stranger=True)
     taken = [gate.admit(asked(made_up, THEIRS)) for _ in range(3 * FEWEST)]
     assert taken.count(True) == FEWEST
@@ -35,3 +40,39 @@ def test_made_up_keys_take_no_place_of_the_account_that_they_name(address: str, 
     assert not gate.refuses(call.connection, call.stream.head)
     assert gate.admit(call)
     assert call.account == "111122223333"
+
+
+def test_what_was_claimed_in_vain_leaves_the_account_half_of_its_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Line, "most", FEWEST)
+    monkeypatch.setattr(doubts, "here", doubts.Doubts())
+    line = Line[Asked]()
+    gate, claim = before(line), Claim("111122223333")
+    doubts.here.note("111122223333", THEIRS)
+    line.enter("444455556666")  # who comes alone is not asked who it is
+    taken = [gate.admit(asked(claim, THEIRS)) for _ in range(3 * FEWEST)]
+    assert taken.count(True) == FEWEST - 1
+    calls = [asked(claim, OTHER) for _ in range(FEWEST)]
+    assert [gate.admit(one) for one in calls].count(True) == FEWEST // 2 // 2
+    assert {(one.account, one.part) for one in calls if one.entered} == {("111122223333", "")}
+    for _ in range(3):  # of those who wait, each part is answered in turn
+        answered = [one[1] for _ in range(2) if (one := line.take()) is not None]
+        assert {one.part for one in answered} == {"", THEIRS}
+
+
+def test_parts_win_their_account_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many addresses are doubted, an account has its share, and as much again at the most while they come in."""
+    monkeypatch.setattr(Line, "most", FEWEST)
+    monkeypatch.setattr(doubts, "here", doubts.Doubts())
+    line = Line[Asked]()
+    gate, claim = before(line), Claim("111122223333")
+    others = [gate.admit(asked(Claim("444455556666"), OTHER)) for _ in range(FEWEST)]
+    assert all(others)
+    addresses = [f"192.0.2.{number}" for number in range(100)]
+    for address in addresses:
+        doubts.here.note("111122223333", address)
+    admitted = [one for address in addresses for one in (asked(claim, address),) if gate.admit(one)]
+    assert len(admitted) <= FEWEST // 2 + 1
+    for one in admitted:
+        line.leave(one.account, one.part)
+    assert line._parts == {}
+    assert line.waiting == FEWEST

@@ -49,6 +49,7 @@ class Asked:
         "messages",
         "method",
         "packed",
+        "part",
         "passed",
         "room",
         "stream",
@@ -59,7 +60,7 @@ class Asked:
         self.method, self.connection, self.stream = method, connection, stream
         seconds = stream.head.seconds
         self.deadline = time.time() + seconds if seconds is not None else None
-        self.account = ""
+        self.account = self.part = ""
         self.entered = self.gone = self.passed = self.packed = False
         self.body = b""
         self.room, stream.held = stream.held, 0

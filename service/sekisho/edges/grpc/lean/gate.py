@@ -27,7 +27,7 @@ class Gate:
         if self._line.waiting < self._line.most:
             return False
         method = self._methods.get(given.path)
-        return method is not None and method.answer is not None and self._line.refuses(self._whose(connection, given))
+        return method is not None and method.answer is not None and self._line.refuses(*self._whose(connection, given))
 
     def refusals(self, count: int) -> list[bytes]:
         """Count so many that were refused; the header blocks that end them."""
@@ -36,22 +36,22 @@ class Gate:
 
     def admit(self, asked: Asked) -> bool:
         """Let a call into the line; False where its account has its share of that by now."""
-        line, account = self._line, self._whose(asked.connection, asked.stream.head)
-        if line.refuses(account):
+        line, (account, part) = self._line, self._whose(asked.connection, asked.stream.head)
+        if line.refuses(account, part):
             self._count(1)
             return False
-        asked.account, asked.entered = account, True
-        line.enter(account)
-        line.put(account, asked)
+        asked.account, asked.part, asked.entered = account, part, True
+        line.enter(account, part)
+        line.put(account, asked, part)
         return True
 
     def _count(self, more: int) -> None:
         self.refused += more
         self._counts.ends["refused"] += more
 
-    def _whose(self, connection: Any, given: Head) -> str:
+    def _whose(self, connection: Any, given: Head) -> tuple[str, str]:
         address: str = connection.owner.address
         if not self._line.waiting:
-            return address
-        claim = self._claimed(given.metadata)
-        return claim.sharing(address) if claim.stranger else claim.account or address
+            return address, ""
+        account, part = self._claimed(given.metadata).share(address)
+        return account or address, part

@@ -25,12 +25,14 @@ class Line(Generic[T]):
     """Calls by account: those that have come in, of which some are ready to be answered.
 
     While fewer wait than may, all come in. Beyond that an account has its equal share of the places, and whoever has fewer comes in: a
-    flood refuses its own calls. Who is ready is served in turn by what accounts have cost, like in any pool (`FairQueue`).
+    flood refuses its own calls. Of an account whose calls have parts, each part comes in that has fewer than its share of that. Who is
+    ready is served in turn by what accounts have cost, like in any pool (`FairQueue`).
     """
 
     def __init__(self) -> None:
         self._ready: FairQueue[T] = FairQueue()
         self._of: Counter[str] = Counter()
+        self._parts: dict[str, Counter[str]] = {}  # of accounts that have several
         self._number = 0
         self._cost = 1e-4  # seconds
 
@@ -49,25 +51,46 @@ class Line(Generic[T]):
         """How many may wait now."""
         return max(FEWEST, min(MOST, int(WAIT / self._cost)))
 
-    def refuses(self, account: str) -> bool:
-        """True where an account has its share of the places, and all are taken."""
-        return self._number >= (most := self.most) and self._of[account] >= max(1, most // (len(self._of) or 1))
+    def refuses(self, account: str, part: str = "") -> bool:
+        """True where an account has its share of the places, and all are taken; of parts, where one has its share of the account's."""
+        if self._number < (most := self.most):
+            return False
+        share, own = max(1, most // (len(self._of) or 1)), self._of[account]
+        if own < share:
+            return False
+        parts = self._parts.get(account)
+        if parts is None and not part:
+            return True
+        parts = parts if parts is not None else Counter({"": own})
+        return parts[part] >= share // (len(parts) + (part not in parts))
 
-    def enter(self, account: str) -> None:
+    def enter(self, account: str, part: str = "") -> None:
         """Come in."""
+        if part or account in self._parts:
+            parts = self._parts.get(account)
+            if parts is None:
+                own = self._of[account]
+                parts = self._parts[account] = Counter({"": own} if own else {})
+            parts[part] += 1
         self._of[account] += 1
         self._number += 1
 
-    def leave(self, account: str) -> None:
+    def leave(self, account: str, part: str = "") -> None:
         """Leave, answered or not."""
         self._number -= 1
         self._of[account] -= 1
         if not self._of[account]:
             del self._of[account]
+        if (parts := self._parts.get(account)) is not None:
+            parts[part] -= 1
+            if not parts[part]:
+                del parts[part]
+            if not parts or parts.keys() == {""}:
+                del self._parts[account]
 
-    def put(self, account: str, call: T) -> None:
+    def put(self, account: str, call: T, part: str = "") -> None:
         """Be ready, behind the account's own."""
-        self._ready.put(account, call, ANY)
+        self._ready.put(account, call, ANY, part)
 
     def take(self) -> tuple[str, T, float] | None:
         """The next call to answer: whose it is, the call, and its expected cost in seconds."""

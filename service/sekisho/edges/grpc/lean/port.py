@@ -20,6 +20,8 @@ from typing import Any
 
 import structlog
 
+from sekisho.calls import rests
+from sekisho.edges import doubts
 from sekisho.edges.budgets import Budget
 from sekisho.edges.grpc.handlers import OURS
 from sekisho.edges.grpc.lean import answers
@@ -261,6 +263,8 @@ class Port(Clients):
         except Exception as error:
             log.exception("lean.handler")
             said = answers.unknown(error)
+        if rests.settle():  # it could not be authenticated
+            doubts.here.note(asked.claim(self._claimed).account, asked.connection.owner.address)
         self._counts.ends["inline"] += 1
         self._finish(asked, said)
 
@@ -383,7 +387,7 @@ class Port(Clients):
     def _leave(self, asked: Asked) -> None:
         if asked.entered:
             asked.entered = False
-            self._line.leave(asked.account)
+            self._line.leave(asked.account, asked.part)
 
     def _give_back(self, asked: Asked) -> None:
         if asked.room:
