@@ -10,9 +10,10 @@ import pytest
 
 from sekisho import policy
 from sekisho.memory import records, vitals
+from sekisho.memory.findings import Findings
 from sekisho.memory.reader import Reader
 from sekisho.memory.records import Records
-from sekisho.world import AccountRecord, PolicyRecord, Record, SessionFacts, Subject
+from sekisho.world import AccountRecord, OidcProviderRecord, PolicyRecord, Record, SessionFacts, Subject
 from tests.clock import now
 
 Statement = dict[str, Any]
@@ -106,3 +107,30 @@ def test_look_ups_that_memory_answers_are_counted() -> None:
 def hits() -> float:
     """Look-ups of records that memory has answered in this process."""
     return vitals.RECORD_HITS.numbers[0]
+
+
+def test_a_provider_is_charged_for_its_clients() -> None:
+    """An account chooses how many there are, and how long they are."""
+    charged = []
+    for clients in ((), ("c" * 255,), ("c" * 255,) * 100):
+        kept = Records(10_000_000)
+        kept.keep("arn", OidcProviderRecord("arn", "111122223333", "arn", "login.example.com", clients, ("0" * 40,)))
+        charged.append(kept.size[1])
+    assert charged[1] - charged[0] >= 4 * 255
+    assert charged[2] - charged[0] == 100 * (charged[1] - charged[0])
+
+
+def test_a_finding_that_has_gone_is_not_looked_at() -> None:
+    """Between two looks something may be forgotten that the next would have come to."""
+    findings, seen = Findings(1_000_000), list[object]()
+
+    def holds(found: object) -> bool:
+        seen.append(found)
+        return True
+
+    for number in range(3):
+        findings.keep((number,), "value", "111122223333", (), 1)
+    findings.sweep(1, holds)
+    findings.clear()
+    findings.sweep(2, holds)
+    assert len(seen) == 1

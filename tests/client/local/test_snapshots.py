@@ -40,6 +40,12 @@ def test_a_snapshot_is_what_memory_loads_record_by_record(place: Inside, monkeyp
         assert len(page.records) <= 4
         said.update((record.id, record) for record in page.records)
     assert len([one for one in said.values() if one.WhichOneof("record") == "principal"]) == 10
+    call = place.house.call
+    groups = {one.group_id for one in call("ListGroups").groups}
+    policies = {one.policy_id for one in call("ListPolicies", scope="Local").policies}
+    assert groups
+    assert policies
+    assert groups | policies <= said.keys()  # what were left out would deny nothing
     for id_, one in said.items():
         record = world.get_record(id_)
         if isinstance(record, PrincipalRecord) and record.kind == "role":
