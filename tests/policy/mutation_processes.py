@@ -67,6 +67,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "memory",
         "calls",
         "client/local/test_snapshots.py",
+        "deploy/test_observing.py",
         "node/test_insiders.py",
         "services/authorize",
         "services/organizations/test_memory.py",
