@@ -11,17 +11,19 @@ permitted, as if that were done. Whoever frees it has then the path that it has 
 from collections import Counter, defaultdict
 from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
+from itertools import chain
 
-from sekisho import arn, world
-from sekisho.analysis.escalation import freeing
+from sekisho import arn, policy, world
+from sekisho.analysis.escalation import freeing, sessions
 from sekisho.analysis.escalation.actors import Actor, reads_principal
 from sekisho.analysis.escalation.asking import CONNECTION, Grant, Thing
 from sekisho.analysis.escalation.between import Between, Proceed, both
 from sekisho.analysis.escalation.estate import Estate
 from sekisho.analysis.escalation.freeing import Freeing, Realm
-from sekisho.analysis.escalation.paths import Found, Hop, Path
-from sekisho.analysis.escalation.search import find
-from sekisho.world import NO_KEYS, Keys, Placement
+from sekisho.analysis.escalation.paths import Found, Hop, Path, begun, chained
+from sekisho.analysis.escalation.search import Reached, find_reached
+from sekisho.world import NO_KEYS, ControlPolicyRecord, Keys, Placement
 
 MOST_CROSSED = 4
 """Times that a path goes into another account."""
@@ -31,6 +33,7 @@ MOST_GRANTS = 100_000
 """Answers about things of the organization that are remembered."""
 
 Hops = tuple[Hop, ...]
+Inside = tuple[Found, Mapping[str, Reached]]
 
 
 def find_across(
@@ -44,13 +47,15 @@ def find_across(
     """The shortest path of each principal to an administrator of each other account that it reaches; `account_id` is who asks. With a
     `realm`, control policies may be taken away on the way.
     """
+    spoken = sessions.mentioned(chain(_of_realm(realm), *map(sessions.policies_of, estates)))
+    estates = [replace(estate, mentions=spoken) for estate in estates]
     search = _Across(estates, realm, supposed, proceed)
     inside = {estate.account_id: search.inside(estate) for estate in estates}
     paths: list[Path] = []
-    left_out = [*(realm.left_out if realm is not None else ()), *(text for found in inside.values() for text in found.left_out)]
+    left_out = [*(realm.left_out if realm is not None else ()), *(text for found, _ in inside.values() for text in found.left_out)]
     for estate in estates:
         reached, cut = search.into(estate, inside[estate.account_id])
-        paths += [Path(source, hops) for source, hops in reached.items()]
+        paths += reached
         if cut:
             left_out.append(f"there are paths into {estate.account_id} through more than {MOST_CROSSED} accounts")
     left_out += search.left_out
@@ -58,9 +63,9 @@ def find_across(
         left_out.append("control policies can be taken off accounts in more ways than one analysis follows")
     return Found(
         account_id=account_id,
-        administrators=tuple(one for found in inside.values() for one in found.administrators),
+        administrators=tuple(one for found, _ in inside.values() for one in found.administrators),
         paths=tuple(sorted(paths, key=lambda path: (len(path.hops), path.source, path.hops[-1].becomes))),
-        principals=sum(found.principals for found in inside.values()),
+        principals=sum(found.principals for found, _ in inside.values()),
         decisions=search.decisions,
         left_out=tuple(dict.fromkeys(left_out)),
     )
@@ -71,7 +76,7 @@ class _Across:
         self._between = Between({estate.account_id: estate for estate in estates}, supposed, proceed)
         self._realm, self._supposed, self._proceed = realm, supposed, proceed
         self._grants: dict[tuple[object, ...], Grant | None] = {}  # on things of the organization, of those who are alike
-        self._towards: dict[tuple[str, frozenset[str]], Mapping[str, Hops]] = {}
+        self._towards: dict[tuple[str, frozenset[str]], Mapping[str, Reached]] = {}
         self._searched = 0
         self.left = MOST_FREED
         self.left_out: dict[str, None] = {}
@@ -89,17 +94,18 @@ class _Across:
         made._searched = 0
         return made
 
-    def inside(self, estate: Estate) -> Found:
+    def inside(self, estate: Estate) -> Inside:
         """The paths within an account."""
-        found = find(estate, supposed=self._supposed, proceed=self._proceed)
+        found, reached = find_reached(estate, supposed=self._supposed, proceed=self._proceed)
         self._searched += found.decisions
-        return found
+        return found, reached
 
-    def into(self, estate: Estate, inside: Found) -> tuple[dict[str, Hops], bool]:
+    def into(self, estate: Estate, inside: Inside) -> tuple[list[Path], bool]:
         """The paths from other accounts to administrators of one, and those that begin with freeing it of control policies; and whether
         there may be longer ones.
         """
-        known, own = _within(inside)
+        known = _within(inside)
+        own = frozenset(self._between.of(named).record.arn for named in known)
         cut = self._spread(known, list(known))
         freed = self._freers(estate, known)
         if freed:
@@ -108,17 +114,31 @@ class _Across:
             for account in sorted({arn.account_of(named) for named in freed}):
                 level += self._near(known, account, frozenset(one for one in freed if arn.account_of(one) == account))
             cut = self._spread(known, level) or cut
-        return {source: hops for source, hops in known.items() if source not in own}, cut
+        return list(self._paths(known, own)), cut
+
+    def _paths(self, known: Mapping[str, Hops], own: Container[str]) -> Iterator[Path]:
+        """The paths of those who have none within the account: of a role that in whatever session or, without one, in a certain one."""
+        principals = dict.fromkeys(self._between.of(named).record.arn for named in known)
+        for source in principals:
+            if source in own:
+                continue
+            hops = known.get(source)
+            if hops is None:
+                found = [named for named in self._between.sessions(self._between.of(source)) if named in known]
+                named = min(found, key=lambda one: len(known[one]))
+                hops = begun(known[named], self._between.of(named).session)
+            yield Path(source, chained(hops))
 
     def _spread(self, known: dict[str, Hops], level: list[str]) -> bool:
         """Add who becomes those of a level, and who becomes those; whether there may be more than was followed."""
         for _ in range(MOST_CROSSED):
             entered: dict[str, dict[str, Hops]] = defaultdict(dict)
             for target in sorted(level, key=lambda one: len(known[one])):
-                for actor, (rule, grants, presumes) in self._between.entering(target):
-                    source = actor.record.arn
+                for actor, entry in self._between.entering(target):
+                    source = actor.named
                     if source not in known and source not in entered[actor.record.account_id]:
-                        hop = Hop(rule, source, target, target, grants, presumes=presumes)
+                        on = self._between.of(target).record.arn
+                        hop = Hop(entry.rule, source, on, entry.becomes, entry.grants, presumes=entry.presumes)
                         entered[actor.record.account_id][source] = (hop, *known[target])
             level = []
             for account, found in sorted(entered.items()):
@@ -131,9 +151,9 @@ class _Across:
     def _near(self, known: dict[str, Hops], account: str, goals: frozenset[str]) -> list[str]:
         """Add who becomes some principals within their account; those who are new."""
         new = []
-        for source, hops in self._nearing(account, goals).items():
+        for source, reached in self._nearing(account, goals).items():
             if source not in known:
-                known[source] = (*hops, *known[hops[-1].becomes])
+                known[source] = (*reached.hops, *known[reached.end])
                 new.append(source)
         return new
 
@@ -155,7 +175,7 @@ class _Across:
                     break
                 searched[way.place] = self._after(way.estate)
             for actor, grants in doing:
-                source = actor.record.arn
+                source = actor.named
                 hops = searched[way.place].get(source)
                 if hops is not None and (source not in found or len(found[source]) > len(hops) + 1):
                     found[source] = (Hop(way.rule, source, way.asked[0].arn, source, grants, way.said), *hops)
@@ -164,7 +184,7 @@ class _Across:
     def _after(self, estate: Estate) -> Mapping[str, Hops]:
         """The paths to administrators of an account that stands as it does in the estate."""
         freed = self._freed(estate)
-        after, _ = _within(freed.inside(estate))
+        after = _within(freed.inside(estate))
         freed._spread(after, list(after))
         self._searched += freed.decisions
         return after
@@ -178,9 +198,9 @@ class _Across:
             manages = account == self._realm.management_id or way.rule.gives == "leave"
             answers: dict[object, tuple[Grant, ...] | None] = {}
             for actor in self._between.saying(account, action):
-                if actor.record.arn in known:
+                if actor.named in known:
                     continue
-                key = actor.alike if manages or not individual else actor.record.id
+                key = actor.alike if manages or not individual else actor.key
                 if key not in answers:
                     answers[key] = self._all((account, key), actor, action, way.asked, manages=manages)
                 grants = answers[key]
@@ -226,19 +246,27 @@ class _Across:
         there = asked._replace(resource_account=self._realm.management_id, resource_policy=self._realm.delegating)
         return self._between.grant(actor, there, both(self._between.estates[self._realm.management_id], own))
 
-    def _nearing(self, account: str, goals: frozenset[str]) -> Mapping[str, Hops]:
+    def _nearing(self, account: str, goals: frozenset[str]) -> Mapping[str, Reached]:
         """The paths within an account to some of its principals."""
         if not goals:
             return {}
         key = (account, goals)
         if key not in self._towards:
-            found = find(self._between.estates[account], goals=goals, supposed=self._supposed, proceed=self._proceed)
+            estate = self._between.estates[account]
+            found, self._towards[key] = find_reached(estate, goals=goals, supposed=self._supposed, proceed=self._proceed)
             self._searched += found.decisions
-            self._towards[key] = {path.source: path.hops for path in found.paths}
         return self._towards[key]
 
 
-def _within(inside: Found) -> tuple[dict[str, Hops], frozenset[str]]:
-    """The paths that are found within an account, an administrator's without a hop; and whose they are."""
-    known: dict[str, Hops] = dict.fromkeys(inside.administrators, ()) | {path.source: path.hops for path in inside.paths}
-    return known, frozenset(known)
+def _within(inside: Inside) -> dict[str, Hops]:
+    """The paths that are found within an account, an administrator's without a hop."""
+    _, reached = inside
+    return {source: one.hops for source, one in reached.items()}
+
+
+def _of_realm(realm: Realm | None) -> Iterator[policy.Attached]:
+    """The control policies of an organization, wherever they are attached."""
+    for id_ in realm.types if realm is not None else ():
+        record = realm.lookup(id_) if realm is not None else None
+        if isinstance(record, ControlPolicyRecord):
+            yield record.attached
