@@ -5,32 +5,32 @@ For each account the search goes backwards from whoever becomes an administrator
 decided.
 
 Where control policies hold an account back, the same is searched once more for each way to free it of them (`freeing`) that somebody is
-permitted, as if that were done. Whoever frees it has then the path that it has afterwards, behind the hop that frees; one on each path.
+permitted, as if that were done. Whoever frees it has then the path that it has afterwards, behind the hops that free (`freed`).
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import chain
 
-from sekisho import arn, policy, world
+from sekisho import arn, policy
 from sekisho.analysis.escalation import freeing, sessions
-from sekisho.analysis.escalation.actors import Actor, reads_principal
-from sekisho.analysis.escalation.asking import CONNECTION, Grant, Thing
-from sekisho.analysis.escalation.between import Between, Proceed, both
+from sekisho.analysis.escalation.between import Between, Proceed
 from sekisho.analysis.escalation.estate import Estate
-from sekisho.analysis.escalation.freeing import Freeing, Realm
+from sekisho.analysis.escalation.freed import Freed
+from sekisho.analysis.escalation.freeing import Realm
+from sekisho.analysis.escalation.freers import Freers
 from sekisho.analysis.escalation.paths import Found, Hop, Path, begun, chained
 from sekisho.analysis.escalation.search import Reached, find_reached
-from sekisho.world import NO_KEYS, ControlPolicyRecord, Keys, Placement
+from sekisho.world import NO_KEYS, ControlPolicyRecord, Keys
 
 MOST_CROSSED = 4
 """Times that a path goes into another account."""
 MOST_FREED = 20_000
-"""Users and roles that are looked at again, once for each way to free their account: as many as are looked at without."""
-MOST_GRANTS = 100_000
-"""Answers about things of the organization that are remembered."""
+"""Users and roles that are looked at again, once for each way to free their account: as many as are looked at without. Each account has a
+share of them by its size, and what is left of it is the next one's: so each can be searched once, whatever others take.
+"""
 
 Hops = tuple[Hop, ...]
 Inside = tuple[Found, Mapping[str, Reached]]
@@ -53,14 +53,16 @@ def find_across(
     inside = {estate.account_id: search.inside(estate) for estate in estates}
     paths: list[Path] = []
     left_out = [*(realm.left_out if realm is not None else ()), *(text for found, _ in inside.values() for text in found.left_out)]
-    for estate in estates:
-        reached, cut = search.into(estate, inside[estate.account_id])
+    weights = [len(estate.principals) if freeing.is_bound(estate) else 0 for estate in estates]
+    left, waiting = MOST_FREED, sum(weights)
+    for estate, weight in zip(estates, weights, strict=True):
+        search.spent = 0
+        reached, cut = search.into(estate, inside[estate.account_id], left * weight // waiting if weight else 0)
+        left, waiting = left - search.spent, waiting - weight
         paths += reached
         if cut:
-            left_out.append(f"there are paths into {estate.account_id} through more than {MOST_CROSSED} accounts")
+            left_out.append(_cut(estate))
     left_out += search.left_out
-    if search.left < 0:
-        left_out.append("control policies can be taken off accounts in more ways than one analysis follows")
     return Found(
         account_id=account_id,
         administrators=tuple(one for found, _ in inside.values() for one in found.administrators),
@@ -71,14 +73,17 @@ def find_across(
     )
 
 
+def _cut(estate: Estate) -> str:
+    return f"there are paths into {estate.account_id} through more than {MOST_CROSSED} accounts"
+
+
 class _Across:
     def __init__(self, estates: Sequence[Estate], realm: Realm | None, supposed: Keys, proceed: Proceed) -> None:
         self._between = Between({estate.account_id: estate for estate in estates}, supposed, proceed)
         self._realm, self._supposed, self._proceed = realm, supposed, proceed
-        self._grants: dict[tuple[object, ...], Grant | None] = {}  # on things of the organization, of those who are alike
         self._towards: dict[tuple[str, frozenset[str]], Mapping[str, Reached]] = {}
         self._searched = 0
-        self.left = MOST_FREED
+        self.spent = 0
         self.left_out: dict[str, None] = {}
 
     @property
@@ -100,14 +105,14 @@ class _Across:
         self._searched += found.decisions
         return found, reached
 
-    def into(self, estate: Estate, inside: Inside) -> tuple[list[Path], bool]:
+    def into(self, estate: Estate, inside: Inside, share: int = MOST_FREED) -> tuple[list[Path], bool]:
         """The paths from other accounts to administrators of one, and those that begin with freeing it of control policies; and whether
-        there may be longer ones.
+        there may be longer ones. To free it, `share` users and roles are looked at again.
         """
         known = _within(inside)
         own = frozenset(self._between.of(named).record.arn for named in known)
         cut = self._spread(known, list(known))
-        freed = self._freers(estate, known)
+        freed = self._freers(estate, known, share)
         if freed:
             known |= freed
             level = list(freed)
@@ -157,94 +162,28 @@ class _Across:
                 new.append(source)
         return new
 
-    def _freers(self, estate: Estate, known: Mapping[str, Hops]) -> dict[str, Hops]:
+    def _freers(self, estate: Estate, known: Mapping[str, Hops], share: int) -> dict[str, Hops]:
         """Those who free an account and have a path into it then, of those who have none; each with the shortest."""
-        found: dict[str, Hops] = {}
-        searched: dict[Placement | None, Mapping[str, Hops]] = {}
-        followed: Counter[str] = Counter()
-        for way in freeing.ways(estate, self._realm) if self._realm is not None else ():
-            doing = list(self._permitted(way, known))
-            if doing and way.place not in searched:
-                if followed[way.rule.gives] == freeing.MOST:
-                    said = f"{way.rule.name} frees {estate.account_id} of control policies in more than {freeing.MOST} ways"
-                    self.left_out[said] = None
-                    continue
-                followed[way.rule.gives] += 1
-                self.left -= len(estate.principals)
-                if self.left < 0:
-                    break
-                searched[way.place] = self._after(way.estate)
-            for actor, grants in doing:
-                source = actor.named
-                hops = searched[way.place].get(source)
-                if hops is not None and (source not in found or len(found[source]) > len(hops) + 1):
-                    found[source] = (Hop(way.rule, source, way.asked[0].arn, source, grants, way.said), *hops)
-        return dict(sorted(found.items(), key=lambda one: len(one[1])))
+        steps = freeing.ways(estate, self._realm) if self._realm is not None else ()
+        if not steps or self._realm is None:
+            return {}
+        doers = Freers(self._between, self._realm, self._supposed).of(estate.account_id, steps, known)
+        search = Freed(estate, self._after, share, is_whole=self._between.asks_all(estate.account_id))
+        search.search(self._realm, steps, doers)
+        self.spent += search.spent
+        self.left_out |= search.left_out
+        return dict(sorted(search.found.items(), key=lambda one: len(one[1])))
 
     def _after(self, estate: Estate) -> Mapping[str, Hops]:
         """The paths to administrators of an account that stands as it does in the estate."""
         freed = self._freed(estate)
-        after = _within(freed.inside(estate))
-        freed._spread(after, list(after))
+        inside = freed.inside(estate)
+        after = _within(inside)
+        if freed._spread(after, list(after)):
+            self.left_out[_cut(estate)] = None
+        self.left_out |= dict.fromkeys(inside[0].left_out)
         self._searched += freed.decisions
         return after
-
-    def _permitted(self, way: Freeing, known: Container[str]) -> Iterator[tuple[Actor, tuple[Grant, ...]]]:
-        """Those who may do all that it takes to free an account, but for those who are known, each with what permits it."""
-        assert self._realm is not None
-        action, delegating = way.rule.demands[0].action, self._realm.delegating
-        individual = delegating is not None and reads_principal(delegating)
-        for account in freeing.doers(way, self._realm, self._between.estates):
-            manages = account == self._realm.management_id or way.rule.gives == "leave"
-            answers: dict[object, tuple[Grant, ...] | None] = {}
-            for actor in self._between.saying(account, action):
-                if actor.named in known:
-                    continue
-                key = actor.alike if manages or not individual else actor.key
-                if key not in answers:
-                    answers[key] = self._all((account, key), actor, action, way.asked, manages=manages)
-                grants = answers[key]
-                if grants is not None:
-                    yield actor, grants
-
-    def _all(self, who: Hashable, actor: Actor, action: str, wanted: Iterable[Thing], *, manages: bool) -> tuple[Grant, ...] | None:
-        """The grants of an action on all that is wanted of the organization, to all who are `who` the actor is."""
-        found: list[Grant] = []
-        for thing in wanted:
-            key = (who, action, thing.arn, *thing.keys.items())
-            if key not in self._grants:
-                if len(self._grants) >= MOST_GRANTS:
-                    self._grants.clear()
-                self._grants[key] = self._on_thing(actor, action, thing, manages=manages)
-            grant = self._grants[key]
-            if grant is None:
-                return None
-            found.append(grant)
-        return tuple(found)
-
-    def _on_thing(self, actor: Actor, action: str, thing: Thing, *, manages: bool) -> Grant | None:
-        """The grant of an action on a thing of the organization: to the account that manages it by its own policies, to others besides by
-        the organization's.
-        """
-        assert self._realm is not None
-        own = self._between.estates[actor.record.account_id]
-        asked = world.Asked(
-            action=action,
-            resource=thing.arn,
-            account=actor.record.account_id,
-            resource_account=actor.record.account_id,
-            tags=thing.tags,
-            tag_prefixes=("aws", "organizations"),
-            environment=CONNECTION,
-            given=thing.keys,
-            override=self._supposed,
-            registered=False,
-        )
-        grant = self._between.grant(actor, asked, own.lookup)
-        if grant is None or manages:
-            return grant
-        there = asked._replace(resource_account=self._realm.management_id, resource_policy=self._realm.delegating)
-        return self._between.grant(actor, there, both(self._between.estates[self._realm.management_id], own))
 
     def _nearing(self, account: str, goals: frozenset[str]) -> Mapping[str, Reached]:
         """The paths within an account to some of its principals."""

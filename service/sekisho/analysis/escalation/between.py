@@ -73,6 +73,11 @@ class Between:
         """The actor of an ARN: a session of that name, or a user or role."""
         return self._by_name[named]
 
+    def asks_all(self, account: str) -> bool:
+        """Whether nothing of what an administrator is permitted is withheld from everybody of an account."""
+        actors = self._actors[account]
+        return not actors or self._of_account(account)[0].asks_all(actors[0])
+
     def sessions(self, actor: Actor) -> Sequence[str]:
         """The ARNs of the sessions of a role of which policies speak."""
         if actor.record.kind != "role":

@@ -76,6 +76,10 @@ class Ways:
             self._probes = tuple((action, thing) for action, thing in asked if self._asker.may(anybody, action, thing) is not None)
         return self._probes
 
+    def asks_all(self, like: Actor) -> bool:
+        """Whether the account's organization permits somebody all that an administrator is asked for."""
+        return len(self._asked_of_administrators(like)) == len(_PROBES)
+
     def own(self, actor: Actor) -> Iterator[tuple[Hop, Actor]]:
         """The hops by which an actor changes what it is permitted, each with the actor that it is afterwards."""
         for rule in OF[Way.OWN]:
