@@ -34,6 +34,15 @@ def test_several_steps_are_a_path() -> None:
     assert told(replace(world, roles=roles | {"ops": some}).find())["role/ops"] == [held]
 
 
+@pytest.mark.parametrize("trusted", ["ann", "ben"])
+def test_who_is_raised_is_become_by_those_alone_whom_it_trusts(trusted: str) -> None:
+    """The same policy permits both to change the role; its trust policy names one of them."""
+    changing = {"shared": [allow("iam:PutRolePolicy", on=f"{IAM}role/worker")]}
+    users = {"ann": One(policies=["shared"]), "ben": One(policies=["shared"])}
+    world = World(users=users, roles={"worker": One(trust=trust(AWS=f"{IAM}user/{trusted}"))}, policies=changing)
+    assert told(world.find()) == {f"user/{trusted}": ["iam:PutRolePolicy + sts:AssumeRole -> role/worker"]}
+
+
 def test_what_one_makes_of_itself_is_followed() -> None:
     """Out of its boundary first, which its group permits; only then does its policy make it anything."""
     joined = World(

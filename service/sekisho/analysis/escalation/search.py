@@ -182,11 +182,14 @@ class _Search:
 
     def _give(self, level: dict[Key, _Step], alike: int, rule: Rule, target: Actor | None) -> None:
         left = self._left(level, alike)
-        if left:
-            self._proceed()
-            hop = self._ways.new(left[0], rule) if target is None else self._ways.raising(left[0], rule, target)
-            if hop is not None:
-                self._assign(level, left, hop, target)
+        trust = target.record.trust if target is not None and rule.by == "trust" else None
+        individual = trust is not None and self._asker.is_individual(trust)
+        for some in [[actor] for actor in left] if individual else [left]:
+            if some:
+                self._proceed()
+                hop = self._ways.new(some[0], rule) if target is None else self._ways.raising(some[0], rule, target)
+                if hop is not None:
+                    self._assign(level, some, hop, target)
 
     def _left(self, level: dict[Key, _Step], alike: int) -> list[Actor]:
         """Those of whom decisions are the same who have no path yet, and no step in this level."""
