@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sekisho import policy, world
-from sekisho.analysis.escalation import find
+from sekisho.analysis.escalation import Way, find
 from sekisho.analysis.escalation.actors import Actors
 from sekisho.analysis.escalation.search import MOST_HOPS, MOST_STATES
 from tests.analysis.escalation.worlds import ACCOUNT, EVERYTHING, IAM, NOW, Document, One, World, allow, deny, told, trust
@@ -41,6 +41,41 @@ def test_who_is_raised_is_become_by_those_alone_whom_it_trusts(trusted: str) -> 
     users = {"ann": One(policies=["shared"]), "ben": One(policies=["shared"])}
     world = World(users=users, roles={"worker": One(trust=trust(AWS=f"{IAM}user/{trusted}"))}, policies=changing)
     assert told(world.find()) == {f"user/{trusted}": ["iam:PutRolePolicy + sts:AssumeRole -> role/worker"]}
+
+
+GIVEN: dict[str, tuple[Document, One]] = {
+    "iam:PutUserPolicy": (allow("iam:PutUserPolicy", on=f"{IAM}user/ann"), One()),
+    "iam:AttachUserPolicy": (allow("iam:AttachUserPolicy", on=f"{IAM}user/*"), One()),
+    "iam:CreatePolicyVersion": (allow("iam:CreatePolicyVersion"), One(policies=["mine"])),
+    "iam:PutGroupPolicy": (allow("iam:PutGroupPolicy"), One(groups=["staff"])),
+    "iam:AddUserToGroup": (allow("iam:AddUserToGroup", on=f"{IAM}group/admins"), One()),
+    "iam:DeleteUserPermissionsBoundary": (allow("iam:DeleteUserPermissionsBoundary"), One([EVERYTHING], boundary="mine")),
+    "iam:DetachUserPolicy": (allow("iam:DetachUserPolicy"), One([EVERYTHING], ["no"])),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_who_becomes_somebody_that_gives_it_permissions_has_a_path(name: str) -> None:
+    """The role changes its users, and makes no administrator of itself; ann may assume it, and has her own key still."""
+    said, ann = GIVEN[name]
+    policies = {"mine": [allow("sts:AssumeRole")], "no": [deny("iam:*")], **({"all": [EVERYTHING]} if "Attach" in name else {})}
+    groups: dict[str, tuple[list[Document], list[str]]] = {"staff": ([], []), "admins": ([EVERYTHING], [])}
+    helper = One([said], trust=trust(AWS=f"{IAM}user/ann"))
+    found = World(users={"ann": ann, "ben": One()}, roles={"helper": helper}, groups=groups, policies=policies).find()
+    assert told(found) == {"user/ann": ["sts:AssumeRole -> role/helper", f"{name} -> user/ann"]}
+    assert [hop.by for path in found.paths for hop in path.hops] == [f"{IAM}user/ann", f"{IAM}role/helper"]
+
+
+def test_nobody_else_has_what_is_given_to_one() -> None:
+    """Ben may assume the role, which changes ann alone; who assumes that who changes it has the path, however far."""
+    changing = One([allow("iam:PutUserPolicy", on=f"{IAM}user/ann")], trust=trust(AWS=[f"{IAM}role/way", f"{IAM}user/ben"]))
+    way = One([allow("a:B")], trust=trust(AWS=f"{IAM}user/ann"))
+    world = World(
+        users={"ann": One(), "ben": One(), "eve": One([allow("iam:CreateAccessKey", on=f"{IAM}user/ann")])},
+        roles={"changing": changing, "way": way},
+    )
+    ann = ["sts:AssumeRole -> role/way", "sts:AssumeRole -> role/changing", "iam:PutUserPolicy -> user/ann"]
+    assert told(world.find()) == {"user/ann": ann, "user/eve": ["iam:CreateAccessKey -> user/ann", *ann]}
 
 
 def test_what_one_makes_of_itself_is_followed() -> None:
@@ -205,5 +240,7 @@ def test_every_grant_is_the_evaluators_and_alike_means_nothing(seed: int) -> Non
     assert found == find(estate)
     lengths = {path.source: len(path.hops) for path in found.paths}
     for path in found.paths:  # nothing shorter: the end of a path has one that is shorter by one, or is an administrator
+        if any(hop.rule.way is Way.OWN and hop.by != hop.becomes for hop in path.hops):
+            continue  # given back by who has no path itself
         last = path.hops[0].becomes
         assert len(path.hops) == 1 or last == path.source or lengths.get(last, 0) == len(path.hops) - 1

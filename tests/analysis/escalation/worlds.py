@@ -74,10 +74,11 @@ class World:
         account, iam = self.account, f"arn:aws:iam::{self.account}:"
         records: dict[str, world.Record] = {account: world.AccountRecord(account, "ACTIVE")}
         if self.scps is not None:
-            records[account] = world.AccountRecord(account, "ACTIVE", unit_id="r-1", scp_ids=("p-1",))
+            own = f"p-{account}"
+            records[account] = world.AccountRecord(account, "ACTIVE", unit_id="r-1", scp_ids=(own,))
             records["r-1"] = world.UnitRecord("r-1", "o-1", scp_ids=("p-0",), management_id="999900009999", types=frozenset((world.SCP,)))
             records["p-0"] = world.ControlPolicyRecord("p-0", attached(document(EVERYTHING), "full"))
-            records["p-1"] = world.ControlPolicyRecord("p-1", attached(document(*self.scps), "scp"))
+            records[own] = world.ControlPolicyRecord(own, attached(document(*self.scps), "scp"))
         managed = []
         for name, statements in self.policies.items():
             arn = f"{iam}policy/{name}"

@@ -80,6 +80,12 @@ def test_a_session_of_a_certain_name_is_between() -> None:
     assert alone.target == ""
 
 
+def test_who_gives_somebody_permissions_and_has_none_is_no_box() -> None:
+    steps = (hop("user/a", "role/helper"), replace(hop("role/helper", "user/a", PUT), by=arn("role/helper")))
+    (made,) = clusters(replace(found(), paths=(Path(arn("user/a"), steps),)))
+    assert (made.methods, made.target, made.to, made.level) == (("iam:CreateAccessKey", "iam:PutUserPolicy"), "", END, 1)
+
+
 def test_what_one_does_before_it_is_another_is_one_step() -> None:
     steps = (hop("user/a", "user/a", PUT), hop("user/a", "user/admin"))
     (made,) = clusters(replace(found(), paths=(Path(arn("user/a"), steps),)))

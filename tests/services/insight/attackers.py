@@ -3,7 +3,7 @@
 import itertools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sekisho import arn, sigv4
@@ -24,6 +24,7 @@ class Attacker:
     house: House
     arn: str
     keys: sigv4.Credentials
+    had: dict[str, sigv4.Credentials] = field(default_factory=dict)
 
     def call(self, name: str, **fields: Any) -> Any:
         return self.house.call(name, _as=self.keys, **fields)
@@ -31,6 +32,7 @@ class Attacker:
     def go(self, hop: Any) -> None:
         """Do what a hop says; every call of it is the attacker's own."""
         assert hop.by_arn == self.arn
+        self.had[self.arn] = self.keys
         done = hop.method.split(" + ")
         if any(grant.action == "iam:DeletePolicyVersion" for grant in hop.grants):
             versions = self.house.call("ListPolicyVersions", policy_arn=hop.on_arn if ":policy/" in hop.on_arn else _policy(hop)).versions
@@ -41,6 +43,8 @@ class Attacker:
         if done[-1] == "iam:UpdateAssumeRolePolicy":
             _assume(self, hop)
         self.arn = hop.becomes_arn
+        if hop.way == "own":  # of itself, or of whoever it was before
+            self.keys = self.had[self.arn]
 
     def is_administrator(self) -> bool:
         """Whether it can do what only an administrator can, on things that nobody else has."""

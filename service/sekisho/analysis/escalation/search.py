@@ -3,7 +3,7 @@
 The search begins with the administrators, or with the one principal that is looked for, and asks of each that has no path yet whether it
 is permitted a method that leads to somebody who has one. So a method is asked about once for each two principals at most, and only by those
 with a policy that speaks of its action; all who are alike are asked as one. What a principal can make of itself alone is followed from it
-before, a few steps far.
+before, a few steps far. Who has no path then may have one by somebody who gives it permissions (`returning`), which is longer than others.
 """
 
 from collections import defaultdict, deque
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from sekisho.analysis.escalation import returning
 from sekisho.analysis.escalation.actors import Actor, Actors, by_name, is_account, names
 from sekisho.analysis.escalation.asking import Asker
 from sekisho.analysis.escalation.estate import Estate
@@ -30,15 +31,15 @@ MOST_HOPS = 32
 Key = tuple[str, ...]
 
 _TOWARDS = tuple(rule for way in (Way.BECOME, Way.PASS) for rule in OF[way] if rule is not ASSUMING)
-_ACTIONS = (ASSUME_ROLE, *(rule.demands[0].action for way in Way if way not in (Way.OWN, Way.FREE) for rule in OF[way]))
+_ACTIONS = (ASSUME_ROLE, *(rule.demands[0].action for way in Way if way is not Way.FREE for rule in OF[way]))
 """The actions by which others are looked for: the first of each method."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """The next hop of an actor, and where it leads; None when the path ends there."""
+    """The next hops of an actor, mostly one, and where they lead; None when the path ends there."""
 
-    hop: Hop
+    hops: tuple[Hop, ...]
     to: Key | None
 
 
@@ -78,6 +79,7 @@ def find_reached(
 class _Search:
     def __init__(self, estate: Estate, goal: str, goals: frozenset[str], supposed: Keys, proceed: Callable[[], None]) -> None:
         self._estate, self._goal, self._goals, self._proceed = estate, goal, goals, proceed
+        self._supposed = supposed
         self._is_sought = bool(goal or goals)
         made = self._made = Actors(estate)
         self._asker = Asker(estate, supposed, proceed)
@@ -113,6 +115,13 @@ class _Search:
         self._nearer(level, ends)
         if not self._is_sought:
             self._first(level)
+        self._spread(level)
+        if not self._is_sought:
+            self._spread(self._given_back())
+        return self._result(administrators)
+
+    def _spread(self, level: dict[Key, _Step]) -> None:
+        """Keep the steps of a level, and of all that becomes those who were reached, level by level."""
         for _ in range(MOST_HOPS):
             if not level:
                 break
@@ -121,11 +130,32 @@ class _Search:
             for key in reached:
                 for before, hop in self._before.get(key, ()):
                     if before not in self._steps:
-                        level.setdefault(before, _Step(hop, key))
+                        level.setdefault(before, _Step((hop,), key))
             self._nearer(level, [self._known[key] for key in reached if not self._known[key].changed])
         if level:
             self._left_out.append(f"there are paths of more than {MOST_HOPS} steps")
-        return self._result(administrators)
+
+    def _given_back(self) -> dict[Key, _Step]:
+        """Those without a path who become somebody that makes an administrator of them."""
+        gifts: dict[Key, dict[str, Hop]] = defaultdict(dict)
+        waiting = [actor for actor in self._actors if actor.key not in self._steps]
+        for target, giver, hop in returning.given(self._ways, self._reach, self._waiting, waiting):
+            gifts[target.key].setdefault(giver.named, hop)
+        by_givers: dict[frozenset[str], list[Key]] = defaultdict(list)
+        for key, hops in gifts.items():
+            by_givers[frozenset(hops)].append(key)
+        level: dict[Key, _Step] = {}
+        for givers, keys in list(by_givers.items())[: returning.MOST]:
+            found, reached = find_reached(self._estate, goals=givers, supposed=self._supposed, proceed=self._proceed)
+            self._asker.decisions += found.decisions
+            for key in keys:
+                named = self._known[key].named
+                way = reached.get(named)
+                if way is not None and not any(hop.rule.way is Way.OWN and hop.by == named for hop in way.hops):
+                    level[key] = _Step((*way.hops, gifts[key][way.end]), None)
+        if len(by_givers) > returning.MOST:
+            self._left_out.append(f"more than {returning.MOST} sets of principals of {self._estate.account_id} give others permissions")
+        return level
 
     def _keep(self, actor: Actor) -> dict[Key, _Step]:
         self._known[actor.key] = actor
@@ -145,7 +175,7 @@ class _Search:
             following = []
             for hop, after in self._ways.own(node):
                 if not self._is_sought and self._ways.is_administrator(after):
-                    level[node.key] = _Step(hop, None)
+                    level[node.key] = _Step((hop,), None)
                     break
                 if depth < MOST_STEPS and (after.who.identity, after.who.boundary) != (node.who.identity, node.who.boundary):
                     following.append((hop, after))
@@ -286,7 +316,7 @@ class _Search:
             if target is not None and (actor.record.id, actor.session) == (target.record.id, target.session):
                 left.append(actor)
             else:
-                level[actor.key] = _Step(replace(hop, by=actor.named), to)
+                level[actor.key] = _Step((replace(hop, by=actor.named),), to)
         return left
 
     def _settle(self, level: dict[Key, _Step]) -> list[Key]:
@@ -322,8 +352,8 @@ class _Search:
             if actor.key in self._steps:
                 steps = list(self._steps_of(actor.key))
                 last = steps[-1].to if steps else actor.key
-                end = self._known[last].named if last is not None else steps[-1].hop.becomes
-                found[actor.named] = Reached(tuple(step.hop for step in steps), end)
+                end = self._known[last].named if last is not None else steps[-1].hops[-1].becomes
+                found[actor.named] = Reached(tuple(hop for step in steps for hop in step.hops), end)
         return found
 
     def _path(self, actor: Actor) -> Path | None:
@@ -339,7 +369,7 @@ class _Search:
 
     def _hops(self, key: Key) -> tuple[Hop, ...] | None:
         """The hops of an actor, none where it need not go any; None where it has no path."""
-        return tuple(step.hop for step in self._steps_of(key)) if key in self._steps else None
+        return tuple(hop for step in self._steps_of(key) for hop in step.hops) if key in self._steps else None
 
     def _steps_of(self, key: Key) -> Iterator[_Step]:
         step = self._steps[key]

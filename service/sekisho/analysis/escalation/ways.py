@@ -57,6 +57,7 @@ class Ways:
         self._trusting: dict[tuple[str, str], Grant | None] = {}
         self._own_trust: dict[tuple[object, ...], Became | None] = {}
         self._sufficient: tuple[policy.Attached, ...] | None = None
+        self._groups: frozenset[str] | None = None
         self._probes: tuple[tuple[str, Thing], ...] | None = None
 
     def is_administrator(self, actor: Actor) -> bool:
@@ -83,23 +84,49 @@ class Ways:
     def own(self, actor: Actor) -> Iterator[tuple[Hop, Actor]]:
         """The hops by which an actor changes what it is permitted, each with the actor that it is afterwards."""
         for rule in OF[Way.OWN]:
-            action = rule.demands[0].action
-            if rule.kind in ("", actor.record.kind) and self._asker.says(actor, action):
-                makes = changes.OWN[rule.gives]
-                if rule.demands[0].on == "group" and rule.gives in changes.OTHERS:
-                    makes = changes.of_groups(makes)
-                for change in makes(self.holdings, actor, self.sufficient(actor)):
+            if rule.kind in ("", actor.record.kind) and self._asker.says(actor, rule.demands[0].action):
+                for change in self._changes(rule, actor):
                     # What was done is not done again: what it has of a group as well, it has still.
                     made = self._changed(actor, rule, change) if change.said not in actor.changed else None
                     if made is not None:
                         yield made
 
+    def _changes(self, rule: Rule, actor: Actor) -> Iterator[Change]:
+        makes = changes.OWN[rule.gives]
+        if rule.demands[0].on == "group" and rule.gives in changes.OTHERS:
+            makes = changes.of_groups(makes)
+        return makes(self.holdings, actor, self.sufficient(actor))
+
     def _changed(self, actor: Actor, rule: Rule, change: Change) -> tuple[Hop, Actor] | None:
+        hop = self.gives(actor, rule, actor, change)
+        return (hop, self._after(actor, change)) if hop is not None else None
+
+    def _after(self, actor: Actor, change: Change) -> Actor:
+        return self._actors.changed(actor, change.said, identity=change.identity, boundary=change.boundary, unbound=change.rebinds)
+
+    def gifts(self, rule: Rule, target: Actor) -> Iterator[Change]:
+        """The changes by a rule of OWN that could make an actor an administrator; of groups to join, those that make one of anybody."""
+        for change in self._changes(rule, target):
+            if rule.gives != "join" or change.on.arn in self._strong_groups(target):
+                yield change
+
+    def makes_administrator(self, target: Actor, change: Change) -> bool:
+        """Whether a change makes an administrator of an actor."""
+        return self.is_administrator(self._after(target, change))
+
+    def _strong_groups(self, like: Actor) -> frozenset[str]:
+        if self._groups is None:
+            named, found = arn.iam(self._estate.account_id, "user", "any"), []
+            for id_, group in self._estate.groups.items():
+                if self.is_administrator(self._actors.stranger(like, "user", named, self.holdings.of_group(id_))):
+                    found.append(group)
+            self._groups = frozenset(found)
+        return self._groups
+
+    def gives(self, actor: Actor, rule: Rule, target: Actor, change: Change) -> Hop | None:
+        """The hop by which an actor changes what another one, or itself, is permitted, and goes on as that; None without permission."""
         grants = self._all(actor, [(action, change.on, change.keys) for action in (rule.demands[0].action, *change.besides)])
-        if grants is None:
-            return None
-        after = self._actors.changed(actor, change.said, identity=change.identity, boundary=change.boundary, unbound=change.rebinds)
-        return Hop(rule, actor.named, change.on.arn, actor.named, grants, change.said), after
+        return Hop(rule, actor.named, change.on.arn, target.named, grants, change.said) if grants is not None else None
 
     def towards(self, actor: Actor, rule: Rule, target: Actor) -> Hop | None:
         """The hop by which an actor becomes another principal by a rule of BECOME, PASS or HELD; None where it is not permitted."""

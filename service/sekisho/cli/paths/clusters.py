@@ -1,7 +1,7 @@
 """Paths put together: principals that take the same method to the same place are one cluster, so that two thousand are some dozens."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from sekisho.analysis.escalation import Found, Path
@@ -46,7 +46,7 @@ def clusters(found: Found) -> list[Cluster]:
     marks: dict[Mark, int] = {}
     members: dict[int, list[str]] = defaultdict(list)
     for path in _with_sessions(found):  # the shortest first: where a path leads is there before it
-        methods, becomes = _first(path)
+        methods, becomes = _first(path, placed)
         to = placed.get(becomes, END)
         target = "" if becomes == path.source else short(becomes)
         mark = (methods, to, target, "user" if short(path.source).startswith("user/") else "role")
@@ -71,12 +71,12 @@ def _with_sessions(found: Found) -> Sequence[Path]:
     return sorted((*found.paths, *parts.values()), key=lambda path: len(path.hops))
 
 
-def _first(path: Path) -> tuple[tuple[str, ...], str]:
-    """What a principal does until it is another one, and whom it is then."""
+def _first(path: Path, placed: Container[str]) -> tuple[tuple[str, ...], str]:
+    """What a principal does until it is another one that has a place, or at the end; and whom it is then."""
     methods = []
     for hop in path.hops:
         methods.append(hop.rule.name)
-        if hop.becomes not in (path.source, hop.by):
+        if hop.becomes not in (path.source, hop.by) and (hop.becomes in placed or hop is path.hops[-1]):
             return tuple(methods), hop.becomes
     return tuple(methods), path.source
 
