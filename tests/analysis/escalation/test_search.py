@@ -9,7 +9,7 @@ from sekisho import policy, world
 from sekisho.analysis.escalation import Way, find
 from sekisho.analysis.escalation.actors import Actors
 from sekisho.analysis.escalation.search import MOST_HOPS, MOST_STATES
-from tests.analysis.escalation.worlds import ACCOUNT, EVERYTHING, IAM, NOW, Document, One, World, allow, deny, told, trust
+from tests.analysis.escalation.worlds import ACCOUNT, EVERYTHING, IAM, NOW, STS, Document, One, World, allow, deny, told, trust
 
 ADMIN = One([EVERYTHING])
 
@@ -163,6 +163,23 @@ def test_nobody_is_an_administrator_where_an_organization_permits_nothing() -> N
     world = World(users={"ann": One([EVERYTHING]), "ben": One([allow("iam:CreateAccessKey")])}, scps=[deny("*")])
     found = world.find()
     assert (found.administrators, found.paths) == ((), ())
+
+
+SPARING: dict[str, tuple[Document, str, str]] = {
+    "a role": ({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/boss"}}, f"{IAM}role/boss", "role/boss"),
+    "a session": ({"StringNotLike": {"aws:userid": "*:glass"}}, f"{STS}assumed-role/boss/glass", "assumed-role/boss/glass"),
+}
+
+
+@pytest.mark.parametrize("name", SPARING)
+def test_what_an_organization_permits_one_alone_an_administrator_is_permitted(name: str) -> None:
+    """An SCP that leaves IAM to one role, or to one session, denies it to all others, and so they are no administrators."""
+    when, administrator, becomes = SPARING[name]
+    boss = One([EVERYTHING], trust=trust(AWS=f"{IAM}root"))
+    world = World(users={"ann": One([EVERYTHING])}, roles={"boss": boss}, scps=[EVERYTHING, deny("iam:*", when=when)])
+    found = world.find()
+    assert found.administrators == (administrator,)
+    assert told(found)["user/ann"] == [f"sts:AssumeRole -> {becomes}"]
 
 
 def test_who_is_alike_is_asked_once() -> None:

@@ -69,6 +69,11 @@ class Actors:
             if record.kind == "role" and not is_of_service(record):
                 yield from (self.made(record, name) for name in self.names.of(record))
 
+    def everything(self) -> Iterator[Actor]:
+        """All of these as if they were permitted everything, but for what their organization denies them."""
+        for actor in chain(self.all(), self.sessions()):
+            yield self.changed(actor, "everything", identity=(EVERYTHING,), unbound=True)
+
     def made(self, record: PrincipalRecord, name: str = "") -> Actor:
         """A principal as it is; a role acts in a session, of that name or of one of which no policy speaks."""
         session = None

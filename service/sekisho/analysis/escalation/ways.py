@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from sekisho import arn, policy
 from sekisho.analysis.escalation import changes, sessions, things
-from sekisho.analysis.escalation.actors import EVERYTHING, Actor, Actors
+from sekisho.analysis.escalation.actors import EVERYTHING, Actor, Actors, reads_principal
 from sekisho.analysis.escalation.asking import Asker, Grant, Thing
 from sekisho.analysis.escalation.changes import Change, Holdings
 from sekisho.analysis.escalation.estate import Estate
@@ -71,10 +72,12 @@ class Ways:
 
     def _asked_of_administrators(self, like: Actor) -> tuple[tuple[str, Thing], ...]:
         if self._probes is None:
-            account = self._estate.account_id
-            anybody = self._actors.stranger(like, "user", arn.iam(account, "user", "any"), (EVERYTHING,))
+            account, place = self._estate.account_id, like.who.placement
+            stranger = self._actors.stranger(like, "user", arn.iam(account, "user", "any"), (EVERYTHING,))
+            limits = chain(*(like.who.scps or ()), *((place.rcps or ()) if place is not None else ()))
+            anybody = [stranger, *(self._actors.everything() if any(map(reads_principal, limits)) else ())]
             asked = ((action, Thing(form.format(account))) for action, form in _PROBES)
-            self._probes = tuple((action, thing) for action, thing in asked if self._asker.may(anybody, action, thing) is not None)
+            self._probes = tuple((action, thing) for action, thing in asked if any(self._asker.may(one, action, thing) for one in anybody))
         return self._probes
 
     def asks_all(self, like: Actor) -> bool:
