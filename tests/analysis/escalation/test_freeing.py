@@ -259,6 +259,15 @@ def test_a_policy_that_alone_allows_something_is_not_taken_off() -> None:
     assert sources(found) == {"ann": 3}
 
 
+def test_of_more_policies_that_allow_something_not_each_combination_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freeing, "MOST_MIXED", 1)
+    state = State({ROOT: (FULL,), OTHER: (FULL,), UNIT: ("p-mixed", "p-list"), MEMBER: ("p-mixed", "p-list")})
+    calls: frozenset[Call] = frozenset(("DetachPolicy", (one, id_)) for one in ("p-mixed", "p-list") for id_ in (UNIT, MEMBER))
+    made = Small(state, {"ann": calls, "ben": frozenset()})
+    found = find_across(MANAGEMENT, made.estates(made.state), made.realm())
+    assert found.left_out == (f"more than 1 policies can be taken off {MEMBER} that allow something, too",)
+
+
 def test_one_account_does_not_take_what_others_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what is looked at again each account has a share by its size; who has too little is named."""
     made = organization(unit=("p-deny", "p-else", "p-nobody"))

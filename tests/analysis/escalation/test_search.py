@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sekisho import policy, world
-from sekisho.analysis.escalation import Way, find
+from sekisho.analysis.escalation import Way, find, returning
 from sekisho.analysis.escalation.actors import Actors
 from sekisho.analysis.escalation.search import MOST_HOPS, MOST_STATES
 from tests.analysis.escalation.worlds import ACCOUNT, EVERYTHING, IAM, NOW, STS, Document, One, World, allow, deny, told, trust
@@ -64,6 +64,17 @@ def test_who_becomes_somebody_that_gives_it_permissions_has_a_path(name: str) ->
     found = World(users={"ann": ann, "ben": One()}, roles={"helper": helper}, groups=groups, policies=policies).find()
     assert told(found) == {"user/ann": ["sts:AssumeRole -> role/helper", f"{name} -> user/ann"]}
     assert [hop.by for path in found.paths for hop in path.hops] == [f"{IAM}user/ann", f"{IAM}role/helper"]
+
+
+def test_more_givers_than_are_looked_at_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(returning, "MOST", 1)
+    roles = {
+        f"helper-{name}": One([allow("iam:PutUserPolicy", on=f"{IAM}user/{name}")], trust=trust(AWS=f"{IAM}user/{name}"))
+        for name in ("ann", "ben")
+    }
+    found = World(users={"ann": One(), "ben": One()}, roles=roles).find()
+    assert list(told(found)) == ["user/ann"]
+    assert found.left_out == (f"more than 1 sets of principals of {ACCOUNT} give others permissions",)
 
 
 def test_nobody_else_has_what_is_given_to_one() -> None:
