@@ -168,7 +168,7 @@ class _Across:
         if not steps or self._realm is None:
             return {}
         doers = Freers(self._between, self._realm, self._supposed).of(estate.account_id, steps, known)
-        search = Freed(estate, self._after, share, is_whole=self._between.asks_all(estate.account_id))
+        search = Freed(estate, self._after, share, self._proceed, is_whole=self._between.asks_all(estate.account_id))
         search.search(self._realm, steps, doers)
         self.spent += search.spent
         self.left_out |= search.left_out

@@ -15,13 +15,17 @@ Hops = tuple[Hop, ...]
 
 
 class Freed:
-    """The searches of one account as it stands when it is freed. `after` makes one; `share` is how many users and roles they look at.
+    """The searches of one account as it stands when it is freed. `after` makes one; `share` is how many users and roles they look at;
+    `proceed` is called on the way.
 
     `is_whole`: whoever has a path after some steps has it after more of them (see `freeing`).
     """
 
-    def __init__(self, estate: Estate, after: Callable[[Estate], Mapping[str, Hops]], share: int, *, is_whole: bool) -> None:
+    def __init__(
+        self, estate: Estate, after: Callable[[Estate], Mapping[str, Hops]], share: int, proceed: Callable[[], None], *, is_whole: bool
+    ) -> None:
         self._estate, self._after, self._share, self._is_whole = estate, after, share, is_whole
+        self._proceed = proceed
         self._searched: dict[Placement | None, Mapping[str, Hops]] = {}
         self._followed: Counter[tuple[str, ...]] = Counter()
         self._in_vain: dict[str, frozenset[int]] = {}
@@ -33,20 +37,28 @@ class Freed:
 
     def search(self, realm: Realm, steps: Sequence[Step], doers: Sequence[Doers]) -> None:
         """Find the paths of those who are permitted some steps: one for each first, then one with fewer steps where that is left."""
+        tried: dict[tuple[int, ...], Freeing | None] = {}
+
+        def freed(numbers: tuple[int, ...]) -> Freeing | None:
+            if numbers not in tried:
+                self._proceed()
+                tried[numbers] = freeing.freed(self._estate, realm, steps, numbers)
+            return tried[numbers]
+
         ways: dict[tuple[int, ...], Freeing] = {}
         largest: dict[int, tuple[int, ...]] = {}
         for at, group in enumerate(doers):
-            for numbers in freeing.tries(steps, group.steps):
-                way = freeing.freed(self._estate, realm, steps, numbers)
+            for way in map(freed, freeing.tries(steps, group.steps)):
                 if way is not None:
                     ways.setdefault(way.numbers, way)
-            whole = freeing.freed(self._estate, realm, steps, freeing.largest(steps, group.steps))
+            whole = freed(freeing.largest(steps, group.steps))
             largest[at] = whole.numbers if whole is not None else ()
             if sum(steps[number].mixed for number in group.steps) > freeing.MOST_MIXED:
                 self._leave_out(f"more than {freeing.MOST_MIXED} policies can be taken off {{}} that allow something, too")
         ordered = sorted(ways.values(), key=lambda one: one.cost)
         for is_first in (True, False):
             for way in ordered:
+                self._proceed()
                 doing = [(at, group) for at, group in enumerate(doers) if group.steps.keys() >= set(way.numbers)]
                 self._follow(way, steps, [(group, largest[at]) for at, group in doing], is_first=is_first)
 

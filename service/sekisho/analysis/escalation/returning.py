@@ -3,7 +3,7 @@
 A role that changes its users' policies makes no administrator of itself. Whoever assumes it has its own credentials still, and is one then.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sekisho.analysis.escalation.actors import Actor
 from sekisho.analysis.escalation.changes import Change
@@ -18,10 +18,13 @@ MOST = 16
 """Sets of givers for whom it is looked who becomes one of them."""
 
 
-def given(ways: Ways, reach: Reach, waiting: Waiting, targets: Iterable[Actor]) -> Iterator[tuple[Actor, Actor, Hop]]:
+def given(
+    ways: Ways, reach: Reach, waiting: Waiting, targets: Iterable[Actor], proceed: Callable[[], None]
+) -> Iterator[tuple[Actor, Actor, Hop]]:
     """Each of some actors who can be made an administrator by one change, with who makes it, of those who wait for a path, and the hop."""
     rules = [rule for rule in OF[Way.OWN] if any(alike in waiting for alike in reach.speaking(rule.demands[0].action))]
     for target in targets if rules else ():
+        proceed()
         for rule in rules:
             if rule.kind in ("", target.record.kind):
                 yield from _gifts(ways, reach, waiting, rule, target)

@@ -139,7 +139,7 @@ class _Search:
         """Those without a path who become somebody that makes an administrator of them."""
         gifts: dict[Key, dict[str, Hop]] = defaultdict(dict)
         waiting = [actor for actor in self._actors if actor.key not in self._steps]
-        for target, giver, hop in returning.given(self._ways, self._reach, self._waiting, waiting):
+        for target, giver, hop in returning.given(self._ways, self._reach, self._waiting, waiting, self._proceed):
             gifts[target.key].setdefault(giver.named, hop)
         by_givers: dict[frozenset[str], list[Key]] = defaultdict(list)
         for key, hops in gifts.items():
