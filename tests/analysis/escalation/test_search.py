@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from sekisho import policy, world
-from sekisho.analysis.escalation import find
+from sekisho.analysis.escalation import Way, find, returning
 from sekisho.analysis.escalation.actors import Actors
 from sekisho.analysis.escalation.search import MOST_HOPS, MOST_STATES
-from tests.analysis.escalation.worlds import ACCOUNT, EVERYTHING, IAM, NOW, Document, One, World, allow, deny, told, trust
+from tests.analysis.escalation.worlds import ACCOUNT, EVERYTHING, IAM, NOW, STS, Document, One, World, allow, deny, told, trust
 
 ADMIN = One([EVERYTHING])
 
@@ -32,6 +32,61 @@ def test_several_steps_are_a_path() -> None:
     }
     some = One([allow("codebuild:Start*")], trust=trust(AWS=f"{IAM}root"))
     assert told(replace(world, roles=roles | {"ops": some}).find())["role/ops"] == [held]
+
+
+@pytest.mark.parametrize("trusted", ["ann", "ben"])
+def test_who_is_raised_is_become_by_those_alone_whom_it_trusts(trusted: str) -> None:
+    """The same policy permits both to change the role; its trust policy names one of them."""
+    changing = {"shared": [allow("iam:PutRolePolicy", on=f"{IAM}role/worker")]}
+    users = {"ann": One(policies=["shared"]), "ben": One(policies=["shared"])}
+    world = World(users=users, roles={"worker": One(trust=trust(AWS=f"{IAM}user/{trusted}"))}, policies=changing)
+    assert told(world.find()) == {f"user/{trusted}": ["iam:PutRolePolicy + sts:AssumeRole -> role/worker"]}
+
+
+GIVEN: dict[str, tuple[Document, One]] = {
+    "iam:PutUserPolicy": (allow("iam:PutUserPolicy", on=f"{IAM}user/ann"), One()),
+    "iam:AttachUserPolicy": (allow("iam:AttachUserPolicy", on=f"{IAM}user/*"), One()),
+    "iam:CreatePolicyVersion": (allow("iam:CreatePolicyVersion"), One(policies=["mine"])),
+    "iam:PutGroupPolicy": (allow("iam:PutGroupPolicy"), One(groups=["staff"])),
+    "iam:AddUserToGroup": (allow("iam:AddUserToGroup", on=f"{IAM}group/admins"), One()),
+    "iam:DeleteUserPermissionsBoundary": (allow("iam:DeleteUserPermissionsBoundary"), One([EVERYTHING], boundary="mine")),
+    "iam:DetachUserPolicy": (allow("iam:DetachUserPolicy"), One([EVERYTHING], ["no"])),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_who_becomes_somebody_that_gives_it_permissions_has_a_path(name: str) -> None:
+    """The role changes its users, and makes no administrator of itself; ann may assume it, and has her own key still."""
+    said, ann = GIVEN[name]
+    policies = {"mine": [allow("sts:AssumeRole")], "no": [deny("iam:*")], **({"all": [EVERYTHING]} if "Attach" in name else {})}
+    groups: dict[str, tuple[list[Document], list[str]]] = {"staff": ([], []), "admins": ([EVERYTHING], [])}
+    helper = One([said], trust=trust(AWS=f"{IAM}user/ann"))
+    found = World(users={"ann": ann, "ben": One()}, roles={"helper": helper}, groups=groups, policies=policies).find()
+    assert told(found) == {"user/ann": ["sts:AssumeRole -> role/helper", f"{name} -> user/ann"]}
+    assert [hop.by for path in found.paths for hop in path.hops] == [f"{IAM}user/ann", f"{IAM}role/helper"]
+
+
+def test_more_givers_than_are_looked_at_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(returning, "MOST", 1)
+    roles = {
+        f"helper-{name}": One([allow("iam:PutUserPolicy", on=f"{IAM}user/{name}")], trust=trust(AWS=f"{IAM}user/{name}"))
+        for name in ("ann", "ben")
+    }
+    found = World(users={"ann": One(), "ben": One()}, roles=roles).find()
+    assert list(told(found)) == ["user/ann"]
+    assert found.left_out == (f"more than 1 sets of principals of {ACCOUNT} give others permissions",)
+
+
+def test_nobody_else_has_what_is_given_to_one() -> None:
+    """Ben may assume the role, which changes ann alone; who assumes that who changes it has the path, however far."""
+    changing = One([allow("iam:PutUserPolicy", on=f"{IAM}user/ann")], trust=trust(AWS=[f"{IAM}role/way", f"{IAM}user/ben"]))
+    way = One([allow("a:B")], trust=trust(AWS=f"{IAM}user/ann"))
+    world = World(
+        users={"ann": One(), "ben": One(), "eve": One([allow("iam:CreateAccessKey", on=f"{IAM}user/ann")])},
+        roles={"changing": changing, "way": way},
+    )
+    ann = ["sts:AssumeRole -> role/way", "sts:AssumeRole -> role/changing", "iam:PutUserPolicy -> user/ann"]
+    assert told(world.find()) == {"user/ann": ann, "user/eve": ["iam:CreateAccessKey -> user/ann", *ann]}
 
 
 def test_what_one_makes_of_itself_is_followed() -> None:
@@ -121,6 +176,23 @@ def test_nobody_is_an_administrator_where_an_organization_permits_nothing() -> N
     assert (found.administrators, found.paths) == ((), ())
 
 
+SPARING: dict[str, tuple[Document, str, str]] = {
+    "a role": ({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/boss"}}, f"{IAM}role/boss", "role/boss"),
+    "a session": ({"StringNotLike": {"aws:userid": "*:glass"}}, f"{STS}assumed-role/boss/glass", "assumed-role/boss/glass"),
+}
+
+
+@pytest.mark.parametrize("name", SPARING)
+def test_what_an_organization_permits_one_alone_an_administrator_is_permitted(name: str) -> None:
+    """An SCP that leaves IAM to one role, or to one session, denies it to all others, and so they are no administrators."""
+    when, administrator, becomes = SPARING[name]
+    boss = One([EVERYTHING], trust=trust(AWS=f"{IAM}root"))
+    world = World(users={"ann": One([EVERYTHING])}, roles={"boss": boss}, scps=[EVERYTHING, deny("iam:*", when=when)])
+    found = world.find()
+    assert found.administrators == (administrator,)
+    assert told(found)["user/ann"] == [f"sts:AssumeRole -> {becomes}"]
+
+
 def test_who_is_alike_is_asked_once() -> None:
     users = {f"u{n}": One(policies=["shared"]) for n in range(300)}
     world = World(users=users | {"admin": ADMIN}, policies={"shared": [allow("iam:CreateAccessKey", on=f"{IAM}user/admin")]})
@@ -196,5 +268,7 @@ def test_every_grant_is_the_evaluators_and_alike_means_nothing(seed: int) -> Non
     assert found == find(estate)
     lengths = {path.source: len(path.hops) for path in found.paths}
     for path in found.paths:  # nothing shorter: the end of a path has one that is shorter by one, or is an administrator
+        if any(hop.rule.way is Way.OWN and hop.by != hop.becomes for hop in path.hops):
+            continue  # given back by who has no path itself
         last = path.hops[0].becomes
         assert len(path.hops) == 1 or last == path.source or lengths.get(last, 0) == len(path.hops) - 1

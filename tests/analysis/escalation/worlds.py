@@ -10,7 +10,7 @@ from sekisho import policy, world
 from sekisho.analysis.escalation import Estate, Found, Managed, find
 
 ACCOUNT = "111122223333"
-IAM = f"arn:aws:iam::{ACCOUNT}:"
+IAM, STS = f"arn:aws:iam::{ACCOUNT}:", f"arn:aws:sts::{ACCOUNT}:"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 Document = dict[str, Any]
 
@@ -67,62 +67,70 @@ class World:
     older: Mapping[str, Sequence[Sequence[Document]]] = field(default_factory=dict)
     profiles: frozenset[str] | None = None
     scps: Sequence[Document] | None = None
+    account: str = ACCOUNT
 
     def estate(self) -> Estate:
-        """As the analysis takes it; ids are names."""
-        records: dict[str, world.Record] = {ACCOUNT: world.AccountRecord(ACCOUNT, "ACTIVE")}
+        """As the analysis takes it; ids are names, of other accounts behind their number."""
+        account, iam = self.account, f"arn:aws:iam::{self.account}:"
+        records: dict[str, world.Record] = {account: world.AccountRecord(account, "ACTIVE")}
         if self.scps is not None:
-            records[ACCOUNT] = world.AccountRecord(ACCOUNT, "ACTIVE", unit_id="r-1", scp_ids=("p-1",))
+            own = f"p-{account}"
+            records[account] = world.AccountRecord(account, "ACTIVE", unit_id="r-1", scp_ids=(own,))
             records["r-1"] = world.UnitRecord("r-1", "o-1", scp_ids=("p-0",), management_id="999900009999", types=frozenset((world.SCP,)))
             records["p-0"] = world.ControlPolicyRecord("p-0", attached(document(EVERYTHING), "full"))
-            records["p-1"] = world.ControlPolicyRecord("p-1", attached(document(*self.scps), "scp"))
+            records[own] = world.ControlPolicyRecord(own, attached(document(*self.scps), "scp"))
         managed = []
         for name, statements in self.policies.items():
-            arn = f"{IAM}policy/{name}"
-            record = world.PolicyRecord(f"policy/{name}", arn, attached(document(*statements), name, arn))
+            arn = f"{iam}policy/{name}"
+            record = world.PolicyRecord(self.id("policy", name), arn, attached(document(*statements), name, arn))
             records[record.id] = record
             others = tuple(attached(document(*older), name, arn) for older in self.older.get(name, ()))
             managed.append(Managed(record.id, arn, record.attached, others))
         for name, (statements, names) in self.groups.items():
             inline = (attached(document(*statements), f"of-{name}"),) if statements else ()
-            records[f"group/{name}"] = world.GroupRecord(f"group/{name}", inline, tuple(f"policy/{one}" for one in names))
+            group = world.GroupRecord(self.id("group", name), inline, tuple(self.id("policy", one) for one in names))
+            records[group.id] = group
         principals = [self._principal("user", *item) for item in self.users.items()]
         principals += [self._principal("role", *item) for item in self.roles.items()]
         records |= {one.id: one for one in principals}
         return Estate(
-            account_id=ACCOUNT,
+            account_id=account,
             principals=tuple(principals),
-            groups={f"group/{name}": f"{IAM}group/{name}" for name in self.groups},
+            groups={self.id("group", name): f"{iam}group/{name}" for name in self.groups},
             policies=tuple(managed),
             lookup=records.get,
             now=NOW,
-            passwords=frozenset(f"user/{name}" for name, one in self.users.items() if one.password),
-            keys={f"user/{name}": one.keys for name, one in self.users.items()},
+            passwords=frozenset(self.id("user", name) for name, one in self.users.items() if one.password),
+            keys={self.id("user", name): one.keys for name, one in self.users.items()},
             profiles=self.profiles,
         )
+
+    def id(self, kind: str, name: str) -> str:
+        """The unique id of something."""
+        return f"{kind}/{name}" if self.account == ACCOUNT else f"{self.account}/{kind}/{name}"
 
     def find(self, **options: Any) -> Found:
         return find(self.estate(), **options)
 
-    @staticmethod
-    def _principal(kind: str, name: str, one: One) -> world.PrincipalRecord:
+    def _principal(self, kind: str, name: str, one: One) -> world.PrincipalRecord:
         return world.PrincipalRecord(
-            id=f"{kind}/{name}",
-            account_id=ACCOUNT,
+            id=self.id(kind, name),
+            account_id=self.account,
             kind=kind,
             name=name,
-            arn=f"{IAM}{kind}{one.path}{name}",
+            arn=f"arn:aws:iam::{self.account}:{kind}{one.path}{name}",
             tags=one.tags,
             inline=(attached(document(*one.statements), f"inline-{name}"),) if one.statements else (),
-            policy_ids=tuple(f"policy/{policy}" for policy in one.policies),
-            group_ids=tuple(f"group/{group}" for group in one.groups),
-            boundary_id=f"policy/{one.boundary}" if one.boundary is not None else None,
+            policy_ids=tuple(self.id("policy", policy) for policy in one.policies),
+            group_ids=tuple(self.id("group", group) for group in one.groups),
+            boundary_id=self.id("policy", one.boundary) if one.boundary is not None else None,
             trust=attached(one.trust, "AssumeRolePolicyDocument") if kind == "role" else None,
         )
 
 
 def told(found: Found) -> dict[str, list[str]]:
-    """By the name of a principal with a path: its hops as `RULE -> kind/name`."""
+    """By the name of a principal with a path: its hops as `RULE -> kind/name`, where it takes a session as `assumed-role/role/session`."""
     return {
-        path.source.removeprefix(IAM): [f"{hop.rule.name} -> {hop.becomes.removeprefix(IAM)}" for hop in path.hops] for path in found.paths
+        path.source.removeprefix(IAM): [f"{hop.rule.name} -> {hop.becomes.removeprefix(IAM).removeprefix(STS)}" for hop in path.hops]
+        for path in found.paths
     }

@@ -65,6 +65,27 @@ def test_principals_that_do_the_same_are_one_cluster() -> None:
     ]
 
 
+def test_a_session_of_a_certain_name_is_between() -> None:
+    """It is nobody's beginning, and has a box of its own, or that of the role which has to be in it."""
+    bob = "arn:aws:sts::111122223333:assumed-role/dev/bob"
+    first, last = replace(hop("user/a", "role/dev"), becomes=bob), replace(hop("role/dev", "user/admin"), by=bob)
+    made = clusters(replace(found(), paths=(Path(arn("role/dev"), (last,)), Path(arn("user/a"), (first, last)))))
+    assert [(one.level, one.kind, one.members, one.target) for one in made] == [
+        (1, "role", ("role/dev", "assumed-role/dev/bob"), "user/admin"),
+        (2, "user", ("user/a",), "assumed-role/dev/bob"),
+    ]
+    assert (made[0].to, made[1].to) == (END, made[0].number)
+    itself = replace(last, becomes=bob)  # in its session it changes what it is permitted
+    (alone,) = clusters(replace(found(), paths=(Path(arn("role/dev"), (itself,)),)))
+    assert alone.target == ""
+
+
+def test_who_gives_somebody_permissions_and_has_none_is_no_box() -> None:
+    steps = (hop("user/a", "role/helper"), replace(hop("role/helper", "user/a", PUT), by=arn("role/helper")))
+    (made,) = clusters(replace(found(), paths=(Path(arn("user/a"), steps),)))
+    assert (made.methods, made.target, made.to, made.level) == (("iam:CreateAccessKey", "iam:PutUserPolicy"), "", END, 1)
+
+
 def test_what_one_does_before_it_is_another_is_one_step() -> None:
     steps = (hop("user/a", "user/a", PUT), hop("user/a", "user/admin"))
     (made,) = clusters(replace(found(), paths=(Path(arn("user/a"), steps),)))

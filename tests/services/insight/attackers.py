@@ -3,7 +3,7 @@
 import itertools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sekisho import arn, sigv4
@@ -19,11 +19,12 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Attacker:
-    """Somebody with credentials, and the ARN of the principal as which it acts."""
+    """Somebody with credentials, and the ARN of the principal as which it acts: of a role in a session of a certain name that session's."""
 
     house: House
     arn: str
     keys: sigv4.Credentials
+    had: dict[str, sigv4.Credentials] = field(default_factory=dict)
 
     def call(self, name: str, **fields: Any) -> Any:
         return self.house.call(name, _as=self.keys, **fields)
@@ -31,6 +32,7 @@ class Attacker:
     def go(self, hop: Any) -> None:
         """Do what a hop says; every call of it is the attacker's own."""
         assert hop.by_arn == self.arn
+        self.had[self.arn] = self.keys
         done = hop.method.split(" + ")
         if any(grant.action == "iam:DeletePolicyVersion" for grant in hop.grants):
             versions = self.house.call("ListPolicyVersions", policy_arn=hop.on_arn if ":policy/" in hop.on_arn else _policy(hop)).versions
@@ -41,6 +43,8 @@ class Attacker:
         if done[-1] == "iam:UpdateAssumeRolePolicy":
             _assume(self, hop)
         self.arn = hop.becomes_arn
+        if hop.way == "own":  # of itself, or of whoever it was before
+            self.keys = self.had[self.arn]
 
     def is_administrator(self) -> bool:
         """Whether it can do what only an administrator can, on things that nobody else has."""
@@ -72,6 +76,9 @@ class Attacker:
 
 def credentials(house: House, named: str) -> sigv4.Credentials:
     """Credentials of a principal, made by the root user, who changes nothing else of it for longer than that takes."""
+    session = _session(named)
+    if session != "session":
+        named = house.call("GetRole", role_name=named.split("/")[1]).role.arn
     entity = arn.entity(named)
     assert entity is not None
     if entity.kind == "user":
@@ -85,12 +92,17 @@ def credentials(house: House, named: str) -> sigv4.Credentials:
     before = house.call("GetRole", role_name=entity.name).role.assume_role_policy_document
     helper = house.user("helper")
     house.call("UpdateAssumeRolePolicy", role_name=entity.name, policy_document=trust(f"arn:aws:iam::{entity.account}:user/helper"))
-    made = house.assume(named, _as=helper)
+    made = house.assume(named, session, _as=helper)
     house.call("UpdateAssumeRolePolicy", role_name=entity.name, policy_document=before)
     (key,) = house.call("ListAccessKeys", user_name="helper").access_key_metadata
     house.call("DeleteAccessKey", user_name="helper", access_key_id=key.access_key_id)
     house.call("DeleteUser", user_name="helper")
     return made
+
+
+def _session(named: str) -> str:
+    """The name of the session that an ARN asks for, of any other one of them all."""
+    return named.rpartition("/")[2] if ":assumed-role/" in named else "session"
 
 
 def _name(text: str) -> str:
@@ -127,11 +139,11 @@ def _password(who: Attacker, hop: Any, name: str, password: str) -> None:
 
 
 def _assume(who: Attacker, hop: Any) -> None:
-    who.keys = who.house.assume(hop.becomes_arn, _as=who.keys)
+    who.keys = who.house.assume(hop.on_arn, _session(hop.becomes_arn), _as=who.keys)
 
 
 def _new_role(who: Attacker, hop: Any) -> None:
-    who.call("CreateRole", role_name=_name(hop.becomes_arn), assume_role_policy_document=trust(who.arn))
+    who.call("CreateRole", role_name=_name(hop.on_arn), assume_role_policy_document=trust(who.call("GetCallerIdentity").arn))
 
 
 def _join(who: Attacker, hop: Any) -> None:
@@ -187,7 +199,7 @@ _DONE: dict[str, Any] = {
         "RemoveUserFromGroup", group_name=_name(hop.on_arn), user_name=_name(hop.becomes_arn)
     ),
     "iam:UpdateAssumeRolePolicy": lambda who, hop: who.call(
-        "UpdateAssumeRolePolicy", role_name=_name(hop.becomes_arn), policy_document=trust(who.arn)
+        "UpdateAssumeRolePolicy", role_name=_name(hop.on_arn), policy_document=trust(who.call("GetCallerIdentity").arn)
     ),
     "iam:CreateUser": _on("CreateUser", "user_name"),
     "iam:CreateRole": _new_role,

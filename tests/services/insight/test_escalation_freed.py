@@ -332,5 +332,5 @@ def test_what_is_followed_is_bounded_and_said(held: Held, house: House, monkeypa
     monkeypatch.setattr(across, "MOST_FREED", 1)
     house.call("CreateUser", user_name="another")  # another revision, so that it is searched again
     assert held.path("mallory") is None
-    said = ["control policies can be taken off accounts in more ways than one analysis follows"]
+    said = [f"control policies can be taken off {held.member} in more ways than one analysis follows"]
     assert list(house.call("FindEscalationPaths", organization=True).left_out) == said

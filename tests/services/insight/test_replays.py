@@ -1,6 +1,7 @@
 """Random accounts: whoever has a path goes it, call by call, and is an administrator in the end; whoever has none tries in vain."""
 
 import itertools
+import json
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,10 @@ ON_POLICIES = ("CreatePolicyVersion", "SetDefaultPolicyVersion", "DeletePolicyVe
 NEW = ("CreateUser", "CreateRole")
 ACTIONS = tuple(f"iam:{name}" for name in (*ON_USERS, *ON_ROLES, *ON_GROUPS, *ON_POLICIES, *OF_BOUNDARIES, *OF_DENIALS, *NEW))
 USERS, ROLES, GROUPS, POLICIES = ("u0", "u1", "u2", "u3"), ("r0", "r1", "r2"), ("g0", "g1"), ("p0", "p1", "p2")
+
+
+SESSIONS = ("bob", "eve")
+NAMED = ("${aws:username}", *SESSIONS)
 
 
 class Account:
@@ -55,9 +60,18 @@ class Account:
                 if chance.random() < 0.3:
                     call("AddUserToGroup", group_name=group, user_name=name)
         for name in ROLES:
-            trusted = chance.choice((self.house.account_id, f"{self.root}:user/{chance.choice(USERS)}"))
-            call("CreateRole", role_name=name, assume_role_policy_document=trust(trusted), **self.bound())
+            call("CreateRole", role_name=name, assume_role_policy_document=self.trust(), **self.bound())
             self.give("role", name)
+
+    def trust(self) -> str:
+        """Of the account, of a user, or of one session of a role; sometimes for sessions of a certain name alone."""
+        chance = self.chance
+        session = f"arn:aws:sts::{self.house.account_id}:assumed-role/{chance.choice(ROLES)}/{chance.choice(SESSIONS)}"
+        made = trust(chance.choice((self.house.account_id, f"{self.root}:user/{chance.choice(USERS)}", session)))
+        if chance.random() < 0.2:
+            statement = {**json.loads(made)["Statement"][0], "Condition": {"StringEquals": {"sts:RoleSessionName": chance.choice(NAMED)}}}
+            made = documents(statement)
+        return made
 
     def bound(self) -> dict[str, Any]:
         return {"permissions_boundary": self.policy("bound")} if self.chance.random() < 0.2 else {}
@@ -111,7 +125,8 @@ def test_who_has_a_path_goes_it(shared: House, seed: int) -> None:
         if found.paths:
             break
     path = max(found.paths, key=lambda path: (len(path.hops), made.chance.random()))
-    attacker = Attacker(house, path.source_arn, credentials(house, path.source_arn))
+    first = path.hops[0].by_arn
+    attacker = Attacker(house, first, credentials(house, first))
     assert not attacker.is_administrator()
     for hop in path.hops:
         attacker.go(hop)

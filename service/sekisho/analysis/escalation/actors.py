@@ -2,20 +2,20 @@
 
 Of two thousand principals most have the same few policies. Those for whom the same policies are asked in the same way are alike: what one
 of them is permitted on a thing, all are. A policy that reads a key of the principal (its name, its tags) makes whoever has it unlike all
-others, and so does a control policy that names principals.
+others, and so does a control policy that names principals. Of a role each session is an actor of which policies speak, and one is for all
+other sessions.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from sekisho import arn, policy
+from sekisho.analysis.escalation import sessions
 from sekisho.analysis.escalation.estate import Estate
 from sekisho.policy import keys
 from sekisho.world import Acting, PrincipalRecord, SessionFacts, Subject, acting
 from sekisho.world.acting import ALLOW_ALL
-
-SESSION = "escalation"
-"""The name of roles' sessions here."""
 
 _SHARED = frozenset(
     f"aws:{name}"
@@ -29,17 +29,25 @@ EVERYTHING = policy.Attached(ALLOW_ALL.program, name="everything")
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A principal that acts, `changed` by what was done before, in words; `alike` is the same for all of whom decisions are the same."""
+    """A principal that acts, `changed` by what was done before, in words; `alike` is the same for all of whom decisions are the same.
+    `session` is the name of a role's session that has to have that one; empty where it does not matter.
+    """
 
     record: PrincipalRecord
     who: Acting
     alike: int
     changed: tuple[str, ...] = ()
+    session: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
         """By which it is the only one."""
-        return (self.record.id, *self.changed)
+        return (self.record.id, self.session, *self.changed)
+
+    @property
+    def named(self) -> str:
+        """Its ARN: that of a session which has to be that one, else of the user or role."""
+        return self.who.principal.arn if self.session else self.record.arn
 
 
 class Actors:
@@ -47,6 +55,7 @@ class Actors:
 
     def __init__(self, estate: Estate) -> None:
         self._estate = estate
+        self.names = sessions.Names(estate)
         self._classes: dict[tuple[object, ...], int] = {}
         self._asking: dict[int, bool] = {}
 
@@ -54,13 +63,40 @@ class Actors:
         """The principals of the account, but for roles that services alone use."""
         return [self.made(record) for record in self._estate.principals if not is_of_service(record)]
 
-    def made(self, record: PrincipalRecord) -> Actor:
-        """A principal as it is; a role acts in a session."""
+    def sessions(self) -> Iterator[Actor]:
+        """The sessions of roles of which policies speak."""
+        for record in self._estate.principals:
+            if record.kind == "role" and not is_of_service(record):
+                yield from (self.made(record, name) for name in self.names.of(record))
+
+    def everything(self) -> Iterator[Actor]:
+        """All of these as if they were permitted everything, but for what their organization denies them."""
+        for actor in chain(self.all(), self.sessions()):
+            yield self.changed(actor, "everything", identity=(EVERYTHING,), unbound=True)
+
+    def made(self, record: PrincipalRecord, name: str = "") -> Actor:
+        """A principal as it is; a role acts in a session, of that name or of one of which no policy speaks."""
         session = None
         if record.kind == "role":
-            session = SessionFacts(kind="assumed-role", name=SESSION, issued_at=self._estate.now)
+            session = SessionFacts(kind="assumed-role", name=name or self.names.other(record), issued_at=self._estate.now)
         who = acting(Subject(record.id, record.account_id, session=session), self._estate.lookup, self._estate.now)
-        return Actor(record, who, self._alike(record, who, ()))
+        return Actor(record, who, self._alike(record, who, (name,)), session=name)
+
+    def names_for(self, actor: Actor, target: Actor, trust: policy.Attached) -> Iterable[str]:
+        """The names under which an actor tries to assume a role: the target's own, else any, and those that conditions ask for."""
+        if target.session:
+            return (target.session,)
+        who, place, role = actor.who, target.who.placement, target.record
+        levels = chain(*(who.scps or ()), *((place.rcps or ()) if place is not None else ()))
+        asked = sessions.asked(who.keys, (trust, *who.identity, *(who.boundary or ()), *levels))
+        return chain((self.names.other(role),), (name for name in asked if self.names.is_other(role, name)))
+
+    def in_session(self, target: Actor, name: str) -> str:
+        """The ARN of a principal that is become in a session of a name: the role's own where another name is as good as that."""
+        record = target.record
+        if target.session or name == self.names.other(record):
+            return target.named
+        return arn.assumed_role(record.account_id, record.name, name)
 
     def changed(
         self,
@@ -78,7 +114,7 @@ class Actors:
             boundary=boundary if unbound else actor.who.boundary,
         )
         changed = (*actor.changed, how)
-        return Actor(actor.record, who, self._alike(actor.record, who, changed), changed)
+        return Actor(actor.record, who, self._alike(actor.record, who, (actor.session, *changed)), changed, actor.session)
 
     def stranger(self, like: Actor, kind: str, named: str, identity: tuple[policy.Attached, ...]) -> Actor:
         """A user or role that does not exist yet: in the same account, without a boundary."""
@@ -96,7 +132,10 @@ class Actors:
             values["aws:username"] = name
         else:
             principal = policy.Principal(
-                "assumed-role", arn.assumed_role(record.account_id, name, SESSION), record.account_id, role_arn=named
+                "assumed-role",
+                arn.assumed_role(record.account_id, name, self.names.other(record)),
+                record.account_id,
+                role_arn=named,
             )
         who = replace(
             like.who,
@@ -110,14 +149,14 @@ class Actors:
         )
         return Actor(record, who, self._alike(record, who, ("new", named)), ("new",))
 
-    def _alike(self, record: PrincipalRecord, who: Acting, changed: tuple[str, ...]) -> int:
+    def _alike(self, record: PrincipalRecord, who: Acting, told: tuple[str, ...]) -> int:
         place = who.placement
         levels = (*(who.scps or ()), *((place.rcps or ()) if place is not None else ()))
         groups = (who.identity, who.boundary or (), who.session or (), *levels)
         own = any(self._asks_who(attached) for group in groups for attached in group)
         mark: tuple[object, ...] = (record.kind, who.boundary is None, *(tuple(map(_mark, group)) for group in groups))
         if own:
-            mark = (*mark, record.id, *changed)
+            mark = (*mark, record.id, *told)
         return self._classes.setdefault(mark, len(self._classes))
 
     def _asks_who(self, attached: policy.Attached) -> bool:
@@ -165,5 +204,7 @@ def by_name(actors: Iterable[Actor]) -> Mapping[str, Actor]:
     """Actors by what a trust policy calls them: their unique ids, their ARNs and those of their sessions."""
     found = {}
     for actor in actors:
-        found[actor.record.id] = found[actor.record.arn] = found[actor.who.principal.arn] = actor
+        found[actor.who.principal.arn] = actor
+        if not actor.session:
+            found[actor.record.id] = found[actor.record.arn] = actor
     return found

@@ -95,15 +95,15 @@ class Asker:
             return _grant(action, thing.arn, self._answers[key])
         return _grant(action, thing.arn, self._remember(key, self._decide(actor, action, thing, keys, None)))
 
-    def trusts(self, trust: policy.Attached, actor: Actor, action: str, thing: Thing) -> Grant | None:
+    def trusts(self, trust: policy.Attached, actor: Actor, action: str, thing: Thing, keys: Keys) -> Grant | None:
         """The grant of an action on a role by its trust policy and, where that only delegates, by the actor's own policies."""
-        if self._delegates(trust) and not (self.says(actor, action) and self._is_about(actor, action, thing, NO_KEYS)):
+        if self._delegates(trust) and not (self.says(actor, action) and self._is_about(actor, action, thing, keys)):
             return None
-        who = (actor.record.id, *actor.changed) if self.is_individual(trust) else ()
-        key = (actor.alike, action, thing.arn, id(trust.program), *who)
+        who = actor.key if self.is_individual(trust) else ()
+        key = (actor.alike, action, thing.arn, id(trust.program), *_flat(keys), *who)
         if key in self._answers:
             return _grant(action, thing.arn, self._answers[key])
-        return _grant(action, thing.arn, self._remember(key, self._decide(actor, action, thing, NO_KEYS, trust)))
+        return _grant(action, thing.arn, self._remember(key, self._decide(actor, action, thing, keys, trust)))
 
     def is_individual(self, trust: policy.Attached) -> bool:
         """Whether a trust policy can mean one principal of the account and not another."""

@@ -16,6 +16,7 @@ from sekisho.analysis.escalation.asking import CONNECTION, Asker, Grant, places,
 from sekisho.analysis.escalation.estate import Estate
 from sekisho.analysis.escalation.registered import Registered, fits
 from sekisho.analysis.escalation.rules import Rule, Way
+from sekisho.analysis.escalation.sessions import ROLE_SESSION_NAME
 from sekisho.analysis.escalation.ways import ASSUME_ROLE, ASSUMING, OF, Ways
 from sekisho.policy.principals import account_named
 from sekisho.world import Keys, Lookup, Record, ResourceRecord
@@ -24,10 +25,11 @@ Proceed = Callable[[], None]
 
 
 class Entry(NamedTuple):
-    """A way to become a role from another account, with what permits it."""
+    """A way to become a role from another account, with what permits it, and the ARN of what is become."""
 
     rule: Rule
     grants: tuple[Grant, ...]
+    becomes: str
     presumes: str = ""
 
 
@@ -37,7 +39,8 @@ class Between:
     def __init__(self, estates: Mapping[str, Estate], supposed: Keys, proceed: Proceed) -> None:
         self.estates = estates
         self._supposed, self._proceed = supposed, proceed
-        self._actors: Mapping[str, Sequence[Actor]] = {account: Actors(estate).all() for account, estate in estates.items()}
+        self._made: Mapping[str, Actors] = {account: Actors(estate) for account, estate in estates.items()}
+        self._actors: Mapping[str, Sequence[Actor]] = {account: _all(made) for account, made in self._made.items()}
         self._by_name = {name: actor for actors in self._actors.values() for name, actor in by_name(actors).items()}
         self._sayings: dict[tuple[str, str], list[Actor]] = {}  # by account and action, who says something about it
         self._entries: dict[tuple[object, ...], Entry | None] = {}  # by a role's ARN and who is alike; who that is would be too many
@@ -47,10 +50,11 @@ class Between:
     def freed(self, estate: Estate) -> "Between":
         """The same organization, in which an account stands as it does in the estate."""
         made, account = copy(self), estate.account_id
-        actors = Actors(estate).all()
+        acting = Actors(estate)
         made.estates = {**self.estates, account: estate}
-        made._actors = {**self._actors, account: actors}
-        made._by_name = {**self._by_name, **by_name(actors)}
+        made._made = {**self._made, account: acting}
+        made._actors = {**self._actors, account: _all(acting)}
+        made._by_name = {**self._by_name, **by_name(made._actors[account])}
         made._sayings = {key: found for key, found in self._sayings.items() if key[0] != account}
         made._entries = {}
         made._registered = {key: found for key, found in self._registered.items() if key != account}
@@ -65,13 +69,30 @@ class Between:
             self._sayings[key] = [one for one in self._actors[account] if any(side(said, action) is not None for said in one.who.identity)]
         return self._sayings[key]
 
+    def of(self, named: str) -> Actor:
+        """The actor of an ARN: a session of that name, or a user or role."""
+        return self._by_name[named]
+
+    def asks_all(self, account: str) -> bool:
+        """Whether nothing of what an administrator is permitted is withheld from everybody of an account."""
+        actors = self._actors[account]
+        return not actors or self._of_account(account)[0].asks_all(actors[0])
+
+    def sessions(self, actor: Actor) -> Sequence[str]:
+        """The ARNs of the sessions of a role of which policies speak."""
+        if actor.record.kind != "role":
+            return ()
+        names = self._made[actor.record.account_id].names.of(actor.record)
+        return [arn.assumed_role(actor.record.account_id, actor.record.name, name) for name in names]
+
     def entering(self, target: str) -> Iterator[tuple[Actor, Entry]]:
-        """The principals of other accounts that become a role, each with what permits it."""
+        """The principals of other accounts that become a role, or a session of one, each with what permits it."""
         self._proceed()
         role = self._by_name.get(target)
         if role is not None and role.record.kind == "role":
             yield from self._assumed(role)
-            yield from self._used(role)
+            if not role.session:
+                yield from self._used(role)
 
     def _assumed(self, role: Actor) -> Iterator[tuple[Actor, Entry]]:
         trust = role.record.trust
@@ -79,10 +100,9 @@ class Between:
             return
         individual = reads_principal(trust)
         for actor in self._trusted(trust, role.record.account_id, ASSUME_ROLE):
-            key = (role.record.arn, actor.record.id if individual else (actor.record.account_id, actor.alike))
+            key = (role.named, actor.key if individual else (actor.record.account_id, actor.alike))
             if key not in self._entries:
-                grant = self._decided(actor, role, trust)
-                self._entries[key] = Entry(ASSUMING, (grant,)) if grant is not None else None
+                self._entries[key] = self._entry(actor, role, trust)
             entry = self._entries[key]
             if entry is not None:
                 yield actor, entry
@@ -96,25 +116,25 @@ class Between:
             if not granting or ways.trust_in(rule.service, role) is None:
                 continue
             for actor in self._let_in(rule, granting, account):
-                key = (account, rule.name, actor.record.id)  # whichever role it acts as
+                key = (account, rule.name, actor.key)  # whichever role it acts as
                 if key not in self._entries:
                     grants = self._all_of(actor, rule, granting)
                     presumes = f"something acts as the role for {rule.service}"
-                    self._entries[key] = Entry(rule, grants, presumes) if grants is not None else None
+                    self._entries[key] = Entry(rule, grants, "", presumes) if grants is not None else None
                 entry = self._entries[key]
                 if entry is not None:
-                    yield actor, entry
+                    yield actor, entry._replace(becomes=role.named)
 
     def _of_account(self, account: str) -> tuple[Ways, Registered]:
         if account not in self._registered:
             estate = self.estates[account]
-            ways = Ways(estate, Actors(estate), Asker(estate, self._supposed, self._proceed))
+            ways = Ways(estate, self._made[account], Asker(estate, self._supposed, self._proceed))
             self._registered[account] = ways, ways.registered
         return self._registered[account]
 
     def _let_in(self, rule: Rule, granting: Iterable[ResourceRecord], owner: str) -> Iterable[Actor]:
         policies = [one.policy for one in granting if one.policy is not None]
-        found = {actor.record.id: actor for one in policies for actor in self._trusted(one, owner, rule.demands[0].action)}
+        found = {actor.key: actor for one in policies for actor in self._trusted(one, owner, rule.demands[0].action)}
         return found.values()
 
     def _all_of(self, actor: Actor, rule: Rule, granting: Iterable[ResourceRecord]) -> tuple[Grant, ...] | None:
@@ -145,7 +165,7 @@ class Between:
 
     def _trusted(self, trust: policy.Attached, owner: str, action: str) -> Iterable[Actor]:
         """Those of other accounts whom a trust policy, or that of a resource, may mean; of whole accounts, those who say the action."""
-        found: dict[str, Actor] = {}
+        found: dict[tuple[str, ...], Actor] = {}
         for rule in trust.program.rules:
             meant = rule.statement.principals
             if rule.deny or meant is None:
@@ -153,14 +173,26 @@ class Between:
             for account in self._actors:
                 whole = meant.everyone or rule.statement.not_principal or account in map(account_named, meant.aws)
                 if account != owner and whole:
-                    found |= {actor.record.id: actor for actor in self.saying(account, action)}
+                    found |= {actor.key: actor for actor in self.saying(account, action)}
             for name in meant.aws:
                 named = self._by_name.get(name) if name != "*" and not is_account(name) else None
                 if named is not None and named.record.account_id != owner:
-                    found[named.record.id] = named
+                    found |= {actor.key: actor for actor in self._meant(named)}
         return found.values()
 
-    def _decided(self, actor: Actor, role: Actor, trust: policy.Attached) -> Grant | None:
+    def _meant(self, named: Actor) -> Iterable[Actor]:
+        """The actor and, of a role that may be in whatever session, all its sessions."""
+        return (named, *(() if named.session else map(self.of, self.sessions(named))))
+
+    def _entry(self, actor: Actor, role: Actor, trust: policy.Attached) -> Entry | None:
+        made = self._made[role.record.account_id]
+        for name in made.names_for(actor, role, trust):
+            grant = self._decided(actor, role, trust, name)
+            if grant is not None:
+                return Entry(ASSUMING, (grant,), made.in_session(role, name))
+        return None
+
+    def _decided(self, actor: Actor, role: Actor, trust: policy.Attached, session: str) -> Grant | None:
         asked = world.Asked(
             action=ASSUME_ROLE,
             resource=role.record.arn,
@@ -169,6 +201,7 @@ class Between:
             tags=role.record.tags,
             tag_prefixes=("aws", "iam"),
             environment=CONNECTION,
+            given={ROLE_SESSION_NAME: session},
             override=self._supposed,
             registered=False,
         )
@@ -181,6 +214,10 @@ class Between:
         self.decisions += 1
         decision = policy.decide(*world.question(actor.who, asked, lookup, self.estates[actor.record.account_id].now))
         return Grant(asked.action, asked.resource, places(decision.matched)) if decision.allowed else None
+
+
+def _all(made: Actors) -> Sequence[Actor]:
+    return [*made.all(), *made.sessions()]
 
 
 def both(owner: Estate, actor: Estate) -> Lookup:

@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sekisho import policy
 from sekisho.world import Lookup, PrincipalRecord, ResourceRecord
 
 _NO_TAGS: Mapping[str, str] = {}
+
+
+class Mentions(NamedTuple):
+    """What policies say of sessions of roles: names by account and role, and patterns of roles' ids with patterns of names."""
+
+    arns: Mapping[tuple[str, str], tuple[str, ...]]
+    ids: frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,8 @@ class Estate:
 
     What is None is not known, and then taken to be as whoever wants more would have it: `passwords` are the ids of users who have one,
     `keys` how many access keys each user has, `profiles` the ids of roles in instance profiles. `resources` are the registered ones of
-    services that act as roles; `lookup` finds them, too. `left_out` says, in words, what was too much to load.
+    services that act as roles; `lookup` finds them, too. `mentions` is what policies say of sessions of its roles, also those of other
+    accounts; None: its own policies alone. `left_out` says, in words, what was too much to load.
     """
 
     account_id: str
@@ -41,4 +50,5 @@ class Estate:
     keys: Mapping[str, int] | None = None
     profiles: frozenset[str] | None = None
     resources: tuple[ResourceRecord, ...] = ()
+    mentions: Mentions | None = None
     left_out: tuple[str, ...] = ()

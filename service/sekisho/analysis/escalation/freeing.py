@@ -1,11 +1,26 @@
 """Ways to free an account of an organization of control policies: what is asked for each, and how the account stands afterwards.
 
 The management account moves a member, takes policies off it or rewrites them, turns off a type of policies, or removes the member; a member
-leaves by itself. Each is one hop, whose calls are all of one action; nothing else of the member changes by it.
+leaves by itself. Nothing else of the member changes by it. What somebody is permitted of taking off, rewriting and turning off is done
+together, for it never allows less:
+
+- A level of SCPs allows what one of its Allows is about and none of its Denies. A policy without an Allow takes nothing away when it goes,
+  and neither does any other where one stays that allows everything (`FullAWSAccess`). RCPs deny and no more.
+- What is written instead of an SCP allows everything, and of an RCP denies nothing: each level allows at least what it did. So who can
+  rewrite a policy need not take it off besides, nor where it is the last one of its level.
+- A type that is turned off is asked no more.
+
+A hop is a set of permissions, and none of them asks that something be denied; so whoever has a path after some of these steps has it after
+all of them, and one search for all that somebody is permitted settles all pairs and triples. Two things are different. Taking off a policy
+that allows what nothing else of its level does may close more than it opens: of those each combination is a try of its own. And who is an
+administrator is told by what the organization permits anybody (`Ways.is_administrator`), so that it can take more to be one of a freer
+account; where something is permitted nobody, each step is a try of its own, too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import combinations
 from typing import NamedTuple
 
 from sekisho import arn, policy
@@ -14,6 +29,7 @@ from sekisho.analysis.escalation.asking import Thing
 from sekisho.analysis.escalation.changes import denies
 from sekisho.analysis.escalation.estate import Estate
 from sekisho.analysis.escalation.rules import RULES, Rule, Way
+from sekisho.policy.rules import Rule as PolicyRule
 from sekisho.world import RCP, SCP, AccountRecord, ControlPolicyRecord, Lookup, Record, UnitRecord, placement
 from sekisho.world.placement import Placement, units_of
 
@@ -23,7 +39,10 @@ DELEGABLE = frozenset(("detach", "rewrite", "disable"))
 """Methods that the organization's own policy can open to members, too."""
 
 MOST = 6
-"""Of one method on one account, that are followed of those that somebody is permitted: those that leave the fewest policies."""
+"""Tries of one method, or of the same ones together, on one account: those that leave the fewest policies."""
+
+MOST_MIXED = 4
+"""Policies that allow what nothing else of their level does: of more, not each combination is a try."""
 
 NOTHING = policy.Attached(
     policy.compiled('{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sts:AssumeNobody","Resource":"*"}]}'),
@@ -66,46 +85,92 @@ class Realm:
 _KINDS = {"r": "root", "ou": "ou"}
 
 
-class Freeing(NamedTuple):
-    """A way to free an account: what is `asked` for, and the account as it stands then, which `place` says as well."""
+class Step(NamedTuple):
+    """One call: what it asks for, what it says, and the records that it changes, of those that there are then: none where it is refused.
+
+    `about` is the policy that it is about. `together`: it is done with others. `mixed`: it may close something, too.
+    """
 
     rule: Rule
     asked: tuple[Thing, ...]
     said: str
+    changes: Callable[[Lookup], Mapping[str, Record]]
+    about: str = ""
+    together: bool = True
+    mixed: bool = False
+
+
+class Freeing(NamedTuple):
+    """An account as it stands after some steps, which `place` says as well; of the steps their numbers."""
+
+    numbers: tuple[int, ...]
+    methods: tuple[str, ...]
     estate: Estate
     place: Placement | None
 
-
-class _Step(NamedTuple):
-    """One call: what it asks for, what it says, and the records that it changes, given those before."""
-
-    asked: tuple[Thing, ...]
-    said: str
-    changes: Mapping[str, Record]
+    @property
+    def cost(self) -> tuple[int, int, int]:
+        """The policies that it leaves, the methods and the steps that it takes."""
+        return _binding(self.place), len(self.methods), len(self.numbers)
 
 
-def ways(estate: Estate, realm: Realm) -> Iterator[Freeing]:
-    """The ways to free an account of an organization of policies, those of a method that leave the fewest first; none where it is bound by
-    nothing.
-    """
+def is_bound(estate: Estate) -> bool:
+    """Whether control policies may hold an account back."""
     account = estate.lookup(estate.account_id)
-    place = placement(account, estate.lookup) if isinstance(account, AccountRecord) else None
-    if not isinstance(account, AccountRecord) or account.unit_id is None or place is None or not _binding(place):
-        return
+    return isinstance(account, AccountRecord) and _binding(placement(account, estate.lookup)) > 0
+
+
+def ways(estate: Estate, realm: Realm) -> Sequence[Step]:
+    """All that somebody could do to free an account of an organization; nothing where it is bound by nothing."""
+    account = estate.lookup(estate.account_id)
+    if not is_bound(estate) or not isinstance(account, AccountRecord) or account.unit_id is None:
+        return ()
     stands = _Stands(estate, realm, account, units_of(account.unit_id, estate.lookup))
-    for name, rule in FREEING.items():
-        seen: set[Placement | None] = {place}
-        found: list[Freeing] = []
-        for steps in _TRIED[name](stands):
-            after = _after(estate, realm, steps)
-            moved = after.lookup(estate.account_id)
-            assert isinstance(moved, AccountRecord)
-            then = placement(moved, after.lookup)
-            if then not in seen:
-                seen.add(then)
-                asked = tuple(thing for step in steps for thing in step.asked)
-                found.append(Freeing(rule, asked, " and ".join(step.said for step in steps), after, then))
-        yield from sorted(found, key=lambda one: (_binding(one.place), len(one.asked)))
+    return [step for made in (_rewritten, _detached, _disabled, _moved, _removed, _left) for step in made(stands)]
+
+
+def tries(steps: Sequence[Step], permitted: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    """The sets of steps that somebody tries who is permitted these: each by itself, those of a method together, and all together."""
+    numbers = sorted(permitted)
+    yield from ((number,) for number in numbers)
+    combined = [number for number in numbers if steps[number].together]
+    by_method = [[number for number in combined if steps[number].rule is rule] for rule in FREEING.values()]
+    for some in (combined, *by_method):
+        rewritten = {steps[number].about for number in some if steps[number].rule.gives == "rewrite"}
+        some = [number for number in some if steps[number].rule.gives != "detach" or steps[number].about not in rewritten]
+        plain, mixed = [one for one in some if not steps[one].mixed], [one for one in some if steps[one].mixed]
+        for size in range(min(len(mixed), MOST_MIXED) + 1):
+            yield from (tuple(sorted((*plain, *chosen))) for chosen in combinations(mixed[:MOST_MIXED], size))
+
+
+def largest(steps: Sequence[Step], permitted: Iterable[int]) -> tuple[int, ...]:
+    """The set of all steps that are done together and close nothing, of those that somebody is permitted."""
+    numbers = [number for number in sorted(permitted) if steps[number].together and not steps[number].mixed]
+    rewritten = {steps[number].about for number in numbers if steps[number].rule.gives == "rewrite"}
+    return tuple(one for one in numbers if steps[one].rule.gives != "detach" or steps[one].about not in rewritten)
+
+
+def freed(estate: Estate, realm: Realm, steps: Sequence[Step], numbers: tuple[int, ...]) -> Freeing | None:
+    """The account after those of some steps that can be done, one after the other; None where nothing is different then."""
+    changed: dict[str, Record] = {}
+    done = []
+
+    def lookup(id_: str) -> Record | None:
+        return changed.get(id_) or estate.lookup(id_) or realm.lookup(id_)
+
+    for number in numbers:
+        made = steps[number].changes(lookup)
+        if made:
+            changed |= made
+            done.append(number)
+    before, account = estate.lookup(estate.account_id), lookup(estate.account_id)
+    assert isinstance(before, AccountRecord)
+    assert isinstance(account, AccountRecord)
+    place = placement(account, lookup)
+    if place == placement(before, estate.lookup):
+        return None
+    methods = tuple(dict.fromkeys(steps[number].rule.gives for number in done))
+    return Freeing(tuple(done), methods, replace(estate, lookup=lookup), place)
 
 
 def _binding(place: Placement | None) -> int:
@@ -114,15 +179,6 @@ def _binding(place: Placement | None) -> int:
         return 0
     limiting = sum(one.program.text != EVERYTHING.program.text for level in place.scps or () for one in level)
     return limiting + sum(denies(one) and one.program.text != NOTHING.program.text for level in place.rcps or () for one in level)
-
-
-def _after(estate: Estate, realm: Realm, steps: Sequence[_Step]) -> Estate:
-    changed = {id_: record for step in steps for id_, record in step.changes.items()}
-
-    def lookup(id_: str) -> Record | None:
-        return changed.get(id_) or estate.lookup(id_) or realm.lookup(id_)
-
-    return replace(estate, lookup=lookup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,98 +201,101 @@ class _Stands:
         return record.attached if isinstance(record, ControlPolicyRecord) else None
 
 
-_Tries = Iterator[Sequence[_Step]]
-
-
-def _moved(at: _Stands) -> _Tries:
+def _moved(at: _Stands) -> Iterator[Step]:
     source = at.realm.target(at.units[0].id)
     for unit in at.realm.units:
         if unit != at.account.unit_id:
             asked = (at.realm.target(at.account.id), source, at.realm.target(unit))
-            yield [_Step(asked, f"has moved {at.account.id} to {unit}", {at.account.id: replace(at.account, unit_id=unit)})]
+            made = replace(at.account, unit_id=unit)
+            yield Step(FREEING["move"], asked, f"has moved {at.account.id} to {unit}", _always(at.account.id, made), together=False)
 
 
-def _detached(at: _Stands) -> _Tries:
-    """Each policy that denies something off what it is on, and all of those; an account or unit keeps its last SCP."""
-    singles, every = [], []
+def _detached(at: _Stands) -> Iterator[Step]:
+    """Each policy that denies something off what it is on."""
     for record in at.held:
-        left = record
         for id_ in (*record.scp_ids, *record.rcp_ids):
             attached = at.attached(id_)
             if attached is not None and denies(attached):
                 asked = (at.realm.thing("policy", id_), at.realm.target(record.id))
                 said = f"has taken {id_} off {record.id}"
-                if (gone := _without(record, id_)) is not None:
-                    singles.append(_Step(asked, said, {record.id: gone}))
-                if (fewer := _without(left, id_)) is not None:
-                    left = fewer
-                    every.append(_Step(asked, said, {record.id: left}))
-    yield from _each_and_all(singles, every)
+                mixed = _allows(attached) and not any(_opens(at.estate.lookup(one)) for one in record.scp_ids if one != id_)
+                yield Step(FREEING["detach"], asked, said, partial(_without, record.id, id_), id_, mixed=mixed)
 
 
-def _without(record: AccountRecord | UnitRecord, id_: str) -> AccountRecord | UnitRecord | None:
+def _without(target: str, id_: str, lookup: Lookup) -> Mapping[str, Record]:
+    """An account or unit without a policy, of which SCPs it keeps the last one."""
+    record = lookup(target)
+    assert isinstance(record, AccountRecord | UnitRecord)
     if id_ in record.rcp_ids:
-        return replace(record, rcp_ids=tuple(one for one in record.rcp_ids if one != id_))
+        return {target: replace(record, rcp_ids=tuple(one for one in record.rcp_ids if one != id_))}
     left = tuple(one for one in record.scp_ids if one != id_)
-    return replace(record, scp_ids=left) if left else None
+    return {target: replace(record, scp_ids=left)} if left else {}
 
 
-def _rewritten(at: _Stands) -> _Tries:
-    steps = []
+def _allows(attached: policy.Attached) -> bool:
+    return any(not rule.deny for rule in attached.program.rules)
+
+
+def _opens(record: Record | None) -> bool:
+    """Whether a policy allows everything, and denies nothing."""
+    if not isinstance(record, ControlPolicyRecord) or denies(record.attached):
+        return False
+    return any(_is_everything(rule) for rule in record.attached.program.rules)
+
+
+def _is_everything(rule: PolicyRule) -> bool:
+    said = rule.statement
+    every = not said.not_action and "*" in said.actions and not said.not_resource and (said.resources is None or "*" in said.resources)
+    return every and not rule.tests
+
+
+def _rewritten(at: _Stands) -> Iterator[Step]:
     for id_ in dict.fromkeys(id_ for record in at.held for id_ in (*record.scp_ids, *record.rcp_ids)):
-        if (attached := at.attached(id_)) is not None:
+        attached = at.attached(id_)
+        if attached is not None and (denies(attached) or (at.realm.types[id_] == SCP and not _opens(at.estate.lookup(id_)))):
             text = EVERYTHING if at.realm.types[id_] == SCP else NOTHING
-            made = policy.Attached(text.program, arn=attached.arn, name=attached.name)
-            steps.append(_Step((at.realm.thing("policy", id_),), f"has rewritten {id_}", {id_: ControlPolicyRecord(id_, made)}))
-    yield from _each_and_all(steps, steps)
+            made = ControlPolicyRecord(id_, policy.Attached(text.program, arn=attached.arn, name=attached.name))
+            yield Step(FREEING["rewrite"], (at.realm.thing("policy", id_),), f"has rewritten {id_}", _always(id_, made), id_)
 
 
-def _disabled(at: _Stands) -> _Tries:
-    root, singles, every = at.units[-1], [], []
-    left = root
+def _disabled(at: _Stands) -> Iterator[Step]:
+    root = at.units[-1]
     for type_ in (one for one in (SCP, RCP) if one in root.types):
         asked = (at.realm.target(root.id)._replace(keys={_TYPE: type_}),)
-        left = replace(left, types=left.types - {type_})
-        singles.append(_Step(asked, f"has disabled {type_}", {root.id: replace(root, types=root.types - {type_})}))
-        every.append(_Step(asked, f"has disabled {type_}", {root.id: left}))
-    yield from _each_and_all(singles, every)
+        yield Step(FREEING["disable"], asked, f"has disabled {type_}", partial(_untyped, root.id, type_))
 
 
-def _removed(at: _Stands) -> _Tries:
+def _untyped(root: str, type_: str, lookup: Lookup) -> Mapping[str, Record]:
+    record = lookup(root)
+    assert isinstance(record, UnitRecord)
+    return {root: replace(record, types=record.types - {type_})}
+
+
+def _removed(at: _Stands) -> Iterator[Step]:
     """A delegated administrator is not removed, and does not leave."""
     if not at.account.administers:
-        gone = replace(at.account, unit_id=None, scp_ids=(), rcp_ids=(), tag_policy_ids=())
-        yield [_Step((at.realm.target(at.account.id),), f"has removed {at.account.id} from its organization", {at.account.id: gone})]
+        said = f"has removed {at.account.id} from its organization"
+        yield Step(FREEING["remove"], (at.realm.target(at.account.id),), said, _alone(at), together=False)
 
 
-def _left(at: _Stands) -> _Tries:
-    for (step,) in _removed(at):
-        yield [step._replace(asked=(Thing("*"),), said="has left its organization")]
+def _left(at: _Stands) -> Iterator[Step]:
+    if not at.account.administers:
+        yield Step(FREEING["leave"], (Thing("*"),), "has left its organization", _alone(at), together=False)
 
 
-def _each_and_all(singles: Sequence[_Step], every: Sequence[_Step]) -> Iterator[Sequence[_Step]]:
-    for step in singles:
-        yield [step]
-    if len(every) > 1:
-        yield every
+def _alone(at: _Stands) -> Callable[[Lookup], Mapping[str, Record]]:
+    return _always(at.account.id, replace(at.account, unit_id=None, scp_ids=(), rcp_ids=(), tag_policy_ids=()))
 
 
-_TRIED = {
-    "move": _moved,
-    "detach": _detached,
-    "rewrite": _rewritten,
-    "disable": _disabled,
-    "remove": _removed,
-    "leave": _left,
-}
+def _always(id_: str, made: Record) -> Callable[[Lookup], Mapping[str, Record]]:
+    return lambda _lookup: {id_: made}
 
 
-def doers(freeing: Freeing, realm: Realm, accounts: Iterable[str]) -> Iterator[str]:
-    """The accounts whose principals may have a part in it, of those who are asked about."""
-    for account in accounts:
-        manages = account == realm.management_id
-        if freeing.rule.gives == "leave":
-            if account == freeing.estate.account_id:
-                yield account
-        elif manages or (realm.delegating is not None and freeing.rule.gives in DELEGABLE):
-            yield account
+def doers(rule: Rule, account: str, realm: Realm, accounts: Iterable[str]) -> Iterator[str]:
+    """The accounts whose principals may have a part in a method on an account, of those who are asked about."""
+    for one in accounts:
+        if rule.gives == "leave":
+            if one == account:
+                yield one
+        elif one == realm.management_id or (realm.delegating is not None and rule.gives in DELEGABLE):
+            yield one

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 from sekisho import arn, policy
-from sekisho.analysis.escalation import changes, things
-from sekisho.analysis.escalation.actors import EVERYTHING, Actor, Actors
+from sekisho.analysis.escalation import changes, sessions, things
+from sekisho.analysis.escalation.actors import EVERYTHING, Actor, Actors, reads_principal
 from sekisho.analysis.escalation.asking import Asker, Grant, Thing
 from sekisho.analysis.escalation.changes import Change, Holdings
 from sekisho.analysis.escalation.estate import Estate
@@ -37,6 +39,13 @@ account's organization permits nobody is not asked for.
 """
 
 
+class Became(NamedTuple):
+    """What permits to become a principal, and its ARN: that of a session where it takes a session of that name."""
+
+    grants: tuple[Grant, ...]
+    arn: str
+
+
 class Ways:
     """The methods in one account."""
 
@@ -47,8 +56,9 @@ class Ways:
         self._administrators: dict[int, bool] = {}
         self._services: dict[tuple[object, str], tuple[Grant, ...] | None] = {}
         self._trusting: dict[tuple[str, str], Grant | None] = {}
-        self._own_trust: dict[tuple[int, str], Grant | None] = {}
+        self._own_trust: dict[tuple[object, ...], Became | None] = {}
         self._sufficient: tuple[policy.Attached, ...] | None = None
+        self._groups: frozenset[str] | None = None
         self._probes: tuple[tuple[str, Thing], ...] | None = None
 
     def is_administrator(self, actor: Actor) -> bool:
@@ -62,41 +72,73 @@ class Ways:
 
     def _asked_of_administrators(self, like: Actor) -> tuple[tuple[str, Thing], ...]:
         if self._probes is None:
-            account = self._estate.account_id
-            anybody = self._actors.stranger(like, "user", arn.iam(account, "user", "any"), (EVERYTHING,))
+            account, place = self._estate.account_id, like.who.placement
+            stranger = self._actors.stranger(like, "user", arn.iam(account, "user", "any"), (EVERYTHING,))
+            limits = chain(*(like.who.scps or ()), *((place.rcps or ()) if place is not None else ()))
+            anybody = [stranger, *(self._actors.everything() if any(map(reads_principal, limits)) else ())]
             asked = ((action, Thing(form.format(account))) for action, form in _PROBES)
-            self._probes = tuple((action, thing) for action, thing in asked if self._asker.may(anybody, action, thing) is not None)
+            self._probes = tuple((action, thing) for action, thing in asked if any(self._asker.may(one, action, thing) for one in anybody))
         return self._probes
+
+    def asks_all(self, like: Actor) -> bool:
+        """Whether the account's organization permits somebody all that an administrator is asked for."""
+        return len(self._asked_of_administrators(like)) == len(_PROBES)
 
     def own(self, actor: Actor) -> Iterator[tuple[Hop, Actor]]:
         """The hops by which an actor changes what it is permitted, each with the actor that it is afterwards."""
         for rule in OF[Way.OWN]:
-            action = rule.demands[0].action
-            if rule.kind in ("", actor.record.kind) and self._asker.says(actor, action):
-                makes = changes.OWN[rule.gives]
-                if rule.demands[0].on == "group" and rule.gives in changes.OTHERS:
-                    makes = changes.of_groups(makes)
-                for change in makes(self.holdings, actor, self.sufficient(actor)):
+            if rule.kind in ("", actor.record.kind) and self._asker.says(actor, rule.demands[0].action):
+                for change in self._changes(rule, actor):
                     # What was done is not done again: what it has of a group as well, it has still.
                     made = self._changed(actor, rule, change) if change.said not in actor.changed else None
                     if made is not None:
                         yield made
 
+    def _changes(self, rule: Rule, actor: Actor) -> Iterator[Change]:
+        makes = changes.OWN[rule.gives]
+        if rule.demands[0].on == "group" and rule.gives in changes.OTHERS:
+            makes = changes.of_groups(makes)
+        return makes(self.holdings, actor, self.sufficient(actor))
+
     def _changed(self, actor: Actor, rule: Rule, change: Change) -> tuple[Hop, Actor] | None:
+        hop = self.gives(actor, rule, actor, change)
+        return (hop, self._after(actor, change)) if hop is not None else None
+
+    def _after(self, actor: Actor, change: Change) -> Actor:
+        return self._actors.changed(actor, change.said, identity=change.identity, boundary=change.boundary, unbound=change.rebinds)
+
+    def gifts(self, rule: Rule, target: Actor) -> Iterator[Change]:
+        """The changes by a rule of OWN that could make an actor an administrator; of groups to join, those that make one of anybody."""
+        for change in self._changes(rule, target):
+            if rule.gives != "join" or change.on.arn in self._strong_groups(target):
+                yield change
+
+    def makes_administrator(self, target: Actor, change: Change) -> bool:
+        """Whether a change makes an administrator of an actor."""
+        return self.is_administrator(self._after(target, change))
+
+    def _strong_groups(self, like: Actor) -> frozenset[str]:
+        if self._groups is None:
+            named, found = arn.iam(self._estate.account_id, "user", "any"), []
+            for id_, group in self._estate.groups.items():
+                if self.is_administrator(self._actors.stranger(like, "user", named, self.holdings.of_group(id_))):
+                    found.append(group)
+            self._groups = frozenset(found)
+        return self._groups
+
+    def gives(self, actor: Actor, rule: Rule, target: Actor, change: Change) -> Hop | None:
+        """The hop by which an actor changes what another one, or itself, is permitted, and goes on as that; None without permission."""
         grants = self._all(actor, [(action, change.on, change.keys) for action in (rule.demands[0].action, *change.besides)])
-        if grants is None:
-            return None
-        after = self._actors.changed(actor, change.said, identity=change.identity, boundary=change.boundary, unbound=change.rebinds)
-        return Hop(rule, actor.record.arn, change.on.arn, actor.record.arn, grants, change.said), after
+        return Hop(rule, actor.named, change.on.arn, target.named, grants, change.said) if grants is not None else None
 
     def towards(self, actor: Actor, rule: Rule, target: Actor) -> Hop | None:
         """The hop by which an actor becomes another principal by a rule of BECOME, PASS or HELD; None where it is not permitted."""
         if rule.kind != target.record.kind:
             return None
         if rule.way is Way.BECOME:
-            grants = self._become(actor, rule, target)
-            return Hop(rule, actor.record.arn, target.record.arn, target.record.arn, grants) if grants is not None else None
-        if self.trust_in(rule.service, target) is None:
+            become = self._become(actor, rule, target)
+            return Hop(rule, actor.named, target.record.arn, become.arn, become.grants) if become is not None else None
+        if target.session or self.trust_in(rule.service, target) is None:  # a service names its sessions itself
             return None
         passed = self._passed(actor, rule, target) if rule.way is Way.PASS else ()
         if passed is None:
@@ -105,7 +147,7 @@ class Ways:
         if served is None:
             return None
         presumes = "" if rule.way is Way.PASS else f"something acts as the role for {rule.service}"
-        return Hop(rule, actor.record.arn, target.record.arn, target.record.arn, (*passed, *served), presumes=presumes)
+        return Hop(rule, actor.named, target.record.arn, target.record.arn, (*passed, *served), presumes=presumes)
 
     def trust_in(self, service: str, target: Actor) -> Grant | None:
         """The grant by which a service may act as a role."""
@@ -146,8 +188,8 @@ class Ways:
             become = self._become(actor, by, target)
             if become is None:
                 return None
-            assert become[-1].action in (last, ASSUME_ROLE)
-            return Hop(rule, actor.record.arn, target.record.arn, target.record.arn, (*grants, *become), change.said)
+            assert become.grants[-1].action in (last, ASSUME_ROLE)
+            return Hop(rule, actor.named, target.record.arn, become.arn, (*grants, *become.grants), change.said)
         return None
 
     def new(self, actor: Actor, rule: Rule) -> Hop | None:
@@ -169,12 +211,13 @@ class Ways:
                 after = self._actors.stranger(actor, rule.kind, named, change.identity or ())
                 if not self.is_administrator(after):
                     continue
+                become = Became((), named)
                 if rule.kind == "role":
-                    trusted = self._trusts_by_name(actor, named)
+                    trusted = self._trusts_by_name(actor, after, Thing(named))
                     if trusted is None:
                         continue
-                    grants = (*grants, trusted)
-                return Hop(rule, actor.record.arn, named, named, grants, change.said)
+                    become = trusted
+                return Hop(rule, actor.named, named, become.arn, (*grants, *become.grants), change.said)
         return None
 
     @staticmethod
@@ -203,39 +246,46 @@ class Ways:
             found.append(grant)
         return tuple(found)
 
-    def _become(self, actor: Actor, rule: Rule, target: Actor) -> tuple[Grant, ...] | None:
+    def _become(self, actor: Actor, rule: Rule, target: Actor) -> Became | None:
         return _BY[rule.by](self, actor, rule, target)
 
-    def _by_key(self, actor: Actor, rule: Rule, target: Actor) -> tuple[Grant, ...] | None:
+    def _by_key(self, actor: Actor, rule: Rule, target: Actor) -> Became | None:
         keys = self._estate.keys
         full = keys is not None and keys.get(target.record.id, 0) >= 2
         if full is not (rule.by == "exchanged key"):
             return None
         return self._on_target(actor, rule, target)
 
-    def _by_password(self, actor: Actor, rule: Rule, target: Actor) -> tuple[Grant, ...] | None:
+    def _by_password(self, actor: Actor, rule: Rule, target: Actor) -> Became | None:
         passwords = self._estate.passwords
         if passwords is not None and (target.record.id in passwords) is not (rule.by == "other password"):
             return None
         return self._on_target(actor, rule, target)
 
-    def _by_own_trust(self, actor: Actor, rule: Rule, target: Actor) -> tuple[Grant, ...] | None:
-        grants = self._on_target(actor, rule, target)
-        if grants is None:
+    def _by_own_trust(self, actor: Actor, rule: Rule, target: Actor) -> Became | None:
+        changing = self._on_target(actor, rule, target)
+        if changing is None:
             return None
-        key = (actor.alike, target.record.id)
+        key = (actor.alike, target.record.id, target.session)
         if key not in self._own_trust:
-            self._own_trust[key] = self._trusts_by_name(actor, target.record.arn)
-        named = self._own_trust[key]
-        return (*grants, named) if named is not None else None
+            self._own_trust[key] = self._trusts_by_name(actor, target, self.holdings.thing(target))
+        become = self._own_trust[key]
+        return become._replace(grants=(*changing.grants, *become.grants)) if become is not None else None
 
-    def _by_trust(self, actor: Actor, rule: Rule, target: Actor) -> tuple[Grant, ...] | None:
+    def _by_trust(self, actor: Actor, rule: Rule, target: Actor) -> Became | None:
         if target.record.trust is None:
             return None
-        grant = self._asker.trusts(target.record.trust, actor, ASSUME_ROLE, self.holdings.thing(target))
-        return (grant,) if grant is not None else None
+        return self._assumes(actor, target, self.holdings.thing(target), target.record.trust)
 
-    def _by_provider(self, actor: Actor, rule: Rule, target: Actor) -> tuple[Grant, ...] | None:
+    def _assumes(self, actor: Actor, target: Actor, role: Thing, trust: policy.Attached) -> Became | None:
+        """What permits to assume a role: in the session of the target or, where any will do, one whose name the conditions ask for."""
+        for name in self._actors.names_for(actor, target, trust):
+            grant = self._asker.trusts(trust, actor, ASSUME_ROLE, role, {sessions.ROLE_SESSION_NAME: name})
+            if grant is not None:
+                return Became((grant,), self._actors.in_session(target, name))
+        return None
+
+    def _by_provider(self, actor: Actor, rule: Rule, target: Actor) -> Became | None:
         trust = target.record.trust
         if trust is None or not self._asker.says(actor, rule.demands[0].action):
             return None
@@ -247,21 +297,24 @@ class Ways:
             if changing is None:
                 continue
             principal = policy.Principal("federated", "", "", provider=provider)
-            vouched = self._asker.vouched(trust, principal, ASSUME_ROLE_WITH_SAML, target.record.arn, _SAML)
-            if vouched is not None:
-                return changing, vouched
+            for name in self._actors.names_for(actor, target, trust):
+                keys = {**_SAML, sessions.ROLE_SESSION_NAME: name}
+                vouched = self._asker.vouched(trust, principal, ASSUME_ROLE_WITH_SAML, target.record.arn, keys)
+                if vouched is not None:
+                    return Became((changing, vouched), self._actors.in_session(target, name))
         return None
 
-    def _on_target(self, actor: Actor, rule: Rule, target: Actor) -> tuple[Grant, ...] | None:
+    def _on_target(self, actor: Actor, rule: Rule, target: Actor) -> Became | None:
         thing = self.holdings.thing(target)
-        return self._all(actor, [(demand.action, thing, {}) for demand in rule.demands])
+        grants = self._all(actor, [(demand.action, thing, {}) for demand in rule.demands])
+        return Became(grants, target.named) if grants is not None else None
 
-    def _trusts_by_name(self, actor: Actor, role: str) -> Grant | None:
-        """The grant by which an actor assumes a role whose trust policy names it."""
-        statement = {"Effect": "Allow", "Principal": {"AWS": actor.record.arn}, "Action": ASSUME_ROLE}
+    def _trusts_by_name(self, actor: Actor, role: Actor, thing: Thing) -> Became | None:
+        """What permits an actor to assume a role whose trust policy names it: of a role its session, which no boundary limits then."""
+        statement = {"Effect": "Allow", "Principal": {"AWS": actor.who.principal.arn}, "Action": ASSUME_ROLE}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         trust = policy.Attached(policy.compile_policy(policy.parse(document)), name="a trust policy of its own")
-        return self._asker.trusts(trust, actor, ASSUME_ROLE, Thing(role))
+        return self._assumes(actor, role, thing, trust)
 
     def _passed(self, actor: Actor, rule: Rule, target: Actor) -> tuple[Grant, ...] | None:
         """The grants to pass a role to a service, which for instances is in a profile."""
@@ -325,7 +378,7 @@ class Ways:
         return None
 
 
-_BY: dict[str, Callable[[Ways, Actor, Rule, Actor], tuple[Grant, ...] | None]] = {
+_BY: dict[str, Callable[[Ways, Actor, Rule, Actor], Became | None]] = {
     "key": Ways._by_key,
     "exchanged key": Ways._by_key,
     "first password": Ways._by_password,

@@ -1,7 +1,7 @@
 """Paths put together: principals that take the same method to the same place are one cluster, so that two thousand are some dozens."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from sekisho.analysis.escalation import Found, Path
@@ -45,11 +45,11 @@ def clusters(found: Found) -> list[Cluster]:
     levels: dict[int, int] = {END: 0}
     marks: dict[Mark, int] = {}
     members: dict[int, list[str]] = defaultdict(list)
-    for path in found.paths:  # the shortest first: where a path leads is there before it
-        methods, becomes = _first(path)
+    for path in _with_sessions(found):  # the shortest first: where a path leads is there before it
+        methods, becomes = _first(path, placed)
         to = placed.get(becomes, END)
         target = "" if becomes == path.source else short(becomes)
-        mark = (methods, to, target, short(path.source).partition("/")[0])
+        mark = (methods, to, target, "user" if short(path.source).startswith("user/") else "role")
         number = marks.setdefault(mark, len(marks))
         levels[number] = levels[to] + 1
         placed[path.source] = number
@@ -61,12 +61,22 @@ def clusters(found: Found) -> list[Cluster]:
     return sorted(made, key=lambda one: (one.level, -len(one.members), one.members[0]))
 
 
-def _first(path: Path) -> tuple[tuple[str, ...], str]:
-    """What a principal does until it is another one, and whom it is then."""
+def _with_sessions(found: Found) -> Sequence[Path]:
+    """The paths, and those of sessions that have to be of a certain name, which are parts of them; the shortest first."""
+    parts: dict[str, Path] = {}
+    for path in found.paths:
+        for index, hop in enumerate(path.hops):
+            if index and ":assumed-role/" in hop.by:
+                parts.setdefault(hop.by, Path(hop.by, path.hops[index:]))
+    return sorted((*found.paths, *parts.values()), key=lambda path: len(path.hops))
+
+
+def _first(path: Path, placed: Container[str]) -> tuple[tuple[str, ...], str]:
+    """What a principal does until it is another one that has a place, or at the end; and whom it is then."""
     methods = []
     for hop in path.hops:
         methods.append(hop.rule.name)
-        if hop.becomes != path.source:
+        if hop.becomes not in (path.source, hop.by) and (hop.becomes in placed or hop is path.hops[-1]):
             return tuple(methods), hop.becomes
     return tuple(methods), path.source
 
