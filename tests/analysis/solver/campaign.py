@@ -5,9 +5,9 @@ pair: where the answer is yes, the oracle, which shares no code with the evaluat
 request of the pair's universe may be granted anew (`probes`, all combinations of what the pair writes and nearly writes, `SIZE` at most;
 of even seeds `--requests` drawn ones beside them, and of one `no` in a thousand a hundred thousand). One seed in five is also asked
 whether a policy is public, where no stranger may be let in that is not told (`strangers`), and about external access, where no outsider
-may (`trusting`), and what plainly shows is what the search finds. With cvc5 installed, one pair in two hundred
-has a second opinion. Then come `--inside` worlds of access from within (`insiders_held`). Prints what differs with its seed, how many
-answers were unknown and why; exits 1 where something differs.
+may (`trusting`), what plainly shows is what the search finds, and about callers by their ids and names (`user_ids`). With cvc5
+installed, one pair in two hundred has a second opinion. Then come `--inside` worlds of access from within (`insiders_held`). Prints what
+differs with its seed, how many answers were unknown and why; exits 1 where something differs.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 
 from sekisho.analysis.solver import Answer, Witness, new_access
-from tests.analysis.solver import insiders_held, near_pairs, pairs, probes, strangers, trusting
+from tests.analysis.solver import insiders_held, near_pairs, pairs, probes, strangers, trusting, user_ids
 from tests.analysis.solver.findings import Found
 
 REQUESTS = 100
@@ -79,7 +79,7 @@ def run(first: int, requests: int, *, opinions: bool) -> Found:
     for seed in range(first, first + TASK):
         wrong = difference(seed, MANY if seed % 1000 == 0 else requests, found)
         if not wrong and seed % 5 == 0:
-            wrong = strangers.difference(seed) or trusting.difference(seed)
+            wrong = strangers.difference(seed) or trusting.difference(seed) or user_ids.difference(seed)
         if not wrong and opinions and seed % 200 == 0:
             wrong = second_opinion(seed)
         if wrong:

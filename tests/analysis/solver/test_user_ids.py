@@ -1,12 +1,14 @@
 """`aws:userid` is its principal's: a request that only somebody could make who cannot be shows nothing."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from sekisho.analysis.solver import Answer, PolicyType, external, new_access
+from sekisho.analysis.solver import Answer, PolicyType, external, languages, new_access, subjects
 from sekisho.analysis.solver.exposure import Zone
-from tests.analysis.solver import pairs
+from sekisho.analysis.solver.formulas import Formula, every, within
+from tests.analysis.solver import pairs, user_ids
 from tests.analysis.solver.documents import allow, deny, policy, to
 
 OWN = "111122223333"
@@ -93,3 +95,17 @@ def test_beyond_a_zone() -> None:
     (grant,) = external(as_bob, "arn:aws:s3:::bucket", OWN, zone, milliseconds=20_000)
     assert grant.witness is not None
     assert grant.witness.principal.arn == theirs
+
+
+def test_the_verdict_agrees_with_everybody() -> None:
+    assert [wrong for seed in range(150) if (wrong := user_ids.difference(seed))] == []
+
+
+def test_that_an_id_means_no_sessions_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_ids(names: Iterable[str]) -> Formula:
+        ids = languages.literals(name for name in names if ":" not in name)
+        return every((subjects.of_kinds(("user", "role")), within(subjects.USER_ID, ids)))
+
+    assert user_ids.difference(53) == ""
+    monkeypatch.setattr(subjects, "_of_ids", of_ids)
+    assert "no more access, it says" in user_ids.difference(53)
