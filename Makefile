@@ -69,7 +69,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@$(BIN)/python -m tests.fuzz.messages --count 1000000
 	@$(BIN)/python -m tests.policy.mutation
 	@$(BIN)/python -m tests.calls.near_collisions --pairs 1000000
-	@$(BIN)/python -m tests.analysis.solver.campaign
+	@$(BIN)/python -m tests.analysis.solver.campaign --pairs 50000 --inside 20000
 	@$(BIN)/python -m tests.memory.campaign
 	@$(BIN)/python -m tests.client.local.campaign
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py

@@ -13,6 +13,7 @@ from sekisho.journal.analyzers.found import Found
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.zones import Trusted
 from sekisho.memory import pages
+from sekisho.node import insiders as node_insiders
 from sekisho.node.insiders import Insiders
 from sekisho.store import db
 from sekisho.store.tables import Account, InlinePolicy, RegisteredResource, ResourceService, User
@@ -124,3 +125,63 @@ def test_in_an_account_that_is_not_active_nobody_can_do_anything(database: db.Da
     with database.write((OWNER,)) as session:
         session.get_one(Account, OWNER).status = "SUSPENDED"
     assert Insiders(database, never).found([SOURCE], ZONE)[ORDER] == ()
+
+
+def turns(insiders: Insiders, who: str = "analyzer-a", most: int = 500) -> tuple[int, tuple[Found, ...]]:
+    """How many turns a look took until it had come to an end, and what it found."""
+    for number in range(1, most + 1):
+        found = insiders.found([SOURCE], ZONE, who)
+        if found:
+            return number, found[ORDER]
+    raise AssertionError("it goes on")
+
+
+def test_a_look_goes_on_where_it_stood_and_finds_the_same(database: db.Database) -> None:
+    asked: list[str] = []
+
+    def ask(case: Case) -> Verdict:
+        asked.append(case.principal.arn.rpartition("/")[2])
+        return Verdict(Answer.UNKNOWN)
+
+    for name in ("ann", "bob", "cat"):
+        user(database, name, OFFICE.replace('"*"', '"arn:aws:orders:*:*:order/*{aws:username}"').replace("{aws", "${aws"))
+        user(database, f"{name}x", READS)
+    at_once = told(Insiders(database, ask).found([SOURCE], ZONE)[ORDER])
+    once, asked[:] = list(asked), []
+    number, found = turns(Insiders(database, ask, turn=0.0))
+    assert number > 6
+    assert (told(found), asked) == (at_once, once)
+
+
+def test_what_has_changed_is_looked_at_anew_and_each_analyzer_has_a_look_of_its_own(database: db.Database) -> None:
+    for name in ("ann", "bob", "cat"):
+        user(database, name, READS)
+    insiders = Insiders(database, never, turn=0.0)
+    for _ in range(3):
+        assert insiders.found([SOURCE], ZONE, "analyzer-a") == {}
+    user(database, "aaa", READS)
+    insiders.forget(["arn:aws:orders:us-east-1:111122223333:order/8"])
+    assert "aaa" not in {name for name, _, _ in told(turns(insiders)[1])}, "it had come past that"
+    for _ in range(3):
+        assert insiders.found([SOURCE], ZONE, "analyzer-a") == {}
+    user(database, "aab", READS)
+    insiders.forget([ORDER])
+    assert {"aaa", "aab", "ann"} <= {name for name, _, _ in told(turns(insiders)[1])}
+    assert insiders.found([SOURCE], ZONE, "analyzer-a") == {}
+    other = replace(ZONE, accounts=frozenset(), hash="another zone")
+    assert insiders.found([SOURCE], other, "analyzer-a") == {ORDER: ()}
+
+
+def test_looks_that_go_on_are_so_many_and_the_abandoned_are_over(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ann", "bob"):
+        user(database, name, READS)
+    monkeypatch.setattr(node_insiders, "MOST_GOING", 2)
+    insiders = Insiders(database, never, turn=0.0)
+    for who in ("a", "b", "c"):
+        assert insiders.found([SOURCE], ZONE, who) == {}
+    assert sorted(insiders._going) == ["a", "b"]
+    assert told(turns(insiders, "a")[1])
+    assert told(turns(insiders, "c")[1]), "there is a place now"
+    assert insiders.found([SOURCE], ZONE, "a") == {}
+    monkeypatch.setattr(node_insiders, "ABANDONED", 0.0)
+    assert told(turns(insiders, "c")[1]), "nobody asks for the others any more"

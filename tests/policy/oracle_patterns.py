@@ -78,7 +78,7 @@ def read(pattern: str, context: Context, variables: bool) -> Pieces | None:
             value = context.substitute(part)
             if value is None:
                 return None
-            pieces.append(value)
+            pieces += [value] if value else []  # what is replaced by nothing is gone: a star before it ends its segment
         else:
             pieces.extend(wildcards(part))
     return tuple(pieces)

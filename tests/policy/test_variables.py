@@ -1,12 +1,15 @@
 """Policy variables: how they are written, what they become, and when a statement has none of it."""
 
+import json
 import time
 
 import pytest
 
+from sekisho import policy
 from sekisho.policy import keys, variables
 from sekisho.policy.patterns import ANY, ONE
 from sekisho.policy.variables import Variable
+from tests.policy import oracle_patterns
 
 WRITTEN: dict[str, tuple[str, tuple[variables.Part, ...]]] = {
     "none": ("plain", ("plain",)),
@@ -53,6 +56,23 @@ def test_a_default_stands_in_for_a_missing_key_alone() -> None:
     assert variables.resolve((Variable("k:missing", "d"),), CONTEXT) == ("d",)
     assert variables.resolve((Variable("aws:username", "d"),), CONTEXT) == ("a*b",)
     assert variables.resolve((Variable("k:empty", "d"),), CONTEXT) == ("",)
+
+
+@pytest.mark.parametrize(("end", "crosses"), [("*${k:empty}", True), ("*${aws:username}", False), ("*", True)])
+def test_a_star_before_a_variable_without_text_ends_its_segment(end: str, crosses: bool) -> None:
+    """A pattern is what it says once its variables are replaced; the oracle of these tests once held otherwise."""
+    pattern = f"arn:aws:orders:::order/{end}"
+    statement = {"Effect": "Allow", "Action": "orders:Read", "Resource": pattern}
+    (rule,) = policy.compiled(json.dumps({"Version": "2012-10-17", "Statement": [statement]})).rules
+    said = {
+        "principal_type": "anonymous",
+        "principal": None,
+        "resource_account": "1",
+        "context": {"k:empty": [""], "aws:username": ["a*b"]},
+    }
+    for name, expected in (("x", "username" not in end), ("x:y", crosses), ("x:ya*b", crosses), ("xa*b", True)):
+        assert rule.covers_resource(f"arn:aws:orders:::order/{name}", CONTEXT) is expected, name
+        assert oracle_patterns.resource_matches(pattern, f"arn:aws:orders:::order/{name}", oracle_patterns.Context(said), True) is expected
 
 
 def test_without_a_value_there_is_nothing() -> None:

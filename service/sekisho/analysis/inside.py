@@ -7,6 +7,7 @@ solver, whose request the evaluator confirms.
 """
 
 import enum
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,7 @@ _FIXED = frozenset(
 """Keys that have one value, or none, in every request of a principal about a resource; tags beside them."""
 _TAGS = ("aws:principaltag/", "aws:resourcetag/")
 USER_ID = "aws:userid"
+_NAME_OF_SESSION = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 MOST_ACTIONS = 1_000
 """Actions that are asked about for one principal and one resource."""
@@ -96,7 +98,7 @@ def sessions(request: policy.Request, layers: policy.Layers) -> Iterator[policy.
         yield request
         return
     start, _, own = principal.arn.rpartition("/")
-    named = named_sessions(principal, layers)
+    named = named_sessions(principal, applying(request, layers))
     unnamed = own
     while unnamed in named:
         unnamed += "-"
@@ -108,12 +110,13 @@ def sessions(request: policy.Request, layers: policy.Layers) -> Iterator[policy.
 
 
 def named_sessions(principal: policy.Principal, layers: policy.Layers) -> list[str]:
-    """The names of a role's sessions that the resource's policies tell from its others, by a Principal element."""
+    """The names of a role's sessions that the resource's policies tell from its others, by a Principal element; of those that can be."""
     start = principal.arn.rpartition("/")[0]
     attached = [*(one for level in layers.rcps or () for one in level), *((layers.resource,) if layers.resource is not None else ())]
     elements = [rule.statement.principals for one in attached for rule in one.program.rules]
     listed = {name for element in elements if element is not None for name in element.aws}
-    return sorted(name.rpartition("/")[2] for name in listed if name.rpartition("/")[0] == start)
+    named = (name.rpartition("/")[2] for name in listed if name.rpartition("/")[0] == start)
+    return sorted(filter(_NAME_OF_SESSION.fullmatch, named))
 
 
 def _texts(group: Iterable[policy.Attached]) -> tuple[str, ...]:

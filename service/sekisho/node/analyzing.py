@@ -136,7 +136,8 @@ def _is_job(id_: str) -> bool:
 @contextmanager
 def running(database: db.Database, world: World, questions: Questions) -> Iterator[None]:
     """The threads, while the block runs."""
-    scan = Scanning(database, Looking(questions.looked, Insiders(database, questions.inside).found))
+    insiders = Insiders(database, questions.inside)
+    scan = Scanning(database, Looking(questions.looked, insiders.found, insiders.forget))
     analyzing = Analyzing(database, world, scan, is_able=asking.is_possible())
     generating = Generating(database)
     made = [

@@ -1,13 +1,14 @@
 """Who within a zone of trust can do what with resources: every user and role of its accounts, a page at a time.
 
 Principals are read in a snapshot for each page, and asked about with none; who changes meanwhile is looked at again. Of those who are alike
-one is asked. It takes at most half of the time of its thread, and what is not done within `LONGEST` is told as not known.
+one is asked. It takes at most half of the time of its thread, and what is not done within `LONGEST` is told as not known. A look goes on
+for `TURN` at a time, and others of the scan have their turns between: until it has come to an end nothing is told of it.
 """
 
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
@@ -37,6 +38,12 @@ LONGEST = 20.0
 """Seconds of the processor that one look at a few resources may take."""
 PATIENCE = 120.0
 """Seconds that it may take on a machine that has no time for it."""
+TURN = 2.0
+"""Seconds that it goes on before it is the turn of others; one question to the solver may take longer."""
+MOST_GOING = 64
+"""Looks that wait for their turns; further ones begin when there are fewer."""
+ABANDONED = 600.0
+"""Seconds after which a look is over that is not asked for any more: its analyzer is gone."""
 PAGE = 100
 """Principals that are read at once."""
 BURST = 0.002
@@ -54,15 +61,29 @@ Ask = Callable[[Case], "Verdict"]
 class Insiders:
     """Looks at all principals of a zone, and remembers what the solver has said."""
 
-    def __init__(self, database: db.Database, ask: Ask, *, longest: float = LONGEST) -> None:
-        self._database, self._ask, self._longest = database, ask, longest
+    def __init__(self, database: db.Database, ask: Ask, *, longest: float = LONGEST, turn: float = TURN) -> None:
+        self._database, self._ask, self._longest, self._turn = database, ask, longest, turn
         self._answers: OrderedDict[bytes, Verdict] = OrderedDict()
+        self._going: dict[str, _Look] = {}  # by analyzer
 
-    def found(self, sources: Sequence[Source], trusted: Trusted) -> Mapping[str, tuple[Found, ...]]:
-        """Who can do what with each resource, by the resources' ids."""
-        look = _Look(self._database, sources, self._asked, self._longest)
-        whole = all(look.at(account) for account in sorted(trusted.accounts))
-        return {id_: tuple(found if whole else [*found, unknown(INTERNAL)]) for id_, found in look.found.items()}
+    def found(self, sources: Sequence[Source], trusted: Trusted, who: str = "") -> Mapping[str, tuple[Found, ...]]:
+        """Who can do what with each resource, by the resources' ids; nothing of those of which the analyzer `who` is to ask again."""
+        look = self._going.pop(who, None)
+        if look is None or look.zone != trusted.hash or not any(source in look.sources for source in sources):
+            self._going = {id_: one for id_, one in self._going.items() if time.monotonic() - one.rested_at < ABANDONED}
+            if len(self._going) >= MOST_GOING:
+                return {}
+            look = _Look(self._database, sources, trusted, self._asked, self._longest)
+        if not look.go_on(self._turn):
+            self._going[who] = look
+            return {}
+        return {source.id: look.told(source) for source in sources if source in look.sources}
+
+    def forget(self, ids: Collection[str] | None) -> None:
+        """Begin the looks anew that have not come to an end, of these resources: they may be others now. None is all of them."""
+        self._going = {
+            who: look for who, look in self._going.items() if ids is not None and not any(source.id in ids for source in look.sources)
+        }
 
     def _asked(self, case: Case) -> "Verdict | None":
         """What the solver says of a case, None where it says nothing; what it could not tell it is asked again."""
@@ -92,19 +113,56 @@ class _Access:
 class _Look:
     """One look at some resources."""
 
-    def __init__(self, database: db.Database, sources: Sequence[Source], ask: "Callable[[Case], Verdict | None]", longest: float) -> None:
-        self._database, self._sources, self._ask = database, sources, ask
-        self._until = time.thread_time() + longest, time.monotonic() + PATIENCE
+    def __init__(
+        self,
+        database: db.Database,
+        sources: Sequence[Source],
+        trusted: Trusted,
+        ask: "Callable[[Case], Verdict | None]",
+        longest: float,
+    ) -> None:
+        self._database, self._ask = database, ask
+        self.sources, self.zone, self.rested_at = tuple(sources), trusted.hash, 0.0
+        self._left = longest, PATIENCE
+        self._until = 0.0, 0.0
         self._now = datetime.now(UTC).replace(microsecond=0)
         self._records: dict[str, Record | None] = {}
         self._definitions: dict[str, ServiceDefinition | None] = {}
         self._alike: dict[object, _Access] = {}
         self._own: dict[int, bool] = {}
         self._kept: list[object] = []  # what is told apart by its identity stays
-        self._paused_at = time.thread_time()
-        self.found: dict[str, list[Found]] = {source.id: [] for source in sources}
+        self._paused_at = 0.0
+        self._found: dict[str, list[Found]] = {source.id: [] for source in sources}
+        self._is_whole = True
+        self._steps = self._looking(sorted(trusted.accounts))
 
-    def at(self, account: str) -> bool:
+    def go_on(self, seconds: float) -> bool:
+        """Look on for about so long; whether the look has come to an end."""
+        begun = time.thread_time(), time.monotonic()
+        self._until = begun[0] + self._left[0], begun[1] + self._left[1]
+        self._paused_at = begun[0]
+        for _ in self._steps:
+            if time.monotonic() - begun[1] >= seconds:
+                break
+        else:
+            return True
+        self.rested_at = time.monotonic()
+        self._left = self._until[0] - time.thread_time(), self._until[1] - self.rested_at
+        self._records.clear()
+        return False
+
+    def told(self, source: Source) -> tuple[Found, ...]:
+        """What was found of a resource, when the look is over."""
+        found = self._found[source.id]
+        return tuple(found if self._is_whole else [*found, unknown(INTERNAL)])
+
+    def _looking(self, accounts: Sequence[str]) -> Iterator[None]:
+        """The look, step by step: between them others may have their turn."""
+        for account in accounts:
+            if not (yield from self._at(account)):
+                self._is_whole = False
+
+    def _at(self, account: str) -> Generator[None, None, bool]:
         """Look at the principals of an account; whether the time sufficed."""
         for kind in ("user", "role"):
             after: str | None = None
@@ -117,8 +175,10 @@ class _Look:
                 for record, source, who, question in asked:
                     if self._is_over():
                         return False
-                    self._keep(record, source, self._access(who, source, question) if question is not None else _Access({}, True), question)
+                    access = (yield from self._access(who, source, question)) if question is not None else _Access({}, True)
+                    self._keep(record, source, access, question)
                     self._pause()
+                    yield
         return True
 
     def _asked(
@@ -136,7 +196,7 @@ class _Look:
                 self._records[id_] = loaders.load_record(session, id_, _sealed)
             return self._records[id_]
 
-        for source in self._sources:
+        for source in self.sources:
             self._define(session, source)
         for record in records:
             acts = SessionFacts(kind="assumed-role", name=SESSION) if record.kind == "role" else None
@@ -145,9 +205,9 @@ class _Look:
             except UnknownPrincipal:  # of an account that is not active, where nobody can do anything
                 continue
             except SekishoError:
-                yield from ((record, source, None, None) for source in self._sources)
+                yield from ((record, source, None, None) for source in self.sources)
                 continue
-            for source in self._sources:
+            for source in self.sources:
                 service = source.arn.split(":", 3)[2]
                 # By the owner of the resource, to whom all is told that is registered of it, of whomever it asks.
                 asked = world.Asked(f"{service}:Any", source.arn, source.owner, source.owner, tag_prefixes=("aws", service))
@@ -161,7 +221,7 @@ class _Look:
         if source.id not in self._definitions:
             self._definitions[source.id] = load_definitions(session, source.owner, (service,)).get(service)
 
-    def _access(self, who: Acting | None, source: Source, question: Question) -> _Access:
+    def _access(self, who: Acting | None, source: Source, question: Question) -> Generator[None, None, _Access]:
         """What a principal can do with a resource, asked once of all who are alike."""
         request, layers = question
         key = self._alike_by(who, source, layers)
@@ -169,7 +229,7 @@ class _Look:
         if found is None:
             found = _Access({})
             for made in sessions(request, layers):
-                self._work_out(found, source, made, layers)
+                yield from self._work_out(found, source, made, layers)
             if key is not None:
                 self._alike[key] = found
                 self._kept.append(layers)
@@ -192,13 +252,14 @@ class _Look:
             self._kept.append(attached)
         return found
 
-    def _work_out(self, access: _Access, source: Source, request: policy.Request, layers: policy.Layers) -> None:
+    def _work_out(self, access: _Access, source: Source, request: policy.Request, layers: policy.Layers) -> Iterator[None]:
         known: dict[object, Verdict | None] = {}  # by what is said about an action: of those about which the same is said one is asked
         for number, (told, action) in enumerate(actions(layers, source.arn, self._definitions[source.id])):
             if number == MOST_ACTIONS or self._is_over():
                 access.unknown = True
                 break
             self._pause()
+            yield
             made = replace(request, action=action)
             decision = policy.decide(made, layers)
             if not decision.allowed:
@@ -231,7 +292,7 @@ class _Look:
         }
         restriction = "APPLIED" if layers.rcps is not None else "NOT_APPLICABLE"
         for (condition, operators), told in access.granted.items():
-            self.found[source.id].append(
+            self._found[source.id].append(
                 Found(
                     INTERNAL,
                     principal,
@@ -243,7 +304,7 @@ class _Look:
                 )
             )
         if access.unknown:
-            self.found[source.id].append(replace(unknown(INTERNAL, principal), restriction=restriction, details=details))
+            self._found[source.id].append(replace(unknown(INTERNAL, principal), restriction=restriction, details=details))
 
     def _is_over(self) -> bool:
         return time.thread_time() >= self._until[0] or time.monotonic() >= self._until[1]

@@ -5,8 +5,9 @@ pair: where the answer is yes, the oracle, which shares no code with the evaluat
 request of the pair's universe may be granted anew (`probes`, all combinations of what the pair writes and nearly writes, `SIZE` at most;
 of even seeds `--requests` drawn ones beside them, and of one `no` in a thousand a hundred thousand). One seed in five is also asked
 whether a policy is public, where no stranger may be let in that is not told (`strangers`), and about external access, where no outsider
-may (`trusting`), and what plainly shows is what the search finds. With cvc5 installed, one pair in two hundred
-has a second opinion. Prints what differs with its seed, how many answers were unknown and why; exits 1 where something differs.
+may (`trusting`), what plainly shows is what the search finds, and about callers by their ids and names (`user_ids`). With cvc5
+installed, one pair in two hundred has a second opinion. Then come `--inside` worlds of access from within (`insiders_held`). Prints what
+differs with its seed, how many answers were unknown and why; exits 1 where something differs.
 """
 
 import argparse
@@ -15,12 +16,11 @@ import multiprocessing
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from sekisho.analysis.solver import Answer, Witness, new_access
-from tests.analysis.solver import near_pairs, pairs, probes, strangers, trusting
+from tests.analysis.solver import insiders_held, near_pairs, pairs, probes, strangers, trusting, user_ids
+from tests.analysis.solver.findings import Found
 
 REQUESTS = 100
 SIZE = 500
@@ -28,15 +28,6 @@ MANY = int(os.environ.get("REQUESTS", "100000"))
 MILLISECONDS = 5_000
 OPINION = 1_000  # milliseconds of cvc5
 TASK = 100
-
-
-@dataclass(slots=True)
-class Found:
-    """What some pairs came to."""
-
-    answers: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
 
 
 def drawn(seed: int) -> pairs.Pair:
@@ -84,15 +75,16 @@ def second_opinion(seed: int) -> str:
 
 def run(first: int, requests: int, *, opinions: bool) -> Found:
     """The pairs of some seeds."""
-    found = Found()
+    found, began = Found(), time.process_time()
     for seed in range(first, first + TASK):
         wrong = difference(seed, MANY if seed % 1000 == 0 else requests, found)
         if not wrong and seed % 5 == 0:
-            wrong = strangers.difference(seed) or trusting.difference(seed)
+            wrong = strangers.difference(seed) or trusting.difference(seed) or user_ids.difference(seed)
         if not wrong and opinions and seed % 200 == 0:
             wrong = second_opinion(seed)
         if wrong:
             found.wrong.append(wrong)
+    found.cpu = time.process_time() - began
     return found
 
 
@@ -100,35 +92,38 @@ def main() -> int:
     """Run the campaign."""
     parser = argparse.ArgumentParser(description="Hold the solver against small universes.")
     parser.add_argument("--pairs", type=int, default=50_000)
+    parser.add_argument("--inside", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     options = parser.parse_args()
-    opinions = _has_cvc5()
-    starts = range(options.seed, options.seed + options.pairs, TASK)
-    total, began = Found(), time.monotonic()
-    spent = os.times()
+    opinions, seed = _has_cvc5(), options.seed
+    sys.stdout.write(f"cvc5 {'beside' if opinions else 'not installed'}\n")
+    of_pairs = functools.partial(run, requests=options.requests, opinions=opinions)
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        for found in pool.imap_unordered(functools.partial(run, requests=options.requests, opinions=opinions), starts):
-            total.answers += found.answers
-            total.reasons += found.reasons
-            total.wrong += found.wrong
-            sys.stdout.write("".join(f"{wrong}\n" for wrong in found.wrong))
-            if total.answers.total() % 1000 == 0:
-                sys.stdout.write(f"{total.answers.total()} pairs, {len(total.wrong)} wrong\n")
-            sys.stdout.flush()
-        pool.close()
-        pool.join()  # so that what the processes spent is counted
+        wrong = _told("pairs", pool.imap_unordered(of_pairs, range(seed, seed + options.pairs, TASK)))
+        wrong += _told("worlds", pool.imap_unordered(insiders_held.run, range(seed, seed + options.inside, insiders_held.TASK)))
+    return 1 if wrong else 0
+
+
+def _told(name: str, tasks: Iterator[Found]) -> int:
+    """Print what tasks come to; how much of it is wrong."""
+    total, began, done = Found(), time.monotonic(), 0
+    for found in tasks:
+        total.answers += found.answers
+        total.reasons += found.reasons
+        total.wrong += found.wrong
+        total.cpu += found.cpu
+        done += TASK
+        sys.stdout.write("".join(f"{wrong}\n" for wrong in found.wrong))
+        if done % 1000 == 0:
+            sys.stdout.write(f"{done} {name}, {len(total.wrong)} wrong\n")
+        sys.stdout.flush()
     total.reasons.pop("", None)
-    now = os.times()
-    cpu = now.children_user + now.children_system - spent.children_user - spent.children_system
-    sys.stdout.write(
-        f"{total.answers.total()} pairs in {time.monotonic() - began:.0f} s, {cpu:.0f} s of CPU, "
-        f"cvc5 {'beside' if opinions else 'not installed'}\n"
-    )
+    sys.stdout.write(f"{done} {name} in {time.monotonic() - began:.0f} s, {total.cpu:.0f} s of CPU\n")
     sys.stdout.write(f"{dict(total.answers)}; {len(total.wrong)} wrong\n")
     sys.stdout.write("".join(f"    {count} {reason}\n" for reason, count in total.reasons.most_common()))
-    return 1 if total.wrong else 0
+    return len(total.wrong)
 
 
 def _has_cvc5() -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from sekisho import policy
 from sekisho.analysis.solver import PolicyType, Witness, contexts, questions, subjects, witnesses
 from sekisho.errors import MalformedPolicyDocument
+from tests.analysis.solver import callers
 from tests.policy import gen_callers, gen_conditions, generator, oracle
 
 Doc = dict[str, Any]
@@ -129,8 +130,8 @@ class Universe:
         resources = [one for found in made.scene.resources.values() for one, _ in found]
         self._resources = [*resources, *self._written(statements, "resources"), "*", "arn:aws:s3:::data/home/alice/g"]
         kinds = subjects.OF_IDENTITY if made.kind is PolicyType.IDENTITY else subjects.KINDS
-        callers = [gen_callers.CALLERS[i] for i in made.scene.callers] * 3 + list(gen_callers.CALLERS)
-        self._callers = [_principal(one) for one in callers if one["principal_type"] in kinds and _is_whole(one)]
+        known = [gen_callers.CALLERS[i] for i in made.scene.callers] * 3 + list(gen_callers.CALLERS)
+        self._callers = [_principal(one) for one in known if one["principal_type"] in kinds and _is_whole(one)]
         self._constants = {
             key: [str(value) for statement in statements for one in statement.conditions if one.key.lower() == key for value in one.values]
             for key in self._keys
@@ -158,6 +159,9 @@ class Universe:
                 continue
             outside = principal.kind in ("service", "anonymous", "federated")
             if name.startswith(("aws:principalorgid", "aws:principaltag/", "aws:userid")) and outside:
+                continue
+            if name == "aws:userid":
+                principal, context[name] = callers.with_user_id(principal, rng.choice(self._pool(name)))
                 continue
             if name not in contexts.ALWAYS and rng.random() < 0.25:
                 continue

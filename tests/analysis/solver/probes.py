@@ -19,7 +19,7 @@ from typing import Any
 from sekisho import policy
 from sekisho.analysis.solver import PolicyType, Witness
 from sekisho.policy import keys
-from tests.analysis.solver import odd_requests
+from tests.analysis.solver import callers, odd_requests
 from tests.analysis.solver.odd_requests import Value
 from tests.analysis.solver.pairs import Doc, Pair
 
@@ -61,7 +61,10 @@ class Universe:
                 continue
             if principal.kind == "user":
                 context["aws:username"] = principal.arn.rpartition("/")[2]
-            yield Witness(principal, action, resource, context)
+            asks, said = principal, context.get("aws:userid")
+            if isinstance(said, str):
+                asks, context["aws:userid"] = callers.with_user_id(principal, said)
+            yield Witness(asks, action, resource, context)
 
     def _pools(self) -> list[list[Any]]:
         principals = self._mixed(self._principals())

@@ -14,7 +14,7 @@ from random import Random
 
 from sekisho import policy
 from sekisho.analysis.solver import Answer, PolicyType, Witness, public, questions, witnesses
-from tests.analysis.solver import odd_values, pairs
+from tests.analysis.solver import callers, odd_values, pairs
 from tests.analysis.solver.probes import VARIABLE
 from tests.policy.gen_conditions import STRING
 
@@ -49,6 +49,7 @@ _PRINCIPALS = (
     policy.Principal("user", f"arn:aws:iam::{ACCOUNT}:user/mallory", ACCOUNT),
     policy.Principal("role", f"arn:aws:iam::{ACCOUNT}:role/app", ACCOUNT, role_arn=f"arn:aws:iam::{ACCOUNT}:role/app"),
     policy.Principal("role", f"arn:aws:iam::{ACCOUNT}:role/a:b/app", ACCOUNT, role_arn=f"arn:aws:iam::{ACCOUNT}:role/a:b/app"),
+    policy.Principal("assumed-role", f"arn:aws:sts::{ACCOUNT}:assumed-role/app/x", ACCOUNT, role_arn=f"arn:aws:iam::{ACCOUNT}:role/app"),
     policy.Principal("anonymous", "", ""),
 )
 _ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:([^:]*):", re.DOTALL)
@@ -107,8 +108,11 @@ def requests(text: str) -> Iterator[Witness]:
             continue
         if principal.kind == "user":
             context["aws:username"] = "mallory"
-        for resource in resources:
-            yield Witness(principal, "s3:GetObject", resource, context)
+        said = context.get("aws:userid")
+        asks = callers.called(principal, said) if isinstance(said, str) else principal
+        for resource in resources if asks is not None else ():
+            assert asks is not None
+            yield Witness(asks, "s3:GetObject", resource, context)
 
 
 def _resources(statements: list[dict[str, object]]) -> list[str]:
@@ -134,9 +138,10 @@ def _values(name: str, asked: list[tuple[str, str]]) -> list[str | tuple[str, ..
     elif family == "ip":
         ranges = [network for value in written if (network := _narrow(value)) is not None]
         found = [one for one in _ADDRESSES if not any(_is_in(one, network) for network in ranges)]
-    elif family in ("account", "organization", "network", "user"):
-        own = {"account": ACCOUNT, "organization": ORGANIZATION, "network": "vpc-stranger", "user": "AROASTRANGER:app"}[family]
-        found = [own]
+    elif family in ("account", "organization", "network"):
+        found = [{"account": ACCOUNT, "organization": ORGANIZATION, "network": "vpc-stranger"}[family]]
+    elif family == "user":
+        found = ["AROASTRANGER:app", "AIDASTRANGER", "AROASTRANGER:somebody"]
     else:
         found = ["", "x", "111122223333"]
     single = list(dict.fromkeys(found))

@@ -279,6 +279,22 @@ def test_control_policies_spare_service_linked_roles_of_others_too(name: str) ->
     assert decisions.decide(request, layers).allowed is bool(expected)
 
 
+@pytest.mark.parametrize("wide", ["*", STRANGER])
+def test_that_service_linked_roles_of_others_are_let_in_by_no_name_of_theirs_is_not_told(wide: str) -> None:
+    """Control policies do not deny it to them, and keep all others of everybody out, or of an account (docs/aws-differences.md)."""
+    document, control = OTHERS.replace('{"AWS":"*"}', json.dumps({"AWS": wide})), controlled("*")
+    order, zone = f"arn:aws:shop:us-east-1:{OWNER}:order/7", Zone(frozenset((OWNER,)), "o-abcdefghij", ("o-abcdefghij/r-root/",))
+    assert external(document, order, OWNER, zone, control, milliseconds=20_000) == ()
+    session = f"arn:aws:sts::{STRANGER}:assumed-role/AWSServiceRoleForShop/session"
+    everything = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+    own, resource, *rcps = (decisions.Attached(decisions.compiled(text)) for text in (everything, document, *control.documents))
+    layers = decisions.Layers((own,), resource, rcps=(tuple(rcps),))
+    for kind, role in (("service-linked-role", LINKED), ("assumed-role", f"arn:aws:iam::{STRANGER}:role/AWSServiceRoleForShop")):
+        principal = decisions.Principal(kind, session, STRANGER, role_arn=role)
+        request = decisions.Request(principal, "shop:Read", order, OWNER, decisions.context({}))
+        assert decisions.decide(request, layers).allowed is (kind == "service-linked-role")
+
+
 def test_control_policies_that_take_too_long_take_nothing_away(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Question.asked
 

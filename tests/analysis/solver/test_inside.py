@@ -218,6 +218,27 @@ def test_whoever_assumes_a_role_chooses_the_name_of_the_session() -> None:
 BOB = ROLE.arn.replace("/session", "/bob")
 
 
+def test_only_sessions_that_there_can_be_are_asked_about() -> None:
+    """A name of one letter is nobody's; what a control policy says of a session does not hold for a service-linked role."""
+    named = Layers((attached(statement()),), attached(statement(Principal={"AWS": [f"{ROLE.arn}!", ROLE.arn[:-6]]})))
+    assert [one.principal.arn for one in inside.sessions(request(), named)] == [ROLE.arn]
+    linked = replace(ROLE, kind="service-linked-role")
+    denied = Layers((attached(statement()),), rcps=((attached(statement("Deny", Principal={"AWS": BOB})),),))
+    assert [one.principal.arn for one in inside.sessions(request(linked), denied)] == [ROLE.arn]
+    assert [one.principal.arn for one in inside.sessions(request(), denied)] == [ROLE.arn, BOB]
+
+
+def test_a_home_that_is_called_like_the_session() -> None:
+    """What stands in the place of the variable is found, though there is a colon in it."""
+    home = Layers((attached(statement(Resource=f"arn:aws:shop:us-east-1:{OWN}:order/${{aws:userid}}")),))
+    made = replace(request(), resource=f"arn:aws:shop:us-east-1:{OWN}:order/{ROLE.unique_id}:bob")
+    verdict = solver.inside(inside.case_of(made, home), milliseconds=5000)
+    assert verdict.witness is not None
+    assert verdict.witness.principal.arn == BOB
+    assert answer(made, home) == "yes"
+    assert answer(replace(made, resource=made.resource.replace(":bob", ":b")), home) in ("no", "unknown")
+
+
 def called(name: str) -> dict[str, Any]:
     return {"StringLike": {"aws:userid": f"*:{name}"}}
 

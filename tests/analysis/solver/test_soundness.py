@@ -8,6 +8,7 @@ import pytest
 from sekisho.analysis.solver import Answer, PolicyType, new_access, public, questions, witnesses
 from tests.analysis.solver import campaign, pairs, strangers, strings
 from tests.analysis.solver.documents import allow, assumed, deny, policy, to
+from tests.analysis.solver.findings import Found
 from tests.policy import generator
 
 PAIRS = int(os.environ.get("PAIRS", "2000"))
@@ -16,7 +17,7 @@ TASKS = 20
 
 @pytest.mark.parametrize("task", range(TASKS))
 def test_the_verdict_agrees_with_a_small_universe(task: int) -> None:
-    found = campaign.Found()
+    found = Found()
     for seed in range(task * PAIRS // TASKS, (task + 1) * PAIRS // TASKS):
         assert campaign.difference(seed, 40, found) == ""
     if PAIRS < 50 * TASKS:

@@ -279,7 +279,7 @@ def inside(made: Estate) -> Inside:
     kind = {"type": "ACCOUNT_INTERNAL_ACCESS", "configuration": configuration, "created_at": NOW, "scan_began_at": NOW}
     made.write(lambda _: [Analyzer(id="analyzer-in", account_id=OWNER, name="in", scan_after="", scan_turn=0, zone="", **kind)])
 
-    def look(sources: Sequence[Source], trusted: Trusted) -> dict[str, tuple[Found, ...]]:
+    def look(sources: Sequence[Source], trusted: Trusted, who: str) -> dict[str, tuple[Found, ...]]:
         assert trusted.accounts == {OWNER}
         looked.extend(source.arn for source in sources)
         moment[0] += timedelta(seconds=10)
@@ -364,7 +364,7 @@ def test_of_a_principal_of_whom_nothing_is_known_nothing_is_resolved(inside: Ins
     ann, bob = (Found("InternalAccess", {"AWS": name}, ("orders:Read",)) for name in ("ann", "bob"))
 
     def now_found(*found: Found) -> dict[str, str]:
-        scanning._looking._inside = lambda sources, _: {source.id: found for source in sources}
+        scanning._looking._inside = lambda sources, *_: {source.id: found for source in sources}
         made.roles(int(moment[0].timestamp()) % 100_000, 1)
         exhausted(scanning)
         moment[0] += timedelta(hours=2)

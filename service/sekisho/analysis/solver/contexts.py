@@ -18,9 +18,10 @@ from sekisho.policy import Program, keys
 from sekisho.policy.operators import form
 
 MAX_PLACES = 8
+USER_ID = "aws:userid"
 ALWAYS = frozenset(("aws:currenttime", "aws:epochtime", "aws:resourceaccount"))
 """Keys that every request has: the clock's, and the owner of the resource."""
-_OWNED_BY_IDENTITIES = ("aws:principalorgid", "aws:principalorgpaths", "aws:principaltag/", "aws:userid", "aws:sourceidentity")
+_OWNED_BY_IDENTITIES = ("aws:principalorgid", "aws:principalorgpaths", "aws:principaltag/", USER_ID, "aws:sourceidentity")
 """Keys that only a principal of an account has; those of `subjects.FOLLOWING` beside them."""
 
 
@@ -69,6 +70,8 @@ class Key:
         """The value in this place is in a language; asked only where there is one."""
         if self.follows:
             return subjects.FOLLOWING[self.name][1](language)
+        if self.name == USER_ID:
+            return subjects.user_id(language)
         return within(self.variable(place), language)
 
     def is_nothing(self) -> Formula:
@@ -88,7 +91,7 @@ class Key:
                 found += [some((no(self.is_single), no(self.has(1))))] if self.places > 1 else []
         if self.name.startswith(_OWNED_BY_IDENTITIES) and not self.follows:
             found.append(some((self.absent, no(subjects.is_outside()))))
-        if self.name == "aws:userid":
+        if self.name == USER_ID:
             found.append(some((no(self.absent), subjects.is_outside())))
         return found
 

@@ -50,8 +50,6 @@ class _Case(Question):
             _is(subjects.PRINCIPAL, case.principal.entity_arn),
             _is(subjects.ACTION, case.action.lower()),
             _is(subjects.RESOURCE, case.resource),
-            *([_is(subjects.UNIQUE, case.principal.unique_id)] if case.principal.unique_id else []),
-            *([_is(subjects.SESSION, case.principal.arn.rpartition("/")[2])] if kind == "assumed-role" else []),
         ]
         wanted = [self._permitted(context), *(no(one) for one in self._denied(context))]
         keys = [self._known(key) for key in list(context.keys.values())]
@@ -60,7 +58,7 @@ class _Case(Question):
     @property
     def rules(self) -> tuple[Formula, ...]:
         """What holds for whoever asks, who is known to be of one kind."""
-        return subjects.rules((self._kind,))
+        return subjects.rules((self._kind,), known=True)
 
     @property
     def _kind(self) -> str:
@@ -167,7 +165,8 @@ class _Case(Question):
                     yield self._matches(rule, context)
 
     def _is_confirmed(self, witness: Witness) -> bool:
-        return self._decided(witness).allowed
+        principal = self._principal(witness)
+        return subjects.is_somebody(principal, self._context(witness).get(USER_ID)) and self._decided(witness).allowed
 
     def _yes(self, witness: Witness) -> Verdict:
         return Verdict(Answer.YES, Witness(self._principal(witness), self.case.action, self.case.resource, self._context(witness)))

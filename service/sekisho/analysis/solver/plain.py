@@ -189,6 +189,8 @@ def _confirmed(asked: _Asked, rule: Rule, principal: policy.Principal, context: 
 
 def _is_known(principal: policy.Principal) -> bool:
     """The principal is one that there can be, as the solver has it."""
+    if principal.unique_id and not subjects.USER_IDS["user"].has(principal.unique_id):
+        return False
     if principal.kind != "assumed-role":
         return subjects.SHAPE[principal.kind].has(principal.arn)
     parts = principal.arn.split("/")

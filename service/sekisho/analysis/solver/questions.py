@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sekisho import policy
 from sekisho.analysis.solver import documents, shapes, subjects, witnesses
-from sekisho.analysis.solver.contexts import Context
+from sekisho.analysis.solver.contexts import USER_ID, Context
 from sekisho.analysis.solver.effort import Effort, TooHard
 from sekisho.analysis.solver.formulas import Formula, every, no, some, within
 from sekisho.analysis.solver.search import Search
@@ -168,6 +168,8 @@ class Question:
         return subjects.rules(subjects.KINDS if self.of_resource else subjects.OF_IDENTITY)
 
     def _is_confirmed(self, witness: Witness) -> bool:
+        if not subjects.is_somebody(witness.principal, witness.context.get(USER_ID)):
+            return False
         if not witnesses.is_granted(self.program, witness, of_resource=self.of_resource):
             return False
         if any(_is_denied(one, witness) for one in self.restricting):

@@ -2,18 +2,21 @@
 
 A principal is one text and its kind: the ARN of a user, a root user, a federated user or the role, the name of a service, the provider that
 vouches. Account, path and name are parts of that text, so that what is said of one holds for the others: `aws:PrincipalAccount` is a
-language of ARNs.
+language of ARNs. In the same way `aws:userid` is the text of the unique id of a user or role, which for a session has the session's name
+behind a colon: who is named by an id, or by the name of a session, is asked for by a language of it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from sekisho.analysis.solver import languages, shapes
 from sekisho.analysis.solver.formulas import FALSE, Fact, Formula, every, no, some, within
-from sekisho.analysis.solver.languages import ANYTHING, Chars, Item, Language, Run
-from sekisho.policy.principals import OUTSIDERS
+from sekisho.analysis.solver.languages import ANYTHING, NO_COLON, Chars, Item, Language, Run
+from sekisho.policy.principals import OUTSIDERS, SESSIONS, Principal
 
-PRINCIPAL, SESSION, UNIQUE, CANONICAL = "principal", "session", "unique id", "canonical id"
+PRINCIPAL, CANONICAL = "principal", "canonical id"
+USER_ID = "key aws:userid 0"
+"""`aws:userid` of users, roles and sessions, whether a policy asks for it or not; that of others follows from their ARN."""
 ACTION, RESOURCE = "action", "resource"
 
 _TEXTS = {"user": "iam", "root": "iam", "role": "iam", "assumed-role": "iam", "federated-user": "sts"}
@@ -35,6 +38,8 @@ _WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
 _NAME: Run = (languages.of(_WORD), languages.of(_WORD, repeats=True))
 _PATH: Run = (Item(Chars(frozenset(), True), True), languages.one("/"))
 _NO_SLASH = Chars(frozenset("/"), True)
+_ID: Run = (Item(Chars(frozenset(f":{shapes.DIGITS}"), True)), Item(NO_COLON, True))  # begins with a letter: an account's is no user's
+_DIGITS = Chars(frozenset(shapes.DIGITS), False)
 
 
 def _arn(service: str, account: Run, rest: Run) -> Run:
@@ -55,8 +60,17 @@ def _of_kind(kind: str) -> Language:
 
 
 SHAPE = {kind: _of_kind(kind) for kind in KINDS}
-SESSION_NAMES = Language([(*(languages.of(_WORD),) * 2, languages.of(_WORD, repeats=True))])
-"""What role sessions can be called."""
+_SESSION_NAME: Run = (*(languages.of(_WORD),) * 2, languages.of(_WORD, repeats=True))
+SESSION_NAMES = Language([_SESSION_NAME])
+"""What role sessions can be called, but for how long a name may be."""
+LONGEST_NAME = 64
+"""Characters of the longest name of a session."""
+USER_IDS: Mapping[str, Language] = {
+    "user": Language([_ID]),
+    "role": Language([_ID]),
+    "assumed-role": Language([(*_ID, languages.one(":"), *_SESSION_NAME)]),
+}
+"""What `USER_ID` is, by kind."""
 
 
 def kind(name: str) -> Formula:
@@ -70,13 +84,14 @@ def of_kinds(names: Iterable[str]) -> Formula:
 
 
 @lru_cache(maxsize=8)
-def rules(listed: tuple[str, ...]) -> tuple[Formula, ...]:
-    """What holds for every principal of these kinds."""
+def rules(listed: tuple[str, ...], *, known: bool = False) -> tuple[Formula, ...]:
+    """What holds for every principal of these kinds; `known`: whose user id is known, whatever that is."""
     return (
         of_kinds(listed),
         *(no(every((kind(one), kind(other)))) for i, one in enumerate(listed) for other in listed[:i]),
+        *(no(kind(name)) for name in KINDS if name not in listed),
         *(some((no(kind(name)), within(PRINCIPAL, SHAPE[name]))) for name in listed),
-        some((no(kind("assumed-role")), within(SESSION, SESSION_NAMES))),
+        *(some((no(kind(name)), within(USER_ID, USER_IDS[name]))) for name in listed if name in USER_IDS and not known),
         # Root credentials cannot assume a role, whatever policies say.
         some((no(kind("root")), no(within(ACTION, languages.literals(["sts:assumerole"]))))),
     )
@@ -84,8 +99,7 @@ def rules(listed: tuple[str, ...]) -> tuple[Formula, ...]:
 
 def account(language: Language) -> Formula:
     """The account of a principal that has one is in the language."""
-    digits = Chars(frozenset(shapes.DIGITS), False)
-    accounts = [run for one in language.runs if (run := languages.restricted(one, digits)) is not None]
+    accounts = [run for one in language.runs if (run := languages.restricted(one, _DIGITS)) is not None]
     runs = [_arn(service, run, (ANYTHING,)) for run in accounts for service in ("iam", "sts")]
     return every((of_kinds(_TEXTS), within(PRINCIPAL, Language(runs))))
 
@@ -117,30 +131,55 @@ FOLLOWING: Mapping[str, tuple[tuple[str, ...], Callable[[Language], Formula]]] =
 """Keys that the principal determines: of which kinds it has them, and what it is for their value to be in a language."""
 
 
+def user_id(language: Language) -> Formula:
+    """`aws:userid` of a principal of an account is in the language: of the root user it is the account, of a federated user that and the
+    name.
+    """
+    return some(
+        (
+            every((of_kinds(USER_IDS), within(USER_ID, language))),
+            every((kind("root"), account(language))),
+            every((kind("federated-user"), within(PRINCIPAL, Language(_federated(language))))),
+        )
+    )
+
+
+def _federated(language: Language) -> Iterator[Run]:
+    """The ARNs of federated users whose user ids are in a language, by each place where the colon may be."""
+    stem = languages.text("federated-user/")
+    for run in language.runs:
+        for place, item in enumerate(run):
+            if item.chars.has(":"):
+                kept = (item,) if item.repeats else ()
+                before = languages.restricted((*run[:place], *kept), _DIGITS)
+                after = languages.restricted((*kept, *run[place + 1 :]), _NAME[0].chars)
+                if before is not None and after is not None:
+                    yield _arn("sts", before, (*stem, *after))
+
+
 def named(names: Iterable[str]) -> Formula:
     """The principal's own ARN, or that of its role, is one of these; a user's or a role's unique id, too."""
     listed = list(names)
-    return some(
-        (
-            every((of_kinds(("user", "federated-user", "role", "assumed-role")), within(PRINCIPAL, _arns(listed)))),
-            every((of_kinds(("user", "role", "assumed-role")), within(UNIQUE, _ids(listed)))),
-            session_named(listed),
-        )
-    )
+    arns = every((of_kinds(("user", "federated-user", "role", "assumed-role")), within(PRINCIPAL, _arns(listed))))
+    return some((arns, _of_ids(listed), session_named(listed)))
 
 
 def role_named(names: Iterable[str]) -> Formula:
     """The principal is of a role that one of these names: by its ARN or its unique id."""
     listed = list(names)
-    return every((of_kinds(("role", "assumed-role")), some((within(PRINCIPAL, _arns(listed)), within(UNIQUE, _ids(listed))))))
+    return every((of_kinds(("role", "assumed-role")), some((within(PRINCIPAL, _arns(listed)), _of_ids(listed)))))
 
 
 def _arns(names: Iterable[str]) -> Language:
     return languages.literals(name for name in names if ":" in name)
 
 
-def _ids(names: Iterable[str]) -> Language:
-    return languages.literals(name for name in names if ":" not in name and name not in ("", "*"))
+def _of_ids(names: Iterable[str]) -> Formula:
+    """The unique id of the principal, or of its role, is one of these."""
+    ids = [name for name in names if ":" not in name and name not in ("", "*")]
+    of_sessions = Language((*languages.text(id_), languages.one(":"), ANYTHING) for id_ in ids)
+    alone = every((of_kinds(("user", "role")), within(USER_ID, languages.literals(ids))))
+    return some((alone, every((kind("assumed-role"), within(USER_ID, of_sessions)))))
 
 
 def session_named(names: Iterable[str]) -> Formula:
@@ -153,10 +192,21 @@ def session_named(names: Iterable[str]) -> Formula:
             continue
         start = languages.text(f"arn:{segments[1]}:iam::{segments[4]}:role/")
         role = Language((*start, *path, *languages.text(parts[1])) for path in ((), _PATH))
-        found.append(every((within(PRINCIPAL, role), within(SESSION, languages.literals([parts[2]])))))
+        session = Language([(*_ID, languages.one(":"), *languages.text(parts[2]))])
+        found.append(every((within(PRINCIPAL, role), within(USER_ID, session))))
     return every((kind("assumed-role"), some(found)))
 
 
 def is_outside() -> Formula:
     """The principal has no account of its own."""
     return of_kinds(OUTSIDERS)
+
+
+def is_somebody(principal: Principal, said: object) -> bool:
+    """There can be such a principal: `aws:userid`, if the request says it, is its own, and its session has a name that one can have."""
+    name = principal.arn.rpartition("/")[2]
+    if principal.kind in SESSIONS and not (SESSION_NAMES.has(name) and len(name) <= LONGEST_NAME):
+        return False
+    own = {"root": principal.account, "federated-user": f"{principal.account}:{name}"}
+    own |= dict.fromkeys(SESSIONS, f"{principal.unique_id}:{name}")
+    return said is None or (principal.kind not in OUTSIDERS and said == own.get(principal.kind, principal.unique_id))

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from sekisho import arn, policy
 from sekisho.analysis.solver import languages, shapes, subjects
-from sekisho.analysis.solver.contexts import ALWAYS, Context, Key
+from sekisho.analysis.solver.contexts import ALWAYS, USER_ID, Context, Key
 from sekisho.analysis.solver.effort import STEPS_A_MILLISECOND, Effort, TooHard
 from sekisho.analysis.solver.formulas import Every, Fact, Formula, In, Linked, Not, Some, atoms
 from sekisho.analysis.solver.languages import Language
@@ -21,7 +21,7 @@ from sekisho.analysis.solver.search import Model
 from sekisho.policy.decide import implied_context
 from sekisho.policy.patterns import Token
 from sekisho.policy.principals import NONE
-from sekisho.policy.variables import Variable
+from sekisho.policy.variables import Part, Variable
 
 OTHER_OWNER = "999999999999"
 """The account that owns the resource where a resource's policy is asked: another than the principal's, so that the policy must grant."""
@@ -41,8 +41,7 @@ _USUAL: Mapping[str, tuple[str, ...]] = {  # texts that people know, by the vari
         "accounts.example.com",
         *(f"arn:aws:iam::{_ANOTHER}:{name}" for name in ("user/mallory", "role/intruder", "root")),
     ),
-    subjects.SESSION: ("session",),
-    subjects.UNIQUE: ("AIDAEXAMPLEEXAMPLE234",),
+    subjects.USER_ID: ("AIDAEXAMPLEEXAMPLE234", "AROAEXAMPLEEXAMPLE234:session"),
 }
 _USUAL_VALUES = ("value", _ACCOUNT, "o-example123", f"arn:aws:iam::{_ACCOUNT}:role/reader", f"arn:aws:sns:us-east-1:{_ACCOUNT}:topic")
 _SOFT = {subjects.ACTION: shapes.ACTION, subjects.RESOURCE: shapes.ARN}
@@ -90,9 +89,9 @@ class Draft:
         """Choose the texts of all variables: first those whose values stand in patterns, which may not be any of the refused ones."""
         targets = {atom.variable for atom, _ in self.model.literals if isinstance(atom, Linked)}
         kinds = self._kind()
-        own = [subjects.PRINCIPAL, subjects.SESSION, subjects.UNIQUE, subjects.CANONICAL, subjects.ACTION, subjects.RESOURCE]
+        own = [subjects.PRINCIPAL, subjects.USER_ID, subjects.CANONICAL, subjects.ACTION, subjects.RESOURCE]
         keyed = [key.variable(place) for key in self._present() for place in range(self._count(key)) if not key.follows]
-        names = sorted([*own, *keyed], key=lambda name: name in targets)
+        names = sorted(dict.fromkeys([*own, *keyed]), key=lambda name: name in targets)
         first = [name for name in names if name not in targets]
         of_sources = {subjects.PRINCIPAL if self.context.key(name).follows else self.context.key(name).variable(0) for name in sources}
         for name in (*first, *(name for name in names if name in targets)):
@@ -106,6 +105,8 @@ class Draft:
         return True
 
     def _text(self, name: str, kind: str, avoid: Sequence[str], *, guess: bool) -> str | None:
+        if name == subjects.USER_ID and kind not in subjects.USER_IDS:
+            return self._user_id()
         within, without, linked = self.model.of(name)
         for atom, wanted in linked:
             language = self._resolved(atom)
@@ -162,15 +163,17 @@ class Draft:
 
     def _guesses(self, name: str) -> list[str]:
         """Values that would make a pattern fit a text that it has to fit: pieces of the text, cut where the pattern has the variable."""
+        exact: dict[str, None] = {}
         found: dict[str, None] = {}
         for atom, wanted in self.model.literals:
             if not isinstance(atom, Linked) or not wanted or name not in {self.context.key(key).variable(0) for key in atom.keys}:
                 continue
             within, without, _ = self.model.of(atom.variable)
             fit = languages.find([*within, shapes.relaxed(atom.shape, atom.parts)], without, self.effort)
+            exact.update(dict.fromkeys(_between(atom.parts, fit or "")))
             for start in range(min(len(fit or ""), 64)):
                 found.update(dict.fromkeys((fit or "")[start:end] for end in range(len(fit or ""), start, -1)))
-        return [text for text in found if ":" not in text][:256]
+        return [*exact, *[text for text in found if ":" not in text][:256]]
 
     def _resolved(self, atom: Linked) -> Language | None:
         """The language of a pattern under the values that were chosen; None where one of its variables has no value."""
@@ -192,7 +195,15 @@ class Draft:
             return None
         if key.follows:
             return _follows(name, self._kind(), self.texts.get(subjects.PRINCIPAL, ""))
-        return self.texts.get(key.variable(0))
+        return self._user_id() if name == USER_ID else self.texts.get(key.variable(0))
+
+    def _user_id(self) -> str:
+        """`aws:userid`: what is chosen for it, or what follows from the ARN; empty of those who have none."""
+        kind, text = self._kind(), self.texts.get(subjects.PRINCIPAL, "")
+        if kind in subjects.USER_IDS:
+            return self.texts.get(subjects.USER_ID, "")
+        account = arn.account_of(text)
+        return {"root": account, "federated-user": f"{account}:{text.rpartition('/')[2]}"}.get(kind, "")
 
     def _present(self) -> list[Key]:
         return [key for key in self.context.keys.values() if not self._holds(key.absent)]
@@ -246,13 +257,13 @@ class Draft:
                     values[key.name] = self._value_of(key.name) or ""
                 continue
             texts = tuple(self.texts[key.variable(place)] for place in range(self._count(key)))
-            values[key.name] = texts if self._holds(key.is_list) else texts[0]
+            values[key.name] = texts if self._holds(key.is_list) else self._user_id() if key.name == USER_ID else texts[0]
         return Witness(self._principal(), _spelled(action, self.spellings), self.texts[subjects.RESOURCE], values)
 
     def _principal(self) -> policy.Principal:
         kind, text = self._kind(), self.texts[subjects.PRINCIPAL]
-        unique, canonical = self.texts[subjects.UNIQUE], self.texts[subjects.CANONICAL]
-        account = arn.account_of(text)
+        unique, _, called = self._user_id().partition(":")
+        canonical, account = self.texts[subjects.CANONICAL], arn.account_of(text)
         if kind == "service":
             return policy.Principal(kind, text, "")
         if kind == "anonymous":
@@ -262,16 +273,28 @@ class Draft:
         if kind == "assumed-role":
             segments = text.split(":", 5)
             name = segments[5].rpartition("/")[2]
-            session = f"arn:{segments[1]}:sts::{account}:assumed-role/{name}/{self.texts[subjects.SESSION]}"
+            session = f"arn:{segments[1]}:sts::{account}:assumed-role/{name}/{called}"
             return policy.Principal(kind, session, account, role_arn=text, unique_id=unique, canonical=canonical)
         role = text if kind == "role" else ""
-        return policy.Principal(kind, text, account, role_arn=role, unique_id=unique if kind != "root" else account, canonical=canonical)
+        return policy.Principal(
+            kind, text, account, role_arn=role, unique_id=unique if kind != "federated-user" else "", canonical=canonical
+        )
+
+
+def _between(parts: Sequence[Part], text: str) -> Iterator[str]:
+    """What stands in the place of the one variable of a pattern that a text fits; nothing where there is more than that to be told."""
+    places = [i for i, part in enumerate(parts) if isinstance(part, Variable)]
+    fixed = [part for part in parts if isinstance(part, str)]
+    if len(places) == 1 and len(fixed) == len(parts) - 1:
+        before, after = "".join(fixed[: places[0]]), "".join(fixed[places[0] :])
+        if text.startswith(before) and text.endswith(after) and len(text) >= len(before) + len(after):
+            yield text[len(before) : len(text) - len(after)]
 
 
 def smaller(witness: Witness) -> Iterator[Witness]:
     """The same request with less in its context: without a key, or without one of several values."""
     for key, value in witness.context.items():
-        if key not in ALWAYS and key not in subjects.FOLLOWING and key != "aws:userid":
+        if key not in ALWAYS and key not in subjects.FOLLOWING and key != USER_ID:
             yield replace(witness, context={name: kept for name, kept in witness.context.items() if name != key})
         if isinstance(value, tuple):
             for i in range(len(value)) if len(value) > 1 else ():

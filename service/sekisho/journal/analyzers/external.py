@@ -8,7 +8,7 @@ import hashlib
 import json
 import typing
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sekisho.journal.analyzers import kinds, unused
@@ -31,22 +31,35 @@ Ask = Callable[[str, str, str, Trusted], "tuple[Grant, ...] | None"]
 """The grants of a document of a resource and its owner to whoever is outside of a zone; None where that is not known."""
 
 
-Inside = Callable[[Sequence[Source], Trusted], Mapping[str, tuple[Found, ...]]]
-"""Who within a zone can do what with resources, by the resources' ids."""
+Inside = Callable[[Sequence[Source], Trusted, str], Mapping[str, tuple[Found, ...]]]
+"""Who within a zone can do what with resources, by the resources' ids; nothing of those of which the analyzer, which comes last, is to ask
+again.
+"""
+
+
+def _nothing(_: Collection[str] | None) -> None:
+    """Nothing is remembered that a change could make untrue."""
 
 
 class Looking:
     """Looks at resources, and remembers what it has worked out."""
 
-    def __init__(self, ask: Ask, inside: Inside | None = None) -> None:
-        self._ask, self._inside = ask, inside
+    def __init__(self, ask: Ask, inside: Inside | None = None, forget: Callable[[Collection[str] | None], None] = _nothing) -> None:
+        """`forget` is told which resources have changed, None for all, before any is looked at again."""
+        self._ask, self._inside, self.forget = ask, inside, forget
         self._answers: OrderedDict[bytes, tuple[Found, ...]] = OrderedDict()
 
     def at(self, analyzer: Analyzer, sources: Sequence[Source], trusted: Trusted, now: datetime) -> Mapping[str, tuple[Found, ...]]:
-        """What an analyzer finds in resources, by their ids; that nothing is known of one is a finding, too."""
+        """What an analyzer finds in resources, by their ids; that nothing is known of one is a finding, too. Of a resource at which it has
+        not looked to the end there is nothing yet.
+        """
         kind = kind_of(analyzer)
         if kind == kinds.INTERNAL:
-            return self._inside(sources, trusted) if self._inside is not None else {one.id: (unknown(INTERNAL),) for one in sources}
+            return (
+                self._inside(sources, trusted, analyzer.id)
+                if self._inside is not None
+                else {one.id: (unknown(INTERNAL),) for one in sources}
+            )
         if kind == kinds.UNUSED:
             configuration = json.loads(analyzer.configuration)
             found = [(one, one.principal) for one in sources if one.principal is not None]

@@ -3,13 +3,13 @@
 It walks along the revisions, a slice at a time. A slice is read in one snapshot, looked at in a process that can be killed, with neither
 snapshot nor lock, and written in one short transaction, which moves the place in the log, too: whoever is killed leaves nothing
 half-done, and of two who scan at once one writes. What is found is the same however often it is looked for, so a slice that is done again
-changes nothing.
+changes nothing. What a slice has no time for is asked for in the same transaction (`waiting`), as if somebody had asked for a scan of it.
 """
 
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,12 +18,15 @@ from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from sekisho import meters
-from sekisho.journal.analyzers import writing
+from sekisho.journal.analyzers import waiting, writing
 from sekisho.journal.analyzers.external import Looking
-from sekisho.journal.analyzers.kinds import INTERNAL, UNUSED, kind_of
+from sekisho.journal.analyzers.found import Found
+from sekisho.journal.analyzers.kinds import EXTERNAL, INTERNAL, UNUSED, kind_of
 from sekisho.journal.analyzers.pacing import Pace, Whose, whose
+from sekisho.journal.analyzers.shares import Turns
 from sekisho.journal.analyzers.slices import LEAST, SLICE, STALE, Analyzers, Pair, log_after, refresh_at
 from sekisho.journal.analyzers.sources import Source
+from sekisho.journal.analyzers.waiting import Left
 from sekisho.journal.analyzers.writing import Seen
 from sekisho.journal.analyzers.zones import Trusted
 from sekisho.store import changes, db
@@ -89,6 +92,8 @@ class _Slice:
     scan: Analyzer | None
     after: str | None
     more: bool
+    touched: frozenset[str]
+    """The ids that the log says have changed."""
 
     @property
     def is_idle(self) -> bool:
@@ -114,7 +119,8 @@ class Scanning:
         self._passed: Point | None = None  # up to where nothing was to be done, behind what the database has
         self._served: dict[str, int] = {}  # by analyzer with a scan of everything, the turn in which it was served last
         self._size = SLICE
-        self._pace = Pace(now)
+        self._pace, self._turns = Pace(now), Turns(now)
+        self._turn = -1  # of this process: the turn that it has written last
         self._purge_at = 0.0
         self._retry_at = now()
         self._rests_until: datetime | None = None
@@ -128,34 +134,46 @@ class Scanning:
             self._passed = todo.until
             return self._cleared() or todo.more
         now, begun = self._now(), time.monotonic()
-        seen = self._seen(todo, now)
+        self._looking.forget(todo.touched if todo.turn == self._turn else None)
+        seen, left = self._seen(todo, now)
         LOOKED.inc(len(seen))
         self._size = _fitting(self._size, time.monotonic() - begun)
-        written = self._write(todo, seen, now)
-        return not written or todo.more or bool(todo.moved or todo.stale) or todo.scan is not None
+        written = self._write(todo, seen, left, now)
+        self._turn = todo.turn + 1 if written else -1
+        return not written or todo.more or bool(todo.moved or todo.stale or todo.requests or left) or todo.scan is not None
 
     @property
     def rests(self) -> float:
         """Seconds after which there is something to do again although nothing has changed; infinite where nobody knows of anything."""
         return math.inf if self._rests_until is None else max(0.0, (self._rests_until - self._now()).total_seconds())
 
-    def _seen(self, todo: _Slice, now: datetime) -> list[Seen]:
-        """What analyzers find in resources, with neither snapshot nor lock."""
+    def _seen(self, todo: _Slice, now: datetime) -> tuple[list[Seen], list[Left]]:
+        """What analyzers find in resources, with neither snapshot nor lock, and what there was no time for."""
         looked: dict[str, list[Source]] = {}
         rows = {analyzer.id: analyzer for analyzer, _, _ in todo.pairs}
         for analyzer, _, source in todo.pairs:
             if source is not None:
                 looked.setdefault(analyzer.id, []).append(source)
-        found = {}
-        for id_, some in looked.items():
-            begun = self._now()
-            found[id_] = self._looking.at(rows[id_], some, todo.trusted[id_], now)
-            if kind_of(rows[id_]) != UNUSED:  # which asks no solver
-                self._pace.took(whose(rows[id_]), begun)
-        return [
-            Seen(analyzer, id_, source, found[analyzer.id].get(source.id, ()) if source is not None else ())
-            for analyzer, id_, source in todo.pairs
-        ]
+        found: dict[tuple[str, str], tuple[Found, ...]] = {}
+        shares, order = self._turns.begin(rows[id_] for id_ in looked)
+        for row in order:
+            for some in _looks(row, looked[row.id]):
+                is_free = kind_of(row) == UNUSED  # which asks no solver
+                if not (is_free or shares.is_left(row)):
+                    break
+                begun = self._now()
+                told = self._looking.at(row, some, todo.trusted[row.id], now)
+                found |= {(row.id, id_): one for id_, one in told.items()}
+                if not is_free:
+                    self._pace.took(whose(row), begun)
+                    shares.took(row, begun)
+        seen, left = [], []
+        for analyzer, id_, source in todo.pairs:
+            if source is None or (analyzer.id, id_) in found or kind_of(analyzer) == UNUSED:
+                seen.append(Seen(analyzer, id_, source, found.get((analyzer.id, id_), ())))
+            else:
+                left.append((analyzer, source))
+        return seen, left
 
     def _next(self, session: Session) -> _Slice:
         row = session.get(ScanTurn, ONLY)
@@ -171,9 +189,9 @@ class Scanning:
         again = [*analyzers.due(session, self._now() - AGAIN), *rested]
         moved += [row for row in again if row not in moved]
         pairs = analyzers.pairs(session, log.ids)
-        requests = session.scalars(select(ScanRequest).order_by(ScanRequest.asked_at, ScanRequest.resource).limit(self._size)).all()
+        requests = waiting.of_all(session, tired)
         pairs += analyzers.requested(session, requests)
-        pairs, put_off = _paced(pairs, tired, _page_size(self._size))
+        pairs, put_off = _paced(pairs, tired, _page_size(SLICE))
         stale += [row for row in put_off if row not in (*stale, *moved) and not row.zone.endswith(STALE)]
         scan = self._scan(session, tired)
         after, page = analyzers.page(session, scan, _page_size(self._size, scan)) if scan is not None else (None, [])
@@ -183,7 +201,7 @@ class Scanning:
             pairs += _paced(failed, tired, _page_size(self._size))[0]
             self._retry_at = self._now() + RETRIED / 10
         each = {(row.id, id_): (row, id_, source) for row, id_, source in (*pairs, *page)}
-        return _Slice(turn, log.until, list(each.values()), analyzers.trusted, moved, stale, requests, scan, after, log.more)
+        return _Slice(turn, log.until, list(each.values()), analyzers.trusted, moved, stale, requests, scan, after, log.more, log.ids)
 
     def _before(self, session: Session, row: ScanTurn | None) -> Point | None:
         """Where the walk stands; None where it has not begun, or in a history that is not this one's."""
@@ -197,15 +215,15 @@ class Scanning:
     def _scan(self, session: Session, tired: Iterable[Whose]) -> Analyzer | None:
         """The analyzer whose scan of everything goes on, the one that waits the longest first."""
         rested = tuple_(Analyzer.account_id, Analyzer.type).not_in(sorted(tired))
-        query = select(Analyzer).where(Analyzer.scan_after.is_not(None), Analyzer.deleted_at.is_(None), rested)
-        waiting = session.scalars(query.order_by(Analyzer.scan_began_at, Analyzer.id).limit(MOST_WAITING)).all()
-        self._served = {row.id: self._served[row.id] for row in waiting if row.id in self._served}
-        found = min(waiting, key=lambda row: self._served.get(row.id, 0), default=None)
+        query = select(Analyzer).where(Analyzer.scan_after.is_not(None), Analyzer.deleted_at.is_(None), rested, waiting.for_nothing())
+        rows = session.scalars(query.order_by(Analyzer.scan_began_at, Analyzer.id).limit(MOST_WAITING)).all()
+        self._served = {row.id: self._served[row.id] for row in rows if row.id in self._served}
+        found = min(rows, key=lambda row: self._served.get(row.id, 0), default=None)
         if found is not None:
             self._served[found.id] = max(self._served.values(), default=0) + 1
         return found
 
-    def _write(self, todo: _Slice, seen: Sequence[Seen], now: datetime) -> bool:
+    def _write(self, todo: _Slice, seen: Sequence[Seen], left: Sequence[Left], now: datetime) -> bool:
         """Write a slice, unless another process has written meanwhile."""
         turn = todo.turn + 1
         try:
@@ -216,9 +234,7 @@ class Scanning:
                     _note_stale(session, row)
                 for row in todo.moved:
                     _begin_again(session, row, todo.hash_of(row), now)
-                for request in todo.requests:
-                    own = ScanRequest.analyzer_id == request.analyzer_id, ScanRequest.resource == request.resource
-                    session.connection().execute(delete(ScanRequest).where(*own, ScanRequest.owner == request.owner))
+                waiting.write(session, todo.requests, left, now)
                 if todo.scan is not None:
                     _go_on(session, todo.scan, todo.after, todo.hash_of(todo.scan), turn, now)
         except (_OvertakenError, db.WriteConflict):
@@ -257,6 +273,14 @@ class Scanning:
             with self._database.write(()) as session:
                 session.connection().execute(delete(table).where(table.id.in_(ids), *over))
         return len(ids)
+
+
+def _looks(row: Analyzer, sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
+    """What an analyzer looks at at once: of external access one resource, else all of them."""
+    if kind_of(row) == EXTERNAL:
+        yield from ([source] for source in sources)
+    else:
+        yield sources
 
 
 def _page_size(size: int, row: Analyzer | None = None) -> int:

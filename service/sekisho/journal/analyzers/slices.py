@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from sekisho import arn
@@ -112,15 +112,16 @@ class Analyzers:
 
     def failed(self, session: Session, before: datetime, size: int, looks: Callable[[Analyzer], bool]) -> list[Pair]:
         """Resources that could not be analyzed when they were last looked at, which was before a time. What is not looked at now, because
-        its analyzer rests or does not look any more, stands before nobody else's.
+        its analyzer rests or does not look any more, stands before nobody else's; nor does what an analyzer has more of than others.
         """
         wanted = AnalyzedResource.error.is_not(None), AnalyzedResource.analyzed_at < before
         waiting = session.scalars(select(AnalyzedResource.analyzer_id).where(*wanted).distinct()).all()
         rows = {id_: row for id_ in sorted(waiting) if (row := self._alive(id_)) is not None and looks(row)}
-        query = select(AnalyzedResource.analyzer_id, AnalyzedResource.source_id, AnalyzedResource.resource, AnalyzedResource.owner)
-        query = query.where(*wanted, AnalyzedResource.analyzer_id.in_(rows))
+        columns = AnalyzedResource.analyzer_id, AnalyzedResource.source_id, AnalyzedResource.resource, AnalyzedResource.owner
+        place = func.row_number().over(partition_by=AnalyzedResource.analyzer_id, order_by=AnalyzedResource.analyzed_at)
+        query = select(*columns).where(*wanted, AnalyzedResource.analyzer_id.in_(rows))
         found: list[Pair] = []
-        for one in session.execute(query.order_by(AnalyzedResource.analyzed_at).limit(size)):
+        for one in session.execute(query.order_by(place, AnalyzedResource.analyzed_at).limit(size)):
             row = rows[one.analyzer_id]
             source = sources.get_named(session, one.resource, one.owner, kind_of(row))
             found.append((row, one.source_id, source if source is not None and source.id == one.source_id else None))
