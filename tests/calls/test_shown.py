@@ -7,6 +7,7 @@ from botocore import xform_name
 from botocore.model import Shape
 from botocore.session import get_session
 
+from sekisho.api.authorize.v1 import changes_pb2
 from sekisho.api.iam.v1 import users_pb2 as iam
 from sekisho.calls import shown
 from sekisho.operations import OPERATIONS
@@ -45,6 +46,10 @@ def test_times_numbers_and_what_is_not_set() -> None:
     assert shown.plain(message) == {"maxItems": 7, "pathPrefix": ""}
     user = iam.User(user_name="ann", create_date={"seconds": 1_700_000_000}, tags=[{"key": "a", "value": "b"}])
     assert shown.plain(user) == {"userName": "ann", "createDate": "2023-11-14T22:13:20Z", "tags": [{"key": "a", "value": "b"}]}
+
+
+def test_bytes_are_shown_as_base64() -> None:
+    assert shown.plain(changes_pb2.GetSnapshotRequest(nonce=b"\x00\xffabc")) == {"nonce": "AP9hYmM="}
 
 
 def test_no_message_and_an_empty_one_and_one_that_is_too_large() -> None:

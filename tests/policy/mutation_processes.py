@@ -53,6 +53,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "services/iam/test_tags.py",
         "services/organizations/test_root_access.py",
         "services/organizations/test_tag_policies.py",
+        "wire/test_attacks.py",
     ),
     "filters": ("filters", "client/plans/test_rows.py"),
     "journal": (

@@ -246,6 +246,15 @@ CONTROLLED: dict[str, tuple[Control | None, list[tuple[tuple[str, ...], str]]]] 
 }
 
 
+def test_a_control_policy_is_about_all_that_a_statement_does_not_spare() -> None:
+    """Whatever services the actions are of that it names: it grants all others."""
+    spared = OTHERS.replace('"Action":["shop:Read","shop:Ship"]', '"NotAction":["shop:Ship"]')
+    zone = Zone(frozenset((OWNER,)), "o-abcdefghij", ("o-abcdefghij/r-root/",))
+    for denied, restriction in (("cart:Fill", "APPLIED"), ("shop:Ship", "APPLIED")):
+        found = external(spared, f"arn:aws:shop:us-east-1:{OWNER}:order/7", OWNER, zone, controlled(denied), milliseconds=20_000)
+        assert [one.restriction for one in found] == [restriction]
+
+
 @pytest.mark.parametrize("name", CONTROLLED)
 def test_what_control_policies_deny_is_no_grant(name: str) -> None:
     control, expected = CONTROLLED[name]

@@ -47,3 +47,17 @@ def test_arns_and_actions_look_like_what_people_know() -> None:
     for language, some, none in ((shapes.ARN, ARNS, NO_ARNS), (shapes.ACTION, ACTIONS, NO_ACTIONS)):
         assert [text for text in some if not language.has(text)] == []
         assert [text for text in none if language.has(text)] == []
+
+
+USER_IDS = {
+    "user": (["AIDAEXAMPLE"], ["", "AIDAEXAMPLE:ann"]),
+    "role": (["AROAEXAMPLE"], ["", "AROAEXAMPLE:ann"]),
+    "assumed-role": (["AROAEXAMPLE:ann", "AROAEXAMPLE:a@b.c"], ["AROAEXAMPLE", "AROAEXAMPLE:", "AROAEXAMPLE:a", "AROAEXAMPLE~ann", ":ann"]),
+}
+
+
+@pytest.mark.parametrize("kind", USER_IDS)
+def test_user_ids_look_like_their_kind(kind: str) -> None:
+    some, none = USER_IDS[kind]
+    assert [text for text in some if not subjects.USER_IDS[kind].has(text)] == []
+    assert [text for text in none if subjects.USER_IDS[kind].has(text)] == []

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from sekisho import policy
-from sekisho.analysis.solver import Witness, witnesses
+from sekisho.analysis.solver import PolicyType, Witness, new_access, witnesses
 from sekisho.policy import operands
-from tests.analysis.solver.documents import allow, assumed, deny
+from tests.analysis.solver.documents import allow, assumed, deny, to
 from tests.analysis.solver.documents import policy as document
 
 ALICE = policy.Principal("user", "arn:aws:iam::111122223333:user/alice", "111122223333", unique_id="AIDAEXAMPLE")
@@ -106,3 +106,21 @@ def test_statements_that_grant() -> None:
     assert witnesses.granting(policy.compiled(text), Witness(ALICE, "s3:GetObject", "arn:aws:s3:::b/c", {}), of_resource=False) == (0, 4)
     trust = document(assumed("*", "s3:GetObject"), assumed({"AWS": "444455556666"}, "s3:GetObject"))
     assert witnesses.granting(policy.compiled(trust), Witness(ALICE, "s3:GetObject", "*", {}), of_resource=True) == (0,)
+
+
+def test_a_witness_is_about_a_thing_of_the_actions_service() -> None:
+    things = ["arn:aws:s3:::photos", "arn:aws:sqs:eu-west-1:111122223333:orders"]
+    for action, thing in (("s3:GetObject", things[0]), ("sqs:SendMessage", things[1])):
+        for listed in (things, things[::-1]):
+            new = document(allow(action, listed))
+            verdict = new_access(document(allow("iam:GetUser")), new, PolicyType.IDENTITY, milliseconds=20_000)
+            assert verdict.witness is not None
+            assert verdict.witness.resource == thing
+
+
+def test_nobody_in_particular_is_anonymous_and_of_no_account() -> None:
+    nobody = {"Null": {"aws:PrincipalArn": "true"}, "StringEquals": {"aws:PrincipalAccount": "anonymous"}}
+    old, new = document(to({"AWS": "arn:aws:iam::111122223333:root"})), document(to("*", condition=nobody))
+    verdict = new_access(old, new, PolicyType.RESOURCE, milliseconds=20_000)
+    assert verdict.witness is not None
+    assert verdict.witness.principal == policy.Principal("anonymous", "", "")
