@@ -25,6 +25,10 @@ PLAIN = {
         assumed({"AWS": f"arn:aws:sts::{OTHER}:assumed-role/app/sess"}),
         [({"AWS": f"arn:aws:sts::{OTHER}:assumed-role/app/sess"}, {}, False)],
     ),
+    "a federated user": (
+        assumed({"AWS": f"arn:aws:sts::{OTHER}:federated-user/bob"}),
+        [({"AWS": f"arn:aws:sts::{OTHER}:federated-user/bob"}, {}, False)],
+    ),
     "somebody by id": (assumed({"AWS": "AIDAEXAMPLEEXAMPLE234"}), [({"AWS": "AIDAEXAMPLEEXAMPLE234"}, {}, False)]),
     "two others, one of the zone": (
         assumed({"AWS": [f"arn:aws:iam::{OWNER}:role/app", f"arn:aws:iam::{OTHER}:user/bob"]}),
