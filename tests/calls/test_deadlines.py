@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from sekisho.calls import audit, pipeline
+from sekisho import sigv4
+from sekisho.calls import audit, pipeline, proofs
 from sekisho.calls.call import Call, Peer
 from sekisho.errors import RequestTimeout
 from sekisho.services.iam.errors import NoSuchEntity
 from sekisho.world import Subject
+from tests import clock
 from tests.harness import BY_NAME, House
 from tests.services.conftest import house, shared  # noqa: F401  # fixtures, found by their names here
 
@@ -45,3 +47,11 @@ def test_nothing_is_written_once_the_deadline_has_passed(house: House, monkeypat
     with pytest.raises(NoSuchEntity):
         house.call("GetUser", user_name="late")
     house.call("CreateUser", user_name="late")
+
+
+def test_a_stream_without_a_deadline_goes_on(house: House) -> None:  # noqa: F811
+    operation = BY_NAME["WatchChanges"]
+    metadata = sigv4.sign_call(house.root, operation.path, b"", house.node.audience, clock.now())
+    proof = proofs.of_metadata(metadata, operation.path, b"", house.node.audience)
+    first = next(pipeline.stream(house.node, operation, pipeline.Arrival(operation.request, proof, Peer(), "endless")))
+    assert isinstance(first, operation.response)

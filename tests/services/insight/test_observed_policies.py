@@ -152,4 +152,6 @@ def test_nobody_sees_another_account(house: House, refused: Refused) -> None:
     who: dict[str, Any] = {"principal_arn": f"arn:aws:iam::{house.account_id}:user/ann"}
     assert refused("GeneratePolicy", _as=house.account(), **who)[0] == "NoSuchEntity"
     assert refused("GeneratePolicy", principal_arn=f"arn:aws:iam::{house.account_id}:group/ann")[0] == "NoSuchEntity"
+    for wrong in ("user/Ann", "user/x/ann", "user/ann/"):  # an ARN is exact, out of memory too
+        assert refused("GeneratePolicy", principal_arn=f"arn:aws:iam::{house.account_id}:{wrong}")[0] == "NoSuchEntity", wrong
     assert refused("GeneratePolicy", _as=house.user("ben", allow("iam:*")), **who)[0] == "AccessDenied"

@@ -90,6 +90,21 @@ def test_members_have_no_part_and_a_delegated_administrator_enables_nothing(trus
     assert refused("EnableOrganizationsRootSessions", keys)[0] == "CallerIsNotManagementAccountException"
 
 
+def test_a_source_identity_goes_into_the_root_session(trusting: Organization) -> None:
+    """And is told, as of other sessions; without one nothing is."""
+    house, member = trusting.house, trusting.account()
+    statement = {"Effect": "Allow", "Principal": {"AWS": house.account_id}, "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = house.call("CreateRole", role_name="keeper", assume_role_policy_document=document).role.arn
+    house.call("PutRolePolicy", role_name="keeper", policy_name="p", policy_document=allow("sts:AssumeRoot"))
+    ann = house.user("ann", allow("sts:*"))
+    asked: dict[str, Any] = {"target_principal": member, "task_policy_arn": {"arn": f"{TASK}{AUDIT}"}}
+    for given in ({"source_identity": "ann"}, {}):
+        made = house.call("AssumeRoot", _as=house.assume(role, _as=ann, **given), **asked)
+        assert made.source_identity == given.get("source_identity", "")
+        assert made.HasField("source_identity") is bool(given)
+
+
 def test_without_access_of_iam_the_features_are_gone(trusting: Organization) -> None:
     member = trusting.account()
     session(trusting, member, DELETE)

@@ -1,13 +1,14 @@
 """Registered resources: whose they are, what they keep, and what is refused. On both databases."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sekisho.calls import resources as registered
 from sekisho.credentials import accounts
-from sekisho.errors import SekishoError
+from sekisho.errors import AccessDenied, SekishoError
 from sekisho.store.tables import QuotaOverride, ResourceCount, ResourceService, ResourceTag
 from sekisho.world import AccountRecord
 from tests import clock
@@ -158,6 +159,15 @@ def test_another_accounts_arn_is_refused_and_tells_nothing(house: House, refused
         assert (there[0], there[1].replace("order/7", "")) == (absent[0], absent[1].replace("order/8", "")), name
         assert there[0] == "AccessDenied", name
     assert refused("resource:TagResources", other, resource_arns=[order(house)], tags=TAGS)[0] == "AccessDenied"
+
+
+def test_an_arn_of_another_account_is_no_key_of_the_callers_whatever_it_is_permitted() -> None:
+    call: Any = SimpleNamespace(account_id="111122223333")
+    with pytest.raises(AccessDenied, match=r"is of account 444455556666, and only that can register it\.$"):
+        registered.key(call, "arn:aws:orders:eu-west-1:444455556666:order/7")
+    assert registered.key(call, "arn:aws:orders:eu-west-1:111122223333:order/7") != registered.key(
+        call, "arn:aws:orders:eu-west-1::order/7"
+    )
 
 
 def test_an_arn_without_an_account_belongs_to_each_account_by_itself(house: House, refused: Refused) -> None:
