@@ -70,6 +70,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@$(BIN)/python -m tests.policy.mutation
 	@$(BIN)/python -m tests.calls.near_collisions --pairs 1000000
 	@$(BIN)/python -m tests.analysis.solver.campaign --pairs 50000 --inside 20000
+	@PAIRS=20000 REQUESTS=100000 $(BIN)/python -m pytest -q -n $(JOBS) tests/analysis/solver/test_soundness.py
 	@$(BIN)/python -m tests.memory.campaign
 	@$(BIN)/python -m tests.client.local.campaign
 	@KILLS=100 $(BIN)/python -m pytest -q tests/faults/test_workers.py

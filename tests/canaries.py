@@ -65,6 +65,8 @@ class Canaries:
 
     def __init__(self) -> None:
         self.sent: dict[bytes, str] = {}
+        self._forms: dict[bytes, tuple[tuple[str, bytes], ...]] = {}
+        """Of each secret, as it is written in other ways: made once, and looked for in every file."""
 
     def take(self, where: str, *values: str | bytes | None) -> None:
         """Remember secrets. Of one with several lines its longest is searched for, since lines are often broken otherwise."""
@@ -82,7 +84,9 @@ class Canaries:
 
     def found_in(self, name: str, content: bytes) -> list[str]:
         """What of it stands in some bytes, as it is or as bytes are often written."""
-        return [f"{name}: {where} ({form})" for value, where in self.sent.items() for form, part in _forms(value) if part in content]
+        for value in self.sent.keys() - self._forms.keys():
+            self._forms[value] = tuple(_forms(value))
+        return [f"{name}: {where} ({form})" for value, where in self.sent.items() for form, part in self._forms[value] if part in content]
 
     def search(self, *folders: Path, url: str = "") -> list[str]:
         """What of it stands in the files of folders, packed ones opened, and in the rows of a database on PostgreSQL."""

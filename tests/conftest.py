@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sekisho.store import engines
-from tests import compiled, garbage, postgres, scratch, sqlite
+from tests import compiled, garbage, hashes, postgres, rsa_keys, scratch, sqlite
 from tests.costs import pytest_addoption, pytest_runtest_makereport, pytest_runtest_protocol, pytest_terminal_summary
 from tests.garbage import pytest_collection_finish, pytest_configure
 from tests.order import pytest_collection_modifyitems
@@ -25,6 +25,8 @@ __all__ = [
 scratch.use()
 garbage.pause()
 compiled.share()
+rsa_keys.share()
+hashes.share()
 engines._CONNECT["connect_timeout"] = 60  # seconds: a new connection to PostgreSQL takes more than two on a busy machine
 
 

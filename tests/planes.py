@@ -27,21 +27,24 @@ if __name__ == "__main__":
 
 
 def control_node(url: str, folder: Path) -> AbstractContextManager[Served]:
-    """A control node; a node of a role is started anew, since it imports its own services alone."""
+    """A control node."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    return serving(url, folder, program=PROGRAM.replace("OPTIONS", repr({"role": "control"})), anew=True)
+    return serving(url, folder, program=PROGRAM.replace("OPTIONS", repr({"role": "control"})))
 
 
 @contextmanager
-def data_node(control: Served, url: str, folder: Path, **options: int) -> Iterator[Served]:
-    """A data node that reads this database, with the keys of the control node that it may have; called with that one's root credentials."""
+def data_node(control: Served, url: str, folder: Path, *, anew: bool = False, **options: int) -> Iterator[Served]:
+    """A data node that reads this database, with the keys of the control node that it may have; called with that one's root credentials.
+
+    One that is started `anew` has imported its own services alone, as that of an operator.
+    """
     (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "data" / "endpoints.json").unlink(missing_ok=True)  # of one that was killed
     purposes = ROLES["data"].purposes
     assert purposes is not None
     KeyRing.open(control.folder / "data" / "keyring.json").export(folder / "data" / "keyring.json", purposes)
     program = PROGRAM.replace("OPTIONS", repr({"role": "data", "snapshot_interval": 1, **options}))
-    with serving(url, folder, program=program, root=control.root, anew=True) as served:
+    with serving(url, folder, program=program, root=control.root, anew=anew) as served:
         yield served
 
 

@@ -104,14 +104,19 @@ def _become(environment: Mapping[str, str], log: str, folder: str) -> None:
 
 def _share_the_forkserver(log: str) -> None:
     """Have the workers of this server come from where the server itself comes from; multiprocessing would start another forkserver."""
+    vars(forkserver)["_forkserver"].ensure_running = lambda: None
+    vars(workers)["multiprocessing"] = multiprocessing(log)
+
+
+def multiprocessing(log: str) -> SimpleNamespace:
+    """Stands for the module in `sekisho.node.workers`: whatever the method, workers are forked, and write their output to the file."""
     from tests.processes import CONTEXT
 
     def process(target: Callable[..., None], args: tuple[Any, ...], name: str) -> BaseProcess:
         return CONTEXT.Process(target=_work, args=(dict(os.environ), log, str(Path.cwd()), target, args), name=name)
 
-    vars(forkserver)["_forkserver"].ensure_running = lambda: None
     context = SimpleNamespace(Pipe=CONTEXT.Pipe, Process=process)
-    vars(workers)["multiprocessing"] = SimpleNamespace(get_context=lambda _method: context)
+    return SimpleNamespace(get_context=lambda _method: context)
 
 
 def _work(environment: dict[str, str], log: str, folder: str, target: Callable[..., None], args: tuple[Any, ...]) -> None:

@@ -16,11 +16,11 @@ def test_files_that_come_first_are_there() -> None:
 
 
 def test_long_files_are_collected_first_whole_and_in_their_order(tmp_path: Path) -> None:
-    asked = ["tests/test_order.py", "tests/memory/test_new_enemy.py", "tests/policy/test_adversaries.py"]
+    asked = ["tests/test_order.py", "tests/policy/test_adversaries.py", "tests/memory/test_new_enemy.py"]
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'base'}", *asked]
     done = subprocess.run(command, cwd=order.TESTS.parent, capture_output=True, text=True, check=True)
     files = [line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line]
-    assert list(dict.fromkeys(files)) == ["tests/policy/test_adversaries.py", "tests/memory/test_new_enemy.py", "tests/test_order.py"]
+    assert list(dict.fromkeys(files)) == ["tests/memory/test_new_enemy.py", "tests/policy/test_adversaries.py", "tests/test_order.py"]
     assert files == sorted(files, key=list(dict.fromkeys(files)).index)
 
 

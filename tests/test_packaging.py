@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -170,16 +171,19 @@ def test_the_compiler_is_the_one_that_the_build_system_asks_for() -> None:
     assert sorted(build) == sorted(ASKED["build"])
 
 
-def imported(folder: Path) -> set[str]:
+@cache
+def imported(folder: Path) -> frozenset[str]:
     """Every module that the Python files below a folder import, at the top or within a function; names of members among them."""
     found: set[str] = set()
     for path in folder.rglob("*.py"):
+        if path.name.endswith("_pb2.py"):
+            continue  # what protoc writes imports protobuf, which others import too, and is most of what there is to parse
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+    return frozenset(found)
 
 
 def modules(distribution: str) -> set[str]:

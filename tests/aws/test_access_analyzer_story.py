@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,17 +22,12 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def told(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, program: Program, postgres_server: postgres.Server
-) -> Iterator[Path]:
-    """The folder in which all commands of the page were run."""
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, program: Program, postgres_server: postgres.Server) -> Iterator[Path]:
+    """The folder in which all commands of the page were run; on PostgreSQL alone, for each operation has its tests on both."""
     folder = tmp_path_factory.mktemp("story")
     files = program.stand_in(folder)
-    with ExitStack() as stack:
-        on_postgresql = request.param == "postgresql"
-        url = stack.enter_context(postgres_server.database()) if on_postgresql else f"sqlite:///{folder / 'sekisho.db'}"
-        served = stack.enter_context(serving(folder, url))
+    with postgres_server.database() as url, serving(folder, url) as served:
         environment = served.environment(
             HOME=str(folder),
             SEKISHO_ENDPOINT=served.grpc,

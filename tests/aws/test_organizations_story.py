@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,17 +22,12 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def told(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, program: Program, postgres_server: postgres.Server
-) -> Iterator[Path]:
-    """The folder in which all commands of the page were run."""
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, program: Program, postgres_server: postgres.Server) -> Iterator[Path]:
+    """The folder in which all commands of the page were run; on PostgreSQL alone, for each operation has its tests on both."""
     folder = tmp_path_factory.mktemp("story")
     files = program.stand_in(folder)
-    with ExitStack() as stack:
-        on_postgresql = request.param == "postgresql"
-        url = stack.enter_context(postgres_server.database()) if on_postgresql else f"sqlite:///{folder / 'sekisho.db'}"
-        served = stack.enter_context(serving(folder, url))
+    with postgres_server.database() as url, serving(folder, url) as served:
         script = "set -euo pipefail\n" + "\n".join(blocks("sh"))
         env = _environment(served, folder) | {"SEKISHO_DATA_DIR": str(folder / "data"), "SEKISHO_DATABASE": url}
         done = subprocess.run(["bash", "-c", script], cwd=folder, env=env, pass_fds=files, capture_output=True, text=True, check=False)

@@ -22,9 +22,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sekisho.cli import serve, throwaway
+from sekisho.cli import serve
 from sekisho.client import Client, Credentials, credentials
 from sekisho.node.options import Endpoints
+from tests import commanded, served
 from tests.cli.command import environment, one_line, sekisho
 from tests.cli.conftest import Shop
 
@@ -71,7 +72,7 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_over_tls_the_server_is_trusted_by_name(certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
-    with throwaway.server("--tls-cert", str(cert), "--tls-key", str(key)) as server:
+    with commanded.server("--tls-cert", str(cert), "--tls-key", str(key)) as server:
         question = ("authorize", "--data-dir", server.data_dir, "--action", "a:b", "--resource", "*")
         assert sekisho(*question, "--ca", cert).returncode == 0
         assert "if it serves TLS, give --ca or an https:// endpoint" in one_line(sekisho(*question))
@@ -83,7 +84,7 @@ def test_over_tls_the_server_is_trusted_by_name(certificate: tuple[Path, Path]) 
 
 def test_over_https_aws_tools_call_it(certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
-    with throwaway.server("--tls-cert", str(cert), "--tls-key", str(key)) as server:
+    with commanded.server("--tls-cert", str(cert), "--tls-key", str(key)) as server:
         endpoints = json.loads((server.data_dir / "endpoints.json").read_text())
         keys = credentials.from_file(server.data_dir / "credentials", "root")
 
@@ -110,15 +111,16 @@ def test_over_https_aws_tools_call_it(certificate: tuple[Path, Path]) -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system cannot keep a thread on a core")
 @pytest.mark.parametrize(("options", "cores"), [((), 1), (("--no-pin",), None)], ids=["by itself", "told not to"])
 def test_a_worker_stays_on_one_core(tmp_path: Path, options: tuple[str, ...], cores: int | None) -> None:
-    command = [sys.executable, "-m", "sekisho.cli", "serve", "--data-dir", str(tmp_path / "data"), "--grpc", "127.0.0.1:0"]
-    line = [*command, "--http", "127.0.0.1:0", *options]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment()) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "Sekisho serves.\n"
+    data, log = tmp_path / "data", tmp_path / "log"
+    process = commanded.started(data, log, *options)
+    try:
+        served.endpoints(process, data, log)
         tasks = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
         seen = {len(os.sched_getaffinity(task)) for task in tasks}
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.wait(60)
+    finally:
+        process.kill()
     assert seen == {cores or len(os.sched_getaffinity(0))}
     assert len(tasks) > 5
 
@@ -196,7 +198,7 @@ def test_a_master_key_from_outside_is_needed_by_whoever_opens_the_key_ring(tmp_p
     key = tmp_path / "master"
     key.write_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
     key.chmod(0o600)
-    with throwaway.server("--master-key-file", str(key)) as server:
+    with commanded.server("--master-key-file", str(key)) as server:
         command = ("account", "create", "--data-dir", server.data_dir)
         assert "was made with a master key from outside, which is missing" in one_line(sekisho(*command))
         assert sekisho(*command, "--master-key-file", key).returncode == 0

@@ -1,6 +1,15 @@
 """Passwords as Argon2id hashes."""
 
+import pytest
+
 from sekisho.credentials import passwords
+from tests import hashes
+
+
+@pytest.fixture(autouse=True)
+def product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed as servers do it."""
+    monkeypatch.setattr(passwords, "_HASHER", hashes.PRODUCT)
 
 
 def test_a_hash_fits_its_password_only() -> None:

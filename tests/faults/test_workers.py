@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 
+from tests import commanded, started
 from tests.harness import BY_NAME
 from tests.served import OPTIONS, Served, serving, signed
 
@@ -23,7 +22,6 @@ pytestmark = pytest.mark.faults
 
 KILLS = int(os.environ.get("KILLS", "3"))
 """`make campaign` takes more."""
-ANYWHERE = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
 PATIENCE = 120.0
 """Seconds after which something is given up that takes one when nothing else runs."""
 
@@ -150,16 +148,9 @@ def alive(process: int) -> bool:
 def test_a_worker_that_cannot_start_fails_the_server(tmp_path: Path) -> None:
     (tmp_path / "data" / "spool" / "1.db").mkdir(parents=True)  # where worker 1 wants a file
     (tmp_path / "data").chmod(0o700)
-    done = subprocess.run(
-        [sys.executable, "-m", "sekisho.cli", "serve", *("--data-dir", tmp_path / "data", "--workers", "2", *ANYWHERE)],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env={name: value for name, value in os.environ.items() if not name.startswith("SEKISHO_")},
-    )
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "sekisho: worker 1 did not start; its log says why"
+    process = commanded.started(tmp_path / "data", tmp_path / "log", "--workers", "2")
+    assert process.wait(PATIENCE) == 1
+    assert "sekisho: worker 1 did not start; its log says why" in (tmp_path / "log").read_text().splitlines()
     assert not (tmp_path / "data" / "endpoints.json").exists()
 
 
@@ -175,9 +166,13 @@ sys.exit(serve(Options(data_dir=Path(sys.argv[1]), grpc="127.0.0.1:0", http="127
 
 
 def test_a_server_of_one_worker_ends_although_something_in_it_does_not(tmp_path: Path) -> None:
-    with (tmp_path / "log").open("w") as log, subprocess.Popen([sys.executable, "-c", STUCK, tmp_path / "data"], stderr=log) as process:
+    (tmp_path / "log").touch()
+    process = started.forked(STUCK, [str(tmp_path / "data")], os.environ, tmp_path / "log")
+    try:
         until((tmp_path / "data" / "endpoints.json").exists, "the server did not start")
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
     assert '"server.cut"' in (tmp_path / "log").read_text()
     assert not (tmp_path / "data" / "endpoints.json").exists()

@@ -25,7 +25,7 @@ from tests.harness import House
 from tests.nodes import two
 from tests.services.iam.documents import allow
 
-TURNS = int(os.environ.get("TURNS", "25"))
+TURNS = int(os.environ.get("TURNS", "12"))
 """`make campaign` has more."""
 SHIP = allow("orders:Ship")
 ALLOWED, DENIED = pb.OUTCOME_ALLOWED, pb.OUTCOME_IMPLICITLY_DENIED

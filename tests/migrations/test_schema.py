@@ -14,7 +14,16 @@ from tests import processes
 
 @pytest.fixture
 def database(bare_database_url: str) -> Iterator[db.Database]:
+    """In which there is nothing."""
     with db.Database(bare_database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def upgraded(database_url: str) -> Iterator[db.Database]:
+    """A copy of one that was upgraded from nothing."""
+    with db.Database(database_url) as made:
+        assert schema.current(made) == schema.head()
         yield made
 
 
@@ -45,48 +54,43 @@ def test_from_nothing_to_the_newest_is_what_the_tables_say(database: db.Database
         ("DROP TABLE audit_records", "audit_records"),
     ],
 )
-def test_check_finds_what_was_changed_by_hand(database: db.Database, statement: str, words: str) -> None:
-    schema.upgrade(database)
-    execute(database, statement)
-    differences = schema.check(database)
+def test_check_finds_what_was_changed_by_hand(upgraded: db.Database, statement: str, words: str) -> None:
+    execute(upgraded, statement)
+    differences = schema.check(upgraded)
     assert len(differences) >= 1
     assert any(words in difference for difference in differences)
 
 
 @pytest.mark.parametrize("oldest", ["'9999'", "'9998'", "NULL"], ids=["from_itself", "from_one_that_is_newer_than_ours", "from_nothing"])
-def test_a_newer_database_that_is_not_compatible_is_refused(database: db.Database, oldest: str) -> None:
-    schema.upgrade(database)
-    execute(database, f"UPDATE alembic_version SET version_num = '9999', compatible_from = {oldest}")
+def test_a_newer_database_that_is_not_compatible_is_refused(upgraded: db.Database, oldest: str) -> None:
+    execute(upgraded, f"UPDATE alembic_version SET version_num = '9999', compatible_from = {oldest}")
     words = f"the database has schema version 9999, this program works with {schema.head()}; start a newer one"
     for use in (schema.refuse_mismatch, schema.upgrade):
         with pytest.raises(schema.SchemaMismatch, match=words):
-            use(database)
+            use(upgraded)
 
 
 @pytest.mark.parametrize("oldest", ["0001", schema.head()])
-def test_a_newer_database_that_is_compatible_is_served_and_left_alone(database: db.Database, oldest: str) -> None:
-    schema.upgrade(database)
-    execute(database, f"UPDATE alembic_version SET version_num = '9999', compatible_from = '{oldest}'")
-    schema.refuse_mismatch(database)
-    assert schema.upgrade(database) == "9999"
-    with database.engine.connect() as connection:
+def test_a_newer_database_that_is_compatible_is_served_and_left_alone(upgraded: db.Database, oldest: str) -> None:
+    execute(upgraded, f"UPDATE alembic_version SET version_num = '9999', compatible_from = '{oldest}'")
+    schema.refuse_mismatch(upgraded)
+    assert schema.upgrade(upgraded) == "9999"
+    with upgraded.engine.connect() as connection:
         assert connection.execute(text("SELECT version_num, compatible_from FROM alembic_version")).all() == [("9999", oldest)]
 
 
-def test_an_older_database_is_refused_however_compatible_it_says_it_is(database: db.Database) -> None:
-    schema.upgrade(database)
-    execute(database, "UPDATE alembic_version SET version_num = '0001', compatible_from = '0001'")
+def test_an_older_database_is_refused_however_compatible_it_says_it_is(upgraded: db.Database) -> None:
+    execute(upgraded, "UPDATE alembic_version SET version_num = '0001', compatible_from = '0001'")
     with pytest.raises(schema.SchemaMismatch, match=r"the database has schema version 0001, .*; run `sekisho db upgrade`"):
-        schema.refuse_mismatch(database)
+        schema.refuse_mismatch(upgraded)
 
 
-def test_a_database_that_a_release_before_the_declaration_upgraded_gets_it(database: db.Database) -> None:
-    schema.upgrade(database)
-    execute(database, "ALTER TABLE alembic_version DROP COLUMN compatible_from")
-    schema.refuse_mismatch(database)
-    assert schema.check(database) == []
-    schema.upgrade(database)
-    with database.engine.connect() as connection:
+def test_a_database_that_a_release_before_the_declaration_upgraded_gets_it(upgraded: db.Database) -> None:
+    execute(upgraded, "ALTER TABLE alembic_version DROP COLUMN compatible_from")
+    schema.refuse_mismatch(upgraded)
+    assert schema.check(upgraded) == []
+    schema.upgrade(upgraded)
+    with upgraded.engine.connect() as connection:
         assert connection.execute(text("SELECT compatible_from FROM alembic_version")).scalar() == schema.compatible_from()
 
 
@@ -136,31 +140,29 @@ def _declares(module: object) -> bool:
     return hasattr(module, "compatible_from")
 
 
-def test_devices_with_a_path_get_their_key(database: db.Database) -> None:
+def test_devices_with_a_path_get_their_key(upgraded: db.Database) -> None:
     """A device of before has the key of its name alone, and nobody found it by its serial number."""
-    schema.upgrade(database)
-    execute(database, "INSERT INTO accounts (id, name, status, created_at) VALUES ('111122223333', 'a', 'ACTIVE', '2026-01-01 00:00:00')")
+    execute(upgraded, "INSERT INTO accounts (id, name, status, created_at) VALUES ('111122223333', 'a', 'ACTIVE', '2026-01-01 00:00:00')")
     columns = "id, account_id, kind, name, name_key, path, created_at"
     for id_, kind, name, path in (("1", "mfa", "Phone", "/Ops/EU/"), ("2", "mfa", "Tablet", "/"), ("3", "user", "Ann", "/Ops/")):
         values = f"'{id_}', '111122223333', '{kind}', '{name}', '{name.lower()}', '{path}', '2026-01-01 00:00:00'"
-        execute(database, f"INSERT INTO entities ({columns}) VALUES ({values})")
-    with database.engine.begin() as connection:
+        execute(upgraded, f"INSERT INTO entities ({columns}) VALUES ({values})")
+    with upgraded.engine.begin() as connection:
         config = schema._config()
         config.attributes["connection"] = connection
         command.downgrade(config, "0003")
-    schema.upgrade(database)
-    with database.read() as session:
+    schema.upgrade(upgraded)
+    with upgraded.read() as session:
         found = session.execute(text("SELECT id, name_key FROM entities ORDER BY id")).all()
     assert [tuple(row) for row in found] == [("1", "ops/eu/phone"), ("2", "tablet"), ("3", "ann")]
     assert arn.Entity("111122223333", "mfa", "/Ops/EU/", "Phone").key == "ops/eu/phone"
-    assert schema.check(database) == []
+    assert schema.check(upgraded) == []
 
 
-def test_looking_takes_no_lock(database: db.Database) -> None:
-    schema.upgrade(database)
-    with database.write(("schema",)):
-        assert schema.current(database) == schema.head()
-        assert schema.check(database) == []
+def test_looking_takes_no_lock(upgraded: db.Database) -> None:
+    with upgraded.write(("schema",)):
+        assert schema.current(upgraded) == schema.head()
+        assert schema.check(upgraded) == []
 
 
 def migrate(url: str) -> str:
@@ -201,12 +203,14 @@ def test_an_upgrade_that_collides_with_writers_is_begun_again(database: db.Datab
     run, attempts = MigrationContext.run_migrations, []
 
     def colliding(self: MigrationContext, **named: object) -> None:
-        run(self, **named)
         attempts.append(1)
+        if len(attempts) % 2:  # at the end of all steps, and otherwise before the first
+            run(self, **named)
         if len(attempts) < colliding_until:
             raise db.WriteConflict("deadlock detected")
 
     monkeypatch.setattr(MigrationContext, "run_migrations", colliding)
+    monkeypatch.setattr(schema, "ATTEMPTS", 4)
     colliding_until = schema.ATTEMPTS + 1
     with pytest.raises(db.WriteConflict):
         schema.upgrade(database)
@@ -219,11 +223,10 @@ def test_an_upgrade_that_collides_with_writers_is_begun_again(database: db.Datab
     assert schema.check(database) == []
 
 
-def test_names_compare_byte_by_byte_on_both(database: db.Database) -> None:
-    schema.upgrade(database)
+def test_names_compare_byte_by_byte_on_both(upgraded: db.Database) -> None:
     for number, name in enumerate(("a", "B", "_", "É", "Z")):
-        execute(database, f"INSERT INTO accounts (id, name, status, created_at) VALUES ('{number}', '{name}', 'x', '2026-01-01 00:00:00')")
-    with database.read() as session:
+        execute(upgraded, f"INSERT INTO accounts (id, name, status, created_at) VALUES ('{number}', '{name}', 'x', '2026-01-01 00:00:00')")
+    with upgraded.read() as session:
         assert list(session.scalars(text("SELECT name FROM accounts ORDER BY name"))) == ["B", "Z", "_", "a", "É"]
 
 

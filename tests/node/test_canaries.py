@@ -295,7 +295,7 @@ def test_nothing_that_is_written_has_a_secret(database_url: str, tmp_path: Path,
         (tmp_path / folder).mkdir()
     with (
         providers.provider() as provider,
-        serving(database_url, tmp_path, program=program(collected.endpoint, provider), anew=True) as served,
+        serving(database_url, tmp_path, program=program(collected.endpoint, provider)) as served,
     ):
         story = Story(served, provider)
         story.call("CreateTrail", name="trail", s3_bucket_name="logs")

@@ -38,7 +38,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Se
     """A control node and a data node on one file."""
     folder = tmp_path_factory.mktemp("planes")
     url = f"sqlite:///{folder / 'sekisho.db'}"
-    with planes.control_node(url, folder / "control") as control, planes.data_node(control, url, folder / "data") as data:
+    with planes.control_node(url, folder / "control") as control, planes.data_node(control, url, folder / "data", anew=True) as data:
         yield control, data
 
 

@@ -17,10 +17,11 @@ from sekisho import meters
 from sekisho.edges.grpc.lean.asked import Method
 from sekisho.edges.grpc.lean.port import Port
 from sekisho.edges.lanes import Claim, Lane
-from sekisho.node import prepare, pulse, run, seats
+from sekisho.node import prepare, pulse, run, seats, workers
 from sekisho.node.options import Options
 from sekisho.node.orders import STOP, Orders
 from sekisho.node.workers import Workers
+from tests import started
 from tests.edges.grpc import frames
 
 PATH = "/test.Ways/Polled"
@@ -88,20 +89,22 @@ def test_a_thread_that_hangs_in_a_call_does_not_turn(monkeypatch: pytest.MonkeyP
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped by a signal, as a whole: the other goes on, and another one comes."""
     monkeypatch.setattr(seats, "SILENCE", 8.0)
+    (tmp_path / "log").touch()
+    monkeypatch.setattr(workers, "multiprocessing", started.multiprocessing(str(tmp_path / "log")))
     anywhere = "127.0.0.1:0"
-    options = Options(data_dir=tmp_path, grpc=anywhere, http=anywhere, lean=anywhere, workers=2, pin=False)
-    meters.clear(tmp_path / "meters")
+    options = Options(data_dir=tmp_path / "data", grpc=anywhere, http=anywhere, lean=anywhere, workers=2, pin=False)
+    meters.clear(tmp_path / "data" / "meters")
     prepare.prepare(options)
     orders: Orders = queue.SimpleQueue()
     ready = threading.Event()
     with ExitStack() as stack:
-        workers = Workers(run._reserved(options, stack), edges=(), grace=1.0)
-        thread = threading.Thread(target=workers.run, args=(ready.set, orders), daemon=True)
+        made = Workers(run._reserved(options, stack), edges=(), grace=1.0)
+        thread = threading.Thread(target=made.run, args=(ready.set, orders), daemon=True)
         thread.start()
         stack.callback(thread.join, PATIENCE)
         stack.callback(orders.put, STOP)
         assert ready.wait(PATIENCE)
-        seat = workers._seats[1]
+        seat = made._seats[1]
         hung = seat.worker
         assert hung is not None
         assert hung.process.pid is not None

@@ -22,33 +22,40 @@ CASES = int(os.environ.get("FILLED", "40"))
 """Of each operation; `make campaign` takes more."""
 
 
-def filled(message: Any, chance: random.Random, depth: int = 0) -> Any:
-    """Set some fields of a message to something or other."""
+LENGTHS = (0, 1, 1, 2, 3, 51, 129)
+SHORT = LENGTHS[:-2]
+"""Of lists in an entry of a long list, of which there would be too many otherwise."""
+
+
+def filled(message: Any, chance: random.Random, depth: int = 0, lengths: tuple[int, ...] = LENGTHS) -> Any:
+    """Set some fields of a message to something or other, its lists to one of these lengths."""
     for field in message.DESCRIPTOR.fields:
         if chance.random() < 0.4:
             continue
         if field.is_repeated:
-            _fill_list(message, field, chance, depth)
+            _fill_list(message, field, chance, depth, lengths)
         elif field.message_type is None:
             setattr(message, field.name, _value(field, chance))
         elif depth < 2:
-            filled(getattr(message, field.name), chance, depth + 1)
+            filled(getattr(message, field.name), chance, depth + 1, lengths)
             getattr(message, field.name).SetInParent()
     return message
 
 
-def _fill_list(message: Any, field: FieldDescriptor, chance: random.Random, depth: int) -> None:
+def _fill_list(message: Any, field: FieldDescriptor, chance: random.Random, depth: int, lengths: tuple[int, ...]) -> None:
     held = getattr(message, field.name)
     entry = field.message_type is not None and field.message_type.GetOptions().map_entry
-    for number in range(chance.choice((0, 1, 1, 2, 3, 51, 129))):
+    length = chance.choice(lengths)
+    inner = lengths if length in SHORT else SHORT
+    for number in range(length):
         if entry and field.message_type is not None and field.message_type.fields_by_name["value"].message_type is not None:
-            filled(held[f"{chance.choice(TEXTS)}{number}"], chance, depth + 1)
+            filled(held[f"{chance.choice(TEXTS)}{number}"], chance, depth + 1, inner)
         elif entry:
             held[f"{chance.choice(TEXTS)}{number}"] = chance.choice(TEXTS)
         elif field.message_type is None:
             held.append(_value(field, chance))
         elif depth < 2:
-            filled(held.add(), chance, depth + 1)
+            filled(held.add(), chance, depth + 1, inner)
 
 
 def _value(field: FieldDescriptor, chance: random.Random) -> Any:

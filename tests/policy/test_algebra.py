@@ -16,7 +16,7 @@ Case = dict[str, Any]
 RANK = {"ExplicitlyDenied": 0, "ImplicitlyDenied": 1, "Allowed": 2}
 SEEDS = st.integers(0, 2**40)
 CASES = 20  # of each world
-laws = settings(max_examples=int(os.environ.get("LAWS", "25")), deadline=None, database=None)  # `make campaign` has more
+laws = settings(max_examples=int(os.environ.get("LAWS", "15")), deadline=None, database=None)  # `make campaign` has more
 
 
 def outcome(case: Case) -> str:

@@ -9,7 +9,7 @@ import pytest
 from sekisho import policy
 from tests.world import cases, doors
 
-WORLDS = int(os.environ.get("DOORS", "500"))
+WORLDS = int(os.environ.get("DOORS", "250"))
 """`make campaign` has 2,000."""
 PART = 250
 

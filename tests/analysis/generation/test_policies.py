@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -41,10 +42,15 @@ def statements(document: str) -> Any:
     return json.loads(document)["Statement"]
 
 
+@lru_cache(maxsize=1)
+def attached(document: str) -> policy.Attached:
+    """The policy, which is asked about many requests one after the other."""
+    return policy.Attached(policy.compile_policy(policy.parse(document)), name="generated")
+
+
 def is_allowed(document: str, action: str, resource: str) -> bool:
-    attached = policy.Attached(policy.compile_policy(policy.parse(document)), name="generated")
     request = policy.Request(WHO, action, resource, ACCOUNT, policy.context({}))
-    return policy.decide(request, policy.Layers(identity=(attached,))).allowed
+    return policy.decide(request, policy.Layers(identity=(attached(document),))).allowed
 
 
 CASES: dict[str, tuple[list[Used], Any]] = {

@@ -1,4 +1,4 @@
-"""Soundness over seeded pairs: PAIRS of them; tests/analysis/solver/campaign.py has more."""
+"""Soundness over seeded pairs: PAIRS of them, REQUESTS of some; `make campaign` takes more, and tests/analysis/solver/campaign.py most."""
 
 import os
 import random
@@ -11,8 +11,9 @@ from tests.analysis.solver.documents import allow, assumed, deny, policy, to
 from tests.analysis.solver.findings import Found
 from tests.policy import generator
 
-PAIRS = int(os.environ.get("PAIRS", "2000"))
-TASKS = 20
+PAIRS = int(os.environ.get("PAIRS", "500"))
+REQUESTS = int(os.environ.get("REQUESTS", "20000"))
+TASKS = 5
 
 
 @pytest.mark.parametrize("task", range(TASKS))
@@ -45,12 +46,12 @@ NO_MORE = {
 
 
 @pytest.mark.parametrize("name", NO_MORE)
-def test_no_more_holds_against_a_hundred_thousand_requests(name: str) -> None:
+def test_no_more_holds_against_many_requests(name: str) -> None:
     old, new = NO_MORE[name]
     kind = PolicyType.RESOURCE if "Principal" in old else PolicyType.IDENTITY
     made = pairs.Pair(policy(old), policy(new), kind, generator.scene(random.Random(1)))
     assert new_access(made.existing, made.new, kind, milliseconds=20_000).answer is Answer.NO
-    requests = pairs.Universe(made, 1).requests(campaign.MANY)
+    requests = pairs.Universe(made, 1).requests(REQUESTS)
     asked = requests[:5_000]
     granted = sum(pairs.grants_more(pairs.Pair(policy(_nothing(kind)), made.new, kind, made.scene), request) for request in asked)
     assert granted > 0 or len(asked) < 5_000  # what is sampled is not beside the point
@@ -61,17 +62,24 @@ def _nothing(kind: PolicyType) -> dict[str, object]:
     return {**deny("a:b"), "Principal": "*"} if kind is PolicyType.RESOURCE else allow("a:b", "arn:aws:s3:::nothing")
 
 
+TOLD = (
+    1, 3, 5, 6, 11, 13, 15, 25, 27, 29, 30, 34, 42, 46, 48, 49, 52, 53, 62, 64, 68, 72, 73, 75, 78, 79, 81, 97, 99, 100, 106, 108, 110, 111,
+    118,
+)  # fmt: skip
+"""The seeds below 120 of which z3's theory of strings tells; it is quick with them, and of the others it does not know after a second."""
+
+
 def test_a_solver_of_strings_says_the_same() -> None:
-    """z3's own theory of strings, asked with the same formulas, one InRe for each variable and disjunct; it often does not know."""
+    """z3's own theory of strings, asked with the same formulas, one InRe for each variable and disjunct."""
     known = 0
-    for seed in range(40):
+    for seed in TOLD:
         made = pairs.pair(seed)
         verdict = new_access(made.existing, made.new, made.kind, milliseconds=20_000)
-        other = strings.by_z3(strings.of_pair(made), 300)
+        other = strings.by_z3(strings.of_pair(made), 1000)
         if other in ("sat", "unsat") and verdict.answer is not Answer.UNKNOWN:
             known += 1
             assert (other == "sat") is (verdict.answer is Answer.YES), seed
-    assert known > 0
+    assert known > len(TOLD) // 2
 
 
 def test_the_universe_sees_what_is_granted_anew() -> None:

@@ -24,7 +24,7 @@ from sekisho.client.plans.sqlalchemy import where
 from sekisho.policy import residual
 from tests.policy.residual import worlds
 
-SEEDS = int(os.environ.get("PLANS", "200"))
+SEEDS = int(os.environ.get("PLANS", "100"))
 """Of four worlds each; `make campaign` has 5,000."""
 PART = 100
 TAGS = ("team", "env", "site")

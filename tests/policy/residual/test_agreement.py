@@ -8,7 +8,7 @@ import pytest
 from sekisho.policy import residual
 from tests.policy.residual import worlds
 
-SEEDS = int(os.environ.get("PLANS", "400"))
+SEEDS = int(os.environ.get("PLANS", "200"))
 """Of four questions each, about 40 resources."""
 PART = 200
 UNSAID = ("compares it with another tag", "cannot be said of the tag", "are made of tags", "a tag of the resource beside a wildcard")

@@ -113,7 +113,7 @@ def account(house: House, seed: int) -> tuple[Account, Any]:
     return made, house.call("FindEscalationPaths")
 
 
-REPLAYS = int(os.environ.get("REPLAYS", "24"))
+REPLAYS = int(os.environ.get("REPLAYS", "12"))
 
 
 @pytest.mark.parametrize("shared", ["sqlite"], indirect=True)  # what is permitted does not depend on the database

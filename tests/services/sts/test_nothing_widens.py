@@ -32,7 +32,7 @@ from tests.services.sts import web_identities
 from tests.services.sts.roles import token
 from tests.services.sts.tokens import SHOP
 
-CHAINS = int(os.environ.get("CHAINS", "100"))
+CHAINS = int(os.environ.get("CHAINS", "48"))
 SEED = int(os.environ.get("SEED", "13"))
 WORLDS = 4
 """Sets of random policies, over which the chains are walked."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.services.authorize.plans import listings
 
-WORLDS = 120
+WORLDS = 60
 
 
 def test_lists_are_what_authorize_allows(database_url: str, tmp_path: Path) -> None:
