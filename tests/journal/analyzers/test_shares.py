@@ -219,6 +219,49 @@ def test_a_look_for_internal_access_that_goes_on_is_asked_for_again(made: Estate
     assert order in clock.forgotten[0]
 
 
+def test_what_a_scan_had_no_time_for_is_not_gone_because_much_else_changes(made: Estate) -> None:
+    """Of internal access five resources are looked at in a slice: those that wait come first, and what has changed later."""
+    clock, turns = Clock(), list[int]()
+    orders = [f"arn:aws:orders:us-east-1:{OWNER}:order/{number}" for number in range(8)]
+    columns: dict[str, Any] = {"created_at": NOW, "updated_at": NOW, "account_id": OWNER, "service": "orders", "type": "order"}
+    made.delete("analyzer-main")
+    made.write(lambda _: [RegisteredResource(id=order, arn=order, **columns) for order in orders])
+    inside = analyzer(OWNER, "in")
+    inside.type = "ACCOUNT_INTERNAL_ACCESS"
+    inside.configuration = json.dumps({"internal_access": {"analysis_rule": {"inclusions": [{"resource_arns": orders}]}}})
+    made.write(lambda _: [inside])
+
+    def change(session: Any) -> None:
+        for order in orders[5:]:
+            session.get_one(RegisteredResource, order).policy = OPEN
+
+    def look(sources: Sequence[Source], trusted: Trusted, who: str) -> dict[str, tuple[Found, ...]]:
+        turns.append(len(sources))
+        if len(turns) == 1:
+            made.write(change)
+            return {}
+        found = (Found("InternalAccess", {"AWS": "ann"}, ("orders:Read",)),)
+        return {source.id: found for source in sources}
+
+    scanning = Scanning(made.database, Looking(clock.ask, look), now=lambda: clock.now)
+    turns.append(0)
+    clock.rest(scanning)
+    assert made.count(AccessFinding, ScanRequest) == [8, 0]
+
+    def again(session: Any) -> None:
+        row = session.get_one(Analyzer, "analyzer-in")
+        row.scan_after, row.scan_began_at = "", clock.now
+
+    made.write(again)
+    turns.clear()
+    while scanning.once():
+        assert set(made.statuses().values()) == {"ACTIVE"}
+    clock.rest(scanning)
+    assert turns[0] == 5
+    assert set(made.statuses().values()) == {"ACTIVE"}
+    assert made.count(AccessFinding, ScanRequest) == [8, 0]
+
+
 @pytest.mark.parametrize("who", ["this", "another"])
 def test_what_another_process_has_scanned_is_forgotten(made: Estate, who: str) -> None:
     """It has read the log, and knows what changed."""
