@@ -276,3 +276,19 @@ def test_what_another_process_has_scanned_is_forgotten(made: Estate, who: str) -
     clock.forgotten.clear()
     exhausted(scanning)
     assert (None in clock.forgotten) is (who == "another")
+
+
+def test_what_has_changed_is_forgotten_where_nothing_is_to_be_done(made: Estate) -> None:
+    """Such as an analyzer that is gone, or a resource whose analyzer rests."""
+    clock = Clock()
+    scanning = clock.scanning(made)
+    roles(made, OWNER, 100, 1)
+    exhausted(scanning)
+    clock.forgotten.clear()
+
+    def gone(session: Any) -> None:
+        session.get_one(Analyzer, "analyzer-main").deleted_at = clock.now
+
+    made.write(gone)
+    exhausted(scanning)
+    assert any("analyzer-main" in ids for ids in clock.forgotten if ids is not None)

@@ -130,11 +130,11 @@ class Scanning:
         with self._database.read() as session:
             todo = self._next(session)
             self._tell(session, todo.until)
+        self._looking.forget(todo.touched if todo.turn == self._turn else None)
         if todo.is_idle:
             self._passed = todo.until
             return self._cleared() or todo.more
         now, begun = self._now(), time.monotonic()
-        self._looking.forget(todo.touched if todo.turn == self._turn else None)
         seen, left = self._seen(todo, now)
         LOOKED.inc(len(seen))
         self._size = _fitting(self._size, time.monotonic() - begun)
