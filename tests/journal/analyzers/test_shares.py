@@ -22,6 +22,7 @@ from sekisho.journal.analyzers.slices import SLICE
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.zones import Trusted
 from sekisho.store.tables import AccessFinding, Account, AnalyzedResource, Analyzer, RegisteredResource, Role, ScanRequest
+from sekisho.world import resources
 from tests.journal.analyzers.estate import NOW, OPEN, OWNER, Estate, exhausted, role
 
 OTHERS = ("444455556666", "555566667777", "666677778888")
@@ -292,3 +293,19 @@ def test_what_has_changed_is_forgotten_where_nothing_is_to_be_done(made: Estate)
     made.write(gone)
     exhausted(scanning)
     assert any("analyzer-main" in ids for ids in clock.forgotten if ids is not None)
+
+
+def test_a_request_that_names_another_owner_takes_nothing_for_gone(made: Estate) -> None:
+    """The ARN of a bucket has no account: whose it is, the request says, and an organization has several."""
+    clock, bucket = Clock(), "arn:aws:s3:::bucket"
+    columns: dict[str, Any] = {"created_at": NOW, "updated_at": NOW, "service": "s3", "type": "bucket", "policy": OPEN}
+    id_ = resources.key(OWNER, bucket)
+    made.write(lambda _: [RegisteredResource(id=id_, arn=bucket, account_id=OWNER, **columns)])
+    scanning = clock.scanning(made)
+    clock.rest(scanning)
+    assert list(made.statuses().values()) == ["ACTIVE"]
+    asked: dict[str, Any] = {"resource": bucket, "owner": OTHERS[0], "account_id": OWNER, "asked_at": NOW}
+    made.write(lambda _: [ScanRequest(analyzer_id="analyzer-main", **asked)])
+    clock.rest(scanning)
+    assert list(made.statuses().values()) == ["ACTIVE"]
+    assert made.count(AnalyzedResource, ScanRequest) == [1, 0]
