@@ -1,7 +1,14 @@
 """Rests: every half a millisecond of a thread's own processor time, as long as decisions are asked for."""
 
+from datetime import UTC, datetime
+
+import pytest
+
+from sekisho import sigv4
 from sekisho.calls import rests
 from sekisho.calls.rests import LATELY, REST, WORK, Rests
+from sekisho.sigv4 import SignatureDoesNotMatch, bearer
+from tests.harness import House
 
 
 class Times:
@@ -86,3 +93,16 @@ def test_what_is_owed_is_settled_once() -> None:
     rests.owe()
     assert rests.settle()
     assert not rests.settle()
+
+
+def test_a_proof_within_a_question_that_does_not_hold_says_nothing_of_who_asks(house: House) -> None:
+    """Only for a caller who could not be authenticated a thread owes a rest, and the account that was claimed is doubted."""
+    forged = sigv4.Credentials(house.user("ann").access_key_id, "x" * 40)
+    token = bearer.make(forged, "sekisho", datetime.now(UTC))
+    rests.settle()
+    with pytest.raises(SignatureDoesNotMatch):
+        house.call("Authorize", action="orders:Ship", resource="*", bearer_token=token)
+    assert not rests.settle()
+    with pytest.raises(SignatureDoesNotMatch):
+        house.call("Authorize", _as=forged, action="orders:Ship", resource="*")
+    assert rests.settle()

@@ -122,3 +122,12 @@ def test_of_parts_the_largest_is_refused() -> None:
     refused = [queue.put("account", f"flood {number}", 10, "192.0.2.1") for number in range(20)]
     assert [one for one in refused if one is not None] == [f"flood {number}" for number in range(11)]
     assert queue.put("account", "own again", 10) == "flood 11"
+
+
+def test_of_parts_that_are_as_large_the_accounts_own_is_kept() -> None:
+    """Whoever claims an account from many addresses has a part for each: they refuse one another."""
+    queue: FairQueue[str] = FairQueue()
+    queue.put("account", "own", 10)
+    refused = [queue.put("account", f"flood {number}", 10, f"192.0.2.{number}") for number in range(40)]
+    assert "own" not in refused
+    assert queue.put("account", "own again", 10) == "own"

@@ -185,3 +185,16 @@ def test_looks_that_go_on_are_so_many_and_the_abandoned_are_over(database: db.Da
     assert insiders.found([SOURCE], ZONE, "a") == {}
     monkeypatch.setattr(node_insiders, "ABANDONED", 0.0)
     assert told(turns(insiders, "c")[1]), "nobody asks for the others any more"
+
+
+def test_the_look_of_an_analyzer_that_is_gone_is_over(database: db.Database) -> None:
+    """Whoever deletes analyzers and makes them anew leaves no looks behind, of which there may be so many."""
+    for name in ("ann", "bob"):
+        user(database, name, READS)
+    insiders = Insiders(database, never, turn=0.0)
+    for who in ("analyzer-a", "analyzer-b"):
+        assert insiders.found([SOURCE], ZONE, who) == {}
+    insiders.forget(["analyzer-a"])
+    assert list(insiders._going) == ["analyzer-b"]
+    insiders.forget(None)
+    assert not insiders._going

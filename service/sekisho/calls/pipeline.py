@@ -364,7 +364,8 @@ def _failed(call: Call, request: Message | None, error: SekishoError) -> None:
         UNSIGNED.labels(call.operation.path, error.code).inc()
     elif isinstance(error, Unauthenticated):
         UNAUTHENTICATED.labels(error.code).inc()
-        rests.owe()
+        if call.acting is None:  # else it was a proof within the request, of somebody else
+            rests.owe()
     elif call.acting is None:
         UNRECORDED.labels(error.code).inc()
     else:

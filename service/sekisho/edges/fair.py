@@ -45,8 +45,10 @@ class _Account(Generic[T]):
         return work
 
     def shed(self) -> T:
-        """The oldest work of the largest part."""
-        return self._oldest(max(self.parts, key=lambda part: len(self.parts[part])) if len(self.parts) > 1 else next(iter(self.parts)))
+        """The oldest work of the largest part; of parts that are as large, not of the account's own."""
+        if len(self.parts) == 1:
+            return self._oldest(next(iter(self.parts)))
+        return self._oldest(max(self.parts, key=lambda part: (len(self.parts[part]), part != "")))
 
     def _oldest(self, part: str) -> T:
         waiting = self.parts[part]

@@ -80,9 +80,13 @@ class Insiders:
         return {source.id: look.told(source) for source in sources if source in look.sources}
 
     def forget(self, ids: Collection[str] | None) -> None:
-        """Begin the looks anew that have not come to an end, of these resources: they may be others now. None is all of them."""
+        """End the looks that have not come to an end of analyzers or at resources of these ids, which are others now, or gone. None is all
+        of them.
+        """
         self._going = {
-            who: look for who, look in self._going.items() if ids is not None and not any(source.id in ids for source in look.sources)
+            who: look
+            for who, look in self._going.items()
+            if ids is not None and who not in ids and not any(source.id in ids for source in look.sources)
         }
 
     def _asked(self, case: Case) -> "Verdict | None":

@@ -209,3 +209,37 @@ def test_a_session_of_a_role_of_another_account_is_become() -> None:
         let = replace(ADMIN, trust=trust(AWS=f"arn:aws:sts::{OTHER}:assumed-role/dev/{name}"))
         found = find_across(ACCOUNT, [ann.estate(), replace(guarded, roles={"dev": asked, "admin": let}).estate()])
         assert len(found.paths) == expected, name
+
+
+@pytest.mark.parametrize("of_one", [True, False], ids=["of one role", "of every role"])
+def test_how_many_names_policies_speak_of_has_a_bound(of_one: bool) -> None:
+    """Each is compared with each role: of so many an account could make the analysis take all memory, and nobody could end it."""
+    values = [f"{'role/dev' if of_one else '*'}:name-{number}" for number in range(sessions.MOST_SPOKEN + 1)]
+    guard = when(ROOT, {"StringLike": {"aws:userid": values}})
+    made = replace(chain(guard), users={"ann": ANN, **{f"user-{number}": One([allow("a:B")]) for number in range(5)}})
+    proceeded = [0]
+
+    def proceed() -> None:
+        proceeded[0] += 1
+
+    names = sessions.Names(made.estate(), proceed)
+    roles = [one for one in made.estate().principals if one.kind == "role"]
+    for role in roles:
+        assert len(names.of(role)) <= sessions.MOST
+    assert proceeded == [len(roles)]
+    said = f"policies of an account speak of more than {sessions.MOST_SPOKEN} patterns of user ids"
+    assert said in names.left_out
+    assert said in made.find().left_out
+    assert len(names._spoken(roles[0]).tests) <= sessions.MOST_SPOKEN
+
+
+def test_what_one_account_speaks_of_leaves_out_nothing_of_another() -> None:
+    flood = attached(
+        document(allow("a:B", when={"StringLike": {"aws:userid": [f"!{number}*:x{number}" for number in range(900)]}})), "flood"
+    )
+    said = sessions.united(
+        sessions.mentioned([one]) for one in (flood, attached(when(ROOT, {"StringLike": {"aws:userid": "Z*:bob"}}), "own"))
+    )
+    assert said.is_cut
+    assert ("Z*", "bob") in said.ids
+    assert len(said.ids) == sessions.MOST_SPOKEN + 1

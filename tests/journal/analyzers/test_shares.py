@@ -22,6 +22,7 @@ from sekisho.journal.analyzers.slices import SLICE
 from sekisho.journal.analyzers.sources import Source
 from sekisho.journal.analyzers.zones import Trusted
 from sekisho.store.tables import AccessFinding, Account, AnalyzedResource, Analyzer, RegisteredResource, Role, ScanRequest
+from sekisho.world import resources
 from tests.journal.analyzers.estate import NOW, OPEN, OWNER, Estate, exhausted, role
 
 OTHERS = ("444455556666", "555566667777", "666677778888")
@@ -219,6 +220,49 @@ def test_a_look_for_internal_access_that_goes_on_is_asked_for_again(made: Estate
     assert order in clock.forgotten[0]
 
 
+def test_what_a_scan_had_no_time_for_is_not_gone_because_much_else_changes(made: Estate) -> None:
+    """Of internal access five resources are looked at in a slice: those that wait come first, and what has changed later."""
+    clock, turns = Clock(), list[int]()
+    orders = [f"arn:aws:orders:us-east-1:{OWNER}:order/{number}" for number in range(8)]
+    columns: dict[str, Any] = {"created_at": NOW, "updated_at": NOW, "account_id": OWNER, "service": "orders", "type": "order"}
+    made.delete("analyzer-main")
+    made.write(lambda _: [RegisteredResource(id=order, arn=order, **columns) for order in orders])
+    inside = analyzer(OWNER, "in")
+    inside.type = "ACCOUNT_INTERNAL_ACCESS"
+    inside.configuration = json.dumps({"internal_access": {"analysis_rule": {"inclusions": [{"resource_arns": orders}]}}})
+    made.write(lambda _: [inside])
+
+    def change(session: Any) -> None:
+        for order in orders[5:]:
+            session.get_one(RegisteredResource, order).policy = OPEN
+
+    def look(sources: Sequence[Source], trusted: Trusted, who: str) -> dict[str, tuple[Found, ...]]:
+        turns.append(len(sources))
+        if len(turns) == 1:
+            made.write(change)
+            return {}
+        found = (Found("InternalAccess", {"AWS": "ann"}, ("orders:Read",)),)
+        return {source.id: found for source in sources}
+
+    scanning = Scanning(made.database, Looking(clock.ask, look), now=lambda: clock.now)
+    turns.append(0)
+    clock.rest(scanning)
+    assert made.count(AccessFinding, ScanRequest) == [8, 0]
+
+    def again(session: Any) -> None:
+        row = session.get_one(Analyzer, "analyzer-in")
+        row.scan_after, row.scan_began_at = "", clock.now
+
+    made.write(again)
+    turns.clear()
+    while scanning.once():
+        assert set(made.statuses().values()) == {"ACTIVE"}
+    clock.rest(scanning)
+    assert turns[0] == 5
+    assert set(made.statuses().values()) == {"ACTIVE"}
+    assert made.count(AccessFinding, ScanRequest) == [8, 0]
+
+
 @pytest.mark.parametrize("who", ["this", "another"])
 def test_what_another_process_has_scanned_is_forgotten(made: Estate, who: str) -> None:
     """It has read the log, and knows what changed."""
@@ -233,3 +277,35 @@ def test_what_another_process_has_scanned_is_forgotten(made: Estate, who: str) -
     clock.forgotten.clear()
     exhausted(scanning)
     assert (None in clock.forgotten) is (who == "another")
+
+
+def test_what_has_changed_is_forgotten_where_nothing_is_to_be_done(made: Estate) -> None:
+    """Such as an analyzer that is gone, or a resource whose analyzer rests."""
+    clock = Clock()
+    scanning = clock.scanning(made)
+    roles(made, OWNER, 100, 1)
+    exhausted(scanning)
+    clock.forgotten.clear()
+
+    def gone(session: Any) -> None:
+        session.get_one(Analyzer, "analyzer-main").deleted_at = clock.now
+
+    made.write(gone)
+    exhausted(scanning)
+    assert any("analyzer-main" in ids for ids in clock.forgotten if ids is not None)
+
+
+def test_a_request_that_names_another_owner_takes_nothing_for_gone(made: Estate) -> None:
+    """The ARN of a bucket has no account: whose it is, the request says, and an organization has several."""
+    clock, bucket = Clock(), "arn:aws:s3:::bucket"
+    columns: dict[str, Any] = {"created_at": NOW, "updated_at": NOW, "service": "s3", "type": "bucket", "policy": OPEN}
+    id_ = resources.key(OWNER, bucket)
+    made.write(lambda _: [RegisteredResource(id=id_, arn=bucket, account_id=OWNER, **columns)])
+    scanning = clock.scanning(made)
+    clock.rest(scanning)
+    assert list(made.statuses().values()) == ["ACTIVE"]
+    asked: dict[str, Any] = {"resource": bucket, "owner": OTHERS[0], "account_id": OWNER, "asked_at": NOW}
+    made.write(lambda _: [ScanRequest(analyzer_id="analyzer-main", **asked)])
+    clock.rest(scanning)
+    assert list(made.statuses().values()) == ["ACTIVE"]
+    assert made.count(AnalyzedResource, ScanRequest) == [1, 0]

@@ -47,7 +47,7 @@ def find_across(
     """The shortest path of each principal to an administrator of each other account that it reaches; `account_id` is who asks. With a
     `realm`, control policies may be taken away on the way.
     """
-    spoken = sessions.mentioned(chain(_of_realm(realm), *map(sessions.policies_of, estates)))
+    spoken = sessions.united(map(sessions.mentioned, chain((_of_realm(realm),), map(sessions.policies_of, estates))))
     estates = [replace(estate, mentions=spoken) for estate in estates]
     search = _Across(estates, realm, supposed, proceed)
     inside = {estate.account_id: search.inside(estate) for estate in estates}

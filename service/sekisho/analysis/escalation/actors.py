@@ -6,7 +6,7 @@ others, and so does a control policy that names principals. Of a role each sessi
 other sessions.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -53,9 +53,10 @@ class Actor:
 class Actors:
     """Makes the actors of an account, and knows who is like whom."""
 
-    def __init__(self, estate: Estate) -> None:
+    def __init__(self, estate: Estate, proceed: Callable[[], None] = lambda: None) -> None:
+        """`proceed` is called on the way."""
         self._estate = estate
-        self.names = sessions.Names(estate)
+        self.names = sessions.Names(estate, proceed)
         self._classes: dict[tuple[object, ...], int] = {}
         self._asking: dict[int, bool] = {}
 

@@ -39,7 +39,7 @@ class Between:
     def __init__(self, estates: Mapping[str, Estate], supposed: Keys, proceed: Proceed) -> None:
         self.estates = estates
         self._supposed, self._proceed = supposed, proceed
-        self._made: Mapping[str, Actors] = {account: Actors(estate) for account, estate in estates.items()}
+        self._made: Mapping[str, Actors] = {account: Actors(estate, proceed) for account, estate in estates.items()}
         self._actors: Mapping[str, Sequence[Actor]] = {account: _all(made) for account, made in self._made.items()}
         self._by_name = {name: actor for actors in self._actors.values() for name, actor in by_name(actors).items()}
         self._sayings: dict[tuple[str, str], list[Actor]] = {}  # by account and action, who says something about it
@@ -50,7 +50,7 @@ class Between:
     def freed(self, estate: Estate) -> "Between":
         """The same organization, in which an account stands as it does in the estate."""
         made, account = copy(self), estate.account_id
-        acting = Actors(estate)
+        acting = Actors(estate, self._proceed)
         made.estates = {**self.estates, account: estate}
         made._made = {**self._made, account: acting}
         made._actors = {**self._actors, account: _all(acting)}

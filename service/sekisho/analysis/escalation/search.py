@@ -81,7 +81,7 @@ class _Search:
         self._estate, self._goal, self._goals, self._proceed = estate, goal, goals, proceed
         self._supposed = supposed
         self._is_sought = bool(goal or goals)
-        made = self._made = Actors(estate)
+        made = self._made = Actors(estate, proceed)
         self._asker = Asker(estate, supposed, proceed)
         self._ways = Ways(estate, made, self._asker)
         self._reach = Reach(self._asker, _ACTIONS)

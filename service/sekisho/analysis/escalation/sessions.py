@@ -5,8 +5,8 @@ to. A role acts here in each session that a policy speaks of, by its ARN as a pr
 policy speaks of: it stands for all others, of which decisions are the same. Of a pattern for names one that fits is tried.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import NamedTuple
 
 from sekisho import arn, policy
@@ -24,6 +24,8 @@ MOST = 8
 """Sessions of one role that policies speak of, and that are followed."""
 MOST_NAMED = 1_000
 """Of one account, that many: each is looked at as a principal is."""
+MOST_SPOKEN = 500
+"""Patterns of user ids in the policies of one account, each of which is compared with each role; and of names of one role's sessions."""
 MOST_ASKED = 8
 """Names that are tried where conditions ask for one."""
 
@@ -39,13 +41,16 @@ class _Spoken(NamedTuple):
 class Names:
     """The names of sessions of an account's roles; `left_out` says, in words, of which there were too many."""
 
-    def __init__(self, estate: Estate) -> None:
-        self._account = estate.account_id
+    def __init__(self, estate: Estate, proceed: Callable[[], None] = lambda: None) -> None:
+        self._account, self._proceed = estate.account_id, proceed
         self._mentions = estate.mentions if estate.mentions is not None else mentioned(policies_of(estate))
         self._heads = [(patterns.matcher(patterns.tokens(head)), tail) for head, tail in sorted(self._mentions.ids)]
         self._roles: dict[str, _Spoken] = {}
+        self._tails: dict[str, tuple[str, patterns.Matcher]] = {}  # by a pattern, a name that fits, and what tells whether one does
         self._found = 0
         self.left_out: dict[str, None] = {}
+        if self._mentions.is_cut:
+            self.left_out[f"policies of an account speak of more than {MOST_SPOKEN} patterns of user ids"] = None
 
     def of(self, role: PrincipalRecord) -> tuple[str, ...]:
         """The names of which policies speak."""
@@ -68,9 +73,13 @@ class Names:
         return found
 
     def _look(self, role: PrincipalRecord) -> _Spoken:
-        tails = [*self._mentions.arns.get((role.account_id, role.name), ())]
-        tails += [tail for fits, tail in self._heads if fits(role.id)]
-        names = list(dict.fromkeys(filter(None, map(_filled, tails))))
+        self._proceed()
+        spoken = dict.fromkeys(self._mentions.arns.get((role.account_id, role.name), ()))
+        spoken |= dict.fromkeys(tail for fits, tail in self._heads if fits(role.id))
+        if len(spoken) > MOST_SPOKEN:
+            self.left_out[f"policies speak of more than {MOST_SPOKEN} patterns of sessions of {role.arn}"] = None
+        tails = [self._tail(tail) for tail in islice(spoken, MOST_SPOKEN)]
+        names = list(dict.fromkeys(name for name, _ in tails if name))
         if len(names) > MOST:
             self.left_out[f"policies speak of more than {MOST} sessions of {role.arn}"] = None
             names = names[:MOST]
@@ -78,7 +87,13 @@ class Names:
             self.left_out[f"policies speak of more than {MOST_NAMED} sessions of roles of {self._account}"] = None
             names = names[: MOST_NAMED - self._found]
         self._found += len(names)
-        return _Spoken(tuple(names), tuple(patterns.matcher(patterns.tokens(tail)) for tail in dict.fromkeys(tails)))
+        return _Spoken(tuple(names), tuple(test for _, test in tails))
+
+    def _tail(self, pattern: str) -> tuple[str, patterns.Matcher]:
+        found = self._tails.get(pattern)
+        if found is None:
+            found = self._tails[pattern] = _filled(pattern), patterns.matcher(patterns.tokens(pattern))
+        return found
 
 
 _NOTHING = _Spoken((), ())
@@ -126,7 +141,21 @@ def mentioned(policies: Iterable[policy.Attached]) -> Mentions:
                         arns.setdefault(session[:2], {})[session[2]] = None
         if _USER_ID in program.keys:
             ids |= {found for value in _user_ids(program) if (found := _of_user_id(value)) is not None}
-    return Mentions({key: tuple(names) for key, names in arns.items()}, frozenset(ids))
+    kept = sorted(ids)[:MOST_SPOKEN]
+    return Mentions({key: tuple(names) for key, names in arns.items()}, frozenset(kept), is_cut=len(kept) < len(ids))
+
+
+def united(mentions: Iterable[Mentions]) -> Mentions:
+    """What is said here or there."""
+    arns: dict[tuple[str, str], dict[str, None]] = {}
+    ids: set[tuple[str, str]] = set()
+    is_cut = False
+    for one in mentions:
+        for key, names in one.arns.items():
+            arns.setdefault(key, {}).update(dict.fromkeys(names))
+        ids |= one.ids
+        is_cut = is_cut or one.is_cut
+    return Mentions({key: tuple(names) for key, names in arns.items()}, frozenset(ids), is_cut=is_cut)
 
 
 def policies_of(estate: Estate) -> Iterator[policy.Attached]:

@@ -130,11 +130,11 @@ class Scanning:
         with self._database.read() as session:
             todo = self._next(session)
             self._tell(session, todo.until)
+        self._looking.forget(todo.touched if todo.turn == self._turn else None)
         if todo.is_idle:
             self._passed = todo.until
             return self._cleared() or todo.more
         now, begun = self._now(), time.monotonic()
-        self._looking.forget(todo.touched if todo.turn == self._turn else None)
         seen, left = self._seen(todo, now)
         LOOKED.inc(len(seen))
         self._size = _fitting(self._size, time.monotonic() - begun)
@@ -188,10 +188,9 @@ class Scanning:
         self._rests_until = min([*(refresh_at(row) for row in resting), *tired.values()], default=None)
         again = [*analyzers.due(session, self._now() - AGAIN), *rested]
         moved += [row for row in again if row not in moved]
-        pairs = analyzers.pairs(session, log.ids)
         requests = waiting.of_all(session, tired)
-        pairs += analyzers.requested(session, requests)
-        pairs, put_off = _paced(pairs, tired, _page_size(SLICE))
+        asked = analyzers.requested(session, requests)  # before what has changed: of these none is put off, for they are waited for
+        pairs, put_off = _paced(_once([*asked, *analyzers.pairs(session, log.ids)]), tired, _page_size(SLICE))
         stale += [row for row in put_off if row not in (*stale, *moved) and not row.zone.endswith(STALE)]
         scan = self._scan(session, tired)
         after, page = analyzers.page(session, scan, _page_size(self._size, scan)) if scan is not None else (None, [])
@@ -200,8 +199,8 @@ class Scanning:
             failed = analyzers.failed(session, self._now() - RETRIED, self._size, lambda row: whose(row) not in tired)
             pairs += _paced(failed, tired, _page_size(self._size))[0]
             self._retry_at = self._now() + RETRIED / 10
-        each = {(row.id, id_): (row, id_, source) for row, id_, source in (*pairs, *page)}
-        return _Slice(turn, log.until, list(each.values()), analyzers.trusted, moved, stale, requests, scan, after, log.more, log.ids)
+        each = _once([*pairs, *page])
+        return _Slice(turn, log.until, each, analyzers.trusted, moved, stale, requests, scan, after, log.more, log.ids)
 
     def _before(self, session: Session, row: ScanTurn | None) -> Point | None:
         """Where the walk stands; None where it has not begun, or in a history that is not this one's."""
@@ -273,6 +272,11 @@ class Scanning:
             with self._database.write(()) as session:
                 session.connection().execute(delete(table).where(table.id.in_(ids), *over))
         return len(ids)
+
+
+def _once(pairs: Iterable[Pair]) -> list[Pair]:
+    """Each resource of each analyzer once."""
+    return list({(row.id, id_): (row, id_, source) for row, id_, source in pairs}.values())
 
 
 def _looks(row: Analyzer, sources: Sequence[Source]) -> Iterator[Sequence[Source]]:

@@ -156,9 +156,8 @@ class Analyzers:
             if row is not None and source is not None and source.owner in self.trusted[row.id].accounts and _includes(row, source):
                 found.append((row, source.id, source))
             elif row is not None:
-                query = select(AnalyzedResource.source_id).where(
-                    AnalyzedResource.analyzer_id == row.id, AnalyzedResource.resource == request.resource
-                )
+                same = AnalyzedResource.resource == request.resource, AnalyzedResource.owner == request.owner
+                query = select(AnalyzedResource.source_id).where(AnalyzedResource.analyzer_id == row.id, *same)
                 found += [(row, id_, None) for id_ in session.scalars(query)]
         return found
 

@@ -16,7 +16,7 @@ from sekisho.journal.analyzers.sources import Source
 from sekisho.store.tables import Analyzer, ScanRequest
 
 EACH = SLICE // 10
-"""What is looked at in a slice for one account."""
+"""What is looked at in a slice for one account: no more than an analyzer of internal access looks at, so that none of it is put off."""
 
 Left = tuple[Analyzer, Source]
 """An analyzer, and a resource that it has yet to look at."""

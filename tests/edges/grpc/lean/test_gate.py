@@ -76,3 +76,24 @@ def test_parts_win_their_account_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         line.leave(one.account, one.part)
     assert line._parts == {}
     assert line.waiting == FEWEST
+
+
+def test_as_many_doubted_addresses_as_places_leave_the_account_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Line, "most", FEWEST)
+    line = Line[Asked]()
+    for number in range(FEWEST):
+        line.enter("111122223333", f"192.0.2.{number}")
+    assert line.refuses("111122223333", "192.0.2.100")
+    assert not line.refuses("111122223333")
+    line.enter("111122223333")
+    assert line.refuses("111122223333")
+
+
+def test_parts_that_come_one_after_the_other_have_twice_the_share_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has taken what was its share when it came: half, a third, a fourth, which have no bound together."""
+    monkeypatch.setattr(Line, "most", FEWEST)
+    line = Line[Asked]()
+    for address in ("", *(f"192.0.2.{number}" for number in range(100))):
+        while not line.refuses("111122223333", address):
+            line.enter("111122223333", address)
+    assert line.waiting == 2 * FEWEST

@@ -25,8 +25,9 @@ class Line(Generic[T]):
     """Calls by account: those that have come in, of which some are ready to be answered.
 
     While fewer wait than may, all come in. Beyond that an account has its equal share of the places, and whoever has fewer comes in: a
-    flood refuses its own calls. Of an account whose calls have parts, each part comes in that has fewer than its share of that. Who is
-    ready is served in turn by what accounts have cost, like in any pool (`FairQueue`).
+    flood refuses its own calls. Of an account whose calls have parts, each part comes in that has fewer than its share of that, until the
+    account has as much again; its own part, which has no name, always has a place. Who is ready is served in turn by what accounts have
+    cost, like in any pool (`FairQueue`).
     """
 
     def __init__(self) -> None:
@@ -62,7 +63,8 @@ class Line(Generic[T]):
         if parts is None and not part:
             return True
         parts = parts if parts is not None else Counter({"": own})
-        return parts[part] >= share // (len(parts) + (part not in parts))
+        each = share // (len(parts) + (part not in parts))
+        return own >= 2 * share or parts[part] >= each if part else parts[part] >= max(1, each)
 
     def enter(self, account: str, part: str = "") -> None:
         """Come in."""
