@@ -6,6 +6,7 @@ import pytest
 
 from sekisho.credentials import accounts
 from sekisho.errors import SekishoError
+from sekisho.services.iam import quotas
 from sekisho.store.tables import AuditRecord
 from tests.harness import House
 from tests.services.conftest import Refused
@@ -73,3 +74,7 @@ def test_who_set_it_is_on_record(house: House) -> None:
     with house.node.database.read() as session:
         record = session.query(AuditRecord).filter_by(account_id=house.account_id, event_name="RequestServiceQuotaIncrease").one()
     assert (record.principal_id, record.request) == ("local-operator", '{"quotaCode": "UsersQuota", "desiredValue": 9}')
+
+
+def test_every_quota_has_a_sentence() -> None:
+    assert quotas._SENTENCES.keys() == quotas.QUOTAS.keys()
