@@ -82,14 +82,6 @@ def test_what_was_found_out_from_a_record_that_is_there_no_more_is_not_believed(
         assert world.get_finding("key") is None
 
 
-def test_findings_that_hold_and_those_that_are_missed_are_counted(nodes: tuple[House, House]) -> None:
-    world = world_of(nodes[0])
-    hits, misses = world.findings.hits, world.findings.misses
-    world.keep_finding("key", "value", "owner", [], 1)
-    assert [world.get_finding(key) for key in ("key", "key", "other")] == ["value", "value", None]
-    assert (world.findings.hits - hits, world.findings.misses - misses) == (2, 1)
-
-
 def test_what_was_loaded_before_a_write_of_ones_own_is_not_kept_though_the_point_is_behind_both(nodes: tuple[House, House]) -> None:
     """Another node's revision came before the write, so the point stays where it is until the log is looked at."""
     house, other = nodes

@@ -10,7 +10,6 @@ import pytest
 
 from sekisho import policy
 from sekisho.memory import records, vitals
-from sekisho.memory.findings import Findings
 from sekisho.memory.reader import Reader
 from sekisho.memory.records import Records
 from sekisho.world import AccountRecord, OidcProviderRecord, PolicyRecord, Record, SessionFacts, Subject
@@ -118,19 +117,3 @@ def test_a_provider_is_charged_for_its_clients() -> None:
         charged.append(kept.size[1])
     assert charged[1] - charged[0] >= 4 * 255
     assert charged[2] - charged[0] == 100 * (charged[1] - charged[0])
-
-
-def test_a_finding_that_has_gone_is_not_looked_at() -> None:
-    """Between two looks something may be forgotten that the next would have come to."""
-    findings, seen = Findings(1_000_000), list[object]()
-
-    def holds(found: object) -> bool:
-        seen.append(found)
-        return True
-
-    for number in range(3):
-        findings.keep((number,), "value", "111122223333", (), 1)
-    findings.sweep(1, holds)
-    findings.clear()
-    findings.sweep(2, holds)
-    assert len(seen) == 1

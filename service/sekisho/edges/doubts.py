@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 SECONDS = 5.0
 """Seconds for which a claim is doubted after the last one that was in vain."""
+PARTS = 8
+"""Parts of a share that its doubted claims have at the most, by whence they come, so that the account keeps a ninth of it for itself."""
 MOST = 4096
 """Claims that are doubted at once; of more, those that were the first are believed again."""
 
@@ -37,6 +39,10 @@ class Doubts:
         """Whether the claim of an account is doubted that comes from an address."""
         until = self._until.get((account, address))
         return until is not None and self._clock() < until
+
+    def part(self, account: str, address: str) -> str:
+        """Which part of the account's share a claim from an address is of; `""` is the account's own."""
+        return str(1 + hash(address) % PARTS) if self.hold(account, address) else ""
 
 
 here = Doubts()

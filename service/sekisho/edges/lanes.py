@@ -51,7 +51,7 @@ class Claim(NamedTuple):
         """Whose share a call from an address is of, and which part of that. Strangers share with whoever claims the same account there."""
         if self.stranger:
             return f"{self.account} {address}", ""
-        return self.account, address if self.account and doubts.here.hold(self.account, address) else ""
+        return self.account, doubts.here.part(self.account, address) if self.account else ""
 
 
 @dataclass(slots=True)

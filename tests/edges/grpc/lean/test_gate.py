@@ -56,7 +56,7 @@ def test_what_was_claimed_in_vain_leaves_the_account_half_of_its_places(monkeypa
     assert {(one.account, one.part) for one in calls if one.entered} == {("111122223333", "")}
     for _ in range(3):  # of those who wait, each part is answered in turn
         answered = [one[1] for _ in range(2) if (one := line.take()) is not None]
-        assert {one.part for one in answered} == {"", THEIRS}
+        assert {one.part for one in answered} == {"", doubts.here.part("111122223333", THEIRS)}
 
 
 def test_parts_win_their_account_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
