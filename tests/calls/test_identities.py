@@ -269,3 +269,5 @@ def test_a_call_without_a_transaction_has_no_session(made: House) -> None:
     with pytest.raises(Internal, match=r"^GetUser runs without a transaction$"):
         _ = call.session
     assert 0 < call.seconds_left <= 60
+    assert call.reads is True
+    assert Call(node=made.node, operation=BY_NAME["CreateUser"], request_id="r", now=datetime.now(UTC), deadline=0.0).reads is False

@@ -28,7 +28,7 @@ from tests.policy.faulty import PACKAGE, ROOT
 from tests.policy.mutants import Mutant
 
 PATIENCE, TIMES = 240.0, 20.0
-"""Seconds that a run may take, and how many times as long as its tests took when they were recorded: a busy machine is no fault."""
+"""Seconds that one test may take, and how many times as long as the longest took when it was recorded: a busy machine is no fault."""
 LIBRARIES = (
     "alembic.command", "alembic.migration", "argon2", "boto3", "botocore.session", "cryptography.x509", "google.protobuf.descriptor_pb2",
     "google.rpc.status_pb2", "grpc", "hypothesis", "jwt", "lxml.etree", "opentelemetry.sdk.metrics", "prometheus_client", "psycopg",
@@ -91,7 +91,17 @@ class _Running:
     mutant: Mutant
     folder: tempfile.TemporaryDirectory[str]
     process: Any
+    patience: float
     until: float
+    size: int = 0
+
+    def is_late(self) -> bool:
+        """Whether no test has ended for too long: one that hangs is a fault that is noticed, and nobody waits for it as long as for all."""
+        with contextlib.suppress(FileNotFoundError):
+            size = (Path(self.folder.name) / "said").stat().st_size
+            if size != self.size:
+                self.size, self.until = size, time.monotonic() + self.patience
+        return time.monotonic() > self.until
 
 
 class Only:
@@ -165,7 +175,7 @@ def is_in_function(source: str, line: int) -> bool:
 
 
 def chosen(known: Mapping[Path, touched.Touched], fault: Mutant) -> tuple[list[str], set[str], float]:
-    """The files of tests that a fault is shown to, in their order, the tests, and the seconds that they took."""
+    """The files of tests that a fault is shown to, in their order, the tests, and the seconds that the longest of them took."""
     file, source = fault.path.relative_to(PACKAGE).as_posix(), fault.path.read_text()
     lines = lines_of(source, fault.site.line) if is_in_function(source, fault.site.line) else -1  # an import runs it, maybe one in a test
     found = {path: one.reaching(file, lines) for path, one in known.items()}
@@ -176,7 +186,8 @@ def chosen(known: Mapping[Path, touched.Touched], fault: Mutant) -> tuple[list[s
     seconds = {path: sum(known[path].seconds[test] for test in tests) for path, tests in found.items() if tests}
     order = sorted(seconds, key=lambda path: (path.name != f"test_{fault.path.stem}.py", seconds[path]))
     names = [path.relative_to(ROOT).as_posix() for path in order]
-    return names, set().union(*found.values()), sum(seconds.values())
+    longest = max((known[path].seconds[test] for path, tests in found.items() for test in tests), default=0.0)
+    return names, set().union(*found.values()), longest
 
 
 def run(package: str, faults: Sequence[Mutant], processes: int, shared: Path) -> Iterator[tuple[Mutant, str]]:
@@ -194,9 +205,8 @@ def run(package: str, faults: Sequence[Mutant], processes: int, shared: Path) ->
                 running.append(_begun(waiting.pop(), known, shared))
             time.sleep(0.1)
             for one in list(running):
-                late = time.monotonic() > one.until
                 code = one.process.exitcode
-                if code is None and not late:
+                if code is None and not one.is_late():
                     continue
                 noticed = _ended(one)
                 running.remove(one)
@@ -208,10 +218,11 @@ def run(package: str, faults: Sequence[Mutant], processes: int, shared: Path) ->
 
 def _begun(fault: Mutant, known: Mapping[Path, touched.Touched], shared: Path) -> _Running:
     folder = tempfile.TemporaryDirectory(prefix="sekisho-fault-")
-    files, tests, seconds = chosen(known, fault)
+    files, tests, longest = chosen(known, fault)
+    patience = PATIENCE + TIMES * longest
     process = multiprocessing.get_context("fork").Process(target=_child, args=(fault, files, tests, Path(folder.name), shared))
     process.start()
-    return _Running(fault, folder, process, time.monotonic() + PATIENCE + TIMES * seconds)
+    return _Running(fault, folder, process, patience, time.monotonic() + patience)
 
 
 def _child(fault: Mutant, files: Sequence[str], tests: Collection[str], folder: Path, shared: Path) -> None:

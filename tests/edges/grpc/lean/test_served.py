@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,11 @@ def test_its_end_does_not_shorten_the_time_that_calls_were_given(database_url: s
         lean = Lean(house.node, lanes, bound, workloads=Workloads(), grace=0.0, age=60.0)
         lean._port._methods = {BESIDE: Method(BESIDE, None, hold, lanes.control)}
         with grpc.insecure_channel(f"127.0.0.1:{bound.getsockname()[1]}", CLIENT) as channel:
+            began = time.monotonic()
             with lean:
                 call = channel.unary_unary(BESIDE, None, None).future(b"late", timeout=PATIENCE)
                 assert entered.wait(PATIENCE)
+                assert began <= lean.turned <= time.monotonic()  # by which a worker that hangs is told
                 over = lean.stop(PATIENCE)
                 threading.Timer(0.5, gate.set).start()
             assert call.result() == b"late"
