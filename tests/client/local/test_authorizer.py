@@ -154,6 +154,16 @@ def test_a_caller_who_loses_its_permission_loses_the_copy(place: Inside) -> None
         assert local(authorizer.authorize(**question(place)))
 
 
+def test_nobody_waits_for_a_copy_that_nobody_loads(place: Inside) -> None:
+    blind = place.house.user("blind", SEES_AUTHORIZE)
+    with place.client(blind) as made, ThreadPoolExecutor(1) as thread:
+        authorizer = LocalAuthorizer(made)
+        waiting = thread.submit(authorizer.wait_until_ready, 600)
+        until(lambda: authorizer.error is not None)
+        authorizer.close()
+        assert waiting.result(timeout=60) is False
+
+
 def test_nobody_waits_for_a_revision_of_a_copy_that_is_gone(place: Inside) -> None:
     watcher = place.house.user("watcher", allow("authorize:*"))
     with place.client(watcher) as made, LocalAuthorizer(made, patience=600) as authorizer, ThreadPoolExecutor(1) as thread:

@@ -72,9 +72,10 @@ class Follower:
         self._thread.join(timeout=5)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until there is a replica; False when it takes longer."""
+        """Wait until there is a replica; False when it takes longer, or nobody follows any more."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.replica is not None, max(0.0, seconds))
+            self._changed.wait_for(lambda: self._stop.is_set() or self.replica is not None, max(0.0, seconds))
+            return self.replica is not None
 
     def reach(self, seconds: float, number: int) -> None:
         """Wait until the replica has at least this revision's number, or nothing will bring it: no replica, nobody who follows, no time."""
