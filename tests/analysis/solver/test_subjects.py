@@ -3,7 +3,7 @@
 import pytest
 
 from sekisho.analysis.solver import languages, subjects
-from sekisho.analysis.solver.formulas import Formula, every, no
+from sekisho.analysis.solver.formulas import FALSE, Formula, every, no
 from sekisho.policy import Principal
 from tests.analysis.solver.requests_read import Asked
 
@@ -103,6 +103,7 @@ def test_who_is_meant(name: str) -> None:
     [
         f"arn:aws:iam::{ACCOUNT}:assumed-role/app/ann",  # of another service
         f"arn:aws:sts:eu-west-1:{ACCOUNT}:assumed-role/app/ann",  # of a region
+        f"{STS}:x:assumed-role/app/ann",  # one segment too many
         f"{STS}:role/app/ann",
         f"{STS}:assumed-role/app",
         f"{STS}:assumed-role/app/ann/bob",
@@ -141,6 +142,23 @@ OF_RULES = {
     "of identities": (subjects.OF_IDENTITY, False, {*USERS, "role", *SESSIONS}),
     "one": (("role",), False, {"role"}),
 }
+
+
+def test_names_of_any_characters() -> None:
+    assert Asked("user", f"{IAM}:user/a~b", "AIDAONE").meets(of_key("aws:username", "a~b"))
+
+
+def test_ids_that_only_begin_so() -> None:
+    for user_id in ("AROAONE~:ann", "AROAONE~ann"):
+        role = Asked("assumed-role", f"{IAM}:role/app", user_id)
+        assert not role.meets(subjects._of_ids(["AROAONE"]))
+    assert not Asked("assumed-role", f"{IAM}:role/app", "AROAONE~ann").meets(subjects.session_named([f"{STS}:assumed-role/app/ann"]))
+
+
+def test_an_id_is_no_arn() -> None:
+    """Of either nothing is asked that the other could be."""
+    assert subjects._arns(["AIDAONE", f"{IAM}:user/ann"]) == of(f"{IAM}:user/ann")
+    assert subjects._of_ids([f"{IAM}:user/ann"]) == FALSE
 
 
 @pytest.mark.parametrize("name", OF_RULES)
