@@ -8,7 +8,7 @@ from sekisho.analysis.solver import languages, shapes
 from sekisho.analysis.solver.effort import TooHard
 from sekisho.analysis.solver.languages import ANYTHING, NO_COLON, Chars, Item, Language
 from sekisho.policy import patterns
-from sekisho.policy.variables import parse
+from sekisho.policy.variables import Variable, parse
 
 OF_SHAPES = {
     "exact": ("a*b?", ["a*b?"], ["aab?", "a*bc", "A*B?", ""]),
@@ -33,6 +33,7 @@ def test_every_shape() -> None:
 
 
 RESOURCES = {
+    "a*:b*c": (["a:x:bc", "ax:byc"], ["a:b:c", "axbc"]),
     "a*": (["a", "ab", "a:b"], ["b"]),
     "a*b": (["ab", "axb"], ["a:b", "a"]),
     "a*:b": (["a:b", "ax:b", "a:x:b"], ["axb"]),
@@ -66,11 +67,12 @@ def test_resources_as_they_are_written(written: str, some: list[str], none: list
 
 
 ACTIONS = {
-    "s3:GetObject": (["s3:getobject"], ["S3:GetObject", "s3:getobjects"]),
+    "s3:GetObject": (["s3:getobject"], ["S3:GetObject", "s3:getobjects", "s3~getobject"]),
     "s3:*": (["s3:", "s3:a:b"], ["s3", "sqs:a"]),
     "*": (["", "s3:getobject"], []),
     "**": (["", "s3:getobject"], []),
     "s*:Get?": (["s:geta", "s3:get:"], ["s3:get", "s:x:geta", "a:geta"]),
+    "s3:a*:b": (["s3:a:b", "s3:ax:y:b"], ["s3:ab"]),
     "*:get": (["s3:get", ":get"], ["a:b:get", "get"]),
     "s3:get*ct*": (["s3:getobject", "s3:getct"], ["s3:geta"]),
 }
@@ -84,14 +86,15 @@ def test_actions(written: str) -> None:
     assert [text for text in some + none if Language([run]).has(text)] == some
 
 
-@pytest.mark.parametrize("written", ["s3", "getobject", "s*", "", "*a"])
+@pytest.mark.parametrize("written", ["s3", "getobject", "s*", "", "*a", "~", "*~"])
 def test_what_is_no_pattern_of_an_action(written: str) -> None:
     assert shapes.of_action(written) == ((ANYTHING,) if not written else None)
 
 
 ARNS: dict[str, tuple[list[str], list[str]] | None] = {
-    "arn:aws:s3:::b": (["arn:aws:s3:::b"], ["arn:aws:s3:::", "Arn:aws:s3:::b"]),
+    "arn:aws:s3:::b": (["arn:aws:s3:::b"], ["arn:aws:s3:::", "Arn:aws:s3:::b", "arn:aws~s3:::b", "arn:aws:s3::~b"]),
     "a*:aws:s?:*:1:b?": (["arn:aws:s3::1:bc", "arn:aws:s3:x:1:b:"], ["arn:aws:s3:x:y:1:bc", "arn:aws:s::1:bc", "abc:aws:s3::1:bc"]),
+    "arn:aws:s*x:::b": (["arn:aws:sqx:::b", "arn:aws:sx:::b"], ["arn:aws:sq:::b", "arnx:aws:s:::b"]),
     "*:*:*:*:*:*": (["arn:::::", "arn:a:b:c:d:e:f"], ["arn::::", "xyz:::::"]),
     "???:*:*:*:*:*": (["arn:::::"], ["abc:::::"]),
     "arx:aws:s3:::b": ([], ["arn:aws:s3:::b", "arx:aws:s3:::b", "", ":aws:s3:::b"]),
@@ -120,6 +123,7 @@ def test_patterns_of_arns(written: str) -> None:
         ("arn:::::", True),
         ("arn:a:b:c:d:e:f", True),
         ("arn::::", False),
+        ("arn::::~", False),
         ("aws:::::", False),
         ("xarn:::::", False),
         ("", False),
@@ -131,6 +135,7 @@ def test_readable_arns(text: str, readable: bool) -> None:
 
 
 ANY_CASE = {
+    "~": (["~"], []),
     "ab": (["ab", "AB", "aB"], ["abc", "a"]),
     "AB": (["ab", "AB"], []),
     "k": (["k", "K", "\u212a"], ["c"]),
@@ -163,11 +168,12 @@ def parts(text: str) -> Any:
 
 
 RELAXED = {
-    ("like", "a${a:w}b"): (["ab", "axb", "a:b"], ["a", "abc"]),
+    ("like", "a${a:w}b"): (["ab", "axb", "a:b"], ["a", "abc", "AxB"]),
+    ("like", "~${a:w}"): (["~x"], ["x"]),
     ("resource", "a*/${a:w}"): (["a/", "ax:y/z"], ["a"]),
     ("exact", "a${a:w}"): (["a", "ax"], ["b", ""]),
     ("arn", "arn:aws:iam::${a:w}:user/*"): (["arn:aws:iam::1:user/a", "arn:aws:iam::1:2:user/"], ["arn:aws:iam::1:role/a"]),
-    ("any case", "a${a:w}b"): (["AB", "axB", "Axxb"], ["b", "aBc"]),
+    ("any case", "a${a:w}b"): (["AB", "axB", "Axxb"], ["b", "aBc", "İb"]),
     ("any case", "i${a:w}"): (["i", "I", "İ", "ix"], ["a"]),
     ("any case", "i${a:w}i"): (["ii", "İxi", "IxI"], ["İİ", "xi"]),
     ("any case", "ai${a:w}"): (["ai", "AİX"], ["İ", "a"]),
@@ -184,6 +190,13 @@ def test_whatever_the_values_are(case: tuple[str, str]) -> None:
     assert [text for text in some + none if language.has(text)] == some
 
 
+def test_a_default_may_be_nothing() -> None:
+    """It stands between the letter and the value that may begin with a dot."""
+    word = Variable("a:w")
+    assert shapes.relaxed("any case", ("", word)) == languages.EVERYTHING
+    assert shapes.relaxed("any case", ("i", "", word)).has("İ")
+
+
 FIRST, SECOND = "\ud800", "\ud801"
 SYMBOLIC = {  # as wide, and as narrow as it may be
     ("exact", "a${a:w}"): ([f"a{FIRST}"], [], ["a", "ax", f"a{SECOND}"]),
@@ -192,10 +205,13 @@ SYMBOLIC = {  # as wide, and as narrow as it may be
     ("like", "${a:w}?"): ([f"{FIRST}x"], [f"{FIRST}:", f"{FIRST}{FIRST}"], [FIRST]),
     ("like", "${a:w}/${a:v}/${a:w}"): ([f"{FIRST}/{SECOND}/{FIRST}"], [], [f"{FIRST}/{FIRST}/{FIRST}", f"{FIRST}/{SECOND}/{SECOND}"]),
     ("like", "${a:w}${a:w, 'x'}"): ([f"{FIRST}{SECOND}"], [], [f"{FIRST}{FIRST}"]),
+    ("like", "${a:w}*b"): ([f"{FIRST}:b", f"{FIRST}{FIRST}b"], [], [FIRST]),
+    ("resource", "a*b:${a:w}"): ([f"axb:{FIRST}"], [f"a:b:{FIRST}", f"a{FIRST}b:{FIRST}"], ["ab:"]),
+    ("resource", "a*:b*c${a:w}"): ([f"a{FIRST}:bc{FIRST}"], [f"a:b:c{FIRST}"], []),
     ("resource", "a*${a:w}"): ([f"ab{FIRST}"], [f"a:{FIRST}", f"a{FIRST}{FIRST}"], ["a"]),
     ("resource", "a*:${a:w}"): ([f"ab:{FIRST}", f"a{FIRST}:{FIRST}", f"a:x:{FIRST}"], [], ["a:"]),
     ("resource", "${a:w}/*"): ([f"{FIRST}/", f"{FIRST}/x:{FIRST}"], [], ["/"]),
-    ("resource", "${a:w}?b"): ([f"{FIRST}xb"], [f"{FIRST}:b", f"{FIRST}{SECOND}b"], [f"{FIRST}b"]),
+    ("resource", "${a:w}?b"): ([f"{FIRST}xb", f"{FIRST}~b"], [f"{FIRST}:b", f"{FIRST}{SECOND}b"], [f"{FIRST}b"]),
     ("resource", "${a:w}*b"): ([f"{FIRST}xb", f"{FIRST}b"], [f"{FIRST}:b", f"{FIRST}{SECOND}b"], [f"{FIRST}"]),
 }
 
@@ -244,8 +260,8 @@ def test_of_those_that_there_are() -> None:
 
 def test_classes_of_names() -> None:
     account = Language([shapes.ACCOUNT])
-    assert [text for text in ("1" * 12, "1" * 11, "1" * 13, "11111111111a") if account.has(text)] == ["1" * 12]
+    assert [text for text in ("1" * 12, "1" * 11, "1" * 13, "11111111111a", "11111111111~") if account.has(text)] == ["1" * 12]
     partition = Language([shapes.PARTITION])
-    assert [text for text in ("arn:aws", "arn:aws-cn", "arn:aws-us-gov", "arn:", "arn:awS", "arn:aws:") if partition.has(text)] == [
+    assert [text for text in ("arn:aws", "arn:aws-cn", "arn:aws-us-gov", "arn:aws~", "arn:awS", "arn:aws:") if partition.has(text)] == [
         "arn:aws", "arn:aws-cn", "arn:aws-us-gov",
     ]  # fmt: skip

@@ -23,13 +23,18 @@ PRINCIPALS = {
 ARNS = [
     f"arn:aws:execute-api:eu-west-1:{ACCOUNT}:a/b:c",
     "arn:aws:s3:::b",
+    *("arn:aws:s3:::~", "arn:aws:s3:::b~"),
     f"arn:aws-cn:iam::{ACCOUNT}:user/a",
 ]
 NO_ARNS = [
     *("", "arn", "arn:aws:s3:::", "arn;aws:s3:::b", "arn:aws;s3:::b", "arn:aws:s3;::b", "arn:aws:s3::x:b"),
+    *("arn:aws~s3:::b", "arn:aws:s3~::b", "arn:aws:s3:~:b", "arn:aws:s3::~b", "arn:aws:s3:e~u::b", "arn:aws:s~::::b"),
     *("arn:aws:S3:::b", f"arn:aws:s3:eu_west:{ACCOUNT}:b", "arn:aws:s3:::b*", "arn:aws::::b"),
 ]
-ACTIONS, NO_ACTIONS = ["s3:getobject", "execute-api:invoke", "a.b:c_d"], ["", "s3", "s3:", ":get", "S3:Get", "s3:get*"]
+ACTIONS, NO_ACTIONS = (
+    ["s3:getobject", "execute-api:invoke", "a.b:c_d"],
+    ["", "s3", "s3:", ":get", "S3:Get", "s3:get*", "s3~get", "s~:get", "s3:g~"],
+)
 
 
 def test_every_kind_of_principal_has_a_shape() -> None:
