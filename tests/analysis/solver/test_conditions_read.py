@@ -137,6 +137,43 @@ def test_documents_of_old_have_no_variables(operator: str) -> None:
         assert disagreements(condition, ["${a:w}", "ann", ""], deny=deny, dynamic=False) == []
 
 
+UNREAD = [
+    ("NumericEquals", "5"),
+    ("Bool", "true"),
+    ("IpAddress", "10.0.0.1"),
+    ("BinaryEquals", "QUI="),
+    ("DateEquals", "2026-01-01T00:00:00Z"),
+]
+
+
+@pytest.mark.parametrize(("operator", "value"), UNREAD)
+def test_only_texts_have_variables(operator: str, value: str) -> None:
+    for deny in (False, True):
+        assert disagreements(Condition(operator, "a:k", (f"{value}${{a:w}}",)), [value, ""], deny=deny) == []
+
+
+OF_USER = {"aws:PrincipalArn": ARN, "aws:PrincipalAccount": "111122223333", "aws:PrincipalType": "User", "aws:username": "ann"}
+OF_TEXTS = [
+    f"{before}{operator}"
+    for operator in OPERATORS
+    if operator.startswith(("String", "Arn"))
+    for before in ("", "ForAnyValue:", "ForAllValues:")
+]
+
+
+@pytest.mark.parametrize("name", OF_USER)
+@pytest.mark.parametrize("operator", OF_TEXTS)
+def test_keys_that_the_principal_determines(operator: str, name: str) -> None:
+    own, key = OF_USER[name], name.lower()
+    for values in ([own], ["x"], ["*"], [f"{own[:2]}*", "arn:aws:iam::*:user/b*"], [own.upper()]):
+        for deny in (False, True):
+            condition = Condition(operator, name, tuple(values))
+            formula = conditions.of(condition, of(condition), deny=deny, dynamic=True)
+            test = evaluated.compiled(condition, deny=deny, dynamic=True).test
+            for asked in (Asked("user", ARN, keys={key: own}), Asked("service", "sns.amazonaws.com")):
+                assert asked.meets(formula) is test(policy.Context(asked.keys)), (condition, deny, asked.kind)
+
+
 KEYS = {
     "of nobody": (["a:k"], [("StringEquals", 1)], Key("a:k")),
     "of nobody, asked twice": (["a:k"], [("StringEquals", 2)], Key("a:k")),
@@ -237,6 +274,8 @@ OF_PRINCIPAL = {
     "a name in any case": ("StringEqualsIgnoreCase", "aws:username", "${a:w}", False),
     "a name by a pattern": ("StringLike", "aws:username", "${a:w}", False),
     "a name by a part": ("StringEquals", "aws:username", "x${a:w}", False),
+    "a name by what follows": ("StringEquals", "aws:username", "${a:w}x", False),
+    "a name by two": ("StringEquals", "aws:username", "${a:w}${a:v}", False),
     "a name with a default": ("StringEquals", "aws:username", "${a:w, 'x'}", False),
     "a name that is another key of the principal": ("StringEquals", "aws:username", "${aws:PrincipalArn}", False),
     "an ARN": ("StringEquals", "aws:PrincipalArn", ARN_OF_WORD, True),
@@ -255,3 +294,17 @@ def test_variables_beside_keys_of_the_principal(name: str) -> None:
     else:
         with pytest.raises(TooHard, match=r"compared with (a )?variable|, which the principal determines, too"):
             translated(condition)
+
+
+def test_an_arn_that_is_another_key_s_value() -> None:
+    condition = Condition("StringEquals", "aws:PrincipalArn", (ARN_OF_WORD, "x"))
+    formula = translated(condition)
+    assert [Asked("user", ARN, keys={"a:w": word}).meets(formula) for word in ("ann", "bob")] == [True, False]
+    assert not Asked("service", ARN, keys={"a:w": "ann"}).meets(formula)
+
+
+def test_arns_beside_variables_are_too_hard_where_doubt_decides() -> None:
+    condition = Condition("ArnLike", "a:k", (ARN_OF_WORD,))
+    with pytest.raises(TooHard, match=r"^ARNs that are compared with variables, where doubt decides, are not translated$"):
+        conditions.of(condition, of(condition), deny=True, dynamic=True)
+    assert disagreements(condition, [ARN, OTHER, "x", ""], deny=False) == []

@@ -9,6 +9,9 @@ from sekisho.analysis.solver.languages import ALL, ANYTHING, EMPTY_TEXT, EVERYTH
 AB, NOT_AB, NONE = Chars(frozenset("ab"), False), Chars(frozenset("ab"), True), Chars(frozenset(), False)
 
 
+NAMELESS = "xyzwvabcdefghijklmnopqrstu0123456789XYZ"
+
+
 def chars(text: str) -> Chars:
     """Those of a text; all but those behind a `!`."""
     return Chars(frozenset(text.removeprefix("!")), text.startswith("!"))
@@ -78,6 +81,8 @@ def test_what_is_left_of_a_run(texts: str, allowed: str, left: str | None) -> No
         ("a a+", "a a+"),
         ("a+ a a+", "a+ a a+"),
         ("a+ ab+ !+ c", "!+ c"),
+        ("a+ a+ b", "a+ b"),
+        ("c b+ b+", "c b+"),
         ("!+ a+ b+", "!+"),
         ("a b", "a b"),
         ("", ""),
@@ -110,6 +115,8 @@ def test_neighbours(texts: str, joined: str) -> None:
         ("!+ c", "c a", False),
         ("a b+ a", "a b a", True),
         ("a+", "", True),
+        ("a b+", "", False),
+        ("a b+", "a b", True),
         ("a", "", False),
         ("", "", True),
         ("", "a", False),
@@ -189,6 +196,7 @@ def test_what_can_be_spelled(texts: str, closed: bool) -> None:
 
 
 GUESSES = {
+    "a negated class beside one that is not": ([Language([run("a !b+ d c+ e")])], [literals(["ade"])], "axde"),
     "nothing asked": ([], [], ""),
     "nothing asked, but not nothing": ([], [EMPTY_TEXT], "x"),
     "a text": ([literals(["a"])], [], "a"),
@@ -213,6 +221,10 @@ def test_guesses(name: str) -> None:
 
 
 FOUND = {
+    "what begins with a letter": ([Language([run("a !+")])], [], "a"),
+    "of the texts of all": ([literals(["a", "bb"]), literals(["bb", "ccc"])], [], "bb"),
+    "by the order of letters that nobody knows": ([Language([(one("~"), ANYTHING), (one("!"), ANYTHING)])], [], "!"),
+    "what is refused in two ways, as nothing": ([Language([run("a+ b")])], [Language([run("a a+ b"), run("b")])], None),
     "of two texts the shorter": ([literals(["bb", "a", "ccc"])], [], "a"),
     "of two as long the first": ([literals(["b", "a", "c"])], [], "a"),
     "of a class what is left": ([Language([run("ab ab")])], [literals(["aa"])], "ab"),
@@ -237,9 +249,7 @@ def test_the_shortest_text(name: str) -> None:
     assert languages.find(within, without, Effort(10_000)) == expected
 
 
-@pytest.mark.parametrize(
-    ("named", "expected"), [("", "x"), ("x", "y"), ("xyz", "w"), (languages._NAMELESS, "Ā"), (f"{languages._NAMELESS}Ā", "ā")]
-)
+@pytest.mark.parametrize(("named", "expected"), [("", "x"), ("x", "y"), ("xyz", "w"), (NAMELESS, "Ā"), (f"{NAMELESS}Ā", "ā")])
 def test_a_letter_that_nobody_names(named: str, expected: str) -> None:
     assert languages._other(frozenset(named)) == expected
 
@@ -247,3 +257,63 @@ def test_a_letter_that_nobody_names(named: str, expected: str) -> None:
 def test_spelled() -> None:
     assert sorted(languages._spelled(run("ab c ab"))) == ["aca", "acb", "bca", "bcb"]
     assert languages._spelled(()) == [""]
+
+
+def test_other_constants() -> None:
+    assert Chars(frozenset(":"), True) == languages.NO_COLON
+    assert Chars(frozenset(), True) == ALL
+    assert not Language([(of("abcde"), of("abcdefghijklm"))]).is_closed  # 65 texts
+    with pytest.raises(ValueError, match=r"^two repeated classes side by side, neither within the other$"):
+        languages.joined(run("a+ b+"))
+
+
+def test_a_run_that_is_refused_whole_says_nothing_of_its_neighbour() -> None:
+    """Whichever of the runs comes first: what ends in anything stays refused, what only begins with it does not."""
+    without = Language([run("a+ b !+"), run("a+ c !+")])
+    assert languages.find([Language([run("a a d !+")])], [without], Effort(1_000)) == "aad"
+    assert languages.find([Language([run("a b !+")])], [Language([run("!+ a")])], Effort(1_000)) == "ab"
+
+
+def unwalked(*_asked: object) -> None:
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("size", "is_walked"), [(2, False), (63, False), (64, True)])
+def test_what_shows_without_a_search_is_not_searched_for(size: int, is_walked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(languages, "_walk", unwalked)
+    wide = Language([(*languages.text("a" * (size - 1)), ANYTHING)])
+    narrow = Language([(*languages.text("a" * size), ANYTHING)])
+    if is_walked:
+        with pytest.raises(AssertionError):
+            languages.find([narrow], [wide], Effort(1_000))
+    else:
+        assert languages.find([narrow], [wide], Effort(1_000)) is None
+        assert languages.find([Language([*narrow.runs, run("b")])], [literals(["c"]), wide], Effort(1_000)) == "b"
+
+
+def test_texts_that_can_be_spelled_are_not_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(languages, "_walk", unwalked)
+    assert languages.find([literals(["b", "a"])], [literals(["a"]), EMPTY_TEXT], Effort(1_000)) == "b"
+    assert languages.find([EVERYTHING], [EVERYTHING, EMPTY_TEXT], Effort(1_000)) is None  # a run on both sides
+
+
+def steps(within: list[Language], without: list[Language]) -> int:
+    effort = Effort(1_000)
+    languages.find(within, without, effort)
+    return 60_000 - effort.left
+
+
+def test_effort() -> None:
+    """A text costs by its length and by the languages that are asked; runs by their pairs; a walk by the size of its states."""
+    one_text = literals(["a" * 136])
+    assert steps([one_text, EVERYTHING], [literals(["b"])]) == 1 + 136 * 2 // 16
+    covered = Language((*languages.text(f"a{letter}"), ANYTHING) for letter in "bcde")
+    wide = Language((*languages.text(text), ANYTHING) for text in ("a", "xa", "xb", "xc", "xd"))
+    assert steps([covered], [wide]) == 4 * 5 // 4
+    assert steps([Language([(one("a"), one("b"), ANYTHING)])], []) == 2  # until the last state, which costs nothing
+    for length, price in ((2047, 3), (2045, 2), (1022, 1), (1023, 2)):
+        effort = Effort(0)
+        effort.left = price * length
+        within = [Language([(*languages.text("a" * length), ANYTHING)])]
+        assert languages.find(within, [], effort) == "a" * length
+        assert effort.left == 0

@@ -115,11 +115,11 @@ def test_actions(name: str) -> None:
     ]
 
 
-OBJECTS = ["arn:aws:s3:::b", "arn:aws:s3:::b/ann", "arn:aws:s3:::b/bob", "*"]
+OBJECTS = ["arn:aws:s3:::b", "arn:aws:s3:::b/ann", "arn:aws:s3:::b/bob", "*", "arn:aws:s3:::b/"]
 RESOURCES: dict[str, tuple[Any, list[str], list[str]]] = {  # with aws:username ann, and without any
     "all": ("*", OBJECTS, OBJECTS),
     "one": ("arn:aws:s3:::b", OBJECTS[:1], OBJECTS[:1]),
-    "a pattern": ("arn:aws:s3:::b/*", OBJECTS[1:3], OBJECTS[1:3]),
+    "a pattern": ("arn:aws:s3:::b/*", [*OBJECTS[1:3], OBJECTS[4]], [*OBJECTS[1:3], OBJECTS[4]]),
     "two": (["arn:aws:s3:::b", "arn:aws:s3:::b/bob"], [OBJECTS[0], OBJECTS[2]], [OBJECTS[0], OBJECTS[2]]),
     "a variable": ("arn:aws:s3:::b/${a:w}", [OBJECTS[1]], []),
     "a variable with a default": ("arn:aws:s3:::b/${a:w, 'bob'}", [OBJECTS[1]], [OBJECTS[2]]),
@@ -189,6 +189,13 @@ def test_what_never_matches_asks_for_no_keys() -> None:
     odd = {"NumericEquals": {"aws:username": "1"}}
     read = program(allow("s3", condition=odd), allow())
     assert READ.meets(documents.grants(read, Context([read]), of_resource=False))
+    read = program(allow("*", None, NotResource="*", condition=odd), allow())
+    assert READ.meets(documents.grants(read, Context([read]), of_resource=False))
+
+
+def test_a_service_is_nobody_by_a_canonical_id() -> None:
+    service = Asked("service", "sns.amazonaws.com", canonical="c" * 64)
+    assert not service.meets(formula_of("Allow", "Principal", {"CanonicalUser": "c" * 64}))
 
 
 def parts(text: str) -> Any:
@@ -230,6 +237,7 @@ def test_examples_are_what_policies_write() -> None:
     )
     actions, resources = _examples(read, program(deny("iam:PassRole", None, NotResource="arn:aws:iam::*:role/x")))
     assert (actions["s3:getobject"], actions["sqs:send*"], actions["iam:passrole"]) == ("s3:GetObject", "SQS:Send*", "iam:PassRole")
+    assert {action.lower() for action in actions.values()} == set(actions)
     assert resources == ["arn:aws:s3:::b/example", "arn:aws:s3:::bx", "arn:aws:iam::example:role/x"]
 
 
