@@ -23,11 +23,12 @@ def test_what_stands_before_a_variable_is_compared_in_any_case() -> None:
     assert _more(NOTHING, policy(allow(condition=said), other)) is Answer.NO
 
 
-def test_what_stands_before_a_dot_in_a_variable_is_a_letter_with_a_dot() -> None:
-    """Where the tag is U+0307, the text U+0130 is the listed one in lower case: `i` and the dot."""
-    said = {"StringEqualsIgnoreCase": {"aws:RequestTag/team": "I${aws:PrincipalTag/t}"}}
-    spared = deny(condition={"StringLike": {"aws:RequestTag/team": ["i*", "I*"]}})
-    document = policy(allow(condition=said), spared)
+@pytest.mark.parametrize("between", ["", "${aws:PrincipalTag/n, ''}"])
+def test_what_stands_before_a_dot_in_a_variable_is_a_letter_with_a_dot(between: str) -> None:
+    """Where the tag is U+0307, the text U+0130 is the listed one in lower case: `i` and the dot; also with nothing between them."""
+    said = {"StringEqualsIgnoreCase": {"aws:RequestTag/team": f"I{between}${{aws:PrincipalTag/t}}"}}
+    spared, nameless = (deny(condition={"StringLike": one}) for one in ({"aws:RequestTag/team": ["i*", "I*"]}, {"aws:PrincipalTag/n": "*"}))
+    document = policy(allow(condition=said), spared, nameless)
     request = Witness(ALICE, "s3:GetObject", "*", {"aws:requesttag/team": "\u0130", "aws:principaltag/t": "\u0307"})
     assert witnesses.is_granted(questions.read(document, PolicyType.IDENTITY), request, of_resource=False)
     assert _more(NOTHING, document) is not Answer.NO

@@ -242,6 +242,7 @@ CONTROLLED: dict[str, tuple[Control | None, list[tuple[tuple[str, ...], str]]]] 
         [(BOTH, "APPLIED")],
     ),
     "of_other_owners": (controlled("*", Condition={"StringNotEquals": {"aws:ResourceAccount": OWNER}}), [(BOTH, "APPLIED")]),
+    "of_the_organization": (controlled("*", Condition={"StringEquals": {"aws:ResourceOrgID": "o-abcdefghij"}}), []),
     "of_the_owner": (controlled("*", Condition={"StringEquals": {"aws:ResourceAccount": OWNER}}), []),
 }
 
@@ -316,3 +317,7 @@ def test_control_policies_that_take_too_long_take_nothing_away(monkeypatch: pyte
     assert [(one.actions, one.restriction, one.is_public) for one in found] == [
         (("shop:Read", "shop:Ship"), "FAILED_TO_EVALUATE_RCP", True)
     ]
+    assert found[0].witness is not None
+    one = OTHERS.replace('{"AWS":"*"}', json.dumps({"AWS": STRANGER}))
+    found = external(one, "arn:aws:shop:us-east-1:111122223333:order/7", "111122223333", zone, controlled("*"), milliseconds=20_000)
+    assert [(one.restriction, one.is_public) for one in found] == [("FAILED_TO_EVALUATE_RCP", False)]

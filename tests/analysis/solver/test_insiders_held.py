@@ -31,7 +31,7 @@ def test_no_request_is_let_in_that_is_said_to_be_kept_out() -> None:
 
 
 def _sessions_of_any_name(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(proving._Case, "_of_session", lambda _self, _key: iter(()))
+    patch.setattr(proving._Case, "_of_session", lambda _self: iter(()))
     patch.setattr(subjects, "is_somebody", lambda _principal, _said: True)
 
 

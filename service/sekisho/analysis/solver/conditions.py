@@ -38,9 +38,13 @@ def of(condition: Condition, context: Context, *, deny: bool, dynamic: bool) -> 
     if made.row is None:
         return _null(key, condition.values)
     row = made.row
-    listed = [variables.parse(value, variables=dynamic and row.type.variables, wildcards=row.wildcards) for value in condition.values]
-    fits = _fits(made, listed, key, context, doubt=deny is not row.negated) if listed else (lambda _place: FALSE)
-    return _around(key, made, fits, deny)
+    if not condition.values:
+        return _around(key, made, lambda _place: FALSE, deny)
+    shape, doubt = _SHAPES.get(made.name), deny is not row.negated
+    if shape is None:
+        return _around(key, made, _fits(made, condition.values, key, context, doubt=doubt), deny)
+    listed = [variables.parse(value, variables=dynamic, wildcards=row.wildcards) for value in condition.values]
+    return _around(key, made, _text(shape, listed, key, context, doubt=doubt), deny)
 
 
 def _null(key: Key, listed: Sequence[str]) -> Formula:
@@ -52,27 +56,22 @@ def _null(key: Key, listed: Sequence[str]) -> Formula:
 def _around(key: Key, made: Form, fits: Fits, deny: bool) -> Formula:
     """Quantifiers, IfExists and negation around what a value is asked."""
     assert made.row is not None
+    negated = made.row.negated
 
     def satisfied(place: int) -> Formula:
-        return no(fits(place)) if made.row is not None and made.row.negated else fits(place)
+        return no(fits(place)) if negated else fits(place)
 
     missing = constant(made.missing)
     if made.quantifier == FOR_ALL:
         return some((key.is_nothing(), every((no(key.absent), *(some((no(key.has(i)), satisfied(i))) for i in range(key.places))))))
-    found = [every((key.is_single, satisfied(0)))]
-    if key.listed:
-        found.append(every((key.is_list, no(key.has(0)), missing)))
-        if deny or made.quantifier == FOR_ANY:
-            found += [every((key.is_list, key.has(place), satisfied(place))) for place in range(key.places)]
+    found = [every((key.is_single, satisfied(0))), every((key.is_list, no(key.has(0)), missing))]
+    if deny or made.quantifier == FOR_ANY:
+        found += [every((key.is_list, key.has(place), satisfied(place))) for place in range(key.places)]
     return some((every((key.absent, missing)), *found))
 
 
-def _fits(made: Form, listed: Sequence[tuple[Part, ...]], key: Key, context: Context, *, doubt: bool) -> Fits:
-    assert made.row is not None
-    shape = _SHAPES.get(made.name)
-    if shape is not None:
-        return _text(shape, listed, key, context, doubt=doubt)
-    texts = ["".join(part if isinstance(part, str) else "" for part in parts) for parts in listed]
+def _fits(made: Form, texts: Sequence[str], key: Key, context: Context, *, doubt: bool) -> Fits:
+    """Values that are not read as text."""
     if made.type in (operators.NUMERIC, operators.DATE):
         return _number(made, texts, key, context, doubt=doubt)
     if made.type is operators.BOOL:
@@ -114,16 +113,16 @@ def _text(shape: str, listed: Sequence[tuple[Part, ...]], key: Key, context: Con
 
 def _turned(shape: str, language: Language, listed: Sequence[tuple[Part, ...]], key: Key, context: Context) -> Fits:
     """A key of the principal that is to be another key's value: what is asked of it is asked of the other."""
-    found = [key.text(0, language)]
+    found: list[Formula] = []
     for parts in listed:
-        part = parts[0]
-        if shape != "exact" or len(parts) != 1 or not isinstance(part, Variable) or part.default is not None:
+        named = [Variable(variable.key) for variable in variables.referred(parts)]
+        if shape != "exact" or parts != tuple(named[:1]):  # one variable alone, without a default
             raise TooHard(f"`{key.name}` is compared with a variable in a way that is not translated")
-        other = context.key(part.key)
+        other = context.key(named[0].key)
         if other.follows:
             raise TooHard(f"`{key.name}` is compared with `{other.name}`, which the principal determines, too")
         found.append(every((other.is_single, Linked(context.read(other, 0, "text"), "exact", (Variable(key.name),)))))
-    return lambda _place: some(found)
+    return lambda place: some([key.text(place, language), *found])
 
 
 def has_values(parts: Iterable[Part], context: Context) -> Formula:
@@ -176,8 +175,7 @@ def _number(made: Form, texts: Sequence[str], key: Key, context: Context, *, dou
 def _bounded(value: Decimal) -> Decimal:
     if not value:
         return Decimal(0)  # with whatever exponent
-    _, digits, exponent = value.as_tuple()
-    if not isinstance(exponent, int) or exponent < -_SCALE or len(digits) + exponent > _SCALE:
+    if int(value.as_tuple().exponent) < -_SCALE or value.adjusted() >= _SCALE:
         raise TooHard(f"the number {str(value)[:40]} is too large, or too fine, to be translated")
     return value
 

@@ -30,7 +30,7 @@ class Key:
     """A condition key of the request, in lower case."""
 
     name: str
-    places: int = 1
+    places: int = 1  # at least two of a key that may have a list
     single: bool = True  # it may have one value that is no list
     listed: bool = False  # it may have a list
 
@@ -60,7 +60,7 @@ class Key:
 
     def has(self, place: int) -> Formula:
         """There is a value in this place."""
-        return no(self.absent) if self.places == 1 and not self.listed else Fact(f"value {self.name} {place}")
+        return no(self.absent) if not self.listed else Fact(f"value {self.name} {place}")
 
     def variable(self, place: int) -> str:
         """What the value in this place is called."""
@@ -76,20 +76,19 @@ class Key:
 
     def is_nothing(self) -> Formula:
         """It has no value, or nothing but an empty text: what `Null` and ForAllValues take for nothing."""
-        empty = every((self.has(0), self.text(0, EMPTY_TEXT), no(self.has(1)) if self.places > 1 else TRUE))
+        empty = every((self.has(0), self.text(0, EMPTY_TEXT), no(self.has(1)) if self.listed else TRUE))
         return some((self.absent, every((self.is_list, no(self.has(0)))), empty))
 
     def rules(self) -> list[Formula]:
         """What holds for it in every request."""
         found = []
         if self.listed:
-            found.append(some((no(self.absent), no(self.is_list))) if self.single else TRUE)
             found += [some((no(self.has(place + 1)), self.has(place))) for place in range(self.places - 1)]
-            found += [some((no(self.absent), no(self.has(0))))]
+            found.append(some((no(self.absent), no(self.has(0)))))
             if self.single:
-                found.append(some((no(self.is_single), self.has(0))))
-                found += [some((no(self.is_single), no(self.has(1))))] if self.places > 1 else []
-        if self.name.startswith(_OWNED_BY_IDENTITIES) and not self.follows:
+                found.append(some((no(self.absent), no(self.is_list))))
+                found += [some((no(self.is_single), one)) for one in (self.has(0), no(self.has(1)))]
+        if self.name.startswith(_OWNED_BY_IDENTITIES):
             found.append(some((self.absent, no(subjects.is_outside()))))
         if self.name == USER_ID:
             found.append(some((no(self.absent), subjects.is_outside())))
@@ -146,7 +145,7 @@ class Context:
 
 def _key(name: str, count: int, several: bool) -> Key:
     known = keys.find(name)
-    if name in subjects.FOLLOWING or (known is not None and not known.multivalued):
+    if known is not None and not known.multivalued:
         return Key(name)
     if known is not None:
         return Key(name, min(count + 1, MAX_PLACES), single=False, listed=True)

@@ -179,7 +179,7 @@ class _Asking:
 
     def _undenied(self, rule: Rule, means: Formula, restricting: tuple[Program, ...], actions: tuple[str, ...]) -> tuple[str, ...]:
         """The actions of which control policies do not deny all."""
-        if rule.statement.not_action or not 1 < len(actions) <= MOST_ACTIONS:
+        if not 1 < len(actions) <= MOST_ACTIONS:
             return actions
         return tuple(one for one in actions if self._asked(rule, means, restricting, action=one).answer is not Answer.NO)
 
@@ -266,7 +266,7 @@ def _without(key: Key, trusted: Language, ranges: Iterable[tuple[int, int]]) -> 
     found = []
     for place in range(key.places):
         variable = f"{key.variable(place)} address"
-        trusts = [*([key.text(place, trusted)] if trusted.runs else []), *(Masked(variable, *one) for one in ranges)]
+        trusts = [key.text(place, trusted), *(Masked(variable, *one) for one in ranges)]
         found.append(some((no(key.has(place)), no(some(trusts)))))
     return some((key.absent, every(found)))
 
@@ -277,8 +277,9 @@ def _fixed(program: Program, key: str) -> Language:
     for rule in program.rules:
         for name, condition, _ in rule.tests:
             form = operators.form(condition.operator)
-            if name != key or form is None or form.row is None or form.type not in (operators.STRING, operators.ARN):
+            if name != key or form is None or form.type not in (operators.STRING, operators.ARN):
                 continue
+            assert form.row is not None  # a type of values has one
             for value in condition.values:
                 if _is_fixed(key, value, form, dynamic=rule.dynamic):
                     tokens = tuple(parse(value, variables=False, wildcards=form.row.wildcards))
@@ -287,7 +288,8 @@ def _fixed(program: Program, key: str) -> Language:
 
 
 def _is_fixed(key: str, value: str, form: operators.Form, *, dynamic: bool) -> bool:
-    wild = form.row is not None and form.row.wildcards
+    assert form.row is not None
+    wild = form.row.wildcards
     if key == "aws:principalaccount" and value.lower() == "anonymous":
         return False  # what callers have who are of no account
     if dynamic and referred(parse(value, variables=True, wildcards=wild)):
@@ -354,5 +356,5 @@ def _beyond(zone: Zone, context: Context) -> Iterator[Formula]:
         "aws:sourcevpcarn": arns,
     }
     for name, language in inside.items():
-        if name in context.keys and language.runs:
+        if name in context.keys:
             yield _without(context.key(name), language, ())

@@ -70,7 +70,7 @@ class _Case(Question):
             return TRUE
         case = self.case
         if key.name == USER_ID and case.principal.kind in SESSIONS:
-            return every((no(key.absent), *self._of_session(key)))
+            return every((no(key.absent), *self._of_session()))
         if key.name != USER_ID and not is_fixed(key.name, case.action):
             return TRUE
         value = case.fixed.get(key.name, case.principal.unique_id if key.name == USER_ID else None)
@@ -87,16 +87,16 @@ class _Case(Question):
                 found.append(no(key.has(place)))
         return every(found)
 
-    def _of_session(self, key: Key) -> Iterator[Formula]:
+    def _of_session(self) -> Iterator[Formula]:
         """The `aws:userid` of a session: its own name where policies name it, else one that they do not, which all stand for."""
         own, start = self.case.principal.arn.rpartition("/")[2], f"{self.case.principal.unique_id}:"
         named = named_sessions(self.case.principal, self.layers)
         if own in named:
-            yield key.text(0, languages.literals([start + own]))
+            yield subjects.user_id(languages.literals([start + own]))
         else:
             (run,) = subjects.SESSION_NAMES.runs
-            yield key.text(0, Language([(*languages.text(start), *run)]))
-            yield from (no(key.text(0, languages.literals([start + name]))) for name in named)
+            yield subjects.user_id(Language([(*languages.text(start), *run)]))
+            yield from (no(subjects.user_id(languages.literals([start + name]))) for name in named)
 
     def _permitted(self, context: Context) -> Formula:
         """`policy.decide`, where no Deny matches."""

@@ -19,6 +19,7 @@ from sekisho.analysis.solver.effort import Effort
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_/.:"
 _NAMELESS = "xyzwvabcdefghijklmnopqrstu0123456789XYZ"
 _GUESSED = 64  # runs of which a text is tried
+_COVERING = 64  # items of a run that is too long to be held against each other run
 _PLACES = {letter: place for place, letter in enumerate(_LETTERS)}
 
 
@@ -244,7 +245,7 @@ def find(within: Sequence[Language], without: Sequence[Language], effort: Effort
     first = min(within, key=lambda language: sum(map(_is_open, language.runs)))
     others = [language for language in within if language is not first]
     known = frozenset[Run]().union(*(language.runs for language in without))
-    wide = [run for run in known if len(run) < 64 and _is_open(run)]
+    wide = [run for run in known if len(run) < _COVERING and _is_open(run)]
     open_: list[Run] = []
     best: str | None = None
     for run in first.runs - known:
@@ -267,7 +268,9 @@ def _walk(within: Sequence[Language], without: Sequence[Language], effort: Effor
     """The same by walking through all of the automata at once, breadth first."""
     machines = [language.machine for language in (*within, *without)]
     wanted = len(within)
-    chars = sorted(frozenset[str]().union(*(machine.chars for machine in machines)), key=lambda char: (_PLACES.get(char, 99), char))
+    chars = sorted(
+        frozenset[str]().union(*(machine.chars for machine in machines)), key=lambda char: (_PLACES.get(char, len(_LETTERS)), char)
+    )
     other = _other(frozenset(chars))
     start = tuple(machine.start for machine in machines)
     steps: list[tuple[int, str]] = [(-1, "")]  # of each state: the one before, and the character between

@@ -4,6 +4,7 @@ Each says exactly what the matcher of `policy` says that has the same pattern. V
 literal text here, as there.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -50,7 +51,7 @@ def plain(tokens: Sequence[Token], chars: Chars = ALL) -> Run:
 def of_resource(tokens: Iterable[Token]) -> Run:
     """A pattern of a Resource element: a star crosses colons only where it ends a segment, and `?` never is a colon."""
     pattern = patterns.normal(tuple(tokens))
-    return _run(pattern, lambda i: ALL if _crosses(pattern, i) else NO_COLON, NO_COLON)
+    return _run(pattern, lambda i: ALL if _is_end(pattern[i + 1 :]) else NO_COLON, NO_COLON)
 
 
 def of_written_resource(pattern: str) -> Run:
@@ -89,7 +90,7 @@ _ASCII = {**{char: (char.upper(),) for char in LOWER}, "k": ("K", "\u212a")}
 def _capitals() -> dict[str, list[str]]:
     """Of every character: which others have it as lower case."""
     found: dict[str, list[str]] = {}
-    for char in map(chr, chain(range(0xD800), range(0xE000, 0x110000))):
+    for char in map(chr, range(sys.maxunicode)):
         lowered = char.lower()
         if lowered != char:
             found.setdefault(lowered, []).append(char)
@@ -138,9 +139,9 @@ def _run(pattern: tuple[Token, ...], repeated: Callable[[int], Chars], single: C
     return tuple(run)
 
 
-def _crosses(pattern: tuple[Token, ...], i: int) -> bool:
-    following = pattern[i + 1] if i + 1 < len(pattern) else ":"
-    return pattern[i] is ANY and isinstance(following, str) and following.startswith(":")
+def _is_end(following: Sequence[Part]) -> bool:
+    """A segment ends where this follows: nothing, or a colon."""
+    return not following or (isinstance(following[0], str) and following[0].startswith(":"))
 
 
 def written(tokens: Sequence[Token]) -> Run:
@@ -168,7 +169,7 @@ SOME = "\ud800"
 
 def relaxed(shape: str, parts: Iterable[Part]) -> Language:
     """All texts that a pattern with variables could match, whatever their values, and more."""
-    tokens = [ANY if isinstance(part, Variable) else part for part in parts]
+    tokens = [ANY if isinstance(part, Variable) else part for part in parts if part != ""]  # a default may be an empty text
     if shape == "any case":
         pieces = [(ANYTHING,) if token is ANY else in_any_case(patterns.text_of([token])) for token in tokens]
         return Language([tuple(chain.from_iterable(map(_before_dots, pieces, [*pieces[1:], ()])))])
@@ -177,7 +178,7 @@ def relaxed(shape: str, parts: Iterable[Part]) -> Language:
 
 def _before_dots(piece: Run, following: Run) -> Run:
     """A piece in any case before a value that may begin with U+0307, the dot above: `i` and that dot are the lower case of U+0130."""
-    if following != (ANYTHING,) or not piece or piece == (ANYTHING,) or not piece[-1].chars.has("i"):
+    if following != (ANYTHING,) or piece == (ANYTHING,) or not piece[-1].chars.has("i"):
         return piece
     return (*piece[:-1], languages.of({*piece[-1].chars.chars, "\u0130"}))
 
@@ -200,9 +201,9 @@ def symbolic(shape: str, parts: Sequence[Part], symbols: dict[str, str], *, wide
         elif shape == "exact":
             run += languages.text(part.value)
         elif part is ANY:
-            run.append(_taking(parts[i + 1] if i + 1 < len(parts) else ":", shape, wide=wide))
+            run.append(ANYTHING if wide or shape == "like" or _is_end(parts[i + 1 :]) else Item(_TAKES_NO_VALUE, True))
         else:
-            run.append(Item(ALL if wide else Chars(frozenset(":") | _ALL_SYMBOLS, True)))
+            run.append(Item(ALL if wide else _TAKES_NO_VALUE))
     return Language([tuple(run)])
 
 
@@ -217,9 +218,4 @@ def _unsymbolic(item: Item) -> Item:
 
 MAX_SYMBOLS = 32
 _ALL_SYMBOLS = frozenset(chr(ord(SOME) + i) for i in range(MAX_SYMBOLS))
-
-
-def _taking(following: Part, shape: str, *, wide: bool) -> Item:
-    if shape == "like" or wide or (isinstance(following, str) and following.startswith(":")):
-        return ANYTHING
-    return Item(Chars(frozenset(":") | _ALL_SYMBOLS, True), True)
+_TAKES_NO_VALUE = Chars(NO_COLON.chars | _ALL_SYMBOLS, True)

@@ -35,7 +35,8 @@ TYPES = {
 """`aws:PrincipalType` by kind."""
 
 _WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
-_NAME: Run = (languages.of(_WORD), languages.of(_WORD, repeats=True))
+_WORDS = Chars(frozenset(_WORD), False)
+_NAME: Run = (Item(_WORDS), Item(_WORDS, True))
 _PATH: Run = (Item(Chars(frozenset(), True), True), languages.one("/"))
 _NO_SLASH = Chars(frozenset("/"), True)
 _ID: Run = (Item(Chars(frozenset(f":{shapes.DIGITS}"), True)), Item(NO_COLON, True))  # begins with a letter: an account's is no user's
@@ -53,8 +54,8 @@ def _of_kind(kind: str) -> Language:
     if kind in ("service", "federated"):
         return Language([(Item(Chars(frozenset("* "), True)), Item(Chars(frozenset("* "), True), True))])
     if kind == "root":
-        return Language([_arn("iam", shapes.ACCOUNT, languages.text("root"))])
-    stem = languages.text("role/" if kind in ("role", "assumed-role") else f"{kind}/")
+        return Language([_arn(_TEXTS[kind], shapes.ACCOUNT, languages.text("root"))])
+    stem = languages.text("role/" if kind == "assumed-role" else f"{kind}/")
     paths = ((),) if kind == "federated-user" else ((), _PATH)
     return Language(_arn(_TEXTS[kind], shapes.ACCOUNT, (*stem, *path, *_NAME)) for path in paths)
 
@@ -152,7 +153,7 @@ def _federated(language: Language) -> Iterator[Run]:
             if item.chars.has(":"):
                 kept = (item,) if item.repeats else ()
                 before = languages.restricted((*run[:place], *kept), _DIGITS)
-                after = languages.restricted((*kept, *run[place + 1 :]), _NAME[0].chars)
+                after = languages.restricted((*kept, *run[place + 1 :]), _WORDS)
                 if before is not None and after is not None:
                     yield _arn("sts", before, (*stem, *after))
 
@@ -176,7 +177,7 @@ def _arns(names: Iterable[str]) -> Language:
 
 def _of_ids(names: Iterable[str]) -> Formula:
     """The unique id of the principal, or of its role, is one of these."""
-    ids = [name for name in names if ":" not in name and name not in ("", "*")]
+    ids = [name for name in names if ":" not in name]
     of_sessions = Language((*languages.text(id_), languages.one(":"), ANYTHING) for id_ in ids)
     alone = every((of_kinds(("user", "role")), within(USER_ID, languages.literals(ids))))
     return some((alone, every((kind("assumed-role"), within(USER_ID, of_sessions)))))
@@ -186,7 +187,7 @@ def session_named(names: Iterable[str]) -> Formula:
     """The principal is a role session whose own ARN is one of these."""
     found = []
     for name in names:
-        segments = name.split(":", 5)
+        segments = name.split(":")
         parts = segments[-1].split("/")
         if len(segments) != 6 or segments[2:4] != ["sts", ""] or parts[0] != "assumed-role" or len(parts) != 3:
             continue
