@@ -1,8 +1,8 @@
 """Faults in the other packages, noticed by real runs of pytest, each in a process of its own: slow, so that only samples are taken.
 
 Each fault is shown to the tests that reach its lines (`touched`): those of the file that is named after the module first, then file by
-file, the quickest first, until one fails. A fault in what an import runs is shown to all tests that reach the module; one that no test
-reaches in its own process, to all tests of the package. Where a package's tests do not stand in its mirror, or not all of them, the table
+file, the quickest first, until one fails. A fault in what an import runs is shown to all tests of the package, and so is one that no test
+reaches in its own process. Where a package's tests do not stand in its mirror, or not all of them, the table
 says where. The processes are forked from this one, which has imported the libraries, but nothing of the product.
 """
 
@@ -177,11 +177,12 @@ def is_in_function(source: str, line: int) -> bool:
 def chosen(known: Mapping[Path, touched.Touched], fault: Mutant) -> tuple[list[str], set[str], float]:
     """The files of tests that a fault is shown to, in their order, the tests, and the seconds that the longest of them took."""
     file, source = fault.path.relative_to(PACKAGE).as_posix(), fault.path.read_text()
-    lines = lines_of(source, fault.site.line) if is_in_function(source, fault.site.line) else -1  # an import runs it, maybe one in a test
+    lines = lines_of(source, fault.site.line)
+    imported = not is_in_function(source, fault.site.line) or any(one.imported.get(file, 0) & lines for one in known.values())
     found = {path: one.reaching(file, lines) for path, one in known.items()}
     if not any(found.values()):  # another process runs it
         found = {path: one.reaching(file, -1) for path, one in known.items()}
-    if not any(found.values()):
+    if imported or not any(found.values()):  # what an import makes, tests read that run nothing of the module
         found = {path: set(one.seconds) for path, one in known.items()}
     seconds = {path: sum(known[path].seconds[test] for test in tests) for path, tests in found.items() if tests}
     order = sorted(seconds, key=lambda path: (path.name != f"test_{fault.path.stem}.py", seconds[path]))

@@ -53,10 +53,14 @@ def test_a_fault_is_shown_to_tests_that_reach_it_those_of_its_module_first() -> 
     known = {folder / "test_calls.py": reached({"a": line << 1}), folder / "test_bearer.py": reached({})}
     assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_calls.py"], {"a"}, 3.0)  # nobody runs it here
     known = {folder / "test_calls.py": reached({"a": line, "b": line << 1}, imported=line)}
-    assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_calls.py"], {"a", "b"}, 3.0)  # an import runs it
+    assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_calls.py"], {"a", "b", "c"}, 3.0)  # an import runs it
     whole = next(made for _, made in mutation.rows(faulty.PACKAGE / "sigv4/requests.py") if made.site.line == _line_of_import())
     known = {folder / "test_calls.py": reached({"a": 1 << whole.site.line, "b": line})}
-    assert mutation_processes.chosen(known, whole) == (["tests/sigv4/test_calls.py"], {"a", "b"}, 3.0)  # an import runs it, within a test
+    assert mutation_processes.chosen(known, whole) == (
+        ["tests/sigv4/test_calls.py"],
+        {"a", "b", "c"},
+        3.0,
+    )  # an import runs it, within a test
     known = {folder / "test_bearer.py": reached({})}
     assert mutation_processes.chosen(known, fault) == (["tests/sigv4/test_bearer.py"], {"a", "b", "c"}, 3.0)  # or another process
 

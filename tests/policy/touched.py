@@ -35,9 +35,7 @@ class Touched:
     imported: Mapping[str, int]  # the same of what ran before any test did: imports, and what they call
 
     def reaching(self, file: str, lines: int) -> set[str]:
-        """The tests that run one of these lines (bits) of a file; where an import runs it, those that run anything of the file."""
-        if self.imported.get(file, 0) & lines:
-            lines = -1
+        """The tests that run one of these lines (bits) of a file."""
         found = {test for test, mask in self.lines.get(file, {}).items() if mask & lines}
         return set(self.seconds) if any(test.endswith(SHARED) for test in found) else found
 
