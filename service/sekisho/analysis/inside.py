@@ -7,11 +7,10 @@ solver, whose request the evaluator confirms.
 """
 
 import enum
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sekisho import policy
+from sekisho import arn, policy
 from sekisho.policy.decide import applying, implied_context
 from sekisho.policy.definitions import ServiceDefinition
 from sekisho.policy.keys import Values
@@ -29,7 +28,6 @@ _FIXED = frozenset(
 """Keys that have one value, or none, in every request of a principal about a resource; tags beside them."""
 _TAGS = ("aws:principaltag/", "aws:resourcetag/")
 USER_ID = "aws:userid"
-_NAME_OF_SESSION = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 MOST_ACTIONS = 1_000
 """Actions that are asked about for one principal and one resource."""
@@ -116,7 +114,7 @@ def named_sessions(principal: policy.Principal, layers: policy.Layers) -> list[s
     elements = [rule.statement.principals for one in attached for rule in one.program.rules]
     listed = {name for element in elements if element is not None for name in element.aws}
     named = (name.rpartition("/")[2] for name in listed if name.rpartition("/")[0] == start)
-    return sorted(filter(_NAME_OF_SESSION.fullmatch, named))
+    return sorted(filter(arn.is_session_name, named))
 
 
 def _texts(group: Iterable[policy.Attached]) -> tuple[str, ...]:

@@ -36,12 +36,12 @@ class Doubts:
                     self._until.popitem(last=False)
 
     def hold(self, account: str, address: str) -> bool:
-        """Whether the claim of an account is doubted that comes from an address."""
+        """True of the claim of an account that is doubted from an address."""
         until = self._until.get((account, address))
         return until is not None and self._clock() < until
 
     def part(self, account: str, address: str) -> str:
-        """Which part of the account's share a claim from an address is of; `""` is the account's own."""
+        """The part of the account's share that a claim from an address is of; `""` is the account's own."""
         return str(1 + hash(address) % PARTS) if self.hold(account, address) else ""
 
 

@@ -156,7 +156,7 @@ class _Look:
         return False
 
     def told(self, source: Source) -> tuple[Found, ...]:
-        """What was found of a resource, when the look is over."""
+        """The findings of a resource, when the look is over."""
         found = self._found[source.id]
         return tuple(found if self._is_whole else [*found, unknown(INTERNAL)])
 

@@ -73,6 +73,7 @@ def test_plain(name: str) -> None:
 
 
 NOT_PLAIN = {
+    "a session of a name that is too long": [assumed({"AWS": f"arn:aws:sts::{OTHER}:assumed-role/app/{'s' * 65}"})],
     "a Deny": [assumed({"AWS": OTHER}), {**assumed({"AWS": OTHER}), "Effect": "Deny"}],
     "everybody but some": [{"Effect": "Allow", "NotPrincipal": {"AWS": OTHER}, "Action": "s3:GetObject", "Resource": "*"}],
     "an organization in any case": [assumed("*", condition={"StringEqualsIgnoreCase": {"aws:PrincipalOrgID": "o-2"}})],

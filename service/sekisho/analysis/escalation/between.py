@@ -74,7 +74,7 @@ class Between:
         return self._by_name[named]
 
     def asks_all(self, account: str) -> bool:
-        """Whether nothing of what an administrator is permitted is withheld from everybody of an account."""
+        """True where nothing of what an administrator is permitted is withheld from everybody of an account."""
         actors = self._actors[account]
         return not actors or self._of_account(account)[0].asks_all(actors[0])
 

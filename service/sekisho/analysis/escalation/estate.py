@@ -12,8 +12,8 @@ _NO_TAGS: Mapping[str, str] = {}
 
 
 class Mentions(NamedTuple):
-    """What policies say of sessions of roles: names by account and role, and patterns of roles' ids with patterns of names, of which there
-    were more where it `is_cut`.
+    """Sessions of roles that policies speak of: names by account and role, and patterns of roles' ids with patterns of names, of which
+    there were more where it `is_cut`.
     """
 
     arns: Mapping[tuple[str, str], tuple[str, ...]]

@@ -90,7 +90,7 @@ class Freed:
         return cost is None if is_first else cost is not None and len(way.numbers) < cost[1]
 
     def _has_room(self, way: Freeing, *, is_first: bool) -> bool:
-        """Whether a way is followed still, which is counted."""
+        """True of a way that is followed still, which is counted."""
         cost = len(self._estate.principals)
         if self._followed[way.methods] >= freeing.MOST:
             named = " and ".join(FREEING[one].name for one in way.methods)

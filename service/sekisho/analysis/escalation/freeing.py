@@ -115,7 +115,7 @@ class Freeing(NamedTuple):
 
 
 def is_bound(estate: Estate) -> bool:
-    """Whether control policies may hold an account back."""
+    """True of an account that control policies may hold back."""
     account = estate.lookup(estate.account_id)
     return isinstance(account, AccountRecord) and _binding(placement(account, estate.lookup)) > 0
 
@@ -237,7 +237,7 @@ def _allows(attached: policy.Attached) -> bool:
 
 
 def _opens(record: Record | None) -> bool:
-    """Whether a policy allows everything, and denies nothing."""
+    """True of a policy that allows everything, and denies nothing."""
     if not isinstance(record, ControlPolicyRecord) or denies(record.attached):
         return False
     return any(_is_everything(rule) for rule in record.attached.program.rules)

@@ -95,7 +95,7 @@ class _Search:
         self._before: dict[Key, list[tuple[Key, Hop]]] = defaultdict(list)
         """By what an actor has become of itself: from what, and by which hop."""
         self._of: dict[str, dict[str, list[Actor]]] = defaultdict(lambda: defaultdict(list))
-        """What a principal is, and can become of itself, by its id and its session."""
+        """Each principal as it is, and as it can become of itself, by its id and its session."""
         self._left_out: list[str] = []
 
     def found(self) -> Found:
@@ -346,7 +346,7 @@ class _Search:
         )
 
     def reached(self) -> Mapping[str, Reached]:
-        """What each actor reaches that has a path, or is at its end."""
+        """The ends of actors that have a path, or are at its end, and the hops to them."""
         found = {}
         for actor in self._actors:
             if actor.key in self._steps:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sekisho import arn, policy
 from sekisho.analysis.escalation.estate import Estate, Mentions
+from sekisho.analysis.inside import USER_ID
 from sekisho.policy import patterns, variables
 from sekisho.policy.keys import Values
 from sekisho.policy.patterns import ANY, ONE
@@ -30,7 +31,6 @@ MOST_ASKED = 8
 """Names that are tried where conditions ask for one."""
 
 _OTHERS = ("escalation", "another-one", "zz-0")
-_USER_ID = "aws:userid"
 
 
 class _Spoken(NamedTuple):
@@ -61,7 +61,7 @@ class Names:
         return next((name for name in _OTHERS if self.is_other(role, name)), _OTHERS[0])
 
     def is_other(self, role: PrincipalRecord, name: str) -> bool:
-        """Whether a session with the name is as good as one of which no policy speaks."""
+        """True where a session with the name is as good as one of which no policy speaks."""
         return not any(test(name) for test in self._spoken(role).tests)
 
     def _spoken(self, role: PrincipalRecord) -> _Spoken:
@@ -125,7 +125,7 @@ def _asked(value: str, who: Values, *, dynamic: bool) -> str:
 
 
 def mentioned(policies: Iterable[policy.Attached]) -> Mentions:
-    """What policies say of sessions of roles, whoever's they are."""
+    """The sessions of roles that policies speak of, whoever's they are."""
     arns: dict[tuple[str, str], dict[str, None]] = {}
     ids: set[tuple[str, str]] = set()
     seen: set[int] = set()
@@ -139,14 +139,14 @@ def mentioned(policies: Iterable[policy.Attached]) -> Mentions:
                 for name in rule.statement.principals.aws:
                     if (session := _session(name)) is not None:
                         arns.setdefault(session[:2], {})[session[2]] = None
-        if _USER_ID in program.keys:
+        if USER_ID in program.keys:
             ids |= {found for value in _user_ids(program) if (found := _of_user_id(value)) is not None}
     kept = sorted(ids)[:MOST_SPOKEN]
     return Mentions({key: tuple(names) for key, names in arns.items()}, frozenset(kept), is_cut=len(kept) < len(ids))
 
 
 def united(mentions: Iterable[Mentions]) -> Mentions:
-    """What is said here or there."""
+    """All that is said, here or there."""
     arns: dict[tuple[str, str], dict[str, None]] = {}
     ids: set[tuple[str, str]] = set()
     is_cut = False
@@ -189,7 +189,7 @@ def _session(name: str) -> tuple[str, str, str] | None:
 def _user_ids(program: policy.Program) -> Iterator[str]:
     for rule in program.rules:
         for key, condition, _ in rule.tests:
-            if key == _USER_ID:
+            if key == USER_ID:
                 yield from condition.values
 
 

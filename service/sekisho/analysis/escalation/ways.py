@@ -40,7 +40,7 @@ account's organization permits nobody is not asked for.
 
 
 class Became(NamedTuple):
-    """What permits to become a principal, and its ARN: that of a session where it takes a session of that name."""
+    """The grants to become a principal, and its ARN: that of a session where it takes a session of that name."""
 
     grants: tuple[Grant, ...]
     arn: str
@@ -81,7 +81,7 @@ class Ways:
         return self._probes
 
     def asks_all(self, like: Actor) -> bool:
-        """Whether the account's organization permits somebody all that an administrator is asked for."""
+        """True where the account's organization permits somebody all that an administrator is asked for."""
         return len(self._asked_of_administrators(like)) == len(_PROBES)
 
     def own(self, actor: Actor) -> Iterator[tuple[Hop, Actor]]:
@@ -114,7 +114,7 @@ class Ways:
                 yield change
 
     def makes_administrator(self, target: Actor, change: Change) -> bool:
-        """Whether a change makes an administrator of an actor."""
+        """True of a change that makes an administrator of an actor."""
         return self.is_administrator(self._after(target, change))
 
     def _strong_groups(self, like: Actor) -> frozenset[str]:
@@ -278,7 +278,7 @@ class Ways:
         return self._assumes(actor, target, self.holdings.thing(target), target.record.trust)
 
     def _assumes(self, actor: Actor, target: Actor, role: Thing, trust: policy.Attached) -> Became | None:
-        """What permits to assume a role: in the session of the target or, where any will do, one whose name the conditions ask for."""
+        """The grants to assume a role: in the session of the target or, where any will do, one whose name the conditions ask for."""
         for name in self._actors.names_for(actor, target, trust):
             grant = self._asker.trusts(trust, actor, ASSUME_ROLE, role, {sessions.ROLE_SESSION_NAME: name})
             if grant is not None:
@@ -310,7 +310,7 @@ class Ways:
         return Became(grants, target.named) if grants is not None else None
 
     def _trusts_by_name(self, actor: Actor, role: Actor, thing: Thing) -> Became | None:
-        """What permits an actor to assume a role whose trust policy names it: of a role its session, which no boundary limits then."""
+        """The grants by which an actor assumes a role whose trust policy names it: of a role its session, which no boundary limits then."""
         statement = {"Effect": "Allow", "Principal": {"AWS": actor.who.principal.arn}, "Action": ASSUME_ROLE}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         trust = policy.Attached(policy.compile_policy(policy.parse(document)), name="a trust policy of its own")

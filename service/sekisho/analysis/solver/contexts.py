@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sekisho.analysis.inside import USER_ID
 from sekisho.analysis.solver import subjects
 from sekisho.analysis.solver.effort import TooHard
 from sekisho.analysis.solver.formulas import FALSE, TRUE, Fact, Formula, every, no, some, within
@@ -18,7 +19,6 @@ from sekisho.policy import Program, keys
 from sekisho.policy.operators import form
 
 MAX_PLACES = 8
-USER_ID = "aws:userid"
 ALWAYS = frozenset(("aws:currenttime", "aws:epochtime", "aws:resourceaccount"))
 """Keys that every request has: the clock's, and the owner of the resource."""
 _OWNED_BY_IDENTITIES = ("aws:principalorgid", "aws:principalorgpaths", "aws:principaltag/", USER_ID, "aws:sourceidentity")

@@ -194,4 +194,4 @@ def _is_known(principal: policy.Principal) -> bool:
     if principal.kind != "assumed-role":
         return subjects.SHAPE[principal.kind].has(principal.arn)
     parts = principal.arn.split("/")
-    return len(parts) == 3 and subjects.SESSION_NAMES.has(parts[2]) and subjects.SHAPE[principal.kind].has(principal.entity_arn)
+    return len(parts) == 3 and arn.is_session_name(parts[2]) and subjects.SHAPE[principal.kind].has(principal.entity_arn)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sekisho import policy
+from sekisho.analysis.inside import USER_ID
 from sekisho.analysis.solver import documents, shapes, subjects, witnesses
-from sekisho.analysis.solver.contexts import USER_ID, Context
+from sekisho.analysis.solver.contexts import Context
 from sekisho.analysis.solver.effort import Effort, TooHard
 from sekisho.analysis.solver.formulas import Formula, every, no, some, within
 from sekisho.analysis.solver.search import Search

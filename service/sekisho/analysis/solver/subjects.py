@@ -9,6 +9,7 @@ behind a colon: who is named by an id, or by the name of a session, is asked for
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from sekisho import arn
 from sekisho.analysis.solver import languages, shapes
 from sekisho.analysis.solver.formulas import FALSE, Fact, Formula, every, no, some, within
 from sekisho.analysis.solver.languages import ANYTHING, NO_COLON, Chars, Item, Language, Run
@@ -63,15 +64,13 @@ def _of_kind(kind: str) -> Language:
 SHAPE = {kind: _of_kind(kind) for kind in KINDS}
 _SESSION_NAME: Run = (*(languages.of(_WORD),) * 2, languages.of(_WORD, repeats=True))
 SESSION_NAMES = Language([_SESSION_NAME])
-"""What role sessions can be called, but for how long a name may be."""
-LONGEST_NAME = 64
-"""Characters of the longest name of a session."""
+"""The names of role sessions, and longer ones."""
 USER_IDS: Mapping[str, Language] = {
     "user": Language([_ID]),
     "role": Language([_ID]),
     "assumed-role": Language([(*_ID, languages.one(":"), *_SESSION_NAME)]),
 }
-"""What `USER_ID` is, by kind."""
+"""The texts of `USER_ID`, by kind."""
 
 
 def kind(name: str) -> Formula:
@@ -86,7 +85,7 @@ def of_kinds(names: Iterable[str]) -> Formula:
 
 @lru_cache(maxsize=8)
 def rules(listed: tuple[str, ...], *, known: bool = False) -> tuple[Formula, ...]:
-    """What holds for every principal of these kinds; `known`: whose user id is known, whatever that is."""
+    """The rules for every principal of these kinds; `known`: whose user id is known, whatever that is."""
     return (
         of_kinds(listed),
         *(no(every((kind(one), kind(other)))) for i, one in enumerate(listed) for other in listed[:i]),
@@ -206,7 +205,7 @@ def is_outside() -> Formula:
 def is_somebody(principal: Principal, said: object) -> bool:
     """There can be such a principal: `aws:userid`, if the request says it, is its own, and its session has a name that one can have."""
     name = principal.arn.rpartition("/")[2]
-    if principal.kind in SESSIONS and not (SESSION_NAMES.has(name) and len(name) <= LONGEST_NAME):
+    if principal.kind in SESSIONS and not arn.is_session_name(name):
         return False
     own = {"root": principal.account, "federated-user": f"{principal.account}:{name}"}
     own |= dict.fromkeys(SESSIONS, f"{principal.unique_id}:{name}")

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sekisho import arn, policy
+from sekisho.analysis.inside import USER_ID
 from sekisho.analysis.solver import languages, shapes, subjects
-from sekisho.analysis.solver.contexts import ALWAYS, USER_ID, Context, Key
+from sekisho.analysis.solver.contexts import ALWAYS, Context, Key
 from sekisho.analysis.solver.effort import STEPS_A_MILLISECOND, Effort, TooHard
 from sekisho.analysis.solver.formulas import Every, Fact, Formula, In, Linked, Not, Some, atoms
 from sekisho.analysis.solver.languages import Language
@@ -282,7 +283,7 @@ class Draft:
 
 
 def _between(parts: Sequence[Part], text: str) -> Iterator[str]:
-    """What stands in the place of the one variable of a pattern that a text fits; nothing where there is more than that to be told."""
+    """The value in the place of the one variable of a pattern that a text fits; nothing where there is more than that to be told."""
     places = [i for i, part in enumerate(parts) if isinstance(part, Variable)]
     fixed = [part for part in parts if isinstance(part, str)]
     if len(places) == 1 and len(fixed) == len(parts) - 1:

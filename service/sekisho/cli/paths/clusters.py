@@ -72,7 +72,7 @@ def _with_sessions(found: Found) -> Sequence[Path]:
 
 
 def _first(path: Path, placed: Container[str]) -> tuple[tuple[str, ...], str]:
-    """What a principal does until it is another one that has a place, or at the end; and whom it is then."""
+    """The methods of a principal until it is another one that has a place, or at the end; and whom it is then."""
     methods = []
     for hop in path.hops:
         methods.append(hop.rule.name)

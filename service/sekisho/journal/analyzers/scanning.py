@@ -280,7 +280,7 @@ def _once(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def _looks(row: Analyzer, sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
-    """What an analyzer looks at at once: of external access one resource, else all of them."""
+    """The resources that an analyzer looks at at once: of external access one resource, else all of them."""
     if kind_of(row) == EXTERNAL:
         yield from ([source] for source in sources)
     else:

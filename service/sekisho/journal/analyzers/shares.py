@@ -18,7 +18,7 @@ _NONE = timedelta(0)
 
 
 class Turns:
-    """Which analyzers looked when, over the slices."""
+    """The slices in which analyzers looked last."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -38,14 +38,14 @@ class Turns:
 
 
 class Shares:
-    """What the looks of a slice have taken."""
+    """The time that the looks of a slice have taken."""
 
     def __init__(self, now: Callable[[], datetime], turns: Turns) -> None:
         self._now, self._turns = now, turns
         self._took: defaultdict[str, timedelta] = defaultdict(timedelta)
 
     def is_left(self, row: Analyzer) -> bool:
-        """Whether an analyzer may begin another look; the first of a slice may, always."""
+        """True of an analyzer that may begin another look; the first of a slice may, always."""
         return self._took[row.account_id] < SHARE and sum(self._took.values(), _NONE) < WHOLE
 
     def took(self, row: Analyzer, begun: datetime) -> None:

@@ -1,4 +1,4 @@
-"""What waits to be looked at: resources of which somebody asked for a scan, and those that a slice had no time for.
+"""Resources that wait to be looked at: those of which somebody asked for a scan, and those that a slice had no time for.
 
 Of each account a few are looked at in a slice, so that nobody's wait behind those of another. Those of analyzers that rest wait until they
 have rested. An analyzer for which something waits does not go on with its scan of everything.
@@ -16,14 +16,14 @@ from sekisho.journal.analyzers.sources import Source
 from sekisho.store.tables import Analyzer, ScanRequest
 
 EACH = SLICE // 10
-"""What is looked at in a slice for one account: no more than an analyzer of internal access looks at, so that none of it is put off."""
+"""Resources that a slice looks at for one account: no more than an analyzer of internal access looks at, so that none of it is put off."""
 
 Left = tuple[Analyzer, Source]
 """An analyzer, and a resource that it has yet to look at."""
 
 
 def of_all(session: Session, tired: Iterable[Whose]) -> Sequence[ScanRequest]:
-    """What is looked at next, of each account what waited the longest, but for the tired."""
+    """The requests that are looked at next, of each account those that waited the longest, but for the tired."""
     rests = select(Analyzer.id).where(tuple_(Analyzer.account_id, Analyzer.type).in_(sorted(tired)))
     place = func.row_number().over(
         partition_by=ScanRequest.account_id, order_by=(ScanRequest.asked_at, ScanRequest.resource, ScanRequest.analyzer_id)

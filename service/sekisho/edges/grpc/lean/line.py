@@ -64,7 +64,9 @@ class Line(Generic[T]):
             return True
         parts = parts if parts is not None else Counter({"": own})
         each = share // (len(parts) + (part not in parts))
-        return own >= 2 * share or parts[part] >= each if part else parts[part] >= max(1, each)
+        if not part:
+            return parts[part] >= max(1, each)
+        return parts[part] >= each or own >= 2 * share
 
     def enter(self, account: str, part: str = "") -> None:
         """Come in."""
