@@ -132,9 +132,11 @@ def files_of(package: str) -> list[Path]:
     return [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))]
 
 
-def record(package: str, processes: int, shared: Path) -> bool:
-    """Record what the tests of a package reach, as far as that is not known; False when they fail. `shared` is PostgreSQL's folder."""
-    missing = [str(file) for file in files_of(package) if touched.load(file) is None]
+def record(package: str, processes: int, shared: Path, *, stale: bool = False) -> bool:
+    """Record what the tests of a package reach, as far as that is not known; False when they fail. `shared` is PostgreSQL's folder, `stale`
+    takes what was recorded of another state of the product.
+    """
+    missing = [str(file) for file in files_of(package) if touched.load(file, stale=stale) is None]
     options = ["-q", "-p", "tests.policy.touched", "-p", "no:cacheprovider", "-n", "0"]
     running = [
         subprocess.Popen(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.policy import faulty, mutants, mutation, mutation_processes, touched
+from tests.policy import faulty, mutants, mutation, mutation_forks, mutation_processes, touched
 from tests.policy.faulty import ROOT
 from tests.policy.touched import SHARED, Touched
 
@@ -93,8 +93,11 @@ def test_what_tests_reach_is_recorded(tmp_path: Path, monkeypatch: pytest.Monkey
     assert found.imported["arn.py"]
     assert found.reaching("arn.py", 1) == found.reaching("errors.py", -1) == set()
     assert touched.load(ROOT / "tests/test_order.py") is None
-    monkeypatch.setattr(touched, "key", lambda tests: "another")
+    monkeypatch.setattr(touched, "product", lambda: "another")
     assert touched.load(ROOT / "tests/test_arn.py") is None
+    assert touched.load(ROOT / "tests/test_arn.py", stale=True) == found
+    monkeypatch.setattr(touched, "key", lambda tests: "another")
+    assert touched.load(ROOT / "tests/test_arn.py", stale=True) is None
 
 
 def test_tests_of_a_package() -> None:
@@ -120,3 +123,43 @@ def test_every_process_makes_the_fault(tmp_path: Path) -> None:
 def test_names_of_modules() -> None:
     assert faulty.dotted(faulty.PACKAGE / "policy/decide.py") == "sekisho.policy.decide"
     assert faulty.dotted(faulty.PACKAGE / "sigv4/__init__.py") == "sekisho.sigv4"
+
+
+def test_code_of_the_functions_that_a_fault_changes() -> None:
+    """What stands in the module or in a class itself is made by an import: no function's code says it."""
+    path = faulty.PACKAGE / "arn.py"
+    found = {
+        (fault.site.line, fault.site.operator): mutation_forks.changed(fault)
+        for _, fault in mutation.rows(path)
+        if "#" not in fault.site.operator
+    }
+    source = path.read_text()
+    for (line, _), codes in found.items():
+        assert bool(codes) <= mutation_processes.is_in_function(source, line)
+    assert any(codes for codes in found.values())
+    assert not all(codes for codes in found.values())
+    (place, code), *others = next(codes for (_, operator), codes in found.items() if codes and operator == "returns None").items()
+    assert (place, others) == ((code.co_qualname, code.co_firstlineno), [])
+
+
+def test_the_quickest_tests_those_of_the_module_first() -> None:
+    fault = next(made for _, made in mutation.rows(faulty.PACKAGE / "sigv4/requests.py") if made.site.operator == "return dropped")
+    line = 1 << fault.site.line
+    calls, requests = ({"sigv4/requests.py": dict.fromkeys(tests, line)} for tests in (("c::1", "c::2", "c::3"), ("r::1",)))
+    known = {
+        ROOT / "tests/sigv4/test_calls.py": Touched({"c::1": 0.5, "c::2": 9.0, "c::3": 0.1}, calls, {}),
+        ROOT / "tests/sigv4/test_requests.py": Touched({"r::1": 3.0, "r::2": 1.0}, requests, {}),
+    }
+    assert mutation_forks.quickest(known, fault, 4.0) == (["r::1", "c::3", "c::1"], 3.6)
+    assert mutation_forks.quickest(known, fault, 1.0) == (["r::1"], 3.0)  # one at the least
+
+
+def test_faults_are_noticed_in_forks(tmp_path: Path) -> None:
+    """Some that the tests of a module notice, and some in lines that no test of that module reaches."""
+    environment = {**os.environ, "TESTS_TOUCHED": str(tmp_path)}
+    command = [sys.executable, "-m", "tests.policy.mutation_forks", "--package", "arn.py", "--count", "12", "--seed", "3"]
+    said = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+    survived = [line for line in said.splitlines() if line.startswith("survived: arn.py:")]
+    assert f"{12 - len(survived)} of 12 noticed" in said
+    assert 0 < len(survived) < 12
+    assert "broken" not in said

@@ -40,32 +40,33 @@ class Touched:
         return set(self.seconds) if any(test.endswith(SHARED) for test in found) else found
 
 
-def load(tests: Path) -> Touched | None:
-    """What is recorded of a file of tests, None where that does not hold any more."""
+def load(tests: Path, *, stale: bool = False) -> Touched | None:
+    """What is recorded of a file of tests, None where that does not hold any more; `stale` takes what was recorded of another product."""
     try:
         made = json.loads(_place(tests).read_text())
     except FileNotFoundError:
         return None
-    if "imported" not in made or made["key"] != key(tests):
+    if made.get("tests") != key(tests) or not (stale or made["product"] == product()):
         return None
     lines = {file: {test: int(mask, 16) for test, mask in masks.items()} for file, masks in made["lines"].items()}
     return Touched(made["seconds"], lines, {file: int(mask, 16) for file, mask in made["imported"].items()})
 
 
 def key(tests: Path) -> str:
-    """What a record depends on, as a digest; what tests of several folders share is taken to stay what it is."""
+    """What a record depends on beside the product, as a digest; what tests of several folders share is taken to stay what it is."""
     beside = [path for path in tests.parent.glob("*.py") if not path.name.startswith("test_") and tests.parent != ROOT / "tests"]
-    return hashlib.sha256(_product() + _digest([tests, *beside])).hexdigest()
+    return _digest([tests, *beside])
 
 
 @cache
-def _product() -> bytes:
+def product() -> str:
+    """The product, as a digest."""
     made = PACKAGE / "api"  # of the protos
     return _digest([path for path in PACKAGE.rglob("*.py") if made not in path.parents] + [*(ROOT / "proto").rglob("*.proto")])
 
 
-def _digest(paths: Iterable[Path]) -> bytes:
-    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sorted(paths))).digest()
+def _digest(paths: Iterable[Path]) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sorted(paths))).hexdigest()
 
 
 def _place(tests: Path) -> Path:
@@ -120,7 +121,8 @@ class Recorder:
         unasked = {item.nodeid.partition("::")[0] for item in session.items if item.nodeid not in self._seconds}
         for tests in {test.partition("::")[0] for test in self._seconds} - self._failed - unasked:
             made = {
-                "key": key(ROOT / tests),
+                "product": product(),
+                "tests": key(ROOT / tests),
                 "seconds": {test: seconds for test, seconds in self._seconds.items() if test.partition("::")[0] == tests},
                 "lines": {file: {test: f"{mask:x}" for test, mask in masks.items()} for file, masks in lines.get(tests, {}).items()},
                 "imported": {file: f"{mask:x}" for file, mask in imported.items()},
