@@ -3,6 +3,8 @@ PYTHON ?=
 ARGS ?=
 # One process more than cores: a test waits for another process a sixth of its time.
 JOBS ?= $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
+# `turn` runs a test on SQLite or on PostgreSQL, `both` on each: what `.ci/run` asks for.
+DATABASES ?= turn
 DATA_DIR ?= .data
 unexport PYTHONDONTWRITEBYTECODE# else each of hundreds of processes would compile all that it imports
 
@@ -24,9 +26,9 @@ help: ## Say what there is
 run: gen ## Serve on loopback from an embedded database in .data, and stay
 	@exec $(BIN)/sekisho serve --data-dir $(DATA_DIR) $(ARGS)
 
-test: gen .venv/.dev ## Run every test, on SQLite and on a real PostgreSQL; ARGS="-k name" picks
+test: gen .venv/.dev ## Run every test, on SQLite or a real PostgreSQL in turn, or on each with DATABASES=both; ARGS="-k name" picks
 	@$(BIN)/python -m compileall -q service migrations tests # once, not in each of the hundreds of processes that tests start
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) # in the order of tests/order.py
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --databases $(DATABASES) $(ARGS) # in the order of tests/order.py
 
 clients: gen .venv/.clients ## Install the large clients, Ansible, so that `make test` speaks with them too
 

@@ -7,15 +7,12 @@ from pathlib import Path
 import pytest
 
 from sekisho.store import engines
-from tests import compiled, garbage, hashes, postgres, rsa_keys, scratch, sqlite
-from tests.costs import pytest_addoption, pytest_runtest_makereport, pytest_runtest_protocol, pytest_terminal_summary
+from tests import compiled, costs, garbage, hashes, order, postgres, rsa_keys, scratch, sqlite, turns
+from tests.costs import pytest_runtest_makereport, pytest_runtest_protocol, pytest_terminal_summary
 from tests.garbage import pytest_collection_finish, pytest_configure
-from tests.order import pytest_collection_modifyitems
 
 __all__ = [
-    "pytest_addoption",
     "pytest_collection_finish",
-    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
@@ -28,6 +25,18 @@ compiled.share()
 rsa_keys.share()
 hashes.share()
 engines._CONNECT["connect_timeout"] = 60  # seconds: a new connection to PostgreSQL takes more than two on a busy machine
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--costs` and `--databases`."""
+    costs.add_option(parser)
+    turns.add_option(parser)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests whose turn it is, the longest files first."""
+    turns.leave(config, items)
+    order.sort(items)
 
 
 @pytest.fixture(scope="session")

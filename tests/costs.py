@@ -19,7 +19,7 @@ SHOWN = 25
 COST = "cost"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def add_option(parser: pytest.Parser) -> None:
     """`--costs`."""
     parser.addoption("--costs", action="store_true", help="print which test files cost most CPU")
 

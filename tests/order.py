@@ -61,7 +61,7 @@ LONGEST = (
 """Those that take more than ten seconds of the clock beside two others, by `make test ARGS=--costs`, the longest first."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def sort(items: list[pytest.Item]) -> None:
     """Put the longest files first; within a file, and among the others, nothing moves."""
     places = {TESTS / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))

@@ -1,0 +1,53 @@
+"""The two databases in turn: no test is lost, half are on each, and what is about the database itself stays on both."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import order, turns
+
+
+def test_one_of_two_is_left_out() -> None:
+    tests = {f"tests/test_a.py::test_{number}[{kind}-x]" for number in range(200) for kind in turns.KINDS}
+    left = {test for test in tests if not turns.is_left_out(test, tests)}
+    assert sorted(test.partition("[")[0] for test in left) == sorted(f"tests/test_a.py::test_{number}" for number in range(200))
+    assert 60 < sum("sqlite" in test for test in left) < 140
+
+
+def test_what_has_no_twin_stays() -> None:
+    alone = {
+        "a.py::test",
+        "a.py::test[x]",
+        "a.py::test[sqlite]",
+        "a.py::other[postgresql]",
+        "a.py::all[sqlite-postgresql]",
+        "a.py::my[sqlite2]",
+    }
+    assert not [test for test in alone if turns.is_left_out(test, alone)]
+
+
+def collected(tmp_path: Path, *options: str) -> list[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--basetemp={tmp_path / 'base'}",
+        *options,
+    ]
+    done = subprocess.run(command, cwd=order.TESTS.parent, capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+def test_the_option(tmp_path: Path) -> None:
+    files = ["tests/calls/test_reads.py", "tests/store/test_db.py"]
+    both, turn = collected(tmp_path, *files), collected(tmp_path, "--databases=turn", *files)
+    assert len([test for test in turn if "test_db" in test]) == len([test for test in both if "test_db" in test])
+    ours = [test for test in both if "test_reads" in test]
+    assert any("[sqlite" in test for test in ours)
+    assert len([test for test in turn if "test_reads" in test]) == len(
+        {test.replace("sqlite", "*").replace("postgresql", "*") for test in ours}
+    )
