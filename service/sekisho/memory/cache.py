@@ -168,12 +168,12 @@ class World(Contents):
     def committed(self, point: Point, ids: Iterable[str], account: str | None = None) -> None:
         """A write of this worker's own, of an account: what it touched is stale here at once, not only when the log is looked at."""
         with self._lock:
-            for id_ in ids:
+            for id_ in (touched := tuple(ids)):
                 self._evict(id_)
             self._turn += 1
             self._written = max(self._written, point.number)
             if point.number == self.point.number + 1:
-                self._move(point, (point,), [Entry(point.number, account, tuple(ids))])
+                self._move(point, (point,), [Entry(point.number, account, touched)])
 
     def hear(self, hearer: Moved) -> Callable[[], None]:
         """Have a hearer told whenever the cache moves; the function ends that."""
