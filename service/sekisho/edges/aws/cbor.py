@@ -116,14 +116,7 @@ def parser(value: Value) -> Callable[[Any, str], Any]:
         return lambda held, where: members.of_kind(held, bytes, where)
     if value.kind == "timestamp":
         return lambda held, where: members.of_kind(held, Timestamp, where)
-    if value.kind in ("double", "float"):
-        return _finite
     return members.parser(value)
-
-
-def _finite(held: Any, where: str) -> Any:
-    number = members.of_kind(None if isinstance(held, bool) else held, (int, float), where)
-    return members.of_kind(number if math.isfinite(number) else None, (int, float), where)
 
 
 def _moment(held: Timestamp) -> cbor2.CBORTag:
