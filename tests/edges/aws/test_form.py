@@ -49,6 +49,7 @@ PEEKED: list[tuple[tuple[str, str], str | None]] = [
     (("X=Y", "Z=Action=&Action=B"), "B"),
     (("MyAction=A", ""), None),
     (("Action", "Actions=1"), None),
+    (("&Action=A", ""), "A"),
     (("", ""), None),
 ]
 

@@ -111,6 +111,7 @@ def test_body_is_refused(body: bytes, said: str) -> None:
         b'{"a":' * 32 + b"1" + b"}" * 32,
         b'["\\"' + b"[" * 100 + b'"]',
         b"[" + b",".join([b"[]"] * 100) + b"]",
+        b"[" * 31 + b"[],[]" + b"]" * 31,
         b"[" + b",".join([b"{}"] * 100) + b"]",
     ],
 )

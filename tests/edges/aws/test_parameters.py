@@ -134,6 +134,7 @@ REFUSED = [
     ("Map.entry.1=a", f"'Map.1' {KEYS}"),
     ("Map.entry.1.key=a&Map.entry.1.value=1&Map.entry.1.more=1", f"'Map.1' {KEYS}"),
     ("NamedMap.entry.1.key=a&NamedMap.entry.1.value=1", "'NamedMap.1' needs 'k' and 'v'."),
+    ("NamedMap.entry.1=kv", "'NamedMap.1' needs 'k' and 'v'."),
     ("Map.entry.1.key=a&Map.entry.1.value=1&Map.entry.2.key=a&Map.entry.2.value=1", "The key at 'Map.2' is given twice."),
     ("Map.entry.1.key.x=a&Map.entry.1.value=1", f"a structure or list at 'Map.1' {NO_VALUE}"),
     ("Map.entry.1.key=a&Map.entry.1.value.x=1", f"a structure or list at 'Map.1' {NO_VALUE}"),

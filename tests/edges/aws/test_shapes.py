@@ -8,6 +8,7 @@ from sekisho.edges.aws.shapes import Pairing, Structure, Value
 from tests.edges.aws import toys
 
 GIVEN: dict[str, Any] = {
+    "Absent": "Text",
     "UserName": {"shape": "Text", "locationName": "user"},
     "Size": "Whole",
     "At": "Time",
@@ -18,7 +19,6 @@ GIVEN: dict[str, Any] = {
     "Grid": "Grid",
     "ListMap": "ListMap",
     "ThingMap": "ThingMap",
-    "Absent": "Text",
 }
 
 
@@ -98,6 +98,8 @@ DISAGREE = [
     ("Texts", "Map", "is repeated, but AWS's Texts is a list"),
     ("Map", "Things", "is repeated, but AWS's Map is a map"),
     ("Wholes", "Texts", "is of another kind than AWS's Whole, which is a integer"),
+    ("Grid", "Twos", "is of another kind than AWS's Texts, which is a list"),
+    ("Texts", "Grid", "is of another kind than AWS's Text, which is a string"),
     ("WholeMap", "Map", "is of another kind than AWS's Whole, which is a integer"),
 ]
 

@@ -13,6 +13,7 @@ from tests.edges.aws import toys
 
 KINDS: dict[str, Any] = {
     "Text": {"shape": "Text", "locationName": "text"},
+    "Letter": "Letter",
     "Whole": "Whole",
     "Flag": "Flag",
     "Data": "Data",
@@ -47,6 +48,7 @@ WRITTEN: list[tuple[dict[str, Any], str]] = [
     ({}, ""),
     ({"text": "a<b"}, "<text>a&lt;b</text>"),
     ({"text": ""}, "<text></text>"),
+    ({"letter": "&"}, "<Letter>&amp;</Letter>"),
     ({"whole": -1}, "<Whole>-1</Whole>"),
     ({"whole": 0}, "<Whole>0</Whole>"),
     ({"flag": False}, "<Flag>false</Flag>"),

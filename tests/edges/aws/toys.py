@@ -34,6 +34,8 @@ SHAPES: Shapes = {
     "FlatItems": {"type": "list", "member": {"shape": "Text", "locationName": "item"}, "flattened": True},
     "Wholes": {"type": "list", "member": {"shape": "Whole"}},
     "Things": {"type": "list", "member": {"shape": "Thing"}},
+    "Twos": {"type": "list", "member": {"shape": "Two"}},
+    "Two": {"type": "structure", "members": {"Texts": {"shape": "Texts"}, "Name": {"shape": "Text"}}},
     "Grid": {"type": "list", "member": {"shape": "Texts"}},
     "Maps": {"type": "list", "member": {"shape": "Map"}},
     "Map": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Text"}},

@@ -6,7 +6,6 @@ https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """
 
 import io
-import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -124,7 +123,7 @@ def _moment(held: Timestamp) -> cbor2.CBORTag:
 
 
 def _time(value: Any, _immutable: bool) -> Timestamp:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
     return scalars.seconds(value)
 

@@ -6,7 +6,6 @@ protocol with words of its own for them brings these.
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -94,8 +93,7 @@ class Members:
     def _reader_of(self, value: Value) -> Read | None:
         """The reader of what is a message in a list or map: a structure, or a list or map that a message stands for."""
         if value.within:
-            held = replace(value, within="")
-            return self._read_list(value.within, held) if value.kind == "list" else self._read_map(value.within, held)
+            return self._read_list(value.within, value) if value.kind == "list" else self._read_map(value.within, value)
         return self.reader(value.structure) if value.structure is not None else None
 
     def _read_list(self, name: str, value: Value) -> Read:
