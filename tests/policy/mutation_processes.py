@@ -79,7 +79,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "store": ("store", "memory", "calls"),
     "world": ("world", "services/authorize"),
     "edges": ("edges", "deploy/test_observing.py", "operations/test_toy.py", "wire"),
-    "edges/aws": ("wire", "operations/test_toy.py"),
+    "edges/aws": ("edges/aws", "wire", "operations/test_toy.py"),
     "node": ("node", "faults"),
     "services/iam": ("services/iam", "services/organizations/test_access_reports.py", "services/sts/test_backing_off.py"),
     "services/sts": ("services/sts", "services/organizations/test_root_access.py"),

@@ -6,7 +6,6 @@ https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """
 
 import io
-import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -116,14 +115,7 @@ def parser(value: Value) -> Callable[[Any, str], Any]:
         return lambda held, where: members.of_kind(held, bytes, where)
     if value.kind == "timestamp":
         return lambda held, where: members.of_kind(held, Timestamp, where)
-    if value.kind in ("double", "float"):
-        return _finite
     return members.parser(value)
-
-
-def _finite(held: Any, where: str) -> Any:
-    number = members.of_kind(None if isinstance(held, bool) else held, (int, float), where)
-    return members.of_kind(number if math.isfinite(number) else None, (int, float), where)
 
 
 def _moment(held: Timestamp) -> cbor2.CBORTag:
@@ -131,7 +123,7 @@ def _moment(held: Timestamp) -> cbor2.CBORTag:
 
 
 def _time(value: Any, _immutable: bool) -> Timestamp:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
     return scalars.seconds(value)
 

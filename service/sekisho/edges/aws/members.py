@@ -4,8 +4,8 @@ Every member must be one that the operation has. In JSON times are seconds since
 protocol with words of its own for them brings these.
 """
 
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ Write = Callable[[Message, dict[str, Any]], None]
 """Writes what a message has of one member, or of all, into an object."""
 
 _NUMBERS = {"integer": int, "long": int, "double": (int, float), "float": (int, float)}
+"""What each kind may be; of these, none is a truth value or infinite."""
 
 
 class Members:
@@ -92,8 +93,7 @@ class Members:
     def _reader_of(self, value: Value) -> Read | None:
         """The reader of what is a message in a list or map: a structure, or a list or map that a message stands for."""
         if value.within:
-            held = replace(value, within="")
-            return self._read_list(value.within, held) if value.kind == "list" else self._read_map(value.within, held)
+            return self._read_list(value.within, value) if value.kind == "list" else self._read_map(value.within, value)
         return self.reader(value.structure) if value.structure is not None else None
 
     def _read_list(self, name: str, value: Value) -> Read:
@@ -224,7 +224,7 @@ def parser(value: Value) -> Callable[[Any, str], Any]:
         return lambda held, where: of_kind(held, bool, where)
     if kind in _NUMBERS:
         types = _NUMBERS[kind]
-        return lambda held, where: of_kind(None if isinstance(held, bool) else held, types, where)
+        return lambda held, where: of_kind(held if not isinstance(held, bool) and _is_finite(held) else None, types, where)
     if kind == "timestamp":
         return lambda held, where: _time(held, where)
     parse = scalars.PARSERS[kind]
@@ -255,6 +255,10 @@ def of_kind(held: Any, kind: Any, where: str) -> Any:
     if not isinstance(held, kind):
         raise _not_a_value(where)
     return held
+
+
+def _is_finite(held: Any) -> bool:
+    return not isinstance(held, float) or math.isfinite(held)
 
 
 def _put(put: Callable[[Any], object], value: Any, where: str) -> None:

@@ -53,7 +53,8 @@ def template(method: str, uri: str) -> Template:
         end = label.end()
     pattern += re.escape(path[end:])
     fixed = tuple(part for part in query.split("&") if part)
-    return Template(method, re.compile(pattern), tuple(labels), fixed, (-len(path) - len(fixed), len(labels)))
+    literal = len(_LABEL.sub("", path))
+    return Template(method, re.compile(pattern), tuple(labels), fixed, (-literal - len(fixed), len(labels)))
 
 
 class Protocol:

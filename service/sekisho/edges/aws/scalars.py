@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
+from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -28,9 +29,9 @@ def integer(text: str) -> int:
 
 def number(text: str) -> float:
     """A decimal number; no infinity, no NaN."""
-    if _NUMBER.fullmatch(text) is None:
+    if _NUMBER.fullmatch(text) is None or not isfinite(value := float(text)):
         raise ValueError
-    return float(text)
+    return value
 
 
 def boolean(text: str) -> bool:
@@ -54,7 +55,10 @@ def moment(text: str) -> Timestamp:
     whole = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
     if zone != "Z":
         offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
-        whole = whole - offset if zone[0] == "+" else whole + offset
+        try:
+            whole = whole - offset if zone[0] == "+" else whole + offset
+        except OverflowError:
+            raise ValueError from None
     return Timestamp(seconds=timegm(whole.utctimetuple()), nanos=int((fraction or "").ljust(9, "0")))
 
 

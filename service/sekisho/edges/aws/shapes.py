@@ -106,6 +106,6 @@ class Pairing:
         if kind in ("list", "map") and message is not None and len(message.fields) == 1:
             return replace(self._value(shape, message.fields[0]), within=message.fields[0].name)
         expected = message is not None and message.full_name == "google.protobuf.Timestamp" if kind == "timestamp" else False
-        if not expected and (message is not None or ours.type != _SCALARS.get(kind)):
+        if not expected and ours.type != _SCALARS.get(kind):
             raise TypeError(f"{ours.full_name} is of another kind than AWS's {shape.name}, which is a {kind}")
         return Value(kind, shape.name, shape.serialization)

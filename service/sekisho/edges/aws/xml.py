@@ -129,18 +129,10 @@ class Writers:
 def _scalar(name: str, tag: str, value: Value) -> Write:
     text = _text(value)
     opening, closing = f"<{tag}>", f"</{tag}>"
-    if value.kind == "timestamp":
-
-        def write_time(message: Message, out: Out) -> None:
-            if message.HasField(name):
-                out(f"{opening}{text(getattr(message, name))}{closing}")
-
-        return write_time
 
     def write(message: Message, out: Out) -> None:
-        held = getattr(message, name)
-        if held or message.HasField(name):
-            out(f"{opening}{text(held)}{closing}")
+        if message.HasField(name):
+            out(f"{opening}{text(getattr(message, name))}{closing}")
 
     return write
 
