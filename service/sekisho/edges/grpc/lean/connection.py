@@ -214,15 +214,14 @@ class Connection(Outgoing):
             stream.body = bytearray()
         stream.held = held
         stream.body += payload
-        if held >= PREFIX and int.from_bytes(stream.body[1:PREFIX], "big") > self._most:
+        if int.from_bytes(stream.body[1:PREFIX], "big") > self._most:
             self._receiver.refused(self, stream, MESSAGE)  # before the rest has come
             return
         self.out.append(frames.window(stream.id, size))
 
     def _whole(self, stream: Stream, message: bytes) -> None:
         stream.whole, stream.body = True, b""
-        if self._noise:
-            self._noise = max(0, self._noise - OF_CALL)
+        self._noise = max(0, self._noise - OF_CALL)
         if stream.talks:
             self._next(stream)
         else:
@@ -259,7 +258,7 @@ class Connection(Outgoing):
             return
         body = stream.body
         size = PREFIX + int.from_bytes(body[1:PREFIX], "big")
-        if len(body) >= PREFIX and size > PREFIX + SAID:
+        if size > PREFIX + SAID:
             self._receiver.refused(self, stream, MESSAGE)
         elif size <= len(body):
             message, stream.body = bytes(body[:size]), body[size:]

@@ -71,7 +71,7 @@ def block(stream: int, fields: bytes, flags: int = 0) -> bytes:
 
 def number(payload: bytes) -> int:
     """A number of 31 bits."""
-    return int.from_bytes(payload[:4], "big") & MOST_WINDOW
+    return int.from_bytes(payload, "big") & MOST_WINDOW
 
 
 TABLE_SIZE, NO_TABLE = 4096, b"\x20"

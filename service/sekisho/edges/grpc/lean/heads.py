@@ -45,38 +45,38 @@ def head(fields: Fields) -> Head:
     for name, value in fields:
         if name[:1] == ":":
             if metadata or own or name in pseudo or name not in _PSEUDO:
-                raise Malformed(name)
+                raise Malformed
             pseudo[name] = value
         elif name in _OWN:
             if name in own:
-                raise Malformed(name)
+                raise Malformed
             own[name] = value
         else:
             metadata.append(_entry(name, value))
     path = pseudo.get(":path", "")
     if pseudo.get(":method") != "POST" or ":scheme" not in pseudo or not path or own.get("te") != "trailers":
-        raise Malformed("no call of gRPC")
+        raise Malformed
     status = "" if own.get("content-type", "").startswith("application/grpc") else "415"
     return Head(path, tuple(metadata), _seconds(own.get("grpc-timeout")), own.get("grpc-encoding", ""), status)
 
 
 def _entry(name: str, value: str) -> tuple[str, str | bytes]:
     if not name or not _TOKEN.issuperset(name) or name in _CONNECTION:
-        raise Malformed(name)
-    if not value.isascii() or not (value.isprintable() or not value):
-        raise Malformed(name)
+        raise Malformed
+    if not (value.isascii() and value.isprintable()):
+        raise Malformed
     if not name.endswith("-bin"):
         return name, value
     try:
         return name, base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
     except binascii.Error:
-        raise Malformed(name) from None
+        raise Malformed from None
 
 
 def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
     digits, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not 1 <= len(digits) <= 8 or not (digits.isascii() and digits.isdecimal()):
-        raise Malformed("grpc-timeout")
+    if unit not in _UNITS or len(digits) > 8 or not (digits.isascii() and digits.isdecimal()):
+        raise Malformed
     return int(digits) * _UNITS[unit]

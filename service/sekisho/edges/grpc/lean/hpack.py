@@ -94,7 +94,7 @@ class Decoder:
                     moved = True
                     self._keep(field)
             size += len(field[0]) + len(field[1]) + _ENTRY
-            if size <= self._most_bytes and len(fields) < self._most_entries:
+            if len(fields) < self._most_entries:
                 fields.append(field)
             else:
                 size = self._most_bytes + 1
@@ -110,11 +110,9 @@ class Decoder:
         return self._table[_FIRST - 1 - index]
 
     def _keep(self, field: Field) -> None:
-        size = len(field[0]) + len(field[1]) + _ENTRY
-        self._shrink(max(0, self._limit - size))
-        if size <= self._limit:
-            self._table.append(field)
-            self._size += size
+        self._table.append(field)
+        self._size += len(field[0]) + len(field[1]) + _ENTRY
+        self._shrink(self._limit)
 
     def _shrink(self, limit: int) -> None:
         gone = 0

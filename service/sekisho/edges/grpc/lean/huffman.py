@@ -60,8 +60,8 @@ _NODES, _ENDS = _tree()
 
 
 class _Steps(dict[int, tuple[int, bytes]]):
-    """From a node and a byte (256 × node + byte): the next node, and the symbols that were complete; a node of -1 for EOS. Made when it is
-    needed first: there are 65,000, of which texts take a few thousand.
+    """From a node and a byte (256 × node + byte): the next node, and the symbols that were complete; HuffmanError where EOS begins. Made
+    when it is needed first: there are 65,000, of which texts take a few thousand.
     """
 
     def __missing__(self, at: int) -> tuple[int, bytes]:
@@ -73,8 +73,7 @@ class _Steps(dict[int, tuple[int, bytes]]):
                 made.append(-1 - node)
                 node = 0
             elif node == 0:  # what no symbol begins with is EOS
-                self[at] = -1, b""
-                return self[at]
+                raise HuffmanError("EOS within a text")
         self[at] = node, bytes(made)
         return self[at]
 
@@ -89,8 +88,6 @@ def decoded(data: bytes) -> bytes:
     parts = []
     for byte in data:
         at, part = steps[at << 8 | byte]
-        if at < 0:
-            raise HuffmanError("EOS within a text")
         parts.append(part)
     if at not in _ENDS:
         raise HuffmanError("the padding is not the beginning of EOS")
