@@ -105,8 +105,7 @@ def ended(made: Connection, sent: bytes) -> bool:
     try:
         made.feed(sent)
     except Ended as reason:
-        assert (reason.code, str(reason)) == (ours.CALM, "too many frames that are no calls")
-        return True
+        return (reason.code, str(reason)) == (ours.CALM, "too many frames that are no calls")
     return False
 
 
