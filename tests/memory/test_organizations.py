@@ -252,8 +252,9 @@ def test_private_keys_are_only_for_nodes_that_may_read_them(session: Session) ->
     found = {id_: loaders.load_record(session, id_, lambda _: "", private=False) for id_ in ("iss-1", SAML)}
     assert isinstance(found["iss-1"], IssuerRecord)
     assert [key.sealed for key in found["iss-1"].keys] == ["", "", ""]
-    assert isinstance(found[SAML], SamlProviderRecord)
-    assert found[SAML].private_keys == ()
+    provider = found[SAML]
+    assert isinstance(provider, SamlProviderRecord)
+    assert provider.private_keys == ()
 
 
 def test_the_id_of_a_provider() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from sekisho.errors import SekishoError
 from sekisho.journal.last_use import LastUse
 from sekisho.journal.spool import Entry, Spool
-from sekisho.node.drain import Drain
+from sekisho.node.drain import Drain, deliver
 from sekisho.store.tables import AccessKey, AuditRecord, Role
 from tests import harness
 from tests.harness import House
@@ -171,6 +171,27 @@ def test_the_last_use_of_keys_and_roles_arrives_and_never_goes_back(house: House
         assert (made.last_used_at and made.last_used_at.year, made.last_used_region) == (2030, "2030")
     house.call("ListUsers")
     assert house.revision == revision  # it is outside the change log
+
+
+def test_last_uses_arrive_in_the_order_of_their_ids(house: House) -> None:
+    """Across all that is delivered at once: whoever else locks many keys goes in that order, and no two wait for one another."""
+    use = {"at": "2026-01-01T00:00:00+00:00", "service": "sts", "region": ""}
+    bodies = ({"AKIAC": use, "AKIAA": use}, {"AROAB": use, "AKIAB": use})
+    asked: list[str] = []
+    with house.node.database.write(()) as session:
+        bind = session.get_bind()
+
+        def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            if statement.startswith("UPDATE"):
+                values = parameters.values() if isinstance(parameters, dict) else parameters
+                asked.extend(str(value) for value in values if str(value)[:4] in ("AKIA", "AROA"))
+
+        event.listen(bind, "before_cursor_execute", note)
+        try:
+            deliver(session, [Entry("last-use", json.dumps(body)) for body in bodies])
+        finally:
+            event.remove(bind, "before_cursor_execute", note)
+    assert asked == ["AKIAA", "AKIAB", "AKIAC", "AROAB"]
 
 
 def test_denials_and_issued_credentials_are_recorded_once_and_without_secrets(house: House) -> None:

@@ -167,15 +167,15 @@ def deliver(session: Session, entries: Iterable[Entry]) -> None:
     known = set(session.scalars(select(AuditRecord.id).where(AuditRecord.id.in_([record["id"] for record in records]))))
     fresh = {record["id"]: record for record in records if record["id"] not in known}
     audit.deliver(session, fresh.values())
+    _last_use(session, [use for entry in entries if entry.kind == LAST_USE for use in json.loads(entry.body).items()])
     for entry in entries:
-        if entry.kind == LAST_USE:
-            _last_use(session, json.loads(entry.body))
-        elif entry.kind == ACCESSES:
+        if entry.kind == ACCESSES:
             _accesses(session, json.loads(entry.body))
 
 
-def _last_use(session: Session, uses: dict[str, dict[str, str]]) -> None:
-    for id_, use in uses.items():
+def _last_use(session: Session, uses: Iterable[tuple[str, dict[str, str]]]) -> None:
+    """The newest use counts. In the order of their ids, in which keys are sealed anew, too: who does either waits for nobody in a ring."""
+    for id_, use in sorted(uses, key=lambda one: one[0]):
         table, values = _columns(id_, use)
         at = table.c.last_used_at
         moment = values["last_used_at"]
