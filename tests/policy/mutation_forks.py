@@ -63,6 +63,16 @@ class Forks:
         functions = _functions()
         items = {item.nodeid: item for item in session.items}
         running: list[_Running] = []
+        try:
+            self._show(running, session, items, functions)
+        finally:  # a fork is in a session of its own, and would go on
+            for one in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(one.pid, signal.SIGKILL)
+        session.testsfailed = 0
+        return True
+
+    def _show(self, running: list[_Running], session: pytest.Session, items: Mapping[str, pytest.Item], functions: Any) -> None:
         while self._waiting or running:
             while self._waiting and self._free:
                 running.append(self._begun(self._waiting.pop(), session, items, functions))
@@ -74,8 +84,6 @@ class Forks:
                 running.remove(one)
                 self._free.append(one.slot)
                 self._end(one, os.waitstatus_to_exitcode(status) if ended else None)
-        session.testsfailed = 0
-        return True
 
     def _begun(self, fault: Mutant, session: pytest.Session, items: Mapping[str, pytest.Item], functions: Any) -> _Running:
         tests, seconds = quickest(self._known, fault, self._most)
@@ -122,6 +130,7 @@ def _child(
     fault: Mutant, session: pytest.Session, tests: list[pytest.Item], functions: Any, folder: Path, slot: int, seconds: float
 ) -> int:
     os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -242,6 +251,7 @@ def _functions() -> Mapping[tuple[str, str, int], list[FunctionType]]:
 def main() -> int:
     """Show them, and say what survived."""
     options = _asked()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and ends the forks
     os.chdir(ROOT)
     scratch.use()
     with tempfile.TemporaryDirectory(prefix="sekisho-faults-") as folder:
