@@ -1,393 +1,346 @@
-"""The world in memory: bounded, never older than it says, never of another history."""
+"""How the world in memory moves: by what the change log says, by a write of its own, or all at once."""
 
 import math
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from sekisho import arn, policy
-from sekisho.credentials import access_keys
-from sekisho.errors import SekishoError
-from sekisho.memory import loaders
+from sekisho import arn
+from sekisho.errors import RequestTimeout
+from sekisho.memory import cache, cold
 from sekisho.memory.cache import World
-from sekisho.memory.feed import Feed
-from sekisho.memory.reader import Reader
-from sekisho.policy import steps
+from sekisho.memory.confirmation import Stale
+from sekisho.memory.history import Behind
+from sekisho.memory.places import Busy
 from sekisho.store import changes, db, standby
-from sekisho.world import PrincipalRecord, Subject
-from tests.harness import House
-from tests.nodes import two
-from tests.services.iam.documents import allow
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SHIP = allow("orders:Ship")
+from sekisho.store.changes import ORIGIN, Entry, Point
+from sekisho.world import AccountRecord
+from tests import scraped
+from tests.memory import tables
+from tests.memory.tables import ACCOUNT, ANN, BOB, OTHER, revise, revisions, world_of
 
 
 @pytest.fixture
-def nodes(database_url: str, tmp_path: Path) -> Iterator[tuple[House, House]]:
-    with two(database_url, tmp_path) as made:
+def database(tmp_path: Path) -> Iterator[db.Database]:
+    with tables.database(tmp_path) as made:
+        tables.ann(made)
         yield made
 
 
-def world_of(house: House, budget: int = 1 << 20) -> World:
-    """A cache of its own, which nobody keeps new."""
-    ring = house.node.ring
-    made = World(house.node.database, lambda row: access_keys.unseal(row.id, row.secret, ring), budget=budget)
+@pytest.fixture
+def world(database: db.Database) -> Iterator[World]:
+    """One at revision 3, with ann, her account and her name in memory, and that there is no bob and nobody of that name."""
+    revisions(database, range(1, 4))
+    made = world_of(database)
     made.poll()
-    return made
+    fill(made)
+    yield made
+    made.close()
 
 
-def get_id(world: World, text: str) -> str | None:
-    """The unique id of what an ARN names."""
-    named = arn.entity(text)
-    assert named is not None
-    return world.get_id(named)
+def user(name: str) -> arn.Entity:
+    """The name of a user."""
+    return arn.Entity(ACCOUNT, "user", "/", name)
 
 
-def inline(world: World, id_: str) -> int:
-    """How many inline policies the cache has for a principal; -1 when it holds none of it."""
-    record = world.cached_record(id_)
-    return len(record.inline) if isinstance(record, PrincipalRecord) else -1
+def fill(world: World) -> None:
+    """Have memory know what it is asked about."""
+    assert world.get_record(ANN) is not None
+    assert world.get_record(ACCOUNT) == AccountRecord(ACCOUNT, "ACTIVE")
+    assert world.get_record(BOB) is None
+    assert (world.get_id(user("Ann")), world.get_id(user("Bob"))) == (ANN, None)
 
 
-def test_a_record_of_an_older_snapshot_is_not_kept(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    house.user("ann", SHIP)
-    id_ = house.call("GetUser", user_name="ann").user.user_id
-    world = world_of(house)
-    with house.node.database.read() as old:
-        changes.latest(old)  # the snapshot begins with its first statement
-        house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
-        world.poll()
-        stale = world.load_record(id_, old)
-        assert isinstance(stale, PrincipalRecord)
-        assert len(stale.inline) == 1
-        assert inline(world, id_) == -1
-    world.get_record(id_)
-    assert inline(world, id_) == 0
+def known(world: World) -> list[bool]:
+    """Which of ann, her account, bob, the name of ann and that of bob memory knows about."""
+
+    def is_known(name: str) -> bool:
+        try:
+            with cold.unwaiting():
+                world.get_id(user(name))
+        except cold.Cold:
+            return False
+        return True
+
+    records = [world.cached_record(ANN) is not None, world.cached_record(ACCOUNT) is not None, world.is_absent(BOB)]
+    return [*records, is_known("Ann"), is_known("Bob")]
 
 
-def test_what_was_found_out_from_a_record_that_is_there_no_more_is_not_believed(nodes: tuple[House, House]) -> None:
-    """In no turn of memory, the first ones least of all: whoever composed it may have begun before the record went."""
-    house, _ = nodes
-    gone = house.node.world.get_record(house.account_id)
-    for turn in range(4):
-        world = world_of(house)
-        world._turn = turn
-        world.keep_finding("key", "value", "owner", [("gone", gone)], 1)
-        assert world.get_finding("key") is None
+ALL, NONE = [True] * 5, [False] * 5
 
 
-def test_what_was_loaded_before_a_write_of_ones_own_is_not_kept_though_the_point_is_behind_both(nodes: tuple[House, House]) -> None:
-    """Another node's revision came before the write, so the point stays where it is until the log is looked at."""
-    house, other = nodes
-    house.user("ann", SHIP)
-    id_ = house.call("GetUser", user_name="ann").user.user_id
-    world = world_of(house)
-    before = world.point
-    with house.node.database.read() as old:
-        changes.latest(old)  # the snapshot begins with its first statement
-        other.call("CreateUser", user_name="bob")
-        house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
-        written = changes.parse(house.revision)
-        assert written.number == before.number + 2
-        world.committed(written, [id_], house.account_id)
-        world.load_record(id_, old)
-        assert world.point == before
-        assert inline(world, id_) == -1
+def test_what_a_revision_touched_is_stale_and_nothing_else(database: db.Database, world: World) -> None:
+    assert known(world) == ALL
+    heard: list[object] = []
+    end = world.hear(heard.append)
+    before, turn = world.point, world._turn
+    point = revise(database, 4, ANN)
+    assert world.poll() == world.point == world.cached_point(4) == point
+    assert known(world) == [False, True, True, False, False]  # all absent names of the kind go
+    assert world._turn > turn
+    assert heard == [{ACCOUNT}]
+    since = world.since(before)
+    assert since is not None
+    assert (since.point, since.entries, since.points) == (point, [Entry(4, ACCOUNT, (ANN,))], [point])
+    end()
+    revise(database, 5, BOB, account=None)
     world.poll()
-    world.get_record(id_)
-    assert inline(world, id_) == 0
+    assert heard == [{ACCOUNT}]
+    assert not world.is_absent(BOB)
 
 
-def test_the_point_moves_only_after_all_that_is_stale_has_gone(nodes: tuple[House, House], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a composition that begins in between would call old records new."""
-    house, _ = nodes
-    house.user("ann", SHIP)
-    world = world_of(house)
-    before, evict = world.point, world._evict
-    seen = []
-
-    def noted(id_: str) -> None:
-        seen.append(world.point)
-        evict(id_)
-
-    monkeypatch.setattr(world, "_evict", noted)
-    house.call("PutUserPolicy", user_name="ann", policy_name="more", policy_document=SHIP)
+def test_hearers_are_told_of_all_accounts_or_of_any(database: db.Database, world: World) -> None:
+    heard: list[object] = []
+    world.hear(heard.append)
+    revise(database, 4, OTHER)
+    revise(database, 5, ANN, account="777788889999")
     world.poll()
-    assert seen == [before]
-    house.call("PutUserPolicy", user_name="ann", policy_name="again", policy_document=SHIP)
-    moved = world.point
-    world.committed(changes.parse(house.revision), ["an id"])
-    assert seen == [before, moved]
-    assert world.point == changes.parse(house.revision)
-
-
-def test_a_newer_snapshot_takes_the_cache_with_it(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    house.user("ann", SHIP)
-    house.user("bob")
-    ann, bob = (house.call("GetUser", user_name=name).user.user_id for name in ("ann", "bob"))
-    world = world_of(house)
-    world.get_record(ann)
-    before = world.point
-    house.call("DeleteUserPolicy", user_name="ann", policy_name="inline-0")
-    world.get_record(bob)
-    assert world.point.number == before.number + 1
-    assert inline(world, ann) == -1
-
-
-def test_a_composition_is_made_again_when_the_world_moves_meanwhile(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    house.user("ann", SHIP)
-    id_ = house.call("GetUser", user_name="ann").user.user_id
-    world = world_of(house)
-    tries: list[int] = []
-
-    def compose(reader: object) -> int:
-        tries.append(len(tries))
-        made = world.get_record(id_)
-        assert isinstance(made, PrincipalRecord)
-        if len(tries) <= 2:
-            house.call("PutUserPolicy", user_name="ann", policy_name=f"more-{len(tries)}", policy_document=SHIP)
-            world.poll()
-        return len(made.inline)
-
-    assert world.consistent(compose) == (3, world.point)
-    assert tries == [0, 1, 2]
-
-
-def test_a_composition_with_the_world_held_still_is_of_one_snapshot(nodes: tuple[House, House]) -> None:
-    """A write that the cache has not seen comes between what is in memory and what must be loaded."""
-    house, _ = nodes
-    house.user("ann", SHIP)
-    house.user("bob", SHIP)
-    ann, bob = (house.call("GetUser", user_name=name).user.user_id for name in ("ann", "bob"))
-    world = world_of(house)
-    tries: list[int] = []
-
-    def compose(reader: Reader) -> tuple[int, int]:
-        tries.append(1)
-        world.get_record(ann)
-        with world._lock:
-            world._evict(bob)
-        first = reader.get_record(ann)
-        if len(tries) <= 4:
-            for name in ("ann", "bob"):
-                house.call("PutUserPolicy", user_name=name, policy_name=f"more-{len(tries)}", policy_document=SHIP)
-        second = reader.get_record(bob)
-        assert isinstance(first, PrincipalRecord)
-        assert isinstance(second, PrincipalRecord)
-        return len(first.inline), len(second.inline)
-
-    (anns, bobs), point = world.consistent(compose)
-    assert anns == bobs
-    assert point == world.point
-
-
-def test_a_composition_that_is_always_overtaken_is_made_with_the_world_held_still(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    world = world_of(house)
-    tries: list[int] = []
-
-    def compose(reader: object) -> int:
-        tries.append(1)
-        if len(tries) <= 3:
-            house.call("CreateUser", user_name=f"u{len(tries)}")
-            world.poll()
-        return len(tries)
-
-    assert world.consistent(compose)[0] == 4
-
-
-def test_who_holds_the_world_still_rests_at_no_step(nodes: tuple[House, House]) -> None:
-    world, taken = world_of(nodes[0]), list[str]()
-    with policy.stepping(lambda: taken.append("rest")):
-        with world.steady():
-            steps.step()
-        assert taken == []
-        steps.step()
-    assert taken == ["rest"]
-
-
-def test_the_cache_keeps_within_its_budget_and_still_answers_right(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    for number in range(12):
-        house.user(f"u{number}", *(allow(f"orders:{n}") for n in range(number % 4)))
-    ids = [house.call("GetUser", user_name=f"u{number}").user.user_id for number in range(12)]
-    world = world_of(house, budget=30_000)
-    for turn in range(3):
-        for number in (*range(12), *range(11, -1, -1)):
-            acting, _ = world.acting(Subject(ids[number], house.account_id), NOW)
-            assert (turn, number, len(acting.identity)) == (turn, number, number % 4)
-            assert world.size[1] <= 30_000
-    assert world.size[0] > 1
-    assert world.size[1] == sum(slot.cost for slot in world._records._slots.values())
-
-
-def test_a_record_that_is_larger_than_the_budget_is_used_and_not_kept(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    house.user("ann", SHIP)
-    id_ = house.call("GetUser", user_name="ann").user.user_id
-    world = world_of(house, budget=5_000)
-    assert len(world.acting(Subject(id_, house.account_id), NOW)[0].identity) == 1
-    assert inline(world, id_) == -1
-
-
-def test_an_id_of_nothing_is_nothing_until_it_is_something(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    world = world_of(house)
-    assert get_id(world, f"arn:aws:iam::{house.account_id}:user/ann") is None
-    made = house.call("CreateUser", user_name="ann").user
+    revise(database, 6, ANN, account=None)
     world.poll()
-    assert get_id(world, made.arn) == made.user_id
-    house.call("UpdateUser", user_name="ann", new_path="/x/")
+    world.poll()  # nothing new
+    assert heard == [{ACCOUNT, OTHER, "777788889999"}, None]
+
+
+def test_a_write_of_its_own_is_applied_at_once(world: World) -> None:
+    heard: list[object] = []
+    world.hear(heard.append)
+    before, turn, point = world.point, world._turn, Point(4, "4" * 16)
+    world.committed(point, iter([ANN]), OTHER)
+    assert (world.point, world.cached_point(4)) == (point, point)
+    assert known(world) == [False, True, True, False, False]
+    assert world._turn > turn
+    assert heard == [{OTHER}]
+    since = world.since(before)
+    assert since is not None
+    assert since.entries == [Entry(4, OTHER, (ANN,))]
+
+
+def test_a_write_of_its_own_after_one_that_is_not_known_does_not_move_it(database: db.Database, world: World) -> None:
+    heard: list[object] = []
+    world.hear(heard.append)
+    before, turn = world.point, world._turn
+    world.committed(Point(5, "5" * 16), [ANN], ACCOUNT)
+    assert (world.point, world._turn, heard) == (before, turn + 1, [])
+    assert known(world) == [False, True, True, False, False]
+    revise(database, 4, "other")
+    world.get_record(ANN)  # from a database without the write
+    world.get_id(user("Ann"))
+    assert world.point.number == 4
+    assert known(world) == [False, True, True, False, False]
+    revise(database, 5, ANN)
+    fill(world)
+    assert known(world) == ALL
+
+
+def test_a_finding_ends_with_a_record_of_it_and_holds_otherwise(database: db.Database, world: World) -> None:
+    record = world.cached_record(ANN)
+    world.keep_finding("of ann", "value", ACCOUNT, [(ANN, record)], 1)
+    revise(database, 4, BOB)
     world.poll()
-    assert get_id(world, made.arn) is None
-    assert get_id(world, made.arn.replace("user/", "user/x/")) == made.user_id
+    assert world.get_finding("of ann") == "value"
+    world.reweigh(64)
+    assert world.findings.size[0] == 1
+    world.committed(Point(6, "6" * 16), [ANN])
+    assert world.get_finding("of ann") is None
+    world.reweigh(64)
+    assert world.findings.size[0] == 0
 
 
-@pytest.mark.parametrize("history", ["shorter", "as long", "longer"])
-def test_a_database_that_was_restored_is_another_world(nodes: tuple[House, House], history: str) -> None:
-    house, _ = nodes
-    house.user("ann", SHIP)
-    id_ = house.call("GetUser", user_name="ann").user.user_id
-    world = world_of(house)
-    world.get_record(id_)
-    assert inline(world, id_) == 1
-    with house.node.database.engine.begin() as connection:  # somebody brings a backup back: the last writes are not in it
-        newest = connection.execute(text("SELECT max(number) FROM revisions")).scalar_one()
-        connection.execute(text("DELETE FROM inline_policies"))
+@pytest.mark.parametrize("nonce", ["0" * 15 + "4", "f" * 16], ids=["longer", "another"])
+def test_another_history_drops_everything(database: db.Database, world: World, nonce: str) -> None:
+    heard: list[object] = []
+    world.hear(heard.append)
+    world.keep_finding("of ann", "value", ACCOUNT, [(ANN, world.cached_record(ANN))], 1)
+    assert world.get_finding("of ann") == "value"
+    world.committed(Point(9, "9" * 16), [])
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE revisions SET nonce = 'eeeeeeeeeeeeeeee' WHERE number = 3"))
+    point = revise(database, 4, BOB, nonce=nonce) if nonce[0] == "0" else Point(3, "e" * 16)
+    turn = world._turn
+    world.poll()
+    assert world.point == point
+    assert known(world) == NONE
+    assert world._turn > turn
+    assert heard == [None]
+    assert world.cached_point(3) == Point(3, "e" * 16)
+    assert world.get_finding("of ann") is None
+    fill(world)  # and is kept: a write of the history before says nothing of this one
+    assert known(world) == ALL
+
+
+def test_a_database_that_is_behind_changes_nothing(database: db.Database, world: World) -> None:
+    with database.engine.begin() as connection:
         for table in ("changes", "revisions"):
-            connection.execute(text(f"DELETE FROM {table} WHERE number >= :number"), {"number": newest - 1})
-        for number in range(newest - 1, newest - 1 + {"shorter": 1, "as long": 2, "longer": 4}[history]):
-            row = {"number": number, "nonce": f"{number:016x}", "at": "2026-01-01 00:00:00.000000+00:00"}
-            connection.execute(text("INSERT INTO revisions (number, nonce, committed_at) VALUES (:number, :nonce, :at)"), row)
+            connection.execute(text(f"DELETE FROM {table} WHERE number = 3"))
+    world.confirmed.at = before = time.monotonic() - 50
+    assert world.poll() == Point(3, f"{3:016x}")
+    assert known(world) == ALL
+    assert world.confirmed.at == before
+    with pytest.raises(Behind) as caught, world.snapshot():
+        pass
+    assert caught.value.message == "The database is behind what this worker has answered from already."
+    with database.read() as session:
+        assert world.sync(session, since=Point(2, f"{2:016x}")) == Point(2, f"{2:016x}")
+        assert known(world) == ALL
+        world.sync(session, since=world.point)  # one that takes writes has lost what memory has
+    assert (world.point, known(world)) == (Point(2, f"{2:016x}"), NONE)
+
+
+def test_the_first_look_remembers_the_revisions_that_the_database_has(database: db.Database) -> None:
+    for number in (1, 2, 4, 5, 6):  # the third was pruned
+        revise(database, number, ANN)
+    world = world_of(database)
     world.poll()
-    assert inline(world, id_) == -1
-    assert len(world.acting(Subject(id_, house.account_id), NOW)[0].identity) == 0
+    assert [world.cached_point(number) is not None for number in range(8)] == [True, True, True, False, True, True, True, False]
+    assert world.since(Point(2, f"{2:016x}")) is None
+    since = world.since(Point(4, f"{4:016x}"))
+    assert since is not None
+    assert [entry.number for entry in since.entries] == [5, 6]
+    assert [point.number for point in since.points] == [5, 6]
+    assert world.since(Point(4, "f" * 16)) is None
+    assert (world.touched([ACCOUNT], Point(5, "")), world.touched([ACCOUNT], world.point)) == (True, False)
 
 
-def test_a_transaction_finds_out_about_another_history_by_itself(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    house.user("ann", SHIP)
-    id_ = house.call("GetUser", user_name="ann").user.user_id
-    world = world_of(house)
-    world.get_record(id_)
-    with house.node.database.engine.begin() as connection:
-        connection.execute(text("UPDATE revisions SET nonce = 'ffffffffffffffff' WHERE number = :number"), {"number": world.point.number})
-    with house.node.database.read() as session:
-        world.sync(session)
-    assert inline(world, id_) == -1
+def test_a_gap_after_what_was_applied_drops_everything(database: db.Database, world: World) -> None:
+    revise(database, 5, BOB)
+    world.poll()
+    assert (world.point.number, known(world)) == (5, NONE)
 
 
-def test_the_feed_goes_on_after_whatever_went_wrong(nodes: tuple[House, House], monkeypatch: pytest.MonkeyPatch) -> None:
-    house, _ = nodes
-    world = world_of(house)
-    feed = Feed(world)
-    looks, renewed = [], world.renewed
-
-    def failing(deadline: float | None = None) -> changes.Point:
-        looks.append(1)
-        if len(looks) < 3:
-            raise [ValueError("a defect"), SekishoError("an outage")][len(looks) - 1]
-        return renewed(deadline)
-
-    monkeypatch.setattr(world, "renewed", failing)
-    feed.start()
-    try:
-        house.call("CreateUser", user_name="ann")
-        limit = time.monotonic() + 20
-        while world.point != house.node.world.point and time.monotonic() < limit:
-            time.sleep(0.01)
-        assert world.point == house.node.world.point
-        assert len(looks) >= 3
-    finally:
-        feed.stop()
-
-
-def test_the_feed_goes_on_where_the_database_cannot_say_how_far_it_is_behind(
-    nodes: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bound", ["MOST", "MOST_IDS"])
+def test_more_than_is_remembered_is_applied_all_the_same(
+    database: db.Database, world: World, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    """Not every server that speaks PostgreSQL's protocol has its functions of standbys; and what is not said, is not known."""
-    house, _ = nodes
-    world = world_of(house)
-    looks: list[int] = []
-
-    def failing(_database: db.Database) -> float:
-        looks.append(1)
-        raise SekishoError("there is no such function")
-
-    monkeypatch.setattr(standby, "lag", failing)
-    monkeypatch.setattr(world, "_version", None)  # as on PostgreSQL
-    feed = Feed(world)
-    feed.start()
-    try:
-        house.call("CreateUser", user_name="ann")
-        limit = time.monotonic() + 60
-        while world.point != house.node.world.point and time.monotonic() < limit:
-            time.sleep(0.01)
-        assert world.point == house.node.world.point
-        assert looks
-        assert world.confirmed.lag == math.inf
-    finally:
-        feed.stop()
+    monkeypatch.setattr(cache, bound, 2)
+    heard: list[object] = []
+    world.hear(heard.append)
+    before = world.point
+    for number, id_ in enumerate((ANN, BOB, "x"), 4):
+        revise(database, number, id_)
+    world.poll()
+    assert (world.point.number, known(world), heard) == (6, [False, True, False, False, False], [None])
+    assert world.since(before) is None
+    revise(database, 7, ACCOUNT)
+    after = world.point
+    world.poll()
+    since = world.since(after)
+    assert since is not None
+    assert [entry.number for entry in since.entries] == [7]
+    assert heard == [None, {ACCOUNT}]
 
 
-def of_no_other_test(house: House) -> str:
-    """A policy whose program nobody has asked anything: programs are found by their text."""
-    return allow("orders:*", "authorize:Authorize", f"made:In{house.account_id}")
+def test_as_much_as_is_remembered_is_remembered(database: db.Database, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MOST", 2)
+    before = world.point
+    revisions(database, (4, 5), ANN)
+    world.poll()
+    since = world.since(before)
+    assert since is not None
+    assert [entry.number for entry in since.entries] == [4, 5]
 
 
-def test_what_a_program_remembers_of_made_up_actions_is_charged(nodes: tuple[House, House]) -> None:
-    """512 bytes an action; what is too much for the budget goes, as if it had been kept so large."""
-    house, _ = nodes
-    house.node.feed.stop()
-    world, user = house.node.world, house.user("ann", of_no_other_test(house))
-    sizes = []
-    for names in (range(1), range(1, 201)):
-        for name in names:
-            house.call("Authorize", _as=user, action=f"orders:Made{name}", resource="*")
-        for _ in range(2):  # the first look may end what another has begun
-            world.reweigh(1000)
-        sizes.append(world.size[1])
-    assert sizes[1] - sizes[0] == 200 * 512
-    id_ = house.call("GetUser", user_name="ann").user.user_id
-    assert world.cached_record(id_) is not None
-    world._records._budget = sizes[0]
-    world.reweigh(1000)
-    assert world.size[1] <= sizes[0]
-    assert world.size[1] == sum(slot.cost for slot in world._records._slots.values())
+def test_too_many_ids_at_the_first_look(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MOST_IDS", 2)
+    revisions(database, range(1, 3), "a", "b")
+    world = world_of(database)
+    assert world.poll() == Point(2, f"{2:016x}")
+    assert world.since(Point(1, f"{1:016x}")) is None
+    assert world.since(world.point) is not None
 
 
-def test_the_feed_looks_at_what_records_have_grown_to(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    user = house.user("ann", of_no_other_test(house))
-    before = house.node.world.size[1]
-    for number in range(200):
-        house.call("Authorize", _as=user, action=f"orders:Made{number}", resource="*")
-    limit = time.monotonic() + 60
-    while house.node.world.size[1] < before + 200 * 512:
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+def test_a_look_says_how_far_it_was_behind(database: db.Database, world: World) -> None:
+    revisions(database, range(4, 9))
+    world.poll()
+    assert scraped.value("sekisho_feed_lag_revisions") == 5
 
 
-def test_an_id_is_loaded_by_exact_path_and_spelling(nodes: tuple[House, House]) -> None:
-    house, _ = nodes
-    made = house.call("CreateUser", user_name="Ann", path="/sales/").user
-    wanted = {
-        ("user", "/sales/", "Ann"): made.user_id,
-        ("user", "/sales/", "ann"): None,
-        ("user", "/", "Ann"): None,
-        ("user", "/sales/", "nobody"): None,
-        ("role", "/sales/", "Ann"): None,
-        ("root", "/", "root"): house.account_id,
-    }
-    with house.node.database.read() as session:
-        for parts, id_ in wanted.items():
-            assert loaders.load_id(session, arn.Entity(house.account_id, *parts)) == id_
-        assert loaders.load_id(session, arn.Entity("999999999999", "root", "/", "root")) is None
+def test_a_look_that_finds_nothing_new_confirms_memory(database: db.Database, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in (world._version, None):  # of SQLite, then as on PostgreSQL
+        monkeypatch.setattr(world, "_version", version)
+        for number in (world.point.number, world.point.number + 1):
+            if number > world.point.number:
+                revise(database, number, BOB)
+            for _ in range(2):
+                world.confirmed.at = time.monotonic() - 100
+                assert world.renewed() == world.point
+                assert (world.point.number, world.confirmed.age < 50) == (number, True)
+
+
+def test_of_sqlite_there_is_no_other_that_it_could_lag_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standby, "lag", lambda _: 7.0)
+    world.look_at_lag()
+    assert world.confirmed.lag == 0.0
+    monkeypatch.setattr(world, "_version", None)
+    world.look_at_lag()
+    assert world.confirmed.lag == 7.0
+
+    def silent(_: db.Database) -> float:
+        raise RequestTimeout("late")
+
+    monkeypatch.setattr(standby, "lag", silent)
+    with pytest.raises(RequestTimeout):
+        world.look_at_lag()
+    assert world.confirmed.lag == math.inf
+
+
+def test_memory_that_is_stale_composes_nothing(database: db.Database) -> None:
+    world = world_of(database, max_staleness=60.0)
+    assert world.consistent(lambda _: 1) == (1, ORIGIN)
+    world.confirmed.at -= 100
+    with pytest.raises(Stale):
+        world.consistent(lambda _: 1)
+
+
+def test_a_load_that_the_database_does_not_answer_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    deadlines: list[float] = []
+
+    def silent(*, deadline: float | None, first: str) -> None:
+        deadlines.append(deadline - time.monotonic() if deadline is not None else 0.0)
+        raise RequestTimeout("late")
+
+    monkeypatch.setattr(world.loads, "read", silent)
+    for look in (lambda: world.get_record("AIDANOBODY"), lambda: world.get_id(user("nobody"))):
+        with pytest.raises(Busy) as caught:
+            look()
+        assert caught.value.message == "The database did not answer in time."
+    with pytest.raises(RequestTimeout):
+        world.poll()
+    assert 0 < deadlines[0] <= cache.LOAD
+
+
+def test_what_is_loaded_comes_over_connections_of_its_own(database: db.Database, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with tables.database(tmp_path / "other") as loads:
+        world = world_of(database, loads=loads)
+        assert world_of(database).loads is database
+        assert world.get_record(ANN) is None, "the other database has none"
+        tables.ann(loads)
+        world = world_of(database, loads=loads)
+        assert world.get_record(ANN) is not None
+
+
+def test_a_check_is_made_once_and_before_anything_is_read(world: World) -> None:
+    checked: list[object] = []
+
+    def check(session: object) -> None:
+        checked.append(session)
+        if len(checked) == 1:
+            raise RequestTimeout("another schema")
+
+    world._check = check
+    with pytest.raises(RequestTimeout):
+        world.poll()
+    world.poll()
+    world.poll()
+    assert len(checked) == 2
+
+
+def test_the_point_that_a_session_sees_is_said(database: db.Database, world: World) -> None:
+    with database.read(first=changes.LATEST) as session:
+        assert world.sync(session) == world.point == Point(3, f"{3:016x}")
+    point = revise(database, 4, BOB)
+    with database.read(first=changes.LATEST) as session:
+        assert world.sync(session) == point

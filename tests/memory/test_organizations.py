@@ -249,10 +249,9 @@ def test_a_record_says_what_its_rows_do(session: Session, id_: str) -> None:
 
 
 def test_private_keys_are_only_for_nodes_that_may_read_them(session: Session) -> None:
-    found = {id_: loaders.load_record(session, id_, lambda _: "", private=False) for id_ in ("iss-1", SAML)}
-    assert isinstance(found["iss-1"], IssuerRecord)
-    assert [key.sealed for key in found["iss-1"].keys] == ["", "", ""]
-    provider = found[SAML]
+    issuer, provider = (loaders.load_record(session, id_, lambda _: "", private=False) for id_ in ("iss-1", SAML))
+    assert isinstance(issuer, IssuerRecord)
+    assert [key.sealed for key in issuer.keys] == ["", "", ""]
     assert isinstance(provider, SamlProviderRecord)
     assert provider.private_keys == ()
 
