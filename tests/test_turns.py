@@ -1,5 +1,6 @@
 """The two databases in turn: no test is lost, half are on each, and what is about the database itself stays on both."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,14 @@ def test_the_option(tmp_path: Path) -> None:
     assert len([test for test in turn if "test_reads" in test]) == len(
         {test.replace("sqlite", "*").replace("postgresql", "*") for test in ours}
     )
+
+
+def test_ci_runs_a_test_on_both() -> None:
+    """And `make test` passes on what it is asked for."""
+    root = order.TESTS.parent
+    said = (root / ".ci/run").read_text()
+    assert said.index("\nexport DATABASES=both\n") < said.index("\nmake test")
+    command = ["make", "--no-print-directory", "--just-print", "test"]
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASES" and not name.startswith("MAKE")}
+    for asked, expected in (([], "--databases turn"), (["DATABASES=both"], "--databases both")):
+        assert expected in subprocess.run([*command, *asked], cwd=root, env=environment, capture_output=True, text=True, check=True).stdout

@@ -26,9 +26,9 @@ def leave(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests whose turn it is not."""
     if config.getoption("databases") == "turn":
         names = {item.nodeid for item in items}
-        out = [item for item in items if is_left_out(item.nodeid, names) and item.path.relative_to(_TESTS).parts[0] not in BOTH]
-        config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if item not in set(out)]
+        out = {item for item in items if is_left_out(item.nodeid, names) and item.path.relative_to(_TESTS).parts[0] not in BOTH}
+        config.hook.pytest_deselected(items=list(out))
+        items[:] = [item for item in items if item not in out]
 
 
 def is_left_out(test: str, tests: set[str]) -> bool:

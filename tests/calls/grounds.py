@@ -21,7 +21,7 @@ SINCE, WRITTEN = Point(7, "00" * 8), Point(9, "00" * 8)
 
 
 class Recorded:
-    """What the change log gives for a write."""
+    """The record of the change log that a write gets."""
 
     account, point = ACCOUNT, WRITTEN
 

@@ -20,7 +20,7 @@ SENTENCE = f"User: {USER_ARN} is not authorized to perform: iam:GetUser on resou
 
 
 def permitted(node: FakeNode, action: str = "iam:GetUser", resource: Resource = BOB, keys: Any = None, **more: Any) -> bool:
-    """Whether the caller may."""
+    """True where the caller may."""
     try:
         permission.demand(node.call(**more), action, resource, keys or {})
     except AccessDenied:

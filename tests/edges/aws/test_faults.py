@@ -1,4 +1,4 @@
-"""How errors are called in a service, and with which status."""
+"""The names of errors in a service, and their statuses."""
 
 from typing import Any
 

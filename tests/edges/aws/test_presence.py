@@ -1,4 +1,4 @@
-"""What the table of answers says of a member."""
+"""Members in the table of answers."""
 
 from sekisho.edges.aws import presence
 from sekisho.edges.aws.presence import Presence

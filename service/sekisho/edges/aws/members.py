@@ -22,7 +22,7 @@ Write = Callable[[Message, dict[str, Any]], None]
 """Writes what a message has of one member, or of all, into an object."""
 
 _NUMBERS = {"integer": int, "long": int, "double": (int, float), "float": (int, float)}
-"""What each kind may be; of these, none is a truth value or infinite."""
+"""The types of each kind; none of their values is a truth value or infinite."""
 
 
 class Members:
