@@ -256,12 +256,12 @@ def start(source: Path, data: Path, settings: Mapping[str, str]) -> tuple[subpro
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Stop a postmaster fast, by its pid; its clients lose their connections."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(timeout=20)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGQUIT)
-        process.wait()
+    for sent in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):  # the last ends one that was stopped, too
+        process.send_signal(sent)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=20)
+            return
+    process.wait()
 
 
 def free_port() -> int:

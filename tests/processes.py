@@ -22,7 +22,7 @@ from tests import clock
 from tests.harness import House
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.processes", "tests.started"])
+CONTEXT.set_forkserver_preload(["pytest", "tests.processes", "tests.started"])
 PATIENCE = 300.0
 """Seconds that a process may take for its work, and a call that waits for others: far more than either needs on a busy machine."""
 R = TypeVar("R")

@@ -36,11 +36,13 @@ def server() -> Iterator[postgres.Server]:
 @contextlib.contextmanager
 def hung(server: postgres.Server) -> Iterator[None]:
     """Stop every process of the server; the kernel goes on taking connections and bytes for them."""
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(server.pid)], capture_output=True, text=True, check=True)
-    pids = [server.pid, *(int(pid) for pid in listed.stdout.split())]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    os.kill(server.pid, signal.SIGSTOP)  # first: a child that ends keeps its number until its parent has looked
+    pids = [server.pid]
     try:
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(server.pid)], capture_output=True, text=True, check=True)
+        for pid in map(int, listed.stdout.split()):
+            os.kill(pid, signal.SIGSTOP)
+            pids.append(pid)
         yield
     finally:
         for pid in reversed(pids):
