@@ -127,7 +127,7 @@ def test_names_of_modules() -> None:
 
 def test_code_of_the_functions_that_a_fault_changes() -> None:
     """What stands in the module or in a class itself is made by an import: no function's code says it."""
-    path = faulty.PACKAGE / "arn.py"
+    path = faulty.PACKAGE / "calls/rests.py"
     found = {
         (fault.site.line, fault.site.operator): mutation_forks.changed(fault)
         for _, fault in mutation.rows(path)
@@ -154,10 +154,12 @@ def test_the_quickest_tests_those_of_the_module_first() -> None:
     assert mutation_forks.quickest(known, fault, 1.0) == (["r::1"], 3.0)  # one at the least
 
 
-def test_faults_are_noticed_in_forks(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("postgres_server")
+def test_faults_are_noticed_in_forks(tmp_path: Path, run_folder: Path) -> None:
     """Some that the tests of a module notice, and some in lines that no test of that module reaches."""
-    environment = {**os.environ, "TESTS_TOUCHED": str(tmp_path)}
+    environment = {"TESTS_POSTGRES": str(run_folder / "postgres"), **os.environ, "TESTS_TOUCHED": str(tmp_path)}
     command = [sys.executable, "-m", "tests.policy.mutation_forks", "--package", "arn.py", "--count", "12", "--seed", "3"]
+    command += ["--processes", "1"]
     said = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
     survived = [line for line in said.splitlines() if line.startswith("survived: arn.py:")]
     assert f"{12 - len(survived)} of 12 noticed" in said

@@ -93,7 +93,8 @@ class Sealer:
         return bool(placeless) or len(seen.records) >= BATCH
 
     def _look(self, session: Session) -> _Seen:
-        ordinal, revision, spooled = (cursors.position(session, name) for name in (ORDINAL, REVISION, SPOOLED))
+        stand = cursors.positions(session, ORDINAL)
+        ordinal, revision, spooled = (stand.get(name, 0) for name in (ORDINAL, REVISION, SPOOLED))
         writes = _writes_after(session, revision)
         others = select(AuditRecord).where(AuditRecord.spooled > spooled).order_by(AuditRecord.spooled).limit(BATCH)
         merged = list(heapq.merge(writes, session.scalars(others).all(), key=operator.attrgetter("at")))
