@@ -69,7 +69,7 @@ campaign: gen .venv/.campaign .venv/.clients .venv/.c7n .venv/.prowler ## The lo
 	@PROBES=20 TURNS=5000 $(BIN)/python -m pytest -q -n $(JOBS) tests/wire/test_probes.py tests/memory/test_consistency.py
 	@$(BIN)/python -m tests.fuzz.run --seconds 60
 	@$(BIN)/python -m tests.fuzz.messages --count 1000000
-	@$(BIN)/python -m tests.policy.mutation
+	@$(BIN)/python -m tests.mutation
 	@$(BIN)/python -m tests.calls.near_collisions --pairs 1000000
 	@$(BIN)/python -m tests.analysis.solver.campaign --pairs 50000 --inside 20000
 	@PAIRS=20000 REQUESTS=100000 $(BIN)/python -m pytest -q -n $(JOBS) tests/analysis/solver/test_soundness.py

@@ -1,9 +1,9 @@
 """Every fault that stands in functions, shown to the quickest tests that reach it, in forks of one process that has collected the tests:
 
-    python -m tests.policy.mutation_forks --package calls --modules limits,leases
+    python -m tests.mutation.forks --package calls --modules limits,leases
 
 A fault takes a part of a second here: nothing is imported and collected again, the code of the functions that a fault changes is put in
-the place of theirs. What an import runs is left to `mutation`. A fault is shown to as many tests as took `--most` seconds when they were
+the place of theirs. What an import runs is left to `__main__`. A fault is shown to as many tests as took `--most` seconds when they were
 recorded, the quickest first, so that a survivor here is a line whose quick tests do not hold it: a place to look, not a verdict.
 Prints each survivor as `file:line operator`, with the text of its line, and the rate of each file. While tests are written, `--stale`
 takes what was recorded before the product was changed.
@@ -30,9 +30,9 @@ import pytest
 from _pytest import main as loop
 
 from tests import postgres, scratch
-from tests.policy import faulty, mutants, mutation, mutation_processes, touched
-from tests.policy.faulty import PACKAGE, ROOT
-from tests.policy.mutants import Mutant
+from tests.mutation import catalog, faulty, mutants, processes, touched
+from tests.mutation.faulty import PACKAGE, ROOT
+from tests.mutation.mutants import Mutant
 
 PATIENCE, TIMES = 60.0, 20.0
 """Seconds of the clock that a fault may take, and how many times as long as its tests took when they were recorded."""
@@ -175,7 +175,7 @@ def _server() -> postgres.Server:
 
 def quickest(known: Mapping[Path, touched.Touched], fault: Mutant, most: float) -> tuple[list[str], float]:
     """The tests that reach a fault, those of its module first, the quickest first, as many as took so many seconds; and their seconds."""
-    file, lines = fault.path.relative_to(PACKAGE).as_posix(), mutation_processes.lines_of(fault.path.read_text(), fault.site.line)
+    file, lines = fault.path.relative_to(PACKAGE).as_posix(), processes.lines_of(fault.path.read_text(), fault.site.line)
     found = [
         (path.stem != f"test_{fault.path.stem}", one.seconds[test], test)
         for path, one in known.items()
@@ -204,8 +204,8 @@ def in_functions(known: Mapping[Path, touched.Touched], faults: Sequence[Mutant]
             imported[file] |= mask
     for fault in faults:
         source = fault.path.read_text()
-        if mutation_processes.is_in_function(source, fault.site.line):
-            lines = mutation_processes.lines_of(source, fault.site.line)
+        if processes.is_in_function(source, fault.site.line):
+            lines = processes.lines_of(source, fault.site.line)
             if not imported[fault.path.relative_to(PACKAGE).as_posix()] & lines and changed(fault):
                 yield fault
 
@@ -257,11 +257,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sekisho-faults-") as folder:
         shared = Path(os.environ.setdefault("TESTS_POSTGRES", str(Path(folder) / "postgres")))
         server = _server()
-        if not mutation_processes.record(options.package, options.processes, shared, stale=options.stale):
+        if not processes.record(options.package, options.processes, shared, stale=options.stale):
             return 2
-        files = mutation_processes.files_of(options.package)
+        files = processes.files_of(options.package)
         known = {file: found for file in files if (found := touched.load(file, stale=options.stale)) is not None}
-        every = mutation.chosen(options.seed, 1_000_000, options.package, options.modules)
+        every = catalog.chosen(options.seed, 1_000_000, options.package, options.modules)
         faults = list(in_functions(known, every))
         random.Random(options.seed).shuffle(faults)
         faults = faults[: options.count]

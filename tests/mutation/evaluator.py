@@ -20,14 +20,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.policy import corpus, faulty, generator, oracle
-from tests.policy.faulty import ROOT
-from tests.policy.mutants import Mutant
+from tests.mutation import faulty
+from tests.mutation.faulty import ROOT
+from tests.mutation.mutants import Mutant
+from tests.policy import corpus, generator, oracle
 
 MODULES = (
     "budget",
@@ -83,7 +83,7 @@ class Cases:
     """What no fault changes, made once before the processes fork: cases and the oracle's answers."""
 
     def __init__(self) -> None:
-        self.documented = (Path(__file__).parent / "documented-rules.jsonl").read_text().splitlines()
+        self.documented = (ROOT / "tests/policy/documented-rules.jsonl").read_text().splitlines()
         self.corpus = corpus.load()
         self.worlds = [generator.world(seed) for seed in range(900_000, 900_000 + WORLDS)]
         answers = {id(case): oracle.decide(case) for world in self.worlds for case in world.cases}

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from tests.policy import mutants
+from tests.mutation import mutants
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "service/sekisho"
 _VARIABLE = "TESTS_FAULT"  # module in dots, number of the fault
-_AT_START = "from tests.policy import faulty\n\nfaulty.obey()\n"
+_AT_START = "from tests.mutation import faulty\n\nfaulty.obey()\n"
 
 
 def dotted(path: Path) -> str:

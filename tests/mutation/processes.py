@@ -23,9 +23,9 @@ from typing import Any
 
 import pytest
 
-from tests.policy import faulty, touched
-from tests.policy.faulty import PACKAGE, ROOT
-from tests.policy.mutants import Mutant
+from tests.mutation import faulty, touched
+from tests.mutation.faulty import PACKAGE, ROOT
+from tests.mutation.mutants import Mutant
 
 PATIENCE, TIMES = 240.0, 20.0
 """Seconds that one test may take, and how many times as long as the longest took when it was recorded: a busy machine is no fault."""
@@ -137,7 +137,7 @@ def record(package: str, processes: int, shared: Path, *, stale: bool = False) -
     takes what was recorded of another state of the product.
     """
     missing = [str(file) for file in files_of(package) if touched.load(file, stale=stale) is None]
-    options = ["-q", "-p", "tests.policy.touched", "-p", "no:cacheprovider", "-n", "0"]
+    options = ["-q", "-p", "tests.mutation.touched", "-p", "no:cacheprovider", "-n", "0"]
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *share],

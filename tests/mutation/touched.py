@@ -1,6 +1,6 @@
 """Which tests run which lines of the product: recorded once for each file of tests, so that a fault is shown only to tests that reach it.
 
-As a plugin of pytest (`-p tests.policy.touched`) it writes, for each file of tests that passed whole, a file into `FOLDER`. That one holds
+As a plugin of pytest (`-p tests.mutation.touched`) it writes, for each file of tests that passed whole, a file into `FOLDER`. That holds
 as long as the product, the file of tests and what stands beside it are what they were. What a fixture of wider scope than one test runs
 counts for all tests of its file. Lines that only another process runs are seen by nobody here.
 """
@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from coverage import Coverage
 
-from tests.policy.faulty import PACKAGE, ROOT
+from tests.mutation.faulty import PACKAGE, ROOT
 
 FOLDER = Path(os.environ.get("TESTS_TOUCHED", ROOT / "build/touched"))
-UNASKED = ("api", "policy", "cli", "client")  # parts of the package that `mutation` does not show to tests so
+UNASKED = ("api", "policy", "cli", "client")  # parts of the package that `processes` does not show to tests so
 SHARED = "::"
 """Ends the name of what all tests of a file share."""
 
