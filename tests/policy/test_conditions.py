@@ -315,3 +315,12 @@ def test_anchors() -> None:
 )
 def test_no_anchor(operator: str, value: str) -> None:
     assert found(operator, value) == []
+
+
+@pytest.mark.parametrize("deny", [False, True])
+def test_more_values_than_are_allowed_are_an_error(*, deny: bool) -> None:
+    """Also in a context that was made by hand, whose size nobody has looked at."""
+    made = conditions.compiled(Condition("ForAnyValue:StringEquals", "K:E", ("x",)), deny=deny, dynamic=True)
+    assert made.test(keys.Context({"k:e": ("x",) * 256}))
+    with pytest.raises(ValueError, match="condition key `k:e` has 257 values; at most 256 are allowed"):
+        made.test(keys.Context({"k:e": ("x",) * 257}))

@@ -187,6 +187,12 @@ def test_a_long_name_is_not_repeated() -> None:
     assert refused.value.message == f"condition key `{'k' * 64}` has 257 values; at most 256 are allowed"
 
 
+def test_a_long_value_among_as_many_as_are_allowed_is_named() -> None:
+    with pytest.raises(ValidationError) as refused:
+        keys.context({"k:e": ["x"] * 255 + ["x" * 8193]})
+    assert refused.value.message == "condition key `k:e` has a value of 8193 characters; at most 8192 are allowed"
+
+
 def test_sizes() -> None:
     built = keys.context({"k:a": ["x" * 10, "y" * 700], "k:b": "z" * 100, "k:c": ["1", "2", "3"]})
     assert keys.size(built) == (3, 710, 10 * 10 + 700 * 600)
