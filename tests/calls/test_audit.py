@@ -85,6 +85,12 @@ THEIRS = Resource(f"arn:aws:iam::{OTHER}:role/guest")
 PEER = Peer("192.0.2.1", "tests", secure=True, tls='{"tlsVersion":"TLSv1.3"}')
 
 
+@pytest.fixture(autouse=True)
+def _anew() -> None:
+    """Have each test name the resources itself."""
+    audit._named.cache_clear()
+
+
 def calling(name: str = "CreateUser", subject: Subject | None = ANN, **more: Any) -> Call:
     return FakeNode().call(name, subject, **{"peer": PEER} | more)
 

@@ -20,6 +20,12 @@ ASKED: dict[str, Callable[[str], dict[str, Any]]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _anew() -> None:
+    """Have each test read the descriptors itself."""
+    freshness._reader.cache_clear()
+
+
 @pytest.mark.parametrize("name", ASKED)
 def test_a_revision_is_looked_at_wherever_it_stands(house: House, refused: Refused, name: str) -> None:  # noqa: F811  # the fixtures
     code, message = refused(name, **ASKED[name]("nonsense"))

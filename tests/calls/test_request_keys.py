@@ -12,6 +12,12 @@ from tests.harness import BY_NAME
 BARE = {**request_keys.OF_SERVICE, "aws:securetransport": "false"}
 
 
+@pytest.fixture(autouse=True)
+def _anew() -> None:
+    """Have each test read the descriptors itself."""
+    request_keys._annotated.cache_clear()
+
+
 @pytest.mark.parametrize(
     ("peer", "keys"),
     [

@@ -66,6 +66,7 @@ def counts(call: Call) -> dict[str, int]:
 
 
 def test_our_own_services_are_known() -> None:
+    resources.own_services.cache_clear()
     assert {"iam", "sts", "organizations", "cloudtrail", "access-analyzer", "accessanalyzer", "kms", "signin"} <= resources.own_services()
     assert not {"orders", "s3"} & resources.own_services()
 

@@ -16,6 +16,12 @@ from sekisho.operations import OPERATIONS
 from tests.harness import BY_NAME
 
 
+@pytest.fixture(autouse=True)
+def _anew() -> None:
+    """Have each test read the descriptors itself."""
+    shown._plan.cache_clear()
+
+
 def members(shape: Shape | None, message: Any, known: set[str]) -> Iterator[tuple[str, str]]:
     """Our spelling and botocore's of each member, at any depth."""
     if shape is None or message.full_name in known:

@@ -44,7 +44,8 @@ def refused(call: Call, **fields: Any) -> str:
 
 @pytest.fixture(autouse=True)
 def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no service say it in words of its own."""
+    """Have no service say it in words of its own, and each test read the descriptors itself."""
+    tag_policies._field.cache_clear()
     for package in list(TAG_VIOLATIONS):
         monkeypatch.delitem(TAG_VIOLATIONS, package)
 

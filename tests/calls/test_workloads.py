@@ -19,6 +19,12 @@ spiffe://shop.example/ns/prod/sa/alice:  arn:aws:iam::111122223333:user/alice
 ORDERS = "spiffe://shop.example/ns/prod/sa/orders"
 
 
+@pytest.fixture(autouse=True)
+def _anew() -> None:
+    """Have each test read the certificate itself."""
+    workloads._svid.cache_clear()
+
+
 def test_a_certificate_names_a_principal() -> None:
     found = workloads.parse(MAP).of(Authority().client(ORDERS).certificate)
     assert found is not None
