@@ -117,6 +117,8 @@ def test_a_seed_is_of_its_row_and_a_passkey_has_none(tmp_path: Path) -> None:
         (f"arn:aws:iam::{ACCOUNT}:mfa/X/Phone", None),
         (f"arn:aws:iam::{OTHER}:mfa/x/Phone", None),
         (f"arn:aws:iam::{ACCOUNT}:user/x/Phone", None),
+        (f"arn:aws:iam::{ACCOUNT}:user/tablet", None),
+        (f"arn:aws:iam::{ACCOUNT}:mfa/tablet", "tablet"),
         ("GAHT1", "hardware"),
         ("GAHT2", None),
         (PASSKEY, "passkey"),
@@ -124,7 +126,12 @@ def test_a_seed_is_of_its_row_and_a_passkey_has_none(tmp_path: Path) -> None:
     ],
 )
 def test_a_device_is_found_by_exactly_its_serial_number(session: Session, serial: str, found: str | None) -> None:
-    rows: dict[str, Any] = {"virtual": virtual(), "hardware": other(), "passkey": other(PASSKEY, "passkey")}
+    rows: dict[str, Any] = {
+        "virtual": virtual(),
+        "tablet": virtual("tablet", "/"),
+        "hardware": other(),
+        "passkey": other(PASSKEY, "passkey"),
+    }
     session.add_all([*rows.values(), virtual(account=OTHER), other(account=OTHER), other("GAHT2", account=OTHER)])
     session.flush()
     assert devices.get_device(session, ACCOUNT, serial) is rows.get(found or "")
