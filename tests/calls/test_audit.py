@@ -148,7 +148,7 @@ def test_a_user_agent_is_shown_up_to_a_length(length: int, shown: int) -> None:
 
 def test_a_connection_of_which_nothing_is_known_has_no_tls() -> None:
     record = audit.event(calling(peer=Peer()), None, None)
-    assert (record["tls"], record["source_ip"]) == (UNSAID["tls"], "")
+    assert (record["tls"], record["source_ip"], record["resources"]) == (UNSAID["tls"], "", "[]")
 
 
 VOUCHED = identities.Vouched("WebIdentityUser", "accounts.example.com:app:7", "7", "accounts.example.com")

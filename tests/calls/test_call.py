@@ -101,7 +101,11 @@ def test_a_snapshot_is_opened_when_it_is_asked_for_and_once() -> None:
     with pytest.raises(Internal, match=r"^GetUser runs without a transaction$"):
         _ = call.session
     opened: list[Any] = []
-    snapshot: Any = lambda: opened.append(object()) or opened[-1]  # noqa: E731
+
+    def snapshot() -> Any:
+        opened.append(object())
+        return opened[-1]
+
     call.snapshot = snapshot
     assert call.session is call.session is call.database_session is opened[0]
     assert len(opened) == 1
@@ -142,7 +146,12 @@ def test_an_entity_is_meant_by_its_name_or_by_exactly_its_arn(kind: str, name: s
     given: list[Any] = []
     session: Any = object()
     world: Any = one.world
-    world.get_entity = lambda named, of, opening: given.append((named, of, opening())) or found
+
+    def get_entity(named: Any, of: Any, opening: Any) -> Any:
+        given.append((named, of, opening()))
+        return found
+
+    world.get_entity = get_entity
     call = one.call("GetUser", database_session=session)
     assert call.entity(kind, name) is (found if meant else None)
     assert given == ([(asked, session, session)] if asked is not None else [])

@@ -117,7 +117,8 @@ def test_wrong_codes_are_counted_by_device_and_by_caller(call: Call) -> None:
 
 @pytest.mark.parametrize("waiting", ["device", "caller"])
 def test_while_a_proof_waits_no_code_is_looked_at(call: Call, waiting: str) -> None:
-    row = device(call, **({"failures": 5, "failed_at": NOW} if waiting == "device" else {}))
+    more: dict[str, Any] = {"failures": 5, "failed_at": NOW} if waiting == "device" else {}
+    row = device(call, **more)
     session = session_of(call)
     if waiting == "caller":
         session.add(ProofFailure(owner_id=USER, proof="code", failures=5, failed_at=NOW))
@@ -144,7 +145,12 @@ def test_a_device_that_shows_the_caller_no_codes_proves_nothing(call: Call, seri
 @pytest.mark.parametrize("fresh", [True, False])
 def test_an_assertion_is_taken_in_the_account_that_it_is_for(call: Call, fresh: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[Any] = []
-    monkeypatch.setattr(used, "take", lambda *given: taken.append(given) or fresh)
+
+    def take(*given: Any) -> bool:
+        taken.append(given)
+        return fresh
+
+    monkeypatch.setattr(used, "take", take)
     issued = NOW - timedelta(minutes=1)
     assert one_time_proofs.take_assertion(call, "444455556666", "name", issued) is fresh
     primary: Any = call.node.primary

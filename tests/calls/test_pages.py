@@ -56,3 +56,11 @@ def test_a_marker_of_another_ring_opens_none(ring: KeyRing, tmp_path: Path) -> N
     other = KeyRing.create(tmp_path / "keyring.json")
     with pytest.raises(InvalidMarker):
         cursor(FakeNode(ring=other).call("ListUsers")).open(made)
+
+
+def test_the_order_of_a_map_is_no_filter(ring: KeyRing) -> None:
+    call = FakeNode(ring=ring).call("ListFindings")
+    keys = [f"key-{number}" for number in range(100)]
+    filters = [{key: {"eq": [key]} for key in order} for order in (keys, keys[::-1])]
+    requests = [call.operation.request(analyzer_arn="a", filter=one) for one in filters]
+    assert len({pages.cursor(call, request, place="next_token", size="max_results").scope for request in requests}) == 1

@@ -120,13 +120,15 @@ def test_a_world_that_stands_still_again_is_not_held(ground: Moving, moved: int)
 def test_of_a_caller_who_is_composed_again_nothing_is_left(ground: Moving) -> None:
     ground.moves, ground.fails["compose"] = {"function": 1}, []
     seen: list[Any] = []
+    proving: list[Call] = []
     opened = ground._opened
 
     def snapshot(_deadline: float) -> Any:
         return opened("snapshot")
 
     def sync(*_: Any, **__: Any) -> Any:
-        seen.append((ground.call.acting, ground.call.point, ground.call.snapshot))
+        (call,) = proving
+        seen.append((call.acting, call.point, call.snapshot))
         return ground.point_at("sync")
 
     world: Any = ground.node.world
@@ -134,7 +136,7 @@ def test_of_a_caller_who_is_composed_again_nothing_is_left(ground: Moving) -> No
     prove = ground.prove
 
     def proved(call: Call) -> Any:
-        ground.call = call  # type: ignore[attr-defined]
+        proving.append(call)
         return prove(call)
 
     ground.prove = proved  # type: ignore[method-assign]
@@ -173,7 +175,11 @@ def test_a_decision_is_of_the_world_that_its_caller_was_composed_from(ground: Mo
 
 def test_what_nobody_signs_is_of_the_newest_world(ground: Moving) -> None:
     ground.moves = {"function": 1}
-    fields = {"role_arn": "arn:aws:iam::111122223333:role/r", "role_session_name": "session", "web_identity_token": "a.b.c.d"}
+    fields: dict[str, Any] = {
+        "role_arn": "arn:aws:iam::111122223333:role/r",
+        "role_session_name": "session",
+        "web_identity_token": "a.b.c.d",
+    }
     assert ground.run("AssumeRoleWithWebIdentity", **fields).revision == ground.revision(1)
 
 
@@ -194,7 +200,7 @@ def test_credentials_do_not_leave_before_their_record_is_on_the_disk(ground: Mov
 
 @pytest.mark.parametrize(("name", "first"), [("CreateUser", "transaction begins"), ("GetSessionToken", "freshness")])
 def test_a_thread_that_must_not_wait_writes_and_issues_nothing(ground: Moving, name: str, first: str) -> None:
-    fields = {"user_name": "ann"} if name == "CreateUser" else {}
+    fields: dict[str, Any] = {"user_name": "ann"} if name == "CreateUser" else {}
     with cold.unwaiting(), pytest.raises(cold.Cold):
         ground.run(name, **fields)
     assert ground.steps == ["prove", "read"]

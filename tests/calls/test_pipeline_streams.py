@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -35,7 +35,7 @@ def yielding(ground: Ground, *messages: Any) -> list[Call]:
         for message in messages:
             yield message() if callable(message) else message
 
-    ground.function = function  # type: ignore[method-assign]
+    ground.patched.setattr(ground, "function", function)
     return calls
 
 
@@ -160,7 +160,7 @@ def test_a_stream_that_comes_too_late_is_not_begun(ground: Ground) -> None:
 @pytest.mark.parametrize(("left", "ends"), [(timedelta(days=1), False), (None, False), (-timedelta(days=1), True)])
 def test_a_stream_ends_with_the_credentials_of_its_caller(ground: Ground, left: timedelta | None, ends: bool) -> None:
     yielding(ground, "a")
-    began = pipeline.datetime.now(pipeline.UTC)
+    began = datetime.now(UTC)
     ground.subject = deploying(expires_at=began + left if left is not None else None)
     if not ends:
         assert list(ground.stream()) == ["a"]

@@ -12,6 +12,7 @@ from sekisho import sigv4
 from sekisho.calls import bearers, proofs
 from sekisho.calls.call import Call
 from sekisho.calls.workloads import Workload
+from sekisho.errors import Unauthenticated
 from sekisho.journal.last_use import Use
 from sekisho.store import used
 from sekisho.world import SessionFacts, Subject
@@ -265,7 +266,7 @@ def test_a_proof_beside_a_certificate_is_of_the_same_principal(known: bool, besi
     says = Says(beside)
     proof = proofs.Certified(certificate() if known else proofs.Certificate(None), says)
     call = FakeNode().call("GetUser", None)
-    if isinstance(found, sigv4.errors.Unauthenticated):
+    if isinstance(found, Unauthenticated):
         with pytest.raises(type(found)) as caught:
             proof.prove(call)
         assert caught.value.message == found.message

@@ -97,7 +97,7 @@ def test_a_key_is_the_arn_with_its_account(call: Call, text: str, key: str) -> N
 def test_what_has_no_key(call: Call, text: str, error: Any, said: str | None) -> None:
     for made in (resources.key, resources.get, resources.find, resources.register):
         with pytest.raises(error) as caught:
-            made(call, text)  # type: ignore[operator]
+            made(call, text)
         assert said is None or caught.value.message == said
 
 

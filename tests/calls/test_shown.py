@@ -9,7 +9,7 @@ from botocore.model import Shape
 from botocore.session import get_session
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
-from sekisho.api.authorize.v1 import changes_pb2, decisions_pb2
+from sekisho.api.authorize.v1 import changes_pb2
 from sekisho.api.iam.v1 import users_pb2 as iam
 from sekisho.calls import shown
 from sekisho.operations import OPERATIONS
@@ -67,7 +67,7 @@ def test_no_message_and_an_empty_one_and_one_that_is_too_large() -> None:
 
 def test_each_kind_of_field_is_shown_as_json_has_it() -> None:
     """One value, a list and a map of each: messages of ours, of protobuf's own, texts, numbers, names of values."""
-    answer = decisions_pb2.AuthorizeResponse(outcome=1)
+    answer: Any = BY_NAME["Authorize"].response(outcome=1)
     (value,) = [value.name for value in answer.DESCRIPTOR.fields_by_name["outcome"].enum_type.values if value.number == 1]
     assert shown.plain(answer) == {"outcome": value}
     answer.outcome = 99  # of a later release
@@ -80,9 +80,11 @@ def test_each_kind_of_field_is_shown_as_json_has_it() -> None:
     failed = tags.response(failed_resources_map={"arn:x": {"status_code": 400}})
     assert shown.plain(failed) == {"failedResourcesMap": {"arn:x": {"statusCode": 400}}}
     assert shown.plain(BY_NAME["GetAccountSummary"].response(summary_map={"Users": 7})) == {"summaryMap": {"Users": 7}}
-    field = FieldDescriptorProto(name="a", label=1, type=9, options={"deprecated": True})
+    of_field: Any = FieldDescriptorProto
+    of_message: Any = DescriptorProto
+    field = of_field(name="a", label=1, type=9, options={"deprecated": True})
     assert shown.plain(field) == {"name": "a", "label": "LABEL_OPTIONAL", "type": "TYPE_STRING", "options": {"deprecated": True}}
-    assert shown.plain(DescriptorProto(field=[{"name": "a"}])) == {"field": [{"name": "a"}]}
+    assert shown.plain(of_message(field=[{"name": "a"}])) == {"field": [{"name": "a"}]}
 
 
 def test_a_text_is_the_json_of_a_message() -> None:

@@ -193,7 +193,7 @@ def test_a_subject_has_all_that_its_session_says() -> None:
     assert facts is not None
     assert (subject.id, subject.account_id, subject.access_key_id) == (ROLE, ACCOUNT, TEMPORARY)
     assert (facts.kind, facts.name, facts.source_identity, facts.provider) == ("assumed-role", "build-7", "ann", "accounts.example.com")
-    assert (facts.tags, facts.transitive) == ({"Team": "a", "Area": "b"}, {"Team"})
+    assert (facts.tags, facts.transitive) == ({"Team": "a", "Area": "b"}, frozenset(("Team",)))
     assert (facts.policy_ids, facts.context) == (("ANPAONE", "ANPATWO"), {"saml:aud": "x", "saml:sub": ("y", "z")})
     assert (facts.issued_at, facts.expires_at) == (NOW, NOW + timedelta(hours=1))
     assert (facts.mfa, facts.mfa_at) == (True, NOW - timedelta(minutes=1))

@@ -123,6 +123,7 @@ BEGINNING = "does not begin with a SPIFFE id with a path, a colon and a blank"
         (f"spiffe://{'a' * 256}/b: {USER}", f"line 1 of the SPIFFE map {BEGINNING}"),
         (f"{ID}{'a' * (2049 - len(ID))}: {USER}", f"line 1 of the SPIFFE map {BEGINNING}"),
         (f"{ID}aa: {USER}\n{ID}aa: {USER}", f"line 2 of the SPIFFE map names `{ID}aa` a second time"),
+        (f"{ID}aa: x: y", "line 1 of the SPIFFE map: `x: y` is not the ARN of a user or a role"),
         (f"{ID}aa: x", "line 1 of the SPIFFE map: `x` is not the ARN of a user or a role"),
         (
             f"{ID}aa/b: arn:aws:iam::111122223333:role/r",
