@@ -29,6 +29,7 @@ BEARER = bearers.Bearer("abc", "sekisho")
         ((("user-agent", "tests"), TOKEN, ("x-amz-date", "20260101T000000Z")), True),
         ((("authorization", b"bytes"), TOKEN), True),
         ((("authorization", "bEARER  abc "),), True),
+        ((("authorization", "Bearer Bearer abc"),), True),
         ((TOKEN, TOKEN), False),
         ((("authorization", "AWS4-HMAC-SHA256 abc"),), False),
         ((("authorization", "Bearerabc"),), False),
