@@ -288,9 +288,18 @@ def test_a_jwt_of_an_account_without_an_issuer_is_nobodys(jwt: Identified, chang
     node.world.records.pop(change.get("gone"), None)
     if "put" in change:
         node.world.put(change["put"])
+    asked: list[Any] = []
+    get_record = node.world.get_record
+
+    def noting(id_: Any) -> Any:
+        asked.append(id_)
+        return get_record(id_)
+
+    node.world.get_record = noting  # type: ignore[method-assign]
     with pytest.raises(InvalidClientTokenId):
         PROOF.prove(at(node))
     assert (len(jwt.steps), node.world.kept) == (1, [])
+    assert set(asked) <= {ACCOUNT, ISSUER}
 
 
 def test_a_suspended_account_is_told_when_the_token_is_right(jwt: Identified) -> None:
