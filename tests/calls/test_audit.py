@@ -165,6 +165,12 @@ def test_a_record_of_a_call_that_nobody_signed_is_of_the_account_that_it_is_abou
     assert json.loads(record["resources"]) == [named(THEIRS, OTHER, "AWS::IAM::Role")]
 
 
+def test_nobody_else_hears_of_a_call_that_nobody_signed() -> None:
+    call = calling("AssumeRoleWithWebIdentity", subject=None, recipient=ACCOUNT, resources=(THEIRS,))
+    (record,) = audit.events(call, None, None)
+    assert (record["account_id"], record["shared_id"]) == (ACCOUNT, None)
+
+
 def test_other_accounts_hear_of_the_use_of_their_resources() -> None:
     third = Resource("arn:aws:iam::000011112222:role/third")
     nobodys = Resource("arn:aws:orders:::order/1")

@@ -295,7 +295,8 @@ def test_a_jwt_of_an_account_without_an_issuer_is_nobodys(jwt: Identified, chang
         asked.append(id_)
         return get_record(id_)
 
-    node.world.get_record = noting  # type: ignore[method-assign]
+    world: Any = node.world
+    world.get_record = noting
     with pytest.raises(InvalidClientTokenId):
         PROOF.prove(at(node))
     assert (len(jwt.steps), node.world.kept) == (1, [])
