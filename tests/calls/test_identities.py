@@ -1,8 +1,8 @@
 """The caller is shown as CloudTrail shows it, for each way to call."""
 
 import json
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from sekisho import sigv4
-from sekisho.calls import audit, pipeline
-from sekisho.calls.call import Call, Peer
+from sekisho.calls import audit, identities, pipeline
+from sekisho.calls.call import Peer
 from sekisho.credentials import accounts
-from sekisho.errors import Internal, ServiceFailure
-from tests.harness import BY_NAME, House, house
+from sekisho.errors import ServiceFailure
+from sekisho.world import SessionFacts, Subject
+from tests.calls import fakes
+from tests.harness import House, house
 
 ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 
@@ -263,11 +265,127 @@ def test_another_account_sees_the_callers_id_and_account_alone(made: House, even
     assert (first["account_id"], first["username"], first["shared_id"]) == (other.account_id, "ann", shared["shared_id"])
 
 
-def test_a_call_without_a_transaction_has_no_session(made: House) -> None:
-    operation = BY_NAME["GetUser"]
-    call = Call(node=made.node, operation=operation, request_id="r", now=datetime.now(UTC), deadline=time.monotonic() + 60)
-    with pytest.raises(Internal, match=r"^GetUser runs without a transaction$"):
-        _ = call.session
-    assert 0 < call.seconds_left <= 60
-    assert call.reads is True
-    assert Call(node=made.node, operation=BY_NAME["CreateUser"], request_id="r", now=datetime.now(UTC), deadline=0.0).reads is False
+SESSION = {
+    "sessionIssuer": {
+        "type": "Role",
+        "principalId": fakes.ROLE,
+        "arn": fakes.ROLE_ARN,
+        "accountId": fakes.ACCOUNT,
+        "userName": "deploy",
+    },
+    "attributes": {"mfaAuthenticated": "false"},
+}
+OF_ACCOUNT = {"type": "Root", "principalId": fakes.ACCOUNT, "arn": f"arn:aws:iam::{fakes.ACCOUNT}:root", "accountId": fakes.ACCOUNT}
+OF_USER = {"type": "IAMUser", "principalId": fakes.USER, "arn": fakes.USER_ARN, "accountId": fakes.ACCOUNT, "userName": "ann"}
+ISSUED, BEGAN = datetime(2026, 3, 1, 11, 0, 7, tzinfo=UTC), "2026-03-01T11:00:07Z"
+
+
+def of_user(kind: str, name: str = "", **facts: Any) -> Subject:
+    return Subject(fakes.USER, fakes.ACCOUNT, fakes.KEY, SessionFacts(kind, name, **facts))
+
+
+@pytest.mark.parametrize(
+    ("subject", "context"),
+    [
+        (fakes.deploying(), SESSION),
+        (fakes.deploying(mfa=False), SESSION),
+        (fakes.deploying(mfa=True), SESSION | {"attributes": {"mfaAuthenticated": "true"}}),
+        (
+            fakes.deploying(issued_at=ISSUED),
+            SESSION | {"attributes": {"creationDate": "2026-03-01T11:00:07Z", "mfaAuthenticated": "false"}},
+        ),
+        (fakes.deploying(source_identity="ann"), SESSION | {"sourceIdentity": "ann"}),
+        (
+            fakes.deploying(provider="accounts.example.com"),
+            SESSION | {"webIdFederationData": {"federatedProvider": "accounts.example.com", "attributes": {}}},
+        ),
+        (of_user("session-token"), {"attributes": {"mfaAuthenticated": "false"}}),
+        (
+            of_user("federation", "visitor"),
+            {
+                "sessionIssuer": {
+                    "type": "IAMUser",
+                    "principalId": fakes.USER,
+                    "arn": fakes.USER_ARN,
+                    "accountId": fakes.ACCOUNT,
+                    "userName": "ann",
+                },
+                "attributes": {"mfaAuthenticated": "false"},
+            },
+        ),
+        (
+            Subject(fakes.ACCOUNT, fakes.ACCOUNT, fakes.KEY, SessionFacts("federation", "visitor")),
+            {"sessionIssuer": OF_ACCOUNT, "attributes": {"mfaAuthenticated": "false"}},
+        ),
+    ],
+)
+def test_what_a_session_rests_on(subject: Subject, context: dict[str, Any]) -> None:
+    acting, _ = fakes.FakeWorld().acting(subject, fakes.NOW)
+    shown = json.loads(identities.of(acting).text)
+    assert shown["sessionContext"] == context
+    assert list(shown["sessionContext"]) == [
+        name for name in ("sessionIssuer", "webIdFederationData", "attributes", "sourceIdentity") if name in context
+    ]
+    assert list(shown["sessionContext"]["attributes"])[-1] == "mfaAuthenticated"
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown", "username"),
+    [
+        (fakes.ANN, OF_USER | {"accessKeyId": fakes.KEY}, "ann"),
+        (Subject(fakes.USER, fakes.ACCOUNT), OF_USER, "ann"),
+        (Subject(fakes.ACCOUNT, fakes.ACCOUNT, fakes.KEY), OF_ACCOUNT | {"accessKeyId": fakes.KEY}, "root"),
+        (
+            Subject(fakes.ROLE, fakes.ACCOUNT),
+            {"type": "Role", "principalId": fakes.ROLE, "arn": fakes.ROLE_ARN, "accountId": fakes.ACCOUNT},
+            "deploy",
+        ),
+    ],
+)
+def test_a_caller_without_a_session(subject: Subject, shown: dict[str, Any], username: str) -> None:
+    acting, _ = fakes.FakeWorld().acting(subject, fakes.NOW)
+    found = identities.of(acting)
+    assert (json.loads(found.text), found.username) == (shown, username)
+    assert identities.of(acting) is found  # it is made once
+
+
+@pytest.mark.parametrize(
+    ("subject", "username"),
+    [
+        (fakes.deploying(), "build-7"),
+        (of_user("session-token"), "ann"),
+        (of_user("session-token", "named"), "named"),
+        (of_user("federation", "visitor"), "visitor"),
+        (Subject(fakes.ACCOUNT, fakes.ACCOUNT, fakes.KEY, SessionFacts("session-token", "named")), "root"),
+    ],
+)
+def test_the_name_that_a_session_is_found_by(subject: Subject, username: str) -> None:
+    acting, _ = fakes.FakeWorld().acting(subject, fakes.NOW)
+    assert identities.of(acting).username == username
+
+
+def test_a_caller_whose_arn_names_nothing_has_no_name() -> None:
+    acting, _ = fakes.FakeWorld().acting(fakes.deploying(), fakes.NOW)
+    acting = replace(acting, issuer="no ARN", principal=replace(acting.principal, kind="service-linked-role"))
+    shown = json.loads(identities.of(acting).text)
+    assert shown["type"] == "AssumedRole"
+    assert shown["sessionContext"]["sessionIssuer"] == SESSION["sessionIssuer"] | {"arn": "no ARN", "userName": ""}
+
+
+def test_whom_a_provider_vouches_for() -> None:
+    vouched = identities.Vouched("WebIdentityUser", "accounts.example.com:app:7", "7", "accounts.example.com")
+    assert json.loads(vouched.identity.text) == {
+        "type": "WebIdentityUser",
+        "principalId": "accounts.example.com:app:7",
+        "userName": "7",
+        "identityProvider": "accounts.example.com",
+    }
+    assert vouched.identity.username == "7"
+    assert identities.NOBODY == ("{}", "")
+
+
+def test_another_account_sees_a_session_by_its_id() -> None:
+    acting, _ = fakes.FakeWorld().acting(fakes.deploying(), fakes.NOW)
+    found = identities.elsewhere(acting)
+    assert json.loads(found.text) == {"type": "AWSAccount", "principalId": f"{fakes.ROLE}:build-7", "accountId": fakes.ACCOUNT}
+    assert found.username == ""

@@ -8,6 +8,7 @@ import pytest
 from sekisho import policy
 from sekisho.calls import permission
 from sekisho.errors import AccessDenied
+from sekisho.memory import cold
 from sekisho.operations import Check, Resource
 from sekisho.policy.keys import MAX_LENGTH
 from sekisho.sigv4 import InvalidClientTokenId
@@ -284,3 +285,19 @@ def test_somebody_who_is_vouched_for_is_asked_without_a_caller() -> None:
     who, _ = node.world.acting(ANN, NOW)
     call = node.call("AssumeRoleWithWebIdentity", None)
     assert permission.decide_vouched(call, who, "sts:AssumeRole", role, keys, trust).allowed
+
+
+@pytest.mark.parametrize("asked", [permission.standing, permission.decide])
+def test_no_decision_that_may_take_long_is_made_where_nobody_may_wait(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = FakeNode(attached("iam:GetUser"))
+    call = node.call()
+
+    def taking_long(_request: policy.Request, layers: policy.Layers) -> None:
+        assert layers.identity is not None
+        raise cold.Cold("")
+
+    monkeypatch.setattr(cold, "may_take_long", taking_long)
+    monkeypatch.setattr(policy, "decide", None)
+    with pytest.raises(cold.Cold):
+        asked(call, "iam:GetUser", BOB, {})
+    assert node.world.kept == []

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
 from sekisho import meters
 from sekisho.calls import pipeline, tag_policies
@@ -77,8 +78,10 @@ def test_nothing_follows_a_step_that_fails(ground: Ground, name: str, step: str)
 
 def test_what_nobody_foresaw_is_a_failure_with_its_cause(ground: Ground) -> None:
     ground.fails["function"] = [KeyError("inside")]
-    with pytest.raises(ServiceFailure) as caught:
+    with structlog.testing.capture_logs() as logs, pytest.raises(ServiceFailure) as caught:
         ground.run("GetUser")
+    said = {"log_level": "error", "exc_info": True, "operation": BY_NAME["GetUser"].path, "request_id": "r-1"}
+    assert logs == [{"event": "pipeline.failure", **said}]
     assert caught.value.message == "The request could not be processed because of an unknown error. Request id: r-1"
     assert isinstance(caught.value.__cause__, KeyError)
     assert ground.node.entries == [("add", ("event", "r-1", ground.message, "ServiceFailure"))]
@@ -99,8 +102,10 @@ def test_a_record_that_cannot_be_made_leaves_the_error(ground: Ground) -> None:
     before = counted(pipeline.UNRECORDED, "AccessDenied")
     ground.node.spool.add = full
     ground.fails["authorize"] = [AccessDenied("no")]
-    with pytest.raises(AccessDenied, match="no"):
+    with structlog.testing.capture_logs() as logs, pytest.raises(AccessDenied, match="no"):
         ground.run("GetUser")
+    said = {"log_level": "error", "exc_info": True, "operation": BY_NAME["GetUser"].path, "request_id": "r-1"}
+    assert logs == [{"event": "pipeline.unrecorded", **said}]
     assert counted(pipeline.UNRECORDED, "AccessDenied") - before == 1
 
 

@@ -1,5 +1,7 @@
 """Rests: every half a millisecond of a thread's own processor time, as long as decisions are asked for."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -106,3 +108,36 @@ def test_a_proof_within_a_question_that_does_not_hold_says_nothing_of_who_asks(h
     with pytest.raises(SignatureDoesNotMatch):
         house.call("Authorize", _as=forged, action="orders:Ship", resource="*")
     assert rests.settle()
+
+
+def test_a_decision_is_noted_at_its_moment() -> None:
+    before = time.perf_counter()
+    rests.note()
+    assert before <= rests._asked <= time.perf_counter()
+
+
+def test_each_thread_owes_its_own_rest() -> None:
+    rests.owe()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(rests.settle).result(60) is False
+    assert rests.settle() is True
+
+
+def test_a_thread_rests_in_the_very_moment_that_it_is_time() -> None:
+    times = Times()
+    mine = times.rests()
+    times.passing = WORK  # and less than that of its own
+    times.processor = 0.75 * WORK
+    mine.step()
+    asked = times.asked
+    times.passing = 1.2 * WORK
+    mine.step()
+    assert (times.asked, times.slept) == (asked, [])  # not before so much time has passed as was left to work
+    times.processor, times.passing = WORK, 1.25 * WORK
+    mine.step()
+    assert (times.asked > asked, times.slept) == (True, [REST])
+
+
+def test_a_rest_is_of_the_threads_own_clocks() -> None:
+    mine = Rests()
+    assert (mine._clock, mine._passing, mine._sleep, mine._wanted) == (time.thread_time, time.perf_counter, time.sleep, rests.are_wanted)

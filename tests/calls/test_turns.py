@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -107,3 +108,77 @@ def test_a_turn_that_comes_in_the_very_moment_of_giving_up_goes_on_to_the_next(m
         with pytest.raises(RequestTimeout):
             shared.take("late", time.monotonic())
     assert (shared.waiting, shared.taken) == (0, False)
+
+
+class Noted:
+    """Turns that are free, and note who takes and gives one."""
+
+    def __init__(self) -> None:
+        self.wanted = True
+        self.steps: list[object] = []
+
+    def take(self, *given: object) -> None:
+        self.steps.append(given)
+
+    def give(self) -> None:
+        self.steps.append("given")
+
+
+def test_a_turn_is_given_up_in_the_moment_that_it_ends_to_whoever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: Any = Noted()
+    turn = turns.Turn(noted, "a", 7.0)
+    turn.give()
+    assert noted.steps == []  # it was not taken
+    now = 4.0
+    monkeypatch.setattr(time, "thread_time", lambda: now)
+    turn.take()
+    for at, wanted, given_up in (
+        (4.0 + 0.75 * turns.SLICE, True, False),
+        (4.0 + turns.SLICE, False, False),
+        (4.0 + turns.SLICE, True, True),
+        (4.0 + 1.75 * turns.SLICE, True, False),
+        (4.0 + turns.SLICE + turns.SLICE, True, True),
+    ):
+        now, noted.wanted = at, wanted
+        noted.steps.clear()
+        turn.pause()
+        assert noted.steps == (["given", ("a", 7.0)] if given_up else [])
+    noted.steps.clear()
+    turn.give()
+    turn.give()
+    assert noted.steps == ["given"]
+
+
+def test_a_turn_that_nobody_has_is_taken_at_once_whatever_the_deadline() -> None:
+    shared = Turns()
+    shared.take("a", 0.0)
+    assert (shared.taken, shared.wanted, shared.waiting) == (True, False, 0)
+    with pytest.raises(RequestTimeout):
+        shared.take("b", 0.0)
+    with pytest.raises(RequestTimeout):
+        shared.take("a", time.monotonic() - 1)
+    assert (shared.taken, shared.wanted, shared.waiting) == (True, False, 0)
+    shared.give()
+    assert shared.taken is False
+
+
+def test_accounts_that_go_on_waiting_go_behind_the_others() -> None:
+    shared = Turns()
+    shared.take("holder", 0.0)
+    with ThreadPoolExecutor(4) as pool:
+        taking = []
+        for number, account in enumerate("aab", 1):
+            taking.append(pool.submit(shared.take, account, time.monotonic() + 60))
+            wait_for(shared, number)
+        assert (shared.wanted, list(shared._waiting)) == (True, ["a", "b"])
+        shared.give()
+        taking[0].result(60)
+        assert (shared.taken, list(shared._waiting), shared.waiting) == (True, ["b", "a"], 2)
+        shared.give()
+        taking[2].result(60)
+        assert (list(shared._waiting), shared.waiting) == (["a"], 1)
+        shared.give()
+        taking[1].result(60)
+        assert (shared.wanted, shared.taken) == (False, True)
+    shared.give()
+    assert shared.taken is False
