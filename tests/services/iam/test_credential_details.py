@@ -67,9 +67,14 @@ def test_an_old_password_counts_as_wrong_until_it_is_right(
 def test_passwords_of_a_policy_that_rules_out_none(house: House, refused: Refused) -> None:
     house.call("CreateUser", user_name="ann")
     password = "Correct horse 7"
-    house.call("UpdateAccountPasswordPolicy", require_numbers=True, password_reuse_prevention=1)
+    house.call("UpdateAccountPasswordPolicy", minimum_password_length=12, password_reuse_prevention=1, max_password_age=9)
     shown = house.call("GetAccountPasswordPolicy").password_policy
-    assert (shown.password_reuse_prevention, shown.HasField("hard_expiry"), shown.HasField("max_password_age")) == (1, False, False)
+    assert (shown.password_reuse_prevention, shown.HasField("hard_expiry"), shown.max_password_age, shown.minimum_password_length) == (
+        1,
+        False,
+        9,
+        12,
+    )
     house.call("CreateLoginProfile", user_name="ann", password=password)
     assert refused("UpdateLoginProfile", user_name="ann", password=password)[0] == "PasswordPolicyViolation"
     house.call("UpdateAccountPasswordPolicy", hard_expiry=False)

@@ -13,6 +13,7 @@ from sekisho.errors import SekishoError
 from sekisho.operations import Resource
 from sekisho.services.iam import entities
 from sekisho.store.tables import (
+    Entity,
     Group,
     InstanceProfile,
     MfaDevice,
@@ -22,12 +23,14 @@ from sekisho.store.tables import (
     Root,
     SamlProvider,
     ServerCertificate,
+    Tag,
     User,
 )
 from sekisho.world import EntityRecord
 from tests.calls.fakes import ACCOUNT, NOW
 from tests.harness import House
 from tests.services.conftest import Refused
+from tests.services.iam.documents import LIST_BUCKETS
 
 USER = f"arn:aws:iam::{ACCOUNT}:user"
 
@@ -162,6 +165,27 @@ def test_the_first_of_a_kind_counts_as_one(house: House, refused: Refused) -> No
     accounts.set_quota(house.node.database, house.account_id, "UsersQuota", 1)
     assert house.call("CreateUser", user_name="ann").user.path == "/"
     assert refused("CreateUser", user_name="bob") == ("LimitExceeded", "Cannot exceed quota for UsersPerAccount: 1")
+
+
+def test_whatever_is_deleted_takes_its_tags_along(house: House) -> None:
+    trust = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"a.example.com"},"Action":"sts:AssumeRole"}}'
+    kinds: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+        ("CreateUser", "DeleteUser", {"user_name": "u"}, {}),
+        ("CreateRole", "DeleteRole", {"role_name": "r"}, {"assume_role_policy_document": trust}),
+        ("CreateInstanceProfile", "DeleteInstanceProfile", {"instance_profile_name": "i"}, {}),
+    ]
+    for create, delete, named, more in kinds:
+        house.call(create, tags=[{"key": "k", "value": "v"}], **named, **more)
+        house.call(delete, **named)
+    policy = house.call("CreatePolicy", policy_name="p", policy_document=LIST_BUCKETS, tags=[{"key": "k", "value": "v"}]).policy
+    house.call("DeletePolicy", policy_arn=policy.arn)
+    fields: dict[str, Any] = {"url": "https://example.com", "client_id_list": ["a"], "tags": [{"key": "k", "value": "v"}]}
+    provider = house.call("CreateOpenIDConnectProvider", **fields).open_id_connect_provider_arn
+    house.call("DeleteOpenIDConnectProvider", open_id_connect_provider_arn=provider)
+    with house.node.database.read() as session:
+        own = select(Entity.id).where(Entity.account_id == house.account_id)
+        assert session.scalars(own).all() == [house.account_id]
+        assert session.query(Tag).filter(Tag.owner_id == policy.policy_id).count() == 0
 
 
 def test_every_list_says_that_there_is_no_more(house: House) -> None:

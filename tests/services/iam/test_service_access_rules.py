@@ -78,6 +78,10 @@ def test_a_denial_of_all_but_something_is_none() -> None:
     made = policy.compiled(json.dumps({"Version": "2012-10-17", "Statement": statements})).policy
     assert not service_access.denies(made, "s3")
     assert not service_access.denies(made, "sqs")
+    statements += [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]
+    made = policy.compiled(json.dumps({"Version": "2012-10-17", "Statement": statements})).policy
+    assert service_access.denies(made, "s3")
+    assert not service_access.denies(made, "sqs")
 
 
 def test_services_that_are_named_or_known() -> None:

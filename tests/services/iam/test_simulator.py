@@ -215,6 +215,10 @@ def test_what_is_charged() -> None:
     assert [given[0] for given in noted.charged] == [weight for weight in sides for _ in range(3)] * 2
     assert {given[1] for given in noted.charged} == {KEY, SECRET}
     noted.spent.clear()
+    of_resource = source("bucket", {"Principal": "*", "Resource": "*"})
+    result(simulation(resource_policy=of_resource, work=noted), KEY)
+    assert noted.spent == [keys(of_resource), 100_000.0, 3 * weights.POLICY, 10_000.0 + 400.0 * len(of_resource.text)]
+    noted.spent.clear()
     result(simulation(trusts={ROLE: TRUST}, work=noted), ROLE, action="sts:AssumeRole")
     trust = 2 * TRUST.attached.program.lookup("sts:AssumeRole") + 300.0
     assert noted.spent[:3] == [trust, 100_000.0 + 2 * weights.LOOKED, 3 * weights.POLICY]
