@@ -58,7 +58,7 @@ def test_a_quota_is_exceeded_by_one_more(quota: str) -> None:
     for count, override in ((most + 1, None), (most + 8, most + 7), (1, 0)):
         with pytest.raises(errors.LimitExceeded) as caught:
             quotas.check_set(quota, count, override)
-        assert caught.value.message == sentence.format(count - 1).replace("ann", "")
+        assert caught.value.message == sentence.format(count - 1).removesuffix("ann")
 
 
 @pytest.mark.parametrize(
