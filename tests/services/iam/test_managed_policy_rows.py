@@ -1,9 +1,9 @@
 """The rows of AWS-managed policies: which are made, which become others, and which writes there are."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +11,8 @@ import pytest
 
 from sekisho.services.iam import managed_policies
 from sekisho.services.iam.managed_policies import ManagedPolicy
-from sekisho.store import changes, db
-from sekisho.store.tables import Account, AuditRecord, Policy, PolicyOrigin, PolicyVersion
-from tests import sqlite
+from sekisho.store import changes
+from sekisho.store.tables import Account, Policy, PolicyOrigin, PolicyVersion
 from tests.services.iam.documents import allow
 
 TEXT, OTHER_TEXT = allow("s3:Get*"), allow("s3:Put*")
@@ -21,51 +20,113 @@ CREATED, UPDATED = datetime(2016, 1, 2, tzinfo=UTC), datetime(2020, 2, 3, tzinfo
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[db.Database]:
-    """Without any row."""
-    with db.Database(sqlite.migrated(tmp_path / "sekisho.db")) as made:
-        yield made
-
-
 def one(name: str = "One", path: str = "/x/", description: str = "d", text: str = TEXT, **dates: Any) -> ManagedPolicy:
     return ManagedPolicy(name, path, description, text, **dates)
 
 
-def put(database: db.Database, *policies: ManagedPolicy, imported: bool = False) -> int:
-    return managed_policies.put(database, policies, imported=imported)
+class Store:
+    """The rows of a database, which is its own session."""
+
+    def __init__(self, patched: pytest.MonkeyPatch) -> None:
+        self.rows: list[Any] = []
+        self.records: list[tuple[str, dict[str, Any]]] = []
+        self.steps: list[Any] = []
+        patched.setattr(changes, "Touched", lambda _: "touched")
+        patched.setattr(changes, "add", lambda session, row: session.rows.append(row))
+        patched.setattr(changes, "record", self._record)
+
+    def _record(self, session: Any, touched: Any, now: datetime, nonce: Any, audited: dict[str, Any]) -> None:
+        assert (session, touched, audited["at"]) == (self, "touched", now)
+        self.records.append((nonce(), audited))
+
+    @contextmanager
+    def read(self) -> Iterator["Store"]:
+        self.steps.append("read")
+        yield self
+
+    @contextmanager
+    def write(self, accounts: Sequence[str]) -> Iterator["Store"]:
+        self.steps.append(accounts)
+        yield self
+
+    def flush(self) -> None:
+        self.steps.append([type(row) for row in self.rows])
+
+    def get(self, table: Any, key: str) -> Any:
+        return next(
+            (row for row in self.rows if isinstance(row, table) and key in (getattr(row, "id", ""), getattr(row, "policy_id", ""))), None
+        )
+
+    def scalars(self, query: Any) -> Any:
+        return [row for row in self.rows if isinstance(row, query.column_descriptions[0]["entity"])]
+
+    def of(self, table: Any) -> list[Any]:
+        return [row for row in self.rows if isinstance(row, table)]
 
 
-def test_the_first_policies_make_the_account_that_has_them(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    nonces: list[str] = []
-    record = changes.record
-
-    def noted(session: Any, touched: Any, now: datetime, nonce: Any, audited: Any) -> Any:
-        nonces.append(nonce())
-        return record(session, touched, now, lambda: nonces[-1], audited)
-
-    monkeypatch.setattr(changes, "record", noted)
-    assert put(database, one(), one("Two", "/")) == 2
-    with database.read() as session:
-        assert session.get_one(Account, "aws").name == "aws"
-        assert {row.name: (row.path, row.name_key) for row in session.query(Policy)} == {"One": ("/x/", "one"), "Two": ("/", "two")}
-        (audited,) = session.query(AuditRecord)
-        assert (audited.event_source, audited.event_name, audited.account_id) == ("iam.amazonaws.com", "ImportManagedPolicies", "aws")
-        assert json.loads(audited.request) == {"policyArns": ["arn:aws:iam::aws:policy/x/One", "arn:aws:iam::aws:policy/Two"]}
-        assert [origin.imported for origin in session.query(PolicyOrigin)] == [False, False]
-    assert [len(nonce) for nonce in nonces] == [16]
+def put(store: Any, *policies: ManagedPolicy, imported: bool = False) -> int:
+    return managed_policies.put(store, policies, imported=imported)
 
 
-def test_nothing_is_written_when_nothing_changes(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(database, one())
-    with monkeypatch.context() as patched:
-        patched.setattr(database, "write", None)
-        assert put(database, one()) == put(database) == 0
+def test_the_first_policies_make_the_account_that_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(monkeypatch)
+    assert put(store, one(), one("Two", "/")) == 2
+    assert store.steps == ["read", ("aws",), [Account]]
+    assert [type(row) for row in store.rows] == [Account, Policy, Policy, PolicyVersion, PolicyVersion, PolicyOrigin, PolicyOrigin]
+    (account,) = store.of(Account)
+    assert (account.id, account.name) == ("aws", "aws")
+    assert [(row.name, row.path) for row in store.of(Policy)] == [("One", "/x/"), ("Two", "/")]
+    assert [row.imported for row in store.of(PolicyOrigin)] == [False, False]
+    ((nonce, audited),) = store.records
+    assert (len(nonce), audited["event_source"], audited["event_name"], audited["account_id"]) == (
+        16,
+        "iam.amazonaws.com",
+        "ImportManagedPolicies",
+        "aws",
+    )
+    assert json.loads(audited["request"]) == {"policyArns": ["arn:aws:iam::aws:policy/x/One", "arn:aws:iam::aws:policy/Two"]}
+
+
+def test_more_policies_come_into_the_account_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(monkeypatch)
+    renewed: list[Any] = []
+    monkeypatch.setattr(managed_policies, "_renew", lambda session, policy, row, now, *, imported: renewed.append((policy, row, imported)))
+    put(store, one())
+    (row,) = store.of(Policy)
+    store.steps.clear()
+    assert put(store, one(text=OTHER_TEXT), one("Two")) == 2
+    assert store.steps == ["read", ("aws",)]
+    assert renewed == [(one(text=OTHER_TEXT), row, False)]
+    assert [row.name for row in store.of(Policy)] == ["One", "Two"]
+    assert len(store.of(Account)) == 1
+    assert put(store, one(), imported=True) == 1
+    assert renewed[1:] == [(one(), row, True)]
+
+
+def test_nothing_is_written_when_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(monkeypatch)
+    put(store, one())
+    store.steps.clear()
+    assert put(store, one()) == put(store) == 0
+    assert store.steps == ["read", "read"]
     found: Any = iter([[(one(), None)], []])
     monkeypatch.setattr(managed_policies, "_outdated", lambda *_, **__: next(found))  # another process was quicker
-    assert put(database, one()) == 0
-    with database.read() as session:
-        assert session.query(AuditRecord).count() == 1
+    assert put(store, one()) == 0
+    assert len(store.records) == 1
+
+
+def test_the_programs_own_policies_are_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(managed_policies, "built_in", lambda: "policies")
+
+    def noted(*put: Any, imported: bool) -> int:
+        given.append((put, imported))
+        return 7
+
+    monkeypatch.setattr(managed_policies, "put", noted)
+    database: Any = "database"
+    assert managed_policies.load(database) == 7
+    assert given == [(("database", "policies"), False)]
 
 
 RESPACED = json.dumps(json.loads(TEXT), indent=1)
@@ -94,12 +155,16 @@ RESPACED = json.dumps(json.loads(TEXT), indent=1)
     ],
 )
 def test_what_is_not_as_it_is_to_be(
-    database: db.Database, before: tuple[ManagedPolicy, bool], after: ManagedPolicy, imported: bool, changed: int
+    monkeypatch: pytest.MonkeyPatch, before: tuple[ManagedPolicy, bool], after: ManagedPolicy, imported: bool, changed: int
 ) -> None:
-    put(database, before[0], imported=before[1])
-    with database.read() as session:
-        found = managed_policies._outdated(session, [after], imported=imported)
-        assert [(policy, row.name if row is not None else None) for policy, row in found] == [(after, "One")] * changed
+    store: Any = Store(monkeypatch)
+    put(store, before[0], imported=before[1])
+    found = managed_policies._outdated(store, [after, one("New")], imported=imported)
+    expected = [(after, "One")] * changed
+    assert [(policy, row.name if row is not None else None) for policy, row in found] == [*expected, (one("New"), None)]
+    rows = managed_policies._made(one("New", text=OTHER_TEXT), NOW, imported=before[1])
+    store.rows += rows
+    assert len(managed_policies._outdated(store, [after], imported=imported)) == changed
 
 
 def test_the_rows_of_a_new_policy() -> None:
@@ -173,14 +238,14 @@ def test_a_later_number_is_taken_with_its_date(monkeypatch: pytest.MonkeyPatch) 
     renewed(rows, one(), monkeypatch)
     assert rows.deleted == []
     rows = Rows()
-    assert renewed(rows, one(), monkeypatch).last_version == 1
+    assert renewed(rows, one(version=0), monkeypatch).last_version == 1
     assert len(rows.added) == 2
 
 
 def test_the_same_text_is_no_further_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = Rows(version(1), version(2, RESPACED), origin=PolicyOrigin(policy_id="ANPA", imported=True))
+    rows = Rows(version(1), version(2), version(3, RESPACED), origin=PolicyOrigin(policy_id="ANPA", imported=True))
     row = renewed(rows, one(version=2), monkeypatch)
-    assert (row.default_version, row.last_version, row.updated_at, rows.added) == (2, 2, CREATED, [])
+    assert (row.default_version, row.last_version, row.updated_at, rows.added) == (3, 3, CREATED, [])
     assert rows.origin is not None
     assert rows.origin.imported is False
 
