@@ -21,7 +21,7 @@ ROOT_ROW = Root(id=ACCOUNT, account_id=ACCOUNT, name="root", name_key="root")
 NOBODY = "Must specify userName when calling with non-User credentials"
 
 
-def calling(kind: str, **keys: str) -> Any:
+def calling(kind: str, **keys: Any) -> Any:
     """A call by somebody, in an account with the user Ann and two keys."""
     rows: dict[Any, Any] = {
         (AccessKey, f"AKIA{name}"): AccessKey(id=f"AKIA{name}", account_id=ACCOUNT, owner_id=owner)
@@ -60,9 +60,10 @@ def test_the_resource_of_whoever_is_meant(kind: str, keys: dict[str, str], name:
         ("user", {"aws:username": "Ann"}, "", ROW),
         ("assumed-role", {}, "ann", ROW),
         ("assumed-role", {}, "", None),
+        ("user", {"aws:username": ("Ann", "Bob")}, "", None),
     ],
 )
-def test_the_user_or_root_user_who_is_meant(kind: str, keys: dict[str, str], name: str, expected: Any) -> None:
+def test_the_user_or_root_user_who_is_meant(kind: str, keys: dict[str, Any], name: str, expected: Any) -> None:
     if expected is None:
         with pytest.raises(SekishoError) as caught:
             users.find_named_or_own(calling(kind, **keys), name)
