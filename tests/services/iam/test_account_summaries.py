@@ -78,11 +78,11 @@ def test_devices_that_are_not_virtual_count_too(house: House) -> None:
     house.call("CreateUser", user_name="ann")
     ann = house.call("GetUser", user_name="ann").user.user_id
     with house.node.database.write((house.account_id,)) as session:
-        for number, owner in enumerate((ann, None, None)):
+        for number, owner in enumerate((ann, house.account_id, None)):
             columns = {"account_id": house.account_id, "owner_id": owner, "kind": HARDWARE, "created_at": clock.now()}
             session.add(Authenticator(id=f"{house.account_id}-{number}", serial=f"hardware-{number}", **columns))
     found = summary(house)
-    assert (found["MFADevices"], found["MFADevicesInUse"], found["AccountMFAEnabled"]) == (3, 1, 0)
+    assert (found["MFADevices"], found["MFADevicesInUse"], found["AccountMFAEnabled"]) == (3, 2, 1)
 
 
 def test_the_form_of_tokens_that_an_account_prefers(house: House, refused: Refused) -> None:

@@ -64,6 +64,40 @@ def test_an_old_password_counts_as_wrong_until_it_is_right(
     assert tries.steps == steps
 
 
+@pytest.mark.parametrize(
+    ("rule", "ruled_out"),
+    [(None, []), (SimpleNamespace(password_reuse_prevention=None), []), (SimpleNamespace(password_reuse_prevention=2), ["h9", "h8"])],
+)
+def test_a_new_password_is_held_against_as_many_old_ones_as_the_policy_says(
+    monkeypatch: pytest.MonkeyPatch, rule: Any, ruled_out: list[str]
+) -> None:
+    rows = [SimpleNamespace(number=number, password_hash=f"h{number}") for number in (9, 8, 7)]
+    held: list[tuple[str, list[str]]] = []
+
+    def fits_any(password: str, hashes: list[str]) -> bool:
+        held.append((password, hashes))
+        return password == "used"
+
+    monkeypatch.setattr(passwords, "fits_any", fits_any)
+    monkeypatch.setattr(passwords, "hashed", lambda password: f"hash of {password}")
+    monkeypatch.setattr(login_profiles, "_check", lambda *_: rule)
+    monkeypatch.setattr(login_profiles, "_history", lambda *_: rows)
+    monkeypatch.setattr(login_profiles, "_is_old", lambda call, user_id, old, old_hash: (user_id, old, old_hash) == ("AIDA", "old", "hash"))
+    call: Any = None
+    user: Any = SimpleNamespace(id="AIDA")
+
+    def prepared(new: str, **old: str) -> login_profiles.Prepared:
+        return login_profiles._hashing(call, user, new, **old)()
+
+    assert prepared("new") == login_profiles.Prepared("hash of new", 9, reused=False, knows_old=True)
+    assert prepared("used") == login_profiles.Prepared("", 9, reused=True, knows_old=True)
+    assert prepared("new", old="old", old_hash="hash") == login_profiles.Prepared("hash of new", 9)
+    assert held == [("new", ruled_out), ("used", ruled_out), ("new", ruled_out)]
+    assert prepared("new", old="wrong", old_hash="hash") == login_profiles.Prepared("", 9, reused=False, knows_old=False)
+    rows.clear()
+    assert prepared("new").newest == 0
+
+
 def test_passwords_of_a_policy_that_rules_out_none(house: House, refused: Refused) -> None:
     house.call("CreateUser", user_name="ann")
     password = "Correct horse 7"

@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 
+from sekisho.api.iam.v1 import password_policies_pb2
+from sekisho.calls import permission
+from sekisho.errors import SekishoError
+from sekisho.operations import Resource
 from sekisho.services.iam import password_policies
 from sekisho.services.iam.errors import PasswordPolicyViolation
+from sekisho.store.tables import PasswordPolicy
+from tests.calls.fakes import ACCOUNT
 
 TYPES = ("uppercase_characters", "lowercase_characters", "numbers", "symbols")
 MISSING = {
@@ -70,3 +76,62 @@ def test_no_policy_lowers_what_is_beneath_it() -> None:
     assert refusal(rule(), "Qm34wtK8", "qM34WTk8") == common
     assert refusal(rule(), "Qm34wtK8", user="qM34WTk8") == common
     assert refusal(rule(), "P@ssw0rd") == common
+
+
+def said(function: Any, *given: Any) -> tuple[str, str]:
+    with pytest.raises(SekishoError) as caught:
+        function(*given)
+    return caught.value.code, caught.value.message
+
+
+FLAGS = (
+    "require_symbols",
+    "require_numbers",
+    "require_uppercase_characters",
+    "require_lowercase_characters",
+    "allow_users_to_change_password",
+)
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_policy_is_what_the_request_says_of_it(monkeypatch: pytest.MonkeyPatch, flag: str, there: bool) -> None:
+    monkeypatch.setattr(password_policies, "permit", lambda call, of: None)
+    before = PasswordPolicy(
+        account_id=ACCOUNT, **dict.fromkeys(FLAGS, True), max_password_age=7, password_reuse_prevention=7, hard_expiry=True
+    )
+    rows = [before] if there else []
+    session = SimpleNamespace(get=lambda table, id_: rows[0] if rows and id_ == ACCOUNT else None)
+    call: Any = SimpleNamespace(account_id=ACCOUNT, session=session, add=rows.append)
+
+    def shown(**fields: Any) -> Any:
+        password_policies.update_account_password_policy(call, password_policies_pb2.UpdateAccountPasswordPolicyRequest(**fields))
+        assert rows == ([before] if there else rows[:1])
+        return password_policies.get_account_password_policy(call, password_policies_pb2.GetAccountPasswordPolicyRequest()).password_policy
+
+    none = dict.fromkeys(FLAGS, False)
+    expected: dict[str, Any] = none | {flag: True, "minimum_password_length": 9, "expire_passwords": True, "max_password_age": 3}
+    expected |= {"password_reuse_prevention": 4, "hard_expiry": False}
+    wanted = {name: value for name, value in expected.items() if name != "expire_passwords"}
+    assert shown(**wanted) == password_policies_pb2.PasswordPolicy(**expected)
+    assert shown() == password_policies_pb2.PasswordPolicy(**none, minimum_password_length=6, expire_passwords=False)
+
+
+def test_an_account_without_a_policy_shows_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(permission, "demand", lambda call, action, of, keys, *, beside: asked.append((action, of, keys, beside)))
+    operation, principal = SimpleNamespace(action="iam:Get"), SimpleNamespace(kind="user")
+    row: Any = None
+    session = SimpleNamespace(get=lambda table, id_: row, delete=asked.append)
+    call: Any = SimpleNamespace(account_id=ACCOUNT, session=session, operation=operation, caller=SimpleNamespace(principal=principal))
+    sentence = f"The Password Policy with domain name {ACCOUNT} cannot be found."
+    assert said(password_policies.get_account_password_policy, call, None) == ("NoSuchEntity", sentence)
+    sentence = "The account policy with name PasswordPolicy cannot be found."
+    assert said(password_policies.delete_account_password_policy, call, None) == ("NoSuchEntity", sentence)
+    assert asked == [("iam:Get", Resource("*"), {}, ())]
+    for kind, allowed, beside in (("user", True, 1), ("user", False, 0), ("root", True, 0), ("assumed-role", True, 0)):
+        row, principal.kind = SimpleNamespace(allow_users_to_change_password=allowed), kind
+        password_policies.permit(call, Resource("arn"))
+        assert (asked[-1][:3], len(asked[-1][3])) == (("iam:Get", Resource("arn"), {}), beside)
+    password_policies.delete_account_password_policy(call, password_policies_pb2.DeleteAccountPasswordPolicyRequest())
+    assert asked[-1] is row
