@@ -58,37 +58,6 @@ def test_a_serial_number_has_256_characters_at_most(house: House, refused: Refus
     assert refused("CreateVirtualMFADevice", virtual_mfa_device_name="n" * 11, path=path) == said
 
 
-def test_all_devices_of_a_user_have_pages(house: House) -> None:
-    serials = sorted([enabled(house, "ann", "b").serial, enabled(house, "ann", "a").serial, passkey(house, "ann", "zzz-passkey")])
-
-    def page(**fields: Any) -> tuple[list[str], bool, str]:
-        found = house.call("ListMFADevices", user_name="ann", **fields)
-        assert {(one.user_name, one.enable_date.nanos) for one in found.mfa_devices} <= {("ann", 0)}
-        assert found.HasField("is_truncated")
-        return [one.serial_number for one in found.mfa_devices], found.is_truncated, found.marker
-
-    assert page() == (serials, False, "")
-    assert page(max_items=3) == (serials, False, "")
-    first = page(max_items=2)
-    assert first[:2] == (serials[:2], True)
-    assert page(max_items=2, marker=first[2]) == (serials[2:], False, "")
-
-
-def test_a_device_that_changes_hands_begins_anew(house: House) -> None:
-    made = enabled(house, "ann")
-    house.call("DeactivateMFADevice", user_name="ann", serial_number=made.serial)
-    assert (made.row.user_id, made.row.enabled_at) == (None, None)
-    made.set(drift=7, failures=3)
-    house.call("EnableMFADevice", user_name="ann", serial_number=made.serial, **made.pair())
-    row = made.row
-    assert (row.drift, row.failures, row.last_step) == (0, 0, one_time.step(clock.now()))
-    made.forget()
-    made.set(failures=3)
-    house.call("ResyncMFADevice", user_name="ann", serial_number=made.serial, **made.pair(-50))
-    row = made.row
-    assert (row.drift, row.failures, row.last_step) == (-50, 0, one_time.step(clock.now()) - 50)
-
-
 def test_a_device_of_the_root_user_is_of_nobody_with_a_name(house: House) -> None:
     made = phone(house)
     made.set(of_root=True, enabled_at=clock.now())
