@@ -16,7 +16,7 @@ PREFIX = "arn:aws:iam::aws:policy/"
 LONGEST_PATH = "/" + "p" * 510 + "/"
 NO_OBJECT = "entry 2 is no object of `arn` or `name` and `path`, `description` and `document`"
 NO_NAME = "entry 2 has either an `arn`, or a `name` with or without a `path`"
-NO_PATH = f"entry 2: `{LONGEST_PATH[:128]}` and `A` are no path and name of a policy"
+NO_PATH = f"entry 2: `/{'p' * 127}` and `A` are no path and name of a policy"
 
 
 def said(*entries: Any) -> str:
@@ -49,7 +49,7 @@ def test_an_entry_becomes_a_policy() -> None:
         ({"arn": "a", "name": "A", "path": "/", "description": "", "document": TEXT}, NO_NAME),
         ({"name": "A", "description": "d" * 1001, "document": TEXT}, "entry 2: a description is text of at most 1,000 characters"),
         ({"name": "A", "description": None, "document": TEXT}, "entry 2: a description is text of at most 1,000 characters"),
-        ({"name": "A", "path": f"{LONGEST_PATH}p/", "document": TEXT}, NO_PATH),
+        ({"name": "A", "path": f"/p{LONGEST_PATH[1:]}", "document": TEXT}, NO_PATH),
         ({"name": "n" * 129, "document": TEXT}, f"entry 2: `/` and `{'n' * 128}` are no path and name of a policy"),
         ({"arn": f"x{PREFIX}A", "document": TEXT}, f"entry 2: `x{PREFIX}A` does not begin with {PREFIX}"),
         ({"name": "First", "document": TEXT}, "the policy `First` stands in the file twice"),

@@ -133,8 +133,8 @@ def _page(call: Call, request: Any, simulation: Simulation, turn: Turn) -> tuple
 
 def _actions(names: Sequence[str]) -> list[str]:
     for name in names:
-        service, colon, action = name.partition(":")
-        if not (service and colon and action) or "*" in name or "?" in name:
+        service, _, action = name.partition(":")
+        if not (service and action) or "*" in name or "?" in name:
             raise InvalidInput(f"Invalid input: {name} is not the name of an action.")
     return list(dict.fromkeys(names))
 
