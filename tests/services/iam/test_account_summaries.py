@@ -3,6 +3,9 @@
 import botocore.session
 import pytest
 
+from sekisho.store.tables import Authenticator
+from sekisho.store.tables.mfa_devices import HARDWARE
+from tests import clock
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import LIST_BUCKETS, TRUST_EC2
@@ -69,6 +72,17 @@ def test_what_there_is_is_counted(house: House) -> None:
         "MFADevices": 2,
         "MFADevicesInUse": 1,
     }
+
+
+def test_devices_that_are_not_virtual_count_too(house: House) -> None:
+    house.call("CreateUser", user_name="ann")
+    ann = house.call("GetUser", user_name="ann").user.user_id
+    with house.node.database.write((house.account_id,)) as session:
+        for number, owner in enumerate((ann, house.account_id, None)):
+            columns = {"account_id": house.account_id, "owner_id": owner, "kind": HARDWARE, "created_at": clock.now()}
+            session.add(Authenticator(id=f"{house.account_id}-{number}", serial=f"hardware-{number}", **columns))
+    found = summary(house)
+    assert (found["MFADevices"], found["MFADevicesInUse"], found["AccountMFAEnabled"]) == (3, 2, 1)
 
 
 def test_the_form_of_tokens_that_an_account_prefers(house: House, refused: Refused) -> None:

@@ -62,6 +62,12 @@ def test_accounts_sessions_and_everyone_stay_as_written(house: House) -> None:
     assert stored(house, made.role_id) == document
 
 
+def test_an_account_beside_a_user_is_shown_as_written(house: House) -> None:
+    user = house.call("CreateUser", user_name="alice").user
+    document = trust(house.account_id, user.arn, "*")
+    assert house.call("CreateRole", role_name="r", assume_role_policy_document=document).role.assume_role_policy_document == document
+
+
 @pytest.mark.parametrize(
     "principal",
     [

@@ -31,7 +31,7 @@ def access_key(call: Call, request: Message, field: str) -> Resource:
 def create_access_key(call: Call, request: pb.CreateAccessKeyRequest) -> pb.CreateAccessKeyResponse:
     """At most two a user; without a name, of the user or root user who calls. Nothing shows the secret again."""
     owner = users.find_named_or_own(call, request.user_name)
-    held = call.session.scalar(select(func.count()).select_from(AccessKey).where(AccessKey.owner_id == owner.id)) or 0
+    held = call.session.scalars(select(func.count()).select_from(AccessKey).where(AccessKey.owner_id == owner.id)).one()
     quotas.check("AccessKeysPerUserQuota", held + 1)
     key = access_keys.new_access_key(call.account_id)
     row = AccessKey(

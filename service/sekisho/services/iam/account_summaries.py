@@ -62,4 +62,4 @@ def get_account_summary(call: Call, request: pb.GetAccountSummaryRequest) -> pb.
 
 
 def _count(call: Call, query: Select[int]) -> int:
-    return call.session.scalar(query) or 0
+    return call.session.scalars(query).one()

@@ -87,7 +87,7 @@ def _attach(call: Call, owner: Owner, policy_arn: str) -> None:
     if policy.account_id == policy_arns.AWS and policy.path.startswith(entities.SERVICE_LINKED):
         raise PolicyNotAttachable("Cannot attach a Service Role Policy to a Customer Role.")
     if call.session.get(Attachment, (owner.id, policy.id)) is None:
-        held = call.session.scalar(select(func.count()).select_from(Attachment).where(Attachment.owner_id == owner.id)) or 0
+        held = call.session.scalars(select(func.count()).select_from(Attachment).where(Attachment.owner_id == owner.id)).one()
         quotas.check(_QUOTAS[owner.kind], held + 1)
         call.add(Attachment(owner_id=owner.id, policy_id=policy.id, created_at=call.now))
 

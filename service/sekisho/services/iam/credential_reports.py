@@ -99,7 +99,7 @@ def _load_known(session: Session, account_id: str) -> Iterable[Known]:
     profiles = {row.user_id: row for row in session.scalars(select(LoginProfile).join(User).where(User.account_id == account_id))}
     armed = set(session.scalars(select(MfaDevice.user_id).where(MfaDevice.account_id == account_id, MfaDevice.user_id.is_not(None))))
     armed |= set(session.scalars(select(Authenticator.owner_id).where(Authenticator.account_id == account_id)))
-    armed |= set(session.scalars(select(MfaDevice.account_id).where(MfaDevice.account_id == account_id, MfaDevice.of_root).limit(1)))
+    armed |= set(session.scalars(select(MfaDevice.account_id).where(MfaDevice.account_id == account_id, MfaDevice.of_root)))
     keys = _by_owner(
         session.scalars(select(AccessKey).where(AccessKey.account_id == account_id).order_by(AccessKey.created_at, AccessKey.id))
     )

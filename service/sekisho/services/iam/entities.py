@@ -132,9 +132,9 @@ def already_exists(table: type[Entity], name: str) -> EntityAlreadyExists:
 
 def rename(call: Call, row: E, name: str, path: str) -> None:
     """Give an entity another name or path; empty ones stay as they are. The id, and all that refers to it, stays."""
-    if name and name.lower() != row.name_key:
-        refuse_taken(call, type(row), name)
     if name:
+        if name.lower() != row.name_key:
+            refuse_taken(call, type(row), name)
         row.name, row.name_key = name, name.lower()
     if path:
         row.path = path

@@ -22,6 +22,9 @@ from sekisho.store.paging import PAGE
 from sekisho.store.tables import Access, AccessReport, Attachment, Entity, Group, Membership, Policy, Role, User
 
 KEPT = timedelta(days=7)
+MOST_SWEPT = 100
+"""Old reports that go when a new one is asked for."""
+_CHUNK = 500  # values that a statement takes
 _ACTIONS = "ACTION_LEVEL"
 
 T = TypeVar("T")
@@ -45,7 +48,7 @@ def generate_service_last_accessed_details(
     """Ready at once. Reports that nobody finds any more go."""
     entity = policy_sources.find(call, request.arn)
     old = select(AccessReport).where(AccessReport.account_id == call.account_id, AccessReport.created_at < call.now - KEPT)
-    for row in call.session.scalars(old.limit(100)):
+    for row in call.session.scalars(old.limit(MOST_SWEPT)):
         call.session.delete(row)
     report = AccessReport(
         id=str(uuid.uuid4()),
@@ -139,8 +142,8 @@ def _uses(call: Call, entity: Entity) -> list[Use]:
     who = {row.id: row for row in _principals(call, entity)}
     found = []
     ids = sorted(who)
-    for start in range(0, len(ids), 500):  # a statement takes only so many values
-        rows = call.session.scalars(select(Access).where(Access.principal_id.in_(ids[start : start + 500])))
+    for start in range(0, len(ids), _CHUNK):
+        rows = call.session.scalars(select(Access).where(Access.principal_id.in_(ids[start : start + _CHUNK])))
         found += [Use(who[row.principal_id], row.service, row.action, row.at, row.region) for row in rows]
     return sorted(found, key=lambda use: (use.at, use.who.id, use.action), reverse=True)
 

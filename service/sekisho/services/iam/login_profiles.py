@@ -162,8 +162,7 @@ def _set(call: Call, user: User, row: LoginProfile, password: str) -> None:
 def _check(call: Call, user: User, password: str) -> PasswordPolicy | None:
     """The password policy of the account; PasswordPolicyViolation for a password that the user cannot have."""
     rule = call.session.get(PasswordPolicy, call.account_id)
-    account = call.session.get(Account, call.account_id)
-    name = account.name if account is not None else ""
+    name = call.session.get_one(Account, call.account_id).name
     password_policies.check(rule, password, name, user_name=user.name, alone=not devices.load_of(call.session, user.account_id, user.id))
     return rule
 

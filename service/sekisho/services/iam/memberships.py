@@ -15,7 +15,7 @@ def add_user_to_group(call: Call, request: pb.AddUserToGroupRequest) -> pb.AddUs
     user = entities.find(call, User, request.user_name)
     group = entities.find(call, Group, request.group_name)
     if call.session.get(Membership, (user.id, group.id)) is None:
-        held = call.session.scalar(select(func.count()).select_from(Membership).where(Membership.user_id == user.id)) or 0
+        held = call.session.scalars(select(func.count()).select_from(Membership).where(Membership.user_id == user.id)).one()
         quotas.check("GroupsPerUserQuota", held + 1)
         call.add(Membership(user_id=user.id, group_id=group.id, created_at=call.now))
     return pb.AddUserToGroupResponse()

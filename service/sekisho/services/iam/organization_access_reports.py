@@ -60,7 +60,7 @@ def generate_organizations_access_report(
     organization = _managed(call)
     _subject(call, organization, request.entity_path, request.organizations_policy_id or None)
     old = OrganizationAccessReport.account_id == call.account_id, OrganizationAccessReport.created_at < call.now - last_accessed.KEPT
-    for row in call.session.scalars(select(OrganizationAccessReport).where(*old).limit(100)):
+    for row in call.session.scalars(select(OrganizationAccessReport).where(*old).limit(last_accessed.MOST_SWEPT)):
         call.session.delete(row)
     report = OrganizationAccessReport(
         id=str(uuid.uuid4()),
@@ -203,7 +203,7 @@ def _detail(call: Call, subject: Subject, namespace: str, used: dict[str, dateti
         last = Access.account_id == account_id, Access.service == namespace, Access.at == used[account_id]
         shown.entity_path = subject.accounts[account_id]
         shown.last_authenticated_time.FromDatetime(used[account_id].replace(microsecond=0))
-        region = call.session.scalar(select(Access.region).where(*last).order_by(Access.region.desc()).limit(1))
+        region = call.session.scalar(select(func.max(Access.region)).where(*last))
         if region:
             shown.region = region
     return shown

@@ -51,7 +51,7 @@ def _pairs(call: Call, request: pb.EnableOutboundWebIdentityFederationRequest) -
     has = set(call.session.scalars(select(IssuerKey.algorithm).where(IssuerKey.account_id == account_id)))
 
     def work() -> tuple[str, Mapping[str, Made]]:
-        issuer = Issuer(id=url.rpartition("/")[2], account_id=account_id)
+        issuer = Issuer(account_id=account_id)  # whose id the transaction knows
         return url, {
             algorithm: signing_keys.make(issuer, algorithm, ring, now) for algorithm in signing_keys.ALGORITHMS if algorithm not in has
         }

@@ -19,7 +19,7 @@ def create_policy_version(call: Call, request: pb.CreatePolicyVersionRequest) ->
     """Five versions at most; a number that was given once is not given again."""
     policies.check_document(request.policy_document)
     policy = policy_arns.own(call, request.policy_arn, sentence=policy_arns.NOT_ATTACHABLE)
-    held = call.session.scalar(select(func.count()).select_from(PolicyVersion).where(PolicyVersion.policy_id == policy.id)) or 0
+    held = call.session.scalars(select(func.count()).select_from(PolicyVersion).where(PolicyVersion.policy_id == policy.id)).one()
     quotas.check("VersionsPerPolicyQuota", held + 1)
     policy.last_version += 1
     policy.updated_at = call.now

@@ -52,7 +52,6 @@ def create_saml_provider(call: Call, request: pb.CreateSAMLProviderRequest) -> p
         encryption_mode=request.assertion_encryption_mode or None,
     )
     call.add(row)
-    call.session.flush()
     if request.add_private_key:
         _add_key(call, row, request.add_private_key)
     tags.put(call, row, request.tags)
@@ -194,4 +193,3 @@ def _add_key(call: Call, row: SamlProvider, text: str) -> None:
     id_ = randomness.token_hex(16).upper()
     sealed = call.node.ring.seal(key_ring.CERTIFICATES, text.encode(), ("saml_private_keys", "private_key", id_))
     call.add(SamlPrivateKey(id=id_, provider_id=row.id, private_key=sealed, created_at=call.now))
-    call.session.flush()

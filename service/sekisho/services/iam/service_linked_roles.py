@@ -56,7 +56,6 @@ def create_service_linked_role(call: Call, request: pb.CreateServiceLinkedRoleRe
         max_session_seconds=3600,
     )
     call.add(row)
-    call.session.flush()
     if linked is not None:
         policy = policy_arns.find(call, linked.policy_arn)
         call.add(Attachment(owner_id=row.id, policy_id=policy.id, created_at=call.now))

@@ -44,7 +44,7 @@ def create_service_specific_credential(
     if request.credential_age_days and not bearer:
         raise InvalidInput(f"CredentialAgeDays is not supported for the service {request.service_name}.")
     of_user = (ServiceCredential.owner_id == owner.id) & (ServiceCredential.service == request.service_name)
-    held = call.session.scalar(select(func.count()).select_from(ServiceCredential).where(of_user)) or 0
+    held = call.session.scalars(select(func.count()).select_from(ServiceCredential).where(of_user)).one()
     quotas.check("ServiceSpecificCredentialsPerUserQuota", held + 1)
     password = _new_password(bearer=bearer)
     row = ServiceCredential(

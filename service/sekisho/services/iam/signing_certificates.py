@@ -36,7 +36,7 @@ def upload_signing_certificate(call: Call, request: pb.UploadSigningCertificateR
     if not certificate.valid_at(call.now):
         raise InvalidCertificate("The certificate is not valid: it has expired or is not valid yet.")
     _refuse_known(call, owner, certificate.fingerprint)
-    held = call.session.scalar(select(func.count()).select_from(SigningCertificate).where(SigningCertificate.owner_id == owner.id)) or 0
+    held = call.session.scalars(select(func.count()).select_from(SigningCertificate).where(SigningCertificate.owner_id == owner.id)).one()
     quotas.check("SigningCertificatesPerUserQuota", held + 1)
     row = SigningCertificate(
         id=b32encode(randomness.token_bytes(20)).decode(),

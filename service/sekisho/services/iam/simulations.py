@@ -106,7 +106,7 @@ def _page(call: Call, request: Any, simulation: Simulation, turn: Turn) -> tuple
         raise InvalidInput("ResourceHandlingOption is not supported: give the resources of the scenario, and each is decided by itself.")
     cursor = entities.cursor(call, request)
     start = cursor.open(request.marker)[0] if request.marker else 0
-    end = start + min(request.max_items or PAGE, max(1, _MOST_DECISIONS // max(1, len(resources))))
+    end = start + min(request.max_items or PAGE, _MOST_DECISIONS // max(1, len(resources)))
 
     def compose(question: Callable[[Lookup, datetime], Question]) -> Question:
         turn.pause()
@@ -133,8 +133,8 @@ def _page(call: Call, request: Any, simulation: Simulation, turn: Turn) -> tuple
 
 def _actions(names: Sequence[str]) -> list[str]:
     for name in names:
-        service, colon, action = name.partition(":")
-        if not (service and colon and action) or "*" in name or "?" in name:
+        service, _, action = name.partition(":")
+        if not (service and action) or "*" in name or "?" in name:
             raise InvalidInput(f"Invalid input: {name} is not the name of an action.")
     return list(dict.fromkeys(names))
 

@@ -157,7 +157,8 @@ class Simulation:
         self.work.spend(_DECISION + weights.LOOKED * len(names))
         for place in layers.places(request, asked):
             self.work.spend(_TIMES * weights.POLICY)
-            for side in place.bucket(request.action)[:2]:
+            *sides, _ = place.bucket(request.action)
+            for side in sides:
                 if side is not None:
                     weight = side[-1]
                     for _ in range(_TIMES):

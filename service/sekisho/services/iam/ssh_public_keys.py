@@ -35,7 +35,7 @@ def upload_ssh_public_key(call: Call, request: pb.UploadSSHPublicKeyRequest) -> 
     same = exists().where(SshPublicKey.owner_id == owner.id, SshPublicKey.fingerprint == fingerprint)
     if call.session.scalar(select(same)):
         raise DuplicateSSHPublicKey("The SSH public key is already associated with the user.")
-    held = call.session.scalar(select(func.count()).select_from(SshPublicKey).where(SshPublicKey.owner_id == owner.id)) or 0
+    held = call.session.scalars(select(func.count()).select_from(SshPublicKey).where(SshPublicKey.owner_id == owner.id)).one()
     quotas.check("SSHPublicKeysPerUserQuota", held + 1)
     row = SshPublicKey(
         id=key_ids.unique_id("public-key"),
