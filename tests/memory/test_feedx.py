@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -295,3 +296,8 @@ def test_the_thread_of_a_feed() -> None:
     assert made.wait_for_look(60)
     made.stop()
     assert not made._thread.is_alive()
+    joined: list[tuple[bool, float]] = []
+    made = feed_of(world)
+    made._thread = SimpleNamespace(join=lambda *, timeout: joined.append((made._stop.is_set(), timeout)))  # type: ignore[assignment]
+    made.stop()
+    assert joined == [(True, 5)]

@@ -124,6 +124,13 @@ def test_the_thread_writes_when_it_is_stopped(written: list[tuple[Any, ...]]) ->
     assert len(written) == 1
 
 
+def test_whoever_stops_it_waits_for_half_a_minute() -> None:
+    made, joined = keeper_of(FakeWorld()), list[tuple[bool, float]]()
+    made._thread = SimpleNamespace(join=lambda *, timeout: joined.append((made._stop.is_set(), timeout)))  # type: ignore[assignment]
+    made.stop()
+    assert joined == [(True, 30)]
+
+
 def test_a_world_begins_from_the_first_file_that_is_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     found = SimpleNamespace(records={"a": b"x", "b": b"y"}, confirmed_at=NOW)
     files: dict[str, Any] = {"good": found, "better": None}

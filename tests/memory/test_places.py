@@ -93,6 +93,26 @@ def test_whoever_finds_no_place_waits_for_one(monkeypatch: pytest.MonkeyPatch, i
     assert made._asked == {}
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_places_that_are_free_when_the_wait_is_over_are_taken(monkeypatch: pytest.MonkeyPatch, left: int) -> None:
+    """Whoever had them went in that moment, after others had got them once more."""
+    monkeypatch.setattr(places, "LONGEST", NEVER)
+    made, waited = Places(2), list[float]()
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        asked = time.monotonic() - (0 if len(waited) == 1 else places.SLOW)
+        made._asked = dict.fromkeys(range(1, 3 if len(waited) == 1 else 1 + left), asked)
+        return False
+
+    made._asked = dict.fromkeys((1, 2), time.monotonic() - places.SLOW + 1000)
+    monkeypatch.setattr(made._changed, "wait", wait)
+    with made.place():
+        assert len(made._asked) == left + 1
+    assert 500 < waited[0] <= 1000
+    assert 0 < waited[1] <= places.SLOW
+
+
 def test_nobody_waits_for_longer_than_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the database has answered all, and the machine takes the time."""
     monkeypatch.setattr(places, "LONGEST", 0.0)
@@ -114,6 +134,10 @@ def test_a_database_that_has_answered_is_not_slow(monkeypatch: pytest.MonkeyPatc
         assert list(made._asked.values()) == [math.inf]
     made.answered()  # of a thread that has no place
     assert made._asked == {}
+    with held(made):
+        (other,) = made._asked.values()
+        made.answered()
+        assert list(made._asked.values()) == [other], "another thread has not been answered"
 
 
 def test_as_many_places_as_there_are_unless_somebody_says_otherwise() -> None:
