@@ -151,7 +151,7 @@ def test_one_that_the_next_look_brings_is_not_waited_for(clock: Clock) -> None:
 
 def test_one_from_afar_is_looked_for_until_it_is_there(clock: Clock) -> None:
     """Ever less often, and with a place among those who wait, but for the first look with none among those who load."""
-    world = FakeWorld(*([5] * 9), 6, 9)
+    world = FakeWorld(*([5] * 9), 6, 8)
     made = feed_of(world)
     made.wait_for(token(8), 1010.0)
     assert clock.pauses == [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.05, 0.05]
