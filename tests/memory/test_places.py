@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,6 +66,16 @@ def test_while_the_database_is_slow_nobody_waits(monkeypatch: pytest.MonkeyPatch
         made._asked[first], made._asked[second] = time.monotonic() - places.SLOW, time.monotonic() + NEVER
         with pytest.raises(Busy), made.place():
             pass
+
+
+def test_whoever_has_no_time_left_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a moment."""
+    made = Places(1)
+    made._asked = {1: 100.0 - places.SLOW}
+    monkeypatch.setattr(places, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    monkeypatch.setattr(made._changed, "wait", lambda _: pytest.fail("it waits"))
+    with pytest.raises(Busy), made.place():
+        pass
 
 
 @pytest.mark.parametrize("is_first", [True, False])

@@ -37,6 +37,8 @@ def node(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
     """One whose responses say `node.says`, or fail with it; `node.read`, `node.issued` and `node.taken` are what each step was given."""
     made = FakeNode(says=facts(), read=[], issued=[], taken=[], saml_recipients=RECIPIENTS, is_new=True)
     made.world.put(PROVIDER)
+    monkeypatch.setattr(made.world, "get_record", made.world.records.__getitem__)  # nobody asks for what has no id
+    made.world.records["none"] = None
     monkeypatch.setattr(made.world, "get_id", lambda named: {"idp": PROVIDER.id, "gone": "none", "odd": ACCOUNT}.get(named.name))
 
     def read(*given: Any) -> saml.Facts:

@@ -337,8 +337,13 @@ def test_an_account_without_an_issuer(node: FakeNode, issuer: Any) -> None:
     said = "OutboundWebIdentityFederationDisabledException", "Outbound web identity federation is not enabled for this account."
     node.world.records["iss-1"] = issuer
     assert refusal(node) == said
-    node.world.put(AccountRecord(ACCOUNT, "ACTIVE"))
-    assert refusal(node) == said
+    call, looked = node.call("GetWebIdentityToken"), list[str]()
+    for account in (AccountRecord(ACCOUNT, "ACTIVE"), None):
+        looked.clear()
+        node.world.get_record = lambda id_, account=account: looked.append(id_) or account  # type: ignore[method-assign, misc]
+        with pytest.raises(SekishoError, match="is not enabled for this account"):
+            web_identity_tokens._issuer(call)
+        assert looked == [ACCOUNT]
 
 
 def test_an_issuer_that_has_no_key_yet(node: FakeNode) -> None:
@@ -353,7 +358,7 @@ def test_conditions_are_asked_about_what_a_request_means(node: FakeNode, given: 
     assert found.keys == {"sts:DurationSeconds": seconds, "sts:SubjectMode": "AWSIdentity"}
 
 
-def test_a_session_that_does_not_say_when_it_ends(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_does_not_say_more(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holders, "of", lambda _: None)
     get(node, replace(ANN, session=SessionFacts("session-token", issued_at=NOW, mfa=True)))
-    assert "original_session_exp" not in node.signed[0][0][AWS]
+    assert node.signed[0][0][AWS] == {"aws_account": ACCOUNT, "source_region": "us-east-1", "principal_id": USER_ARN}
