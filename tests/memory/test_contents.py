@@ -43,7 +43,7 @@ def test_memory_that_has_not_begun() -> None:
     assert (made.point, made.size, made.confirmed.most, made._turn) == (ORIGIN, (0, 0), 60.0, 0)
     assert made._check is None
     assert not made._folded
-    assert made._log.get_after(0) == []
+    assert (made._log.get_after(0), made._log.get_after(-1)) == ([], None)
     assert made.confirmed.age < 30
 
 

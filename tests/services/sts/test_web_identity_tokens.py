@@ -293,7 +293,7 @@ def test_all_that_is_said_of_a_caller(node: FakeNode, monkeypatch: pytest.Monkey
     make = node.world.acting
     place = Placement("o-1", "o-1/r-1/", None, None)
     monkeypatch.setattr(node.world, "acting", lambda subject, now: (replace(make(subject, now)[0], placement=place), node.world.point))
-    facts = {"tags": {"team": "red"}, "source_identity": "anna", "provider": "idp", "issued_at": NOW}
+    facts = {"tags": {"TEAM": "red"}, "source_identity": "anna", "provider": "idp", "issued_at": NOW}
     get(node, deploying(expires_at=NOW + timedelta(seconds=300), **facts), tags=[{"key": "job", "value": "7"}])
     assert node.signed[0][0][AWS] == {
         "aws_account": ACCOUNT,
@@ -304,7 +304,7 @@ def test_all_that_is_said_of_a_caller(node: FakeNode, monkeypatch: pytest.Monkey
         "original_session_exp": "2026-03-01T12:05:00Z",
         "source_identity": "anna",
         "federated_provider": "idp",
-        "principal_tags": {"floor": "2", "team": "red"},
+        "principal_tags": {"floor": "2", "TEAM": "red"},
         "request_tags": {"job": "7"},
     }
 
@@ -361,4 +361,6 @@ def test_conditions_are_asked_about_what_a_request_means(node: FakeNode, given: 
 def test_a_session_that_does_not_say_more(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holders, "of", lambda _: None)
     get(node, replace(ANN, session=SessionFacts("session-token", issued_at=NOW, mfa=True)))
-    assert node.signed[0][0][AWS] == {"aws_account": ACCOUNT, "source_region": "us-east-1", "principal_id": USER_ARN}
+    get(node, Subject(ACCOUNT, ACCOUNT))  # the root user, which has no tags
+    for (claims, *_), arn in zip(node.signed, (USER_ARN, f"arn:aws:iam::{ACCOUNT}:root"), strict=True):
+        assert claims[AWS] == {"aws_account": ACCOUNT, "source_region": "us-east-1", "principal_id": arn}
