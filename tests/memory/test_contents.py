@@ -111,6 +111,13 @@ def test_what_was_touched_while_it_was_opened_is_not_kept() -> None:
     assert made.cached_record("b") is kept, "another thread has opened it"
 
 
+def test_what_another_thread_has_opened_meanwhile_is_found() -> None:
+    made, kept = restored(), AccountRecord("c", "ACTIVE")
+    made._records.keep("c", kept)
+    assert made._unfolded("c") is kept
+    assert made._unfolded("nobody") is None
+
+
 def test_what_is_taken_for_the_disk() -> None:
     made = restored(ago=0.0)
     made.cached_record("b")

@@ -239,6 +239,7 @@ def test_what_follows_a_principal_comes_with_it(session: Session) -> None:
     assert followed(BOB) == set()
     assert followed(CLERK) == {SELL, BOUND}
     assert followed(STAFF) == set(), "nobody acts as a group"
+    assert loaders.load_followed(session, None, lambda _: None, lambda _: False) == {}
     member = PrincipalRecord(CAT, ACCOUNT, "user", "cat", "", group_ids=(STAFF, NOBODY), policy_ids=("ANPANONE",))
     group = {STAFF: records[STAFF]}
     assert set(loaders.load_followed(session, member, group.get, lambda one: one == STAFF)) == {SHIP, SELL}

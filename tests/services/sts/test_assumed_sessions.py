@@ -175,7 +175,7 @@ AGAIN = "One of the specified transitive tag keys can't be set because it confli
     ],
 )
 def test_tags_that_cannot_be_given(assume: Assume, fields: dict[str, Any], message: str) -> None:
-    who = deploying(tags={"team": "red"}, transitive=frozenset({"team"}))
+    who = deploying(tags={"Team": "red"}, transitive=frozenset({"team"}))
     assert refusal(assume, who, **fields) == (InvalidParameterValue, message)
 
 
