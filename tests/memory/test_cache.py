@@ -1,6 +1,7 @@
 """How the world in memory moves: by what the change log says, by a write of its own, or all at once."""
 
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from sekisho.errors import RequestTimeout
 from sekisho.memory import cache, cold
 from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Stale
+from sekisho.memory.folded import Folded
 from sekisho.memory.history import Behind
 from sekisho.memory.places import Busy
 from sekisho.store import changes, db, standby
@@ -23,17 +25,30 @@ from tests.memory import tables
 from tests.memory.tables import ACCOUNT, ANN, BOB, OTHER, revise, revisions, world_of
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[db.Database]:
-    with tables.database(tmp_path) as made:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of databases with ann: one without a revision, one at revision 3. Tests have copies, which cost less than rows."""
+    folder = tmp_path_factory.mktemp("files")
+    with tables.database(folder) as made:
         tables.ann(made)
+    shutil.copy(folder / "memory.db", folder / "0.db")
+    with db.Database(f"sqlite:///{folder / 'memory.db'}") as made:
+        revisions(made, range(1, 4))
+    shutil.copy(folder / "memory.db", folder / "3.db")
+    return folder
+
+
+@pytest.fixture
+def database(files: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[db.Database]:
+    """At revision 3 where there is a world, else without a revision."""
+    shutil.copy(files / ("3.db" if "world" in request.fixturenames else "0.db"), tmp_path / "memory.db")
+    with db.Database(f"sqlite:///{tmp_path / 'memory.db'}") as made:
         yield made
 
 
 @pytest.fixture
 def world(database: db.Database) -> Iterator[World]:
     """One at revision 3, with ann, her account and her name in memory, and that there is no bob and nobody of that name."""
-    revisions(database, range(1, 4))
     made = world_of(database)
     made.poll()
     fill(made)
@@ -156,6 +171,7 @@ def test_another_history_drops_everything(database: db.Database, world: World, n
     world.keep_finding("of ann", "value", ACCOUNT, [(ANN, world.cached_record(ANN))], 1)
     assert world.get_finding("of ann") == "value"
     world.committed(Point(9, "9" * 16), [])
+    world._folded = Folded({"x": b"x"}, lambda _: AccountRecord("x", "ACTIVE"))
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE revisions SET nonce = 'eeeeeeeeeeeeeeee' WHERE number = 3"))
     point = revise(database, 4, BOB, nonce=nonce) if nonce[0] == "0" else Point(3, "e" * 16)
@@ -163,6 +179,7 @@ def test_another_history_drops_everything(database: db.Database, world: World, n
     world.poll()
     assert world.point == point
     assert known(world) == NONE
+    assert not world._folded
     assert world._turn > turn
     assert heard == [None]
     assert world.cached_point(3) == Point(3, "e" * 16)

@@ -1,5 +1,6 @@
 """What the world in memory answers about names, entities and records, and what it keeps of what it loads."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from sekisho import arn
-from sekisho.memory import cache, cold, vitals
+from sekisho.memory import cold, loaders, vitals
 from sekisho.memory.cache import World
 from sekisho.memory.names import Name
 from sekisho.memory.places import Busy
@@ -26,10 +27,11 @@ from tests.memory.test_loaders import document, managed
 CLERK, STAFF, SHIP, SELL = "AROACLERKEXAMPLE", "AGPASTAFFEXAMPLE", "ANPASHIPEXAMPLE", "ANPASELLEXAMPLE"
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[db.Database]:
-    """At revision 3: ann, with a key, in the group staff, which has a policy beside her own; and a role."""
-    with tables.database(tmp_path) as made:
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database at revision 3: ann, with a key, in the group staff, which has a policy beside her own; and a role."""
+    folder = tmp_path_factory.mktemp("file")
+    with tables.database(folder) as made:
         tables.ann(made)
         trust = {"description": None, "trust_policy": document("sts:AssumeRole")}
         tables.write(made, *managed(SHIP, "Ship", 1, "ship:*"), *managed(SELL, "Sell", 1, "sell:*"))
@@ -37,6 +39,14 @@ def database(tmp_path: Path) -> Iterator[db.Database]:
         tables.write(made, Membership(user_id=ANN, group_id=STAFF, created_at=NOW))
         tables.write(made, *(Attachment(owner_id=one, policy_id=id_, created_at=NOW) for one, id_ in ((ANN, SELL), (STAFF, SHIP))))
         revisions(made, range(1, 4))
+    return folder / "memory.db"
+
+
+@pytest.fixture
+def database(file: Path, tmp_path: Path) -> Iterator[db.Database]:
+    """A copy of it, which costs less than its rows."""
+    shutil.copy(file, tmp_path / "memory.db")
+    with db.Database(f"sqlite:///{tmp_path / 'memory.db'}") as made:
         yield made
 
 
@@ -138,7 +148,7 @@ def test_the_secret_of_a_key_that_is_not_there_is_opened_in_its_place(database: 
 @pytest.mark.parametrize("private", [True, False])
 def test_private_keys_are_for_those_who_may_read_them(database: db.Database, monkeypatch: pytest.MonkeyPatch, private: bool) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(cache.loaders, "load_record", lambda *_, private: given.append(private))
+    monkeypatch.setattr(loaders, "load_record", lambda *_, private: given.append(private))
     made = world_of(database, private=private)
     made.get_record("iss-1")
     assert given == [private]

@@ -257,7 +257,14 @@ def test_a_look_that_found_nothing_newer_says_that_memory_is_not_behind(clock: C
 
 
 def test_looks_that_fail_are_told_once_for_each_outage(clock: Clock) -> None:
-    errors = [ServiceUnavailable("gone"), RuntimeError("a defect"), 6, RuntimeError("a defect"), 7, Behind("it lags")]
+    errors: list[int | Exception] = [
+        ServiceUnavailable("gone"),
+        RuntimeError("a defect"),
+        6,
+        RuntimeError("a defect"),
+        7,
+        Behind("it lags"),
+    ]
     made = feed_of(FakeWorld(*errors))
     with capture_logs() as told:
         assert len(run(made, clock, 7)) == 8

@@ -74,6 +74,12 @@ def test_the_largest_owner_loses_its_oldest_and_a_part_of_the_room_is_freed_at_o
     assert owners.count("small") == 10
 
 
+def test_the_largest_of_all_loses_whenever_it_came() -> None:
+    findings, _ = full(*["a"] * 10, *["b"] * 20, *["c"] * 34)
+    findings.keep(64, "a", "a", (), 0)
+    assert left(findings, range(65)) == [*range(30), *range(32, 65)]
+
+
 def test_of_several_large_owners_none_falls_below_the_others() -> None:
     findings, _ = full(*["one"] * 32, *["two"] * 31, "three")
     findings.keep(64, "value", "three", (), 0)

@@ -51,7 +51,7 @@ def node() -> FakeNode:
     made.world.put(PrincipalRecord(CLERK, OTHER, "role", "clerk", CLERK_ARN, tags={"desk": "1"}, trust=trust(), max_session_seconds=7200))
     made.world.put(PolicyRecord("ANPASHIP", SHIP, attached("orders:Ship")))
     ids, get_id = {("policy", "ship"): "ANPASHIP"}, made.world.get_id
-    made.world.get_id = lambda named: ids.get((named.kind, named.name)) or get_id(named)  # type: ignore[method-assign]
+    made.world.get_id = lambda named: ids.get((named.kind, named.name)) or get_id(named)
     return made
 
 
@@ -142,7 +142,7 @@ def test_times_are_whole_seconds(node: FakeNode, assume: Assume, issued: list[Se
 
 
 def test_a_session_that_calls_passes_on_what_is_transitive(assume: Assume, issued: list[Session]) -> None:
-    facts = {"tags": {"Team": "red", "desk": "2"}, "transitive": frozenset({"TEAM"}), "source_identity": "anna"}
+    facts: dict[str, Any] = {"tags": {"Team": "red", "desk": "2"}, "transitive": frozenset({"TEAM"}), "source_identity": "anna"}
     made = assume(deploying(**facts), tags=[{"key": "zone", "value": "1"}], transitive_tag_keys=["zone"])
     assert issued == [
         replace(PLAIN, tags=(("zone", "1"), ("Team", "red")), transitive_keys=("Team", "zone"), source_identity="anna", chained=True)

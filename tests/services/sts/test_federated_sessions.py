@@ -27,7 +27,7 @@ PROVIDER = OidcProviderRecord("A" * 32, ACCOUNT, IDP, "login.example.com", ("sho
 SHIP = f"arn:aws:iam::{ACCOUNT}:policy/ship"
 DOCUMENT = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"orders:*","Resource":"*"}}'
 ANA = Vouched("WebIdentityUser", "p", "ana", IDP)
-KEYS = {"login.example.com:sub": "ana", "login.example.com:amr": ("pwd", "otp")}
+KEYS: dict[str, str | tuple[str, ...]] = {"login.example.com:sub": "ana", "login.example.com:amr": ("pwd", "otp")}
 
 
 def trust(*actions: str, effect: str = "Allow", **more: Any) -> Any:
@@ -41,7 +41,7 @@ def node() -> FakeNode:
     made.world.put(PrincipalRecord(CLERK, ACCOUNT, "role", "clerk", CLERK_ARN, tags={"desk": "1"}, trust=trust(), max_session_seconds=7200))
     made.world.put(PROVIDER, PolicyRecord("ANPASHIP", SHIP, attached("orders:Ship")))
     ids, get_id = {("policy", "ship"): "ANPASHIP"}, made.world.get_id
-    made.world.get_id = lambda named: ids.get((named.kind, named.name)) or get_id(named)  # type: ignore[method-assign]
+    made.world.get_id = lambda named: ids.get((named.kind, named.name)) or get_id(named)
     return made
 
 

@@ -22,9 +22,8 @@ MOMENT = datetime(2026, 3, 1, 13, 0, 0, tzinfo=UTC)
 
 def role(**fields: Any) -> PrincipalRecord:
     """The role of the fake world, with a trust policy."""
-    return PrincipalRecord(
-        **{"id": ROLE, "account_id": ACCOUNT, "kind": "role", "name": "deploy", "arn": ROLE_ARN, "trust": TRUST} | fields
-    )
+    given: dict[str, Any] = {"id": ROLE, "account_id": ACCOUNT, "kind": "role", "name": "deploy", "arn": ROLE_ARN, "trust": TRUST}
+    return PrincipalRecord(**given | fields)
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def test_in_the_place_of_what_is_no_role_stands_one_that_trusts_nobody(node: Fak
         looked.append(id_)
         return get_record(id_)
 
-    node.world.get_record = noted  # type: ignore[method-assign]
+    node.world.get_record = noted
     found = roles.stand_in(node.call(), text)
     assert found.trust is roles.TRUSTS_NOBODY
     account = text.split(":")[4]

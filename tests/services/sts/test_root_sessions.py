@@ -156,12 +156,12 @@ def test_who_is_not_permitted(node: FakeNode, assume: Assume, issued: list[Sessi
     assert refusal(assume, target_principal="9" * 12)[1].endswith(f"arn:aws:iam::{'9' * 12}:root")
     node.world.put(PrincipalRecord(OTHER, OTHER, "user", "x", USER_ARN))  # what is no account
     assert refusal(assume) == DENIED
-    node.world.__init__(attached("sts:AssumeRoot"))  # type: ignore[misc]
+    node.world.__init__(attached("sts:AssumeRoot"))
     make = node.call
     with monkeypatch.context() as patched:  # the caller's own account has gone meanwhile
         patched.setattr(node, "call", lambda *given: (make(*given), node.world.records.pop(ACCOUNT))[0])
         assert refusal(assume) == DENIED
-    node.world.__init__(attached("sts:AssumeRoot"))  # type: ignore[misc]
+    node.world.__init__(attached("sts:AssumeRoot"))
     root = refusal(assume, Subject(ACCOUNT, ACCOUNT))
     assert root[1].startswith(f"User: arn:aws:iam::{ACCOUNT}:root is not authorized")
     with monkeypatch.context() as patched:

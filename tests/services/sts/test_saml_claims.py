@@ -4,6 +4,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-
 federation".
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,9 +48,9 @@ def test_attributes_are_named_by_oid_or_claim() -> None:
     assert [name for name in names if not name.startswith(("urn:oid:", "http://schemas."))] == []
 
 
-def says(attributes: dict[str, tuple[str, ...]] | None = None, **other: Any) -> saml.Facts:
+def says(attributes: Mapping[str, tuple[str, ...]] | None = None, **other: Any) -> saml.Facts:
     """What a provider says of Ana for the role, with these attributes over its own."""
-    given = {f"{OURS}Role": (f"{ROLE},{IDP}",), f"{OURS}RoleSessionName": ("ana",)} | (attributes or {})
+    given = {f"{OURS}Role": (f"{ROLE},{IDP}",), f"{OURS}RoleSessionName": ("ana",), **(attributes or {})}
     return saml.Facts(
         **{
             "id": "_1",
@@ -68,12 +69,12 @@ def says(attributes: dict[str, tuple[str, ...]] | None = None, **other: Any) -> 
     )
 
 
-def claims(attributes: dict[str, tuple[str, ...]] | None = None) -> saml_claims.Claims:
+def claims(attributes: Mapping[str, tuple[str, ...]] | None = None) -> saml_claims.Claims:
     """The session that such an assertion asks for."""
     return saml_claims.claims(says(attributes), ROLE, IDP)
 
 
-def refusal(attributes: dict[str, tuple[str, ...]]) -> str:
+def refusal(attributes: Mapping[str, tuple[str, ...]]) -> str:
     """Why such an assertion asks in vain."""
     with pytest.raises(InvalidIdentityToken) as caught:
         claims(attributes)

@@ -1,6 +1,8 @@
 """AssumeRoleWithSAML step by step: what each has of the one before, of a world in a dictionary."""
 
 from base64 import b64encode
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -150,13 +152,24 @@ def test_a_provider_is_named_by_its_arn(node: FakeNode, named: str) -> None:
     assert refusal(node, minimum_session_token_size=1)[0] is Unimplemented
 
 
+def noting(seen: list[Any], answer: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that notes what it is given, and answers by another."""
+
+    def noted(*given: Any) -> Any:
+        seen.append(given)
+        return answer(*given)
+
+    return noted
+
+
 def test_private_keys_are_opened_for_a_response_that_is_encrypted(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a node that writes: `primary` fails on another."""
     sealed = (("k1", b64encode(b"one").decode()), ("k2", b64encode(b"two").decode()))
     mode = {"encryption_mode": "Required", "private_keys": sealed}
     node.world.put(SamlProviderRecord(PROVIDER.id, ACCOUNT, IDP, PROVIDER.issuer, (), NOW, **mode))  # type: ignore[arg-type]
-    node.primary, unsealed = None, []
-    node.ring = SimpleNamespace(unseal=lambda *given: unsealed.append(given) or given[1].upper())
+    unsealed: list[Any] = []
+    node.primary = None
+    node.ring = SimpleNamespace(unseal=noting(unsealed, lambda _, sealed, place: sealed.upper()))
     assume(node)
     held = node.read[0][1]
     assert (held.encrypted, unsealed) == (True, [])
@@ -169,7 +182,6 @@ def test_private_keys_are_opened_for_a_response_that_is_encrypted(node: FakeNode
 
 def test_one_of_an_account_is_read_at_a_time(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[Any] = []
-    turn = saml_sessions._turns.turn
-    monkeypatch.setattr(saml_sessions._turns, "turn", lambda *given: turns.append(given) or turn(*given))
+    monkeypatch.setattr(saml_sessions._turns, "turn", noting(turns, lambda *_: nullcontext()))
     assume(node)
     assert turns == [(ACCOUNT, NEVER)]

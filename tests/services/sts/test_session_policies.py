@@ -22,9 +22,9 @@ def node() -> FakeNode:
     made.world.put(*(PolicyRecord(id_, arn, attached("a:B")) for id_, arn in ARNS.items()), AccountRecord("gone", "ACTIVE"))
     ids = {policy.arn: id_ for id_, policy in ((id_, made.world.records[id_]) for id_ in ARNS)}
     ids |= {f"arn:aws:iam::{ACCOUNT}:policy/gone": "gone", f"arn:aws:iam::{ACCOUNT}:policy/older": "ANPAOLDER"}
-    made.world.get_id = lambda named: ids.get(f"arn:aws:iam::{named.account}:{named.kind}{named.path}{named.name}")  # type: ignore[method-assign]
+    made.world.get_id = lambda named: ids.get(f"arn:aws:iam::{named.account}:{named.kind}{named.path}{named.name}")
     made.world.records["ANPAOLDER"] = None
-    made.world.get_record = made.world.records.__getitem__  # type: ignore[method-assign]  # nobody asks for what has no id
+    made.world.get_record = made.world.records.__getitem__  # nobody asks for what has no id
     return made
 
 

@@ -196,8 +196,7 @@ def asked(request: Any, subject: Subject = fakes.ANN) -> Any:
     name = type(request).__name__.removesuffix("Request")
     call = fakes.FakeNode(ring="ring").call(name, subject)
     call.now = fakes.NOW + timedelta(microseconds=999_999)
-    function = {"GetSessionToken": session_tokens.get_session_token, "GetFederationToken": session_tokens.get_federation_token}[name]
-    return function(call, request)
+    return call.operation.function(call, request)
 
 
 def plain(kind: Any, seconds: int, **fields: Any) -> Session:
@@ -291,7 +290,7 @@ def test_no_session_gets_another_and_no_size_is_taken(request_: Any) -> None:
         ({"serial_number": "d", "token_code": "1", "passkey_assertion": "p"}, NEEDS_BOTH[1]),
     ],
 )
-def test_a_proof_is_of_one_device_and_of_one_kind(monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], wanted: bool | str) -> None:
+def test_a_proof_is_of_one_device_and_of_one_kind(monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], wanted: bool | str) -> None:
     monkeypatch.setattr(one_time_proofs, "take", lambda call, *given: (call, given) == ("call", ("d", "1")))
     monkeypatch.setattr(passkey_proofs, "take", lambda call, *given: (call, given) == ("call", ("d", "p")))
     call: Any = "call"

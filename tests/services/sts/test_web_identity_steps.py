@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,15 +61,25 @@ def test_what_a_token_asks_for_in_vain(fields: dict[str, Any], message: str) -> 
     assert re.fullmatch(message, caught.value.message)
 
 
+def noting(seen: list[Any], answer: object) -> Callable[..., object]:
+    """A function that notes what it is given, and gives this answer."""
+
+    def noted(*given: object) -> object:
+        seen.append(given)
+        return answer
+
+    return noted
+
+
 def test_each_step_has_what_the_one_before_found(monkeypatch: pytest.MonkeyPatch) -> None:
     read = SimpleNamespace(issuer=ISSUER, fitting="fitting")
     issued = SimpleNamespace(credentials=None, assumed_role_user=None, packed_policy_size=17, source_identity="anna")
     seen: list[Any] = []
-    node = fakes.FakeNode(key_sets=SimpleNamespace(find=lambda *given: seen.append(given) or "keys"))
+    node = fakes.FakeNode(key_sets=SimpleNamespace(find=noting(seen, "keys")))
     node.world.put(IDP)
     monkeypatch.setattr(tokens, "read", {"text": read}.__getitem__)
-    monkeypatch.setattr(tokens, "verified", lambda *given: seen.append(given) or SAID)
-    monkeypatch.setattr(federated_sessions, "issue", lambda *given: seen.append(given) or issued)
+    monkeypatch.setattr(tokens, "verified", noting(seen, SAID))
+    monkeypatch.setattr(federated_sessions, "issue", noting(seen, issued))
     monkeypatch.setattr(node.world, "get_id", {arn.Entity(fakes.ACCOUNT, "oidc-provider", "/", ISSUER): IDP.id}.get)
     call = node.call("AssumeRoleWithWebIdentity", None)
     request = pb.AssumeRoleWithWebIdentityRequest(role_arn=IDP.arn, role_session_name="s1", web_identity_token="text")

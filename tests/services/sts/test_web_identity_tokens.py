@@ -293,7 +293,7 @@ def test_all_that_is_said_of_a_caller(node: FakeNode, monkeypatch: pytest.Monkey
     make = node.world.acting
     place = Placement("o-1", "o-1/r-1/", None, None)
     monkeypatch.setattr(node.world, "acting", lambda subject, now: (replace(make(subject, now)[0], placement=place), node.world.point))
-    facts = {"tags": {"TEAM": "red"}, "source_identity": "anna", "provider": "idp", "issued_at": NOW}
+    facts: dict[str, Any] = {"tags": {"TEAM": "red"}, "source_identity": "anna", "provider": "idp", "issued_at": NOW}
     get(node, deploying(expires_at=NOW + timedelta(seconds=300), **facts), tags=[{"key": "job", "value": "7"}])
     assert node.signed[0][0][AWS] == {
         "aws_account": ACCOUNT,
@@ -333,14 +333,19 @@ def test_why_something_cannot_be_asked_for(node: FakeNode, fields: dict[str, Any
 @pytest.mark.parametrize(
     "issuer", [None, replace(ISSUER, disabled_at=NOW), AccountRecord("iss-1", "ACTIVE")], ids=["none", "disabled", "odd"]
 )
-def test_an_account_without_an_issuer(node: FakeNode, issuer: Any) -> None:
+def test_an_account_without_an_issuer(node: FakeNode, monkeypatch: pytest.MonkeyPatch, issuer: Any) -> None:
     said = "OutboundWebIdentityFederationDisabledException", "Outbound web identity federation is not enabled for this account."
     node.world.records["iss-1"] = issuer
     assert refusal(node) == said
     call, looked = node.call("GetWebIdentityToken"), list[str]()
     for account in (AccountRecord(ACCOUNT, "ACTIVE"), None):
         looked.clear()
-        node.world.get_record = lambda id_, account=account: looked.append(id_) or account  # type: ignore[method-assign, misc]
+
+        def get_record(id_: str, account: AccountRecord | None = account) -> AccountRecord | None:
+            looked.append(id_)
+            return account
+
+        monkeypatch.setattr(node.world, "get_record", get_record)
         with pytest.raises(SekishoError, match="is not enabled for this account"):
             web_identity_tokens._issuer(call)
         assert looked == [ACCOUNT]
