@@ -206,6 +206,17 @@ def test_a_database_that_is_behind_changes_nothing(database: db.Database, world:
     assert (world.point, known(world)) == (Point(2, f"{2:016x}"), NONE)
 
 
+def test_what_a_history_without_revisions_says_is_kept(database: db.Database, world: World) -> None:
+    with database.engine.begin() as connection:
+        for table in ("changes", "revisions"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    with database.read() as session:
+        world.sync(session, since=world.point)
+    for made in (world, world_of(database)):
+        fill(made)
+        assert (made.point, known(made)) == (ORIGIN, ALL)
+
+
 def test_the_first_look_remembers_the_revisions_that_the_database_has(database: db.Database) -> None:
     for number in (1, 2, 4, 5, 6):  # the third was pruned
         revise(database, number, ANN)

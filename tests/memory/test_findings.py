@@ -55,6 +55,7 @@ def test_a_finding_in_the_place_of_another() -> None:
     assert found is not None
     assert found.value == "new"
     assert findings.size == (1, 10 + ENTRY)
+    assert findings._sizes == {"two": 10 + ENTRY}
 
 
 def test_everything_is_forgotten() -> None:
