@@ -232,10 +232,23 @@ def test_the_first_look_remembers_the_revisions_that_the_database_has(database: 
     assert (world.touched([ACCOUNT], Point(5, "")), world.touched([ACCOUNT], world.point)) == (True, False)
 
 
+def test_what_another_thread_has_applied_meanwhile_is_not_applied_again(database: db.Database, world: World) -> None:
+    heard: list[object] = []
+    world.hear(heard.append)
+    turn = world._turn
+    with database.read() as session:
+        world._advance(session, world.point)
+    assert (world._turn, heard) == (turn, [])
+
+
 def test_a_gap_after_what_was_applied_drops_everything(database: db.Database, world: World) -> None:
+    heard: list[object] = []
+    world.hear(heard.append)
+    before = world.point
     revise(database, 5, BOB)
     world.poll()
-    assert (world.point.number, known(world)) == (5, NONE)
+    assert (world.point.number, known(world), heard) == (5, NONE, [None])
+    assert (world.since(before), world.since(Point(4, f"{4:016x}"))) == (None, None)
 
 
 @pytest.mark.parametrize("bound", ["MOST", "MOST_IDS"])

@@ -76,9 +76,9 @@ def test_the_largest_owner_loses_its_oldest_and_a_part_of_the_room_is_freed_at_o
 
 
 def test_the_largest_of_all_loses_whenever_it_came() -> None:
-    findings, _ = full(*["a"] * 10, *["b"] * 20, *["c"] * 34)
-    findings.keep(64, "a", "a", (), 0)
-    assert left(findings, range(65)) == [*range(30), *range(32, 65)]
+    findings, owners = full(*["b"] * 18, *["a"] * 5, *["d"] * 12, *["c"] * 24, *["e"] * 5)
+    findings.keep(64, "e", "e", (), 0)
+    assert [owner for number, owner in enumerate(owners) if findings.get(number) is None] == ["c", "c"]
 
 
 def test_of_several_large_owners_none_falls_below_the_others() -> None:

@@ -287,6 +287,7 @@ def test_an_id_is_of_the_exact_path_and_spelling(session: Session) -> None:
         entity("user", "Ann"): None,
         entity("user", "nobody"): None,
         entity("root", "root"): ACCOUNT,
+        entity("root", "root", account=OTHER): OTHER,
         entity("root", "root", account="9" * 12): None,
     }
     assert {one: loaders.load_id(session, one) for one in wanted} == wanted
