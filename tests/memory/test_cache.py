@@ -5,6 +5,8 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -325,6 +327,13 @@ def test_of_sqlite_there_is_no_other_that_it_could_lag_behind(world: World, monk
     with pytest.raises(RequestTimeout):
         world.look_at_lag()
     assert world.confirmed.lag == math.inf
+
+
+def test_only_a_file_of_sqlite_says_itself_whether_it_was_written() -> None:
+    server: Any = SimpleNamespace(sqlite=False)
+    made = world_of(server)
+    assert made._version is None
+    made.close()  # which has nothing to give back
 
 
 def test_memory_that_is_stale_composes_nothing(database: db.Database) -> None:
