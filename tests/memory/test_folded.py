@@ -42,7 +42,7 @@ def test_there_are_lines_until_all_are_forgotten() -> None:
     assert bool(folded) is True
     folded.evict("a")
     folded.evict("a")
-    assert bool(folded) is True
+    assert (bool(folded), folded.all()) == (True, {"b": b"b"})
     folded.clear()
     assert bool(folded) is False
     assert bool(NOTHING) is False

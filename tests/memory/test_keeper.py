@@ -147,7 +147,7 @@ def test_a_world_begins_from_the_first_file_that_is_a_snapshot(monkeypatch: pyte
     world, check, day = FakeWorld(), lambda _: None, timedelta(days=1)
     paths = [Path("/x") / name for name in ("bad", "worse", "good", "better")]
     with capture_logs() as told:
-        assert keeper.restore(world, RING, paths, NOW, oldest=day, check=check)  # type: ignore[arg-type]
+        assert keeper.restore(world, RING, paths, NOW, oldest=day, check=check) is True  # type: ignore[arg-type]
     ((snapshot_, now, open_, checked),) = world.begun
     assert (snapshot_, now, open_(b"line"), checked) == (found, NOW, (b"line", RING), check)
     assert asked == [(name, RING, NOW, day) for name in ("bad", "worse", "good")]
@@ -162,5 +162,5 @@ def test_a_world_begins_from_the_first_file_that_is_a_snapshot(monkeypatch: pyte
             "confirmed_at": "2026-01-01T00:00:00+00:00",
         },
     ]
-    assert not keeper.restore(world, RING, paths[:2], NOW, oldest=day, check=check)  # type: ignore[arg-type]
+    assert keeper.restore(world, RING, paths[:2], NOW, oldest=day, check=check) is False  # type: ignore[arg-type]
     assert len(world.begun) == 1
