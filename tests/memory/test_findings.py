@@ -75,6 +75,13 @@ def test_the_largest_owner_loses_its_oldest_and_a_part_of_the_room_is_freed_at_o
     assert owners.count("small") == 10
 
 
+def test_two_that_have_as_much_lose_as_much() -> None:
+    findings, owners = full(*["a"] * 320, *["b"] * 320, room=640)
+    findings.keep(640, "a", "a", (), 0)
+    lost = [owner for number, owner in enumerate(owners) if findings.get(number) is None]
+    assert (len(lost), abs(lost.count("a") - lost.count("b")) <= 3) == (11, True)
+
+
 def test_the_largest_of_all_loses_whenever_it_came() -> None:
     findings, owners = full(*["b"] * 18, *["a"] * 5, *["d"] * 12, *["c"] * 24, *["e"] * 5)
     findings.keep(64, "e", "e", (), 0)

@@ -87,6 +87,7 @@ ROWS: list[Any] = [
     role(PLAIN, "plain"),
     named(Group, STAFF, "staff"),
     named(Group, GUESTS, "Guests"),
+    named(Group, "F" * 32, "odd", account_id=OTHER),
     *(inline(ANN, name) for name in ("b", "A", "c")),
     *(inline(owner, "own") for owner in (CLERK, STAFF)),
     *(tag(ANN, name, value) for name, value in (("team", "red"), ("Desk", "1"), ("zone", ""))),
@@ -187,6 +188,7 @@ ABSENT = (
     "p-none",
     "iss-none",
     "0" * 32,
+    "F" * 32,  # of what is no provider
     "9" * 12,
     "x",
 )
