@@ -1,9 +1,12 @@
 """How the world in memory moves: by what the change log says, by a write of its own, or all at once."""
 
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -13,6 +16,7 @@ from sekisho.errors import RequestTimeout
 from sekisho.memory import cache, cold
 from sekisho.memory.cache import World
 from sekisho.memory.confirmation import Stale
+from sekisho.memory.folded import Folded
 from sekisho.memory.history import Behind
 from sekisho.memory.places import Busy
 from sekisho.store import changes, db, standby
@@ -23,17 +27,30 @@ from tests.memory import tables
 from tests.memory.tables import ACCOUNT, ANN, BOB, OTHER, revise, revisions, world_of
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[db.Database]:
-    with tables.database(tmp_path) as made:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of databases with ann: one without a revision, one at revision 3. Tests have copies, which cost less than rows."""
+    folder = tmp_path_factory.mktemp("files")
+    with tables.database(folder) as made:
         tables.ann(made)
+    shutil.copy(folder / "memory.db", folder / "0.db")
+    with db.Database(f"sqlite:///{folder / 'memory.db'}") as made:
+        revisions(made, range(1, 4))
+    shutil.copy(folder / "memory.db", folder / "3.db")
+    return folder
+
+
+@pytest.fixture
+def database(files: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[db.Database]:
+    """At revision 3 where there is a world, else without a revision."""
+    shutil.copy(files / ("3.db" if "world" in request.fixturenames else "0.db"), tmp_path / "memory.db")
+    with db.Database(f"sqlite:///{tmp_path / 'memory.db'}") as made:
         yield made
 
 
 @pytest.fixture
 def world(database: db.Database) -> Iterator[World]:
     """One at revision 3, with ann, her account and her name in memory, and that there is no bob and nobody of that name."""
-    revisions(database, range(1, 4))
     made = world_of(database)
     made.poll()
     fill(made)
@@ -156,6 +173,7 @@ def test_another_history_drops_everything(database: db.Database, world: World, n
     world.keep_finding("of ann", "value", ACCOUNT, [(ANN, world.cached_record(ANN))], 1)
     assert world.get_finding("of ann") == "value"
     world.committed(Point(9, "9" * 16), [])
+    world._folded = Folded({"x": b"x"}, lambda _: AccountRecord("x", "ACTIVE"))
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE revisions SET nonce = 'eeeeeeeeeeeeeeee' WHERE number = 3"))
     point = revise(database, 4, BOB, nonce=nonce) if nonce[0] == "0" else Point(3, "e" * 16)
@@ -163,6 +181,7 @@ def test_another_history_drops_everything(database: db.Database, world: World, n
     world.poll()
     assert world.point == point
     assert known(world) == NONE
+    assert not world._folded
     assert world._turn > turn
     assert heard == [None]
     assert world.cached_point(3) == Point(3, "e" * 16)
@@ -189,6 +208,17 @@ def test_a_database_that_is_behind_changes_nothing(database: db.Database, world:
     assert (world.point, known(world)) == (Point(2, f"{2:016x}"), NONE)
 
 
+def test_what_a_history_without_revisions_says_is_kept(database: db.Database, world: World) -> None:
+    with database.engine.begin() as connection:
+        for table in ("changes", "revisions"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    with database.read() as session:
+        world.sync(session, since=world.point)
+    for made in (world, world_of(database)):
+        fill(made)
+        assert (made.point, known(made)) == (ORIGIN, ALL)
+
+
 def test_the_first_look_remembers_the_revisions_that_the_database_has(database: db.Database) -> None:
     for number in (1, 2, 4, 5, 6):  # the third was pruned
         revise(database, number, ANN)
@@ -204,10 +234,23 @@ def test_the_first_look_remembers_the_revisions_that_the_database_has(database: 
     assert (world.touched([ACCOUNT], Point(5, "")), world.touched([ACCOUNT], world.point)) == (True, False)
 
 
+def test_what_another_thread_has_applied_meanwhile_is_not_applied_again(database: db.Database, world: World) -> None:
+    heard: list[object] = []
+    world.hear(heard.append)
+    turn = world._turn
+    with database.read() as session:
+        world._advance(session, world.point)
+    assert (world._turn, heard) == (turn, [])
+
+
 def test_a_gap_after_what_was_applied_drops_everything(database: db.Database, world: World) -> None:
+    heard: list[object] = []
+    world.hear(heard.append)
+    before = world.point
     revise(database, 5, BOB)
     world.poll()
-    assert (world.point.number, known(world)) == (5, NONE)
+    assert (world.point.number, known(world), heard) == (5, NONE, [None])
+    assert (world.since(before), world.since(Point(4, f"{4:016x}"))) == (None, None)
 
 
 @pytest.mark.parametrize("bound", ["MOST", "MOST_IDS"])
@@ -284,6 +327,13 @@ def test_of_sqlite_there_is_no_other_that_it_could_lag_behind(world: World, monk
     with pytest.raises(RequestTimeout):
         world.look_at_lag()
     assert world.confirmed.lag == math.inf
+
+
+def test_only_a_file_of_sqlite_says_itself_whether_it_was_written() -> None:
+    server: Any = SimpleNamespace(sqlite=False)
+    made = world_of(server)
+    assert made._version is None
+    made.close()  # which has nothing to give back
 
 
 def test_memory_that_is_stale_composes_nothing(database: db.Database) -> None:

@@ -164,6 +164,38 @@ def test_blocks_nest_and_end() -> None:
     cold.may_wait("after")
 
 
+def test_cold_says_what_is_wanted() -> None:
+    with cold.unwaiting():
+        for wanted in ("AIDAEXAMPLE", ""):
+            with pytest.raises(Cold) as caught:
+                cold.may_wait(wanted)
+            assert (caught.value.wanted, str(caught.value)) == (wanted, wanted)
+        with pytest.raises(Cold) as caught:
+            cold.may_wait()
+        assert caught.value.wanted == ""
+
+
+def test_a_decision_that_takes_long_is_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    request: Any = "request"
+    layers: Any = "layers"
+    for is_prompt in (True, False):
+        monkeypatch.setattr(policy, "is_prompt", lambda *given, is_prompt=is_prompt: is_prompt or given != (request, layers))
+        cold.may_take_long(request, layers)
+        with cold.unwaiting():
+            if is_prompt:
+                cold.may_take_long(request, layers)
+            else:
+                with pytest.raises(Cold) as caught:
+                    cold.may_take_long(request, layers)
+                assert caught.value.wanted == ""
+
+
+def test_a_block_that_fails_ends_as_well() -> None:
+    with pytest.raises(RuntimeError), cold.unwaiting():
+        raise RuntimeError
+    cold.may_wait("after")
+
+
 def test_a_file_of_sqlite_that_nobody_has_written_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file itself says that, for a tenth of what a statement costs; and there is no other database that it could lag behind."""
     with harness.house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as made:

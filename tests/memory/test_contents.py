@@ -43,7 +43,7 @@ def test_memory_that_has_not_begun() -> None:
     assert (made.point, made.size, made.confirmed.most, made._turn) == (ORIGIN, (0, 0), 60.0, 0)
     assert made._check is None
     assert not made._folded
-    assert made._log.get_after(0) == []
+    assert (made._log.get_after(0), made._log.get_after(-1)) == ([], None)
     assert made.confirmed.age < 30
 
 
@@ -109,6 +109,13 @@ def test_what_was_touched_while_it_was_opened_is_not_kept() -> None:
     assert made.size[0] == 0
     kept = AccountRecord("b", "SUSPENDED")
     assert made.cached_record("b") is kept, "another thread has opened it"
+
+
+def test_what_another_thread_has_opened_meanwhile_is_found() -> None:
+    made, kept = restored(), AccountRecord("c", "ACTIVE")
+    made._records.keep("c", kept)
+    assert made._unfolded("c") is kept
+    assert made._unfolded("nobody") is None
 
 
 def test_what_is_taken_for_the_disk() -> None:

@@ -237,3 +237,9 @@ def test_points_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert points.get_point(6) == Point(6, "0000000000000006")
     assert points.get_point(7) is None
     assert points.get_point(0) == changes.ORIGIN
+    handed = points.recent()
+    assert [point.number for point in handed] == [4, 5, 6]
+    points.extend([Point(7, "0000000000000007"), Point(8, "0000000000000008")])
+    assert [point.number for point in points.recent()] == [6, 7, 8]
+    assert len(handed) == 3, "it was a copy"
+    assert (list(History().recent()), History().get_point(0), History().get_point(1)) == ([], changes.ORIGIN, None)

@@ -87,6 +87,7 @@ ROWS: list[Any] = [
     role(PLAIN, "plain"),
     named(Group, STAFF, "staff"),
     named(Group, GUESTS, "Guests"),
+    named(Group, "F" * 32, "odd", account_id=OTHER),
     *(inline(ANN, name) for name in ("b", "A", "c")),
     *(inline(owner, "own") for owner in (CLERK, STAFF)),
     *(tag(ANN, name, value) for name, value in (("team", "red"), ("Desk", "1"), ("zone", ""))),
@@ -187,6 +188,7 @@ ABSENT = (
     "p-none",
     "iss-none",
     "0" * 32,
+    "F" * 32,  # of what is no provider
     "9" * 12,
     "x",
 )
@@ -239,6 +241,7 @@ def test_what_follows_a_principal_comes_with_it(session: Session) -> None:
     assert followed(BOB) == set()
     assert followed(CLERK) == {SELL, BOUND}
     assert followed(STAFF) == set(), "nobody acts as a group"
+    assert loaders.load_followed(session, None, lambda _: None, lambda _: False) == {}
     member = PrincipalRecord(CAT, ACCOUNT, "user", "cat", "", group_ids=(STAFF, NOBODY), policy_ids=("ANPANONE",))
     group = {STAFF: records[STAFF]}
     assert set(loaders.load_followed(session, member, group.get, lambda one: one == STAFF)) == {SHIP, SELL}
@@ -286,6 +289,7 @@ def test_an_id_is_of_the_exact_path_and_spelling(session: Session) -> None:
         entity("user", "Ann"): None,
         entity("user", "nobody"): None,
         entity("root", "root"): ACCOUNT,
+        entity("root", "root", account=OTHER): OTHER,
         entity("root", "root", account="9" * 12): None,
     }
     assert {one: loaders.load_id(session, one) for one in wanted} == wanted

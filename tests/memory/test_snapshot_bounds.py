@@ -82,6 +82,14 @@ def test_each_rejection_says_why(ring: KeyRing, tmp_path: Path, monkeypatch: pyt
     assert caught.value.message == "it cannot be read: No such file or directory"
 
 
+@pytest.mark.parametrize(("more", "said"), [(0, VERSION), (1, LARGE)])
+def test_what_is_larger_than_any_is_not_even_read(
+    ring: KeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int, said: str
+) -> None:
+    monkeypatch.setattr(snapshot, "MAX_BYTES", 100)
+    assert refused(tmp_path / "s", b"x" * (100 + snapshot._BEFORE + more), ring) == said
+
+
 def test_another_release_finds_each_part_in_its_place(ring: KeyRing, tmp_path: Path) -> None:
     records: dict[str, Any] = {"a": AccountRecord("a", "ACTIVE"), "odd": b"[]", "entity": entity(), "b": AccountRecord("b", "ACTIVE")}
     assert snapshot.write(tmp_path / "s", of(records), ring) == 3

@@ -300,7 +300,7 @@ class World(Contents):
         """
         loaded_at = self.sync(session)
         record = loaders.load_record(session, id_, self._unseal, self._decoy, private=self._private)
-        followed = loaders.load_followed(session, record, self._records.get_record, self._is_known) if record is not None else {}
+        followed = loaders.load_followed(session, record, self._records.get_record, self._is_known)
         with self._lock:
             if self._is_new(loaded_at):
                 for other, found in followed.items():

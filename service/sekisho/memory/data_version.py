@@ -15,7 +15,7 @@ class DataVersion:
     def __init__(self, database: db.Database) -> None:
         self._path = str(database.url.database)
         self._connection: sqlite3.Connection | None = None
-        self._last = -1
+        self._last: int | None = None
         self._lock = threading.Lock()
 
     @contextmanager
@@ -44,7 +44,7 @@ class DataVersion:
         return bool(changed)
 
     def _forget(self) -> None:
-        self._last = -1
+        self._last = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -44,7 +44,6 @@ class Feed:
         self._world = world
         self._stop = threading.Event()
         self._looked = threading.Event()
-        self._told = -1
         self._places = threading.BoundedSemaphore(WAITERS)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
@@ -84,10 +83,7 @@ class Feed:
     def _tell(self) -> None:
         """Say in metrics how new the world is; where the thread hangs, `CONFIRMED` says that."""
         vitals.CONFIRMED.mark(ago=self._world.confirmed.age)
-        number = self._world.point.number
-        if number != self._told:
-            self._told = number
-            vitals.REVISION.set(number)
+        vitals.REVISION.set(self._world.point.number)
         vitals.BEHIND.set(0)
 
     def wait_for(self, token: str, deadline: float) -> None:

@@ -107,7 +107,7 @@ def load_record(session: Session, id_: str, unseal: Unseal, decoy: AccessKey | N
 
 
 def load_followed(
-    session: Session, record: Record, cached: Callable[[str], Record | None], is_known: Callable[[str], bool]
+    session: Session, record: Record | None, cached: Callable[[str], Record | None], is_known: Callable[[str], bool]
 ) -> dict[str, Record]:
     """What a decision about a principal follows from its record, by id: its groups, and the policies of both, in a number of statements
     that does not depend on how many there are. Without those that are known already, and those that are not there.

@@ -45,8 +45,10 @@ class Places:
             last = time.monotonic() + LONGEST
             while len(self._asked) >= self._most:
                 until = min(last, min(self._asked.values()) + SLOW)
-                if not self._changed.wait(until - time.monotonic()) and time.monotonic() >= min(last, min(self._asked.values()) + SLOW):
+                left = until - time.monotonic()
+                if left <= 0:
                     raise Busy("The database is slow or does not answer, and too many calls wait for it already. Try again.")
+                self._changed.wait(left)
             self._asked[me] = time.monotonic()
         try:
             yield

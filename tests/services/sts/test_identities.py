@@ -17,4 +17,5 @@ def test_everybody_may_ask_who_they_are(house: House) -> None:
 def test_a_key_id_tells_its_account(house: House, refused: Refused) -> None:
     ann = house.user("ann")
     assert house.call("GetAccessKeyInfo", access_key_id=ann.access_key_id).account == house.account_id
-    assert refused("GetAccessKeyInfo", access_key_id="AKIAIOSFODNN7EXAMPLE")[0] == "ValidationError"
+    said = "ValidationError", "Invalid access key id: AKIAIOSFODNN7EXAMPLE"
+    assert refused("GetAccessKeyInfo", access_key_id="AKIAIOSFODNN7EXAMPLE") == said

@@ -1,14 +1,23 @@
 """GetWebIdentityToken: what its tokens say, to whom it gives them, and what they may."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from sekisho import sigv4
+from sekisho.api.sts.v1 import web_identity_tokens_pb2 as pb
+from sekisho.calls import holders
 from sekisho.credentials import identity_tokens
+from sekisho.errors import SekishoError
+from sekisho.services.sts import web_identity_tokens
+from sekisho.world import AccountRecord, IssuerRecord, PrincipalRecord, SessionFacts, SigningKey, Subject
+from sekisho.world.placement import Placement
 from tests import clock
+from tests.calls import fakes
+from tests.calls.fakes import ACCOUNT, ANN, NOW, ROLE, ROLE_ARN, USER, USER_ARN, FakeNode, deploying
 from tests.harness import House
 from tests.services.conftest import Refused
 from tests.services.iam.documents import allow
@@ -219,3 +228,144 @@ def test_a_token_ends(house: House, issuer: str) -> None:
         assert may(house, token)
     with clock.stopped(now + timedelta(seconds=60)), pytest.raises(sigv4.ExpiredToken):
         may(house, token)
+
+
+KEYS = tuple(
+    SigningKey(f"{algorithm}-{n}", algorithm, "{}", "", NOW - timedelta(days=2 - n)) for algorithm in ("ES384", "RS256") for n in (1, 2, 3)
+)
+ISSUER = IssuerRecord("iss-1", ACCOUNT, "https://tokens.example.com/iss-1", None, KEYS)
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
+    """One whose account has an issuer; what would be signed is kept as `signed`."""
+    made = FakeNode(ring="ring", signed=[])
+    made.world.put(AccountRecord(ACCOUNT, "ACTIVE", issuer_id="iss-1"), ISSUER)
+
+    def issue(*given: Any) -> str:
+        made.signed.append(given)
+        return "token"
+
+    monkeypatch.setattr(identity_tokens, "issue", issue)
+    return made
+
+
+def get(node: FakeNode, subject: Subject = ANN, *audience: str, **fields: Any) -> Any:
+    """The response of the operation, a part of a second after the whole."""
+    call = node.call("GetWebIdentityToken", subject)
+    call.now = NOW + timedelta(microseconds=999_999)
+    request = pb.GetWebIdentityTokenRequest(**{"signing_algorithm": "ES384", "audience": audience or (SHOP,), **fields})
+    return web_identity_tokens.get_web_identity_token(call, request)
+
+
+def refusal(*given: Any, **fields: Any) -> tuple[str, str]:
+    """Why there is no token."""
+    with pytest.raises(SekishoError) as caught:
+        get(*given, **fields)
+    return caught.value.code, caught.value.message
+
+
+def test_what_is_signed_and_by_which_key(node: FakeNode) -> None:
+    made = get(node)
+    ((claims, holder, key, ring),) = node.signed
+    assert (made.web_identity_token, made.expiration.ToDatetime(UTC)) == ("token", NOW + timedelta(seconds=300))
+    assert (key.kid, ring) == ("ES384-2", "ring"), "the third has not begun"
+    assert (holder.account, holder.principal_id, holder.access_key_id) == (ACCOUNT, USER, fakes.KEY)
+    assert len(claims.pop("jti")) == 36
+    assert list(claims) == [AWS, "iss", "sub", "aud", "iat", "exp"]
+    begun = int(NOW.timestamp())
+    assert claims == {
+        AWS: {"aws_account": ACCOUNT, "source_region": "us-east-1", "principal_id": USER_ARN},
+        "iss": ISSUER.url,
+        "sub": USER_ARN,
+        "aud": SHOP,
+        "iat": begun,
+        "exp": begun + 300,
+    }
+    get(node, ANN, "a", "b", signing_algorithm="RS256", duration_seconds=60)
+    claims, _, key, _ = node.signed[1]
+    assert (claims["aud"], claims["exp"] - claims["iat"], key.kid) == (["a", "b"], 60, "RS256-2")
+
+
+def test_all_that_is_said_of_a_caller(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its tags those of the session are over its own, whatever their case."""
+    node.world.put(PrincipalRecord(ROLE, ACCOUNT, "role", "deploy", ROLE_ARN, tags={"Team": "blue", "floor": "2"}))
+    make = node.world.acting
+    place = Placement("o-1", "o-1/r-1/", None, None)
+    monkeypatch.setattr(node.world, "acting", lambda subject, now: (replace(make(subject, now)[0], placement=place), node.world.point))
+    facts: dict[str, Any] = {"tags": {"TEAM": "red"}, "source_identity": "anna", "provider": "idp", "issued_at": NOW}
+    get(node, deploying(expires_at=NOW + timedelta(seconds=300), **facts), tags=[{"key": "job", "value": "7"}])
+    assert node.signed[0][0][AWS] == {
+        "aws_account": ACCOUNT,
+        "source_region": "us-east-1",
+        "principal_id": ROLE_ARN,
+        "org_id": "o-1",
+        "ou_path": ["o-1/r-1/"],
+        "original_session_exp": "2026-03-01T12:05:00Z",
+        "source_identity": "anna",
+        "federated_provider": "idp",
+        "principal_tags": {"floor": "2", "TEAM": "red"},
+        "request_tags": {"job": "7"},
+    }
+
+
+def test_a_token_ends_with_the_session_at_the_latest(node: FakeNode) -> None:
+    """To the second: one that ends a second earlier asks in vain."""
+    get(node, deploying(issued_at=NOW, expires_at=NOW + timedelta(seconds=60)), duration_seconds=60)
+    said = "SessionDurationEscalationException", "The token would last longer than the session that requested it."
+    assert refusal(node, deploying(issued_at=NOW, expires_at=NOW + timedelta(seconds=59)), duration_seconds=60) == said
+    assert refusal(node, deploying(issued_at=NOW, expires_at=NOW + timedelta(seconds=299))) == said
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"signing_algorithm": "HS256"}, "The signing algorithm is one of ES384, RS256."),
+        ({"subject_mode": "OriginIdentity"}, "The session has no origin identity, which SubjectMode OriginIdentity needs."),
+        ({"scope": "read"}, "Scope can be specified only when SubjectMode is OriginIdentity."),
+    ],
+)
+def test_why_something_cannot_be_asked_for(node: FakeNode, fields: dict[str, Any], message: str) -> None:
+    assert refusal(node, **fields) == ("ValidationError", message)
+    get(node, subject_mode="AWSIdentity")
+
+
+@pytest.mark.parametrize(
+    "issuer", [None, replace(ISSUER, disabled_at=NOW), AccountRecord("iss-1", "ACTIVE")], ids=["none", "disabled", "odd"]
+)
+def test_an_account_without_an_issuer(node: FakeNode, monkeypatch: pytest.MonkeyPatch, issuer: Any) -> None:
+    said = "OutboundWebIdentityFederationDisabledException", "Outbound web identity federation is not enabled for this account."
+    node.world.records["iss-1"] = issuer
+    assert refusal(node) == said
+    call, looked = node.call("GetWebIdentityToken"), list[str]()
+    for account in (AccountRecord(ACCOUNT, "ACTIVE"), None):
+        looked.clear()
+
+        def get_record(id_: str, account: AccountRecord | None = account) -> AccountRecord | None:
+            looked.append(id_)
+            return account
+
+        monkeypatch.setattr(node.world, "get_record", get_record)
+        with pytest.raises(SekishoError, match="is not enabled for this account"):
+            web_identity_tokens._issuer(call)
+        assert looked == [ACCOUNT]
+
+
+def test_an_issuer_that_has_no_key_yet(node: FakeNode) -> None:
+    node.world.put(replace(ISSUER, keys=KEYS[2:3]))
+    assert refusal(node) == ("ServiceUnavailable", "The issuer of the account has no key yet.")
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(0, "300"), (60, "60")])
+def test_conditions_are_asked_about_what_a_request_means(node: FakeNode, given: int, seconds: str) -> None:
+    found = web_identity_tokens.self_(node.call(), pb.GetWebIdentityTokenRequest(duration_seconds=given), "")
+    assert found.arn == f"arn:aws:sts::{ACCOUNT}:self"
+    assert found.keys == {"sts:DurationSeconds": seconds, "sts:SubjectMode": "AWSIdentity"}
+
+
+def test_a_session_that_does_not_say_more(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holders, "of", lambda _: None)
+    get(node, replace(ANN, session=SessionFacts("session-token", issued_at=NOW, mfa=True)))
+    get(node, Subject(ACCOUNT, ACCOUNT))  # the root user, which has no tags
+    for (claims, *_), arn in zip(node.signed, (USER_ARN, f"arn:aws:iam::{ACCOUNT}:root"), strict=True):
+        assert claims[AWS] == {"aws_account": ACCOUNT, "source_region": "us-east-1", "principal_id": arn}
