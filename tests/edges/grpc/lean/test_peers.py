@@ -208,6 +208,15 @@ def test_several_answers_are_sent_at_once() -> None:
     assert (sips.given, peer.connection.out) == ([b"abc", b"d"], [])
 
 
+def test_one_answer_stands_behind_what_waits() -> None:
+    sips = Answers(b"ab", b"cde")
+    peer = of(sips, out=[b"abc"])
+    peer.send(5.0)
+    peer.connection.out.append(b"de")
+    peer.send(6.0)
+    assert sips.given == [b"abc", b"cde"]
+
+
 def test_one_answer_is_sent_as_it_is() -> None:
     sips, answer = Sips(9), b"an answer"
     of(sips, out=[answer]).send(5.0)
