@@ -109,7 +109,7 @@ def test_an_operation_is_answered_by_its_handlers(world: World, traced: bool) ->
 def test_a_stream_is_begun_on_the_wire_of_its_call(world: World) -> None:
     began: list[Any] = []
     world.streaming = [(operation("/toy.Toy/Watch"), "lane", lambda *given: began.append(given))]
-    [method] = cast(list[Any], list(methods(world).values()))
+    method: Any = next(iter(methods(world).values()))
     assert (method.path, method.answer, method.lane, method.signed, method.kind) == ("/toy.Toy/Watch", None, "lane", True, STREAMS)
     asked: Any = SimpleNamespace(flow="flow")
     assert method.behaviour(b"body", asked) is None
