@@ -101,3 +101,13 @@ def test_a_run_cut_anywhere_is_refused_like_calls_that_come_alone(seed: int) -> 
     assert ends[0] == ends[1] != []
     assert heard.calls == heard_alone.calls
     assert (heard.gate.refused, together._received, together._seen) == (heard_alone.gate.refused, alone._received, alone._seen)
+
+
+def test_a_run_waits_until_it_was_said_that_no_table_is_used() -> None:
+    """Which the next block of ours has to begin with, and those of a run do not."""
+    made, heard = refusing()
+    shrinks = frames.frame(frames.SETTINGS, 0, 0, b"\0\1" + (100).to_bytes(4))
+    made.feed(call(1, block=BLOCK) + shrinks + call(3, block=BLOCK) + call(5, block=BLOCK))
+    blocks = [(stream, payload) for kind, _, stream, payload in told(made) if kind == ours.HEADERS]
+    assert blocks == [(1, ours.ANSWERED), (3, ours.NO_TABLE + ours.ANSWERED), (5, ours.ANSWERED)]
+    assert heard.gate.refused == 3
