@@ -1,7 +1,7 @@
 """Whose place in the line a call takes."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -51,11 +51,14 @@ def test_for_which_heads_there_is_no_place(monkeypatch: pytest.MonkeyPatch, wait
     monkeypatch.setattr(Line, "most", 2)
     line = Line[Asked]()
     gate = before(line)
+    read: list[Any] = []
+    gate._claimed = lambda metadata: read.append(metadata) or cast(Claim, metadata[0])  # type: ignore[func-returns-value]
     for _ in range(waiting):
         line.enter(*FULL)
     call = asked(Claim(account), THEIRS, path)
     assert gate.refuses(call.connection, call.stream.head) is expected
     assert (gate.refused, line.waiting) == (0, waiting)
+    assert len(read) == (waiting == 2 and path == PATH)  # what is claimed is not read where that changes nothing
 
 
 def test_what_is_refused_is_counted() -> None:
