@@ -55,7 +55,7 @@ def text(details: bytes) -> bytes:
     ],
 )
 def test_a_block_of_another_form(details: bytes, made: bytes) -> None:
-    with pytest.raises(ValueError, match="^the block has not the form of an excess$"):
+    with pytest.raises(ValueError, match=r"^the block has not the form of an excess$"):
         Excess(Status(details), made)
 
 

@@ -50,9 +50,14 @@ FULL = ("111122223333", "")
 def test_for_which_heads_there_is_no_place(monkeypatch: pytest.MonkeyPatch, waiting: int, path: str, account: str, expected: bool) -> None:
     monkeypatch.setattr(Line, "most", 2)
     line = Line[Asked]()
-    gate = before(line)
     read: list[Any] = []
-    gate._claimed = lambda metadata: read.append(metadata) or cast(Claim, metadata[0])  # type: ignore[func-returns-value]
+
+    def claimed(metadata: Any) -> Claim:
+        read.append(metadata)
+        return cast(Claim, metadata[0])
+
+    gate = before(line)
+    gate._claimed = claimed
     for _ in range(waiting):
         line.enter(*FULL)
     call = asked(Claim(account), THEIRS, path)
