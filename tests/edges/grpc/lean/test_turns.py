@@ -4,6 +4,7 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -29,6 +30,18 @@ class Over(BaseException):
     """A listener has turned more often than it was to."""
 
 
+class Answered(deque[Any]):
+    """Answers of other threads, which are looked for so often and no more."""
+
+    looks = 100
+
+    def __len__(self) -> int:
+        self.looks -= 1
+        if not self.looks:
+            raise Over
+        return super().__len__()
+
+
 class Client:
     """A client whose socket is none."""
 
@@ -43,10 +56,25 @@ class Client:
 class Turned(Port):
     """A listener that turns when it is told to; `did` is what it has done. `events` is what its poll tells next."""
 
+    looks = 100
+    """How often it may look for its end: who turns without doing anything turns for ever."""
+
+    @property
+    def _ends(self) -> float:
+        self.looks -= 1
+        if not self.looks:
+            raise Over
+        return self._end_at
+
+    @_ends.setter
+    def _ends(self, at: float) -> None:
+        self._end_at = at
+
     def __init__(self, methods: Any = None) -> None:
         bound = socket.socket()
         bound.bind(("127.0.0.1", 0))
         super().__init__(bound, methods or {}, lambda _: Claim(), age=600.0)
+        self._answered = Answered()
         self.did: list[Any] = []
         self.events: list[Any] = []
         for held in (self._door, self._poll, self._bell):
