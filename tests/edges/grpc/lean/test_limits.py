@@ -144,6 +144,7 @@ NOISES: dict[str, tuple[bytes, bytes, int]] = {
     "an empty continuation": (b"", frame(1, 0, 1) + frame(9, 0, 1), 1),
     "a call that is none": (b"", frames.headers(1, frames.literal(b":method", b"POST")), 1),
     "a window of a call that has nothing to send": (call(), frame(8, 0, 1, b"\0\0\0\x14"), 1),
+    "a large window of a call that has nothing to send": (call(), frame(8, 0, 1, b"\0\0\x13\x88"), 1),
     "a window of the connection": (b"", frame(8, 0, 0, b"\0\0\0\1"), 0),
     "a window of a call that is over": (call() + frame(3, 0, 1, bytes(4)), frame(8, 0, 1, b"\0\0\0\1"), 0),
     "settings": (b"", SETTINGS, 1),
