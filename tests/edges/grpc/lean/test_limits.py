@@ -211,6 +211,14 @@ def test_a_call_that_talks_has_the_window_of_its_stream() -> None:
         made.feed(frame(0, 0, 1, b"x"))
 
 
+def test_a_message_of_a_call_that_talks_may_be_packed() -> None:
+    """The flag before its size says so, and is no part of the size."""
+    heard = Heard()
+    message = b"\1" + frames.message(b"packed")[1:]
+    talks.opened(heard, talks.talk(), frames.data(1, message))
+    assert (heard.said, heard.excess) == ([(1, message)], [])
+
+
 @pytest.mark.parametrize(("size", "excess"), [(SAID, []), (SAID + 1, ["message"])])
 def test_a_message_of_a_call_that_talks_at_its_limit(size: int, excess: list[str]) -> None:
     heard = Heard()
