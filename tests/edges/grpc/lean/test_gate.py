@@ -1,7 +1,7 @@
 """Whose place in the line a call takes."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,20 +12,86 @@ from sekisho.edges.grpc.lean.gate import Gate
 from sekisho.edges.grpc.lean.heads import Head
 from sekisho.edges.grpc.lean.line import FEWEST, Line
 from sekisho.edges.lanes import Claim
+from tests.edges.grpc.ways import BESIDE, told
+from tests.edges.grpc.ways import POLLED as PATH
 
-PATH = "/test.Ways/Polled"
 THEIRS, OTHER = "192.0.2.1", "198.51.100.7"
 
 
-def asked(claim: Claim, address: str) -> Any:
+def asked(claim: Claim, address: str, path: str = PATH) -> Any:
     """A call with that claim, from there."""
     connection = SimpleNamespace(owner=SimpleNamespace(address=address))
-    head = Head(PATH, (claim,), None, "", "")  # type: ignore[arg-type]  # `claimed` reads it
+    head = Head(path, (claim,), None, "", "")  # type: ignore[arg-type]  # `claimed` reads it
     return SimpleNamespace(connection=connection, stream=SimpleNamespace(head=head), account="", part="", entered=False)
 
 
-def before(line: Line[Asked]) -> Gate:
-    return Gate(line, {PATH: Method(PATH, lambda *_: b"", lambda *_: b"", None)}, lambda read: read[0], Counts())  # type: ignore[arg-type]
+def before(line: Line[Asked], counts: Counts | None = None) -> Gate:
+    methods: Any = {PATH: Method(PATH, say, say, None), BESIDE: Method(BESIDE, None, say, None)}  # type: ignore[arg-type]
+    return Gate(line, methods, lambda read: read[0], counts or Counts())
+
+
+def say(body: bytes, _context: Any) -> bytes:
+    return body
+
+
+FULL = ("111122223333", "")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "path", "account", "expected"),
+    [
+        pytest.param(2, PATH, "111122223333", True, id="an account with its share"),
+        pytest.param(2, PATH, "444455556666", False, id="another account"),
+        pytest.param(1, PATH, "111122223333", False, id="a free place"),
+        pytest.param(2, "/nobody/Knows", "111122223333", False, id="a path that nobody has"),
+        pytest.param(2, BESIDE, "111122223333", False, id="a call for other threads"),
+    ],
+)
+def test_for_which_heads_there_is_no_place(monkeypatch: pytest.MonkeyPatch, waiting: int, path: str, account: str, expected: bool) -> None:
+    monkeypatch.setattr(Line, "most", 2)
+    line = Line[Asked]()
+    read: list[Any] = []
+
+    def claimed(metadata: Any) -> Claim:
+        read.append(metadata)
+        return cast(Claim, metadata[0])
+
+    gate = before(line)
+    gate._claimed = claimed
+    for _ in range(waiting):
+        line.enter(*FULL)
+    call = asked(Claim(account), THEIRS, path)
+    assert gate.refuses(call.connection, call.stream.head) is expected
+    assert (gate.refused, line.waiting) == (0, waiting)
+    assert len(read) == (waiting == 2 and path == PATH)  # what is claimed is not read where that changes nothing
+
+
+def test_what_is_refused_is_counted() -> None:
+    counts = Counts()
+    gate = before(Line[Asked](), counts)
+    assert (gate.refused, counts.ends["refused"]) == (0, 0)
+    assert [told(block) for block in gate.refusals(3)] == ["8 Rate exceeded"] * 3
+    assert (gate.refused, counts.ends["refused"]) == (3, 3)
+
+
+def test_a_call_comes_in_as_long_as_there_is_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Line, "most", 2)
+    line, counts = Line[Asked](), Counts()
+    gate = before(line, counts)
+    calls = [asked(Claim(account), THEIRS) for account in ("111122223333", "111122223333", "111122223333", "")]
+    assert [gate.admit(call) for call in calls] == [True, True, False, False]
+    assert [(call.account, call.entered) for call in calls] == [(THEIRS, True), ("111122223333", True), ("", False), ("", False)]
+    assert (gate.refused, counts.ends["refused"], line.waiting, line.ready) == (2, 2, 2, 2)
+    assert [found and found[:2] for found in (line.take(), line.take())] == [(THEIRS, calls[0]), ("111122223333", calls[1])]
+
+
+def test_who_claims_nothing_has_the_share_of_his_address() -> None:
+    line = Line[Asked]()
+    gate = before(line)
+    line.enter("others")
+    call = asked(Claim(), THEIRS)
+    assert gate.admit(call)
+    assert (call.account, call.part) == (THEIRS, "")
 
 
 @pytest.mark.parametrize("address", [THEIRS, OTHER], ids=["of another address", "of the same address"])

@@ -1,234 +1,394 @@
-"""The lean listener under callers that mean no good, or too much; and how it ends."""
+"""What becomes of a call on the lean listener: each step by itself, without a socket and without a thread."""
 
 import gzip
+import math
 import socket
-import threading
-import time
-import zlib
-from collections.abc import Iterator
-from random import Random
-from typing import Any
+from collections.abc import Callable
+from itertools import dropwhile
+from types import SimpleNamespace
+from typing import Any, cast
 
-import grpc
 import pytest
+import structlog
 
-from sekisho.edges.budgets import Budget
-from sekisho.edges.grpc.lean import ages, clients, line
-from sekisho.edges.grpc.lean.connection import Connection
-from tests.edges.grpc import frames
-from tests.edges.grpc.ways import BESIDE, CLIENT, PATIENCE, POLLED, Lean, heard, leanly, opening, said, sync, until, whole
+from sekisho.calls import rests
+from sekisho.edges import doubts
+from sekisho.edges.grpc.lean import answers
+from sekisho.edges.grpc.lean.answers import Aborted
+from sekisho.edges.grpc.lean.asked import ONCE, STREAMS, TALKS, Asked, Method
+from sekisho.edges.grpc.lean.heads import Head
+from sekisho.edges.grpc.lean.line import INLINE, Line
+from sekisho.edges.grpc.lean.port import Port
+from sekisho.edges.grpc.lean.stream import MESSAGE, Stream
+from sekisho.edges.lanes import Claim
+from sekisho.errors import Throttling
+from sekisho.memory import cold
+from tests.edges.grpc.frames import message
+from tests.edges.grpc.ways import BESIDE, POLLED, told
+
+WATCHED, TALK, ELSEWHERE = "/test.Ways/Watched", "/test.Ways/Talk", "/sekisho.api.toy.v1.ToyService/Get"
+ACCOUNT, ADDRESS = "111122223333", "192.0.2.1"
+HELLO = message(b"hello")
+
+
+class Lane:
+    """The threads of a class of calls, which have not begun."""
+
+    def __init__(self) -> None:
+        self.work: list[tuple[Any, ...]] = []
+        self.closed = self.full = False
+
+    def submit(self, *given: Any) -> None:
+        if self.closed:
+            raise RuntimeError
+        self.work.append(given)
+
+    submit_for = submit_claimed = submit
+
+    def enter(self) -> None:
+        if self.full:
+            raise Throttling("Rate exceeded")
+
+
+class Of:
+    """A connection; `ends` is how its streams have ended."""
+
+    def __init__(self) -> None:
+        self.owner = Owner()
+        self.streams: dict[int, Stream] = {}
+        self.now, self.out = 100.0, list[bytes]()
+        self.ends: dict[int, str] = {}
+        self.answered: list[Any] = []
+        self.listened: list[Stream] = []
+
+    def answer(self, stream: Stream, framed: bytes, trailer: bytes) -> None:
+        self.answered.append((stream.id, framed, trailer))
+
+    def answer_at_once(self, stream: Stream, block: bytes) -> None:
+        assert stream.id not in self.ends
+        self.ends[stream.id] = told(block)
+
+    def listen(self, stream: Stream) -> None:
+        self.listened.append(stream)
+
+
+class Owner:
+    """A client."""
+
+    address, name = ADDRESS, "ipv4:192.0.2.1:5000"
+
+    def __init__(self) -> None:
+        self.taken: list[Any] = []
+
+
+class Budget:
+    """Notes what is taken and given."""
+
+    def __init__(self) -> None:
+        self.did: list[Any] = []
+
+    def take(self, address: str, size: int) -> bool:
+        self.did.append(("take", address, size))
+        return size < 100
+
+    def give(self, address: str, size: int) -> None:
+        self.did.append(("give", address, size))
+
+
+class Place:
+    """A listener that has not begun, and what its calls leave."""
+
+    def __init__(self, *, rest: bool = False) -> None:
+        self.lane, self.of, self.budget, self.rung = Lane(), Of(), Budget(), 0
+        self.said: Any = lambda body, _asked: body
+        self.heard: list[Any] = []
+        kinds = {POLLED: ONCE, BESIDE: ONCE, WATCHED: STREAMS, TALK: TALKS}
+        methods = {
+            path: Method(path, self._say if path == POLLED else None, self._say, cast(Any, self.lane), kind=kind)
+            for path, kind in kinds.items()
+        }
+        other = Method("", None, self._say, cast(Any, self.lane)) if rest else None
+        bound = socket.socket()
+        bound.bind(("127.0.0.1", 0))
+        self.port = Port(bound, methods, lambda metadata: Claim(*metadata), rest=other, age=600.0)
+        self.port._door.close()
+        self.port._poll.close()
+        self.port._bell.close()
+        self.port._budget = cast(Any, self.budget)
+        self.port._bell.ring = self._ring  # type: ignore[method-assign]
+
+    def _ring(self) -> None:
+        self.rung += 1
+
+    def _say(self, body: bytes, asked: Any) -> Any:
+        self.heard.append(body)
+        return self.said(body, asked)
+
+    def stream(self, path: str = POLLED, *, number: int = 1, seconds: float | None = None, held: int = 0, encoding: str = "") -> Stream:
+        """A call that has begun."""
+        made = Stream(number, Head(path, cast(Any, (ACCOUNT,)), seconds, encoding, ""), 65_535, 1.0)
+        made.held = held
+        self.of.streams[number] = made
+        return made
+
+    def arrive(self, path: str = POLLED, body: bytes = HELLO, **known: Any) -> Stream:
+        """A call that has come whole."""
+        made = self.stream(path, **known)
+        self.port.arrived(cast(Any, self.of), made, body)
+        return made
+
+    def answer(self) -> None:
+        """Answer who is in the line."""
+        self.port._answer_some(60.0)
+
+    def work(self) -> None:
+        """Have other threads do what they were given, and the polling thread finish it."""
+        work, self.lane.work = self.lane.work, []
+        for given in work:
+            [act, *rest] = dropwhile(lambda one: not callable(one), given)
+            act(*rest)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of how many."""
+        return {end: count for end, count in self.port._counts.ends.items() if count}
+
+    def told(self) -> bool:
+        """Whether something is to be sent to the client, since the last time."""
+        unsent = list(cast(Any, self.port._unsent))
+        self.port._unsent.clear()
+        return unsent == [self.of.owner]
 
 
 @pytest.fixture
-def lean() -> Iterator[Lean]:
-    with leanly() as made:
-        yield made
+def place() -> Place:
+    return Place()
 
 
-def test_a_caller_beside_a_flood_of_resets(lean: Lean) -> None:
-    """Calls that are taken back as soon as they were sent, from four connections, as fast as they go."""
-    ending = threading.Event()
+def raising(error: BaseException) -> Callable[[bytes, Any], Any]:
+    """A handler that fails."""
 
-    def flood(number: int) -> None:
-        while not ending.is_set():
-            with frames.Peer(lean.endpoint) as peer:
-                try:
-                    for stream in range(1, 4001, 2):
-                        call = frames.headers(stream, frames.opening(POLLED)) + frames.data(stream, frames.message(b"cold:x"), flags=1)
-                        peer.send(call + frames.frame(frames.RESET, 0, stream, b"\0\0\0\x08"))
-                except OSError:
-                    pass
+    def fail(_body: bytes, _asked: Any) -> Any:
+        raise error
 
-    threads = [threading.Thread(target=flood, args=(number,), daemon=True) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
-        assert [said(channel, b"hello")[0] for _ in range(50)] == ["OK"] * 50
-    ending.set()
-    for thread in threads:
-        thread.join(PATIENCE)
-    until(lambda: not lean.budget.taken and not lean.port._line.waiting, "something is left of calls")
+    return fail
 
 
-def test_a_caller_beside_connections_without_end_or_beginning(lean: Lean) -> None:
-    silent = [socket.create_connection(("127.0.0.1", int(lean.endpoint.rpartition(":")[2]))) for _ in range(100)]
-    slow = [frames.Peer(lean.endpoint) for _ in range(20)]
-    for peer in slow:
-        peer.send(*(frames.headers(2 * number + 1, frames.opening(POLLED)) for number in range(50)))
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
-        assert said(channel, b"hello")[0] == "OK"
-    for one in silent:
-        one.close()
-    for peer in slow:
-        peer.__exit__(None, None, None)
-    until(lambda: not lean.port._peers, "connections are left")
+def test_a_call_is_answered(place: Place) -> None:
+    stream = place.arrive(held=7)
+    asked = stream.call
+    assert (place.port._line.waiting, place.heard, stream.held, asked.room, asked.flow, stream.ends) == (1, [], 0, 7, None, math.inf)
+    place.answer()
+    assert (place.heard, place.of.answered, place.told()) == ([b"hello"], [(1, HELLO, answers.trailer(()))], True)
+    assert (stream.call, asked.room, asked.entered, place.port._line.waiting) == (None, 0, False, 0)
+    assert (place.budget.did, place.counts) == ([("give", ADDRESS, 7)], {"inline": 1})
 
 
-def test_messages_that_are_never_finished_take_no_more_than_their_room(lean: Lean) -> None:
-    """Twenty connections with a hundred calls each, 60 KB of a megabyte sent: 120 MB, of which an address has a share."""
-    lean.port._budget = lean.budget = Budget(4_000_000, 2_000_000)
-    part = frames.message(b"x" * 1_000_000)[:60_000]
-    ended: list[str] = []
-    peers = [frames.Peer(lean.endpoint) for _ in range(20)]
-    for peer in peers:
-        for number in range(10):
-            peer.send(frames.headers(2 * number + 1, frames.opening(POLLED)), frames.data(2 * number + 1, part))
-    assert lean.budget.taken <= 2_000_000
-    ended = [heard(peer, 19) for peer in peers[-3:]]
-    assert ended == ["8 Rate exceeded"] * 3
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
-        assert said(channel, b"hello")[0] == "OK"
-    for peer in peers:
-        peer.__exit__(None, None, None)
-    until(lambda: lean.budget.taken == 0, "room is left taken")
+def test_an_answer_has_what_the_handler_sends_behind(place: Place) -> None:
+    def say(body: bytes, asked: Asked) -> bytes:
+        asked.set_trailing_metadata((("a", "b"),))
+        return body
+
+    place.said = say
+    place.arrive()
+    place.answer()
+    assert place.of.answered == [(1, HELLO, answers.trailer((("a", "b"),)))]
+    assert place.budget.did == []
 
 
-def test_a_message_that_does_not_come_is_not_waited_for(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ages, "PATIENCE", 1.0)
-    with frames.Peer(lean.endpoint) as peer:
-        peer.send(opening(), frames.data(1, frames.message(b"hello")[:7]))
-        assert heard(peer, 1) == "4 Deadline Exceeded"
-    until(lambda: lean.budget.taken == 0, "room is left taken")
+@pytest.mark.parametrize("path", ["/nobody/Knows", ELSEWHERE])
+def test_a_path_that_nobody_has(place: Place, path: str) -> None:
+    assert place.arrive(path).call is None
+    assert (place.of.ends, place.told(), place.counts) == ({1: "12 Method not found!"}, True, {})
 
 
-def test_who_does_not_read_is_closed(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ages, "PATIENCE", 1.0)
-    with frames.Peer(lean.endpoint) as peer:
-        peer.send(frames.frame(frames.SETTINGS, 0, 0, b"\0\4\x7f\xff\xff\xff"), frames.frame(frames.WINDOW, 0, 0, b"\x7f\0\0\0"))
-        for stream in range(1, 100, 2):
-            peer.send(frames.headers(stream, frames.opening(POLLED)), frames.data(stream, frames.message(b"big:1000000"), flags=1))
-        until(lambda: not lean.port._peers, "it is waited for")
+@pytest.mark.parametrize(("path", "known"), [(ELSEWHERE, True), ("/nobody/Knows", False), ("/a/sekisho.api.", False)])
+def test_services_of_ours_have_a_method_for_all(path: str, known: bool) -> None:
+    place = Place(rest=True)
+    stream = place.arrive(path)
+    assert (stream.call is not None, place.of.ends) == ((True, {}) if known else (False, {1: "12 Method not found!"}))
+    assert len(place.lane.work) == known
 
 
-def test_a_large_message_is_for_other_threads(lean: Lean) -> None:
-    """For its size alone: nobody is answered while the thread that polls is at it."""
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
-        for size in (line.INLINE, line.INLINE + 1):
-            assert said(channel, b"x" * size)[0] == "OK"
-    assert lean.answered_by == ["grpc-lean", "ways"]
+@pytest.mark.parametrize(("seconds", "ends"), [(None, math.inf), (5.0, 105.0)])
+def test_a_stream_has_a_wire_and_an_end(place: Place, seconds: float | None, ends: float) -> None:
+    stream = place.arrive(WATCHED, seconds=seconds)
+    assert (stream.ends, stream.call.flow is not None, len(place.lane.work)) == (ends, True, 1)
 
 
-def packed(body: bytes) -> bytes:
-    """A message in gzip, as gRPC frames it."""
-    found = gzip.compress(body, mtime=0)
-    return b"\1" + len(found).to_bytes(4) + found
+def test_a_call_without_a_message(place: Place) -> None:
+    stream = place.arrive(body=b"", held=7)
+    assert (stream.call, place.of.ends, place.told()) == (None, {1: f'12 "{POLLED}" requires exactly one request message.'}, True)
+    assert (place.budget.did, place.lane.work, place.port._line.waiting) == ([("give", ADDRESS, 7)], [], 0)
 
 
-LITTLE, HARD, BOMB = (b"length:" + rest for rest in (b"z" * 1_993, Random(1).randbytes(29_993), b"\0" * 999_993))
-UNPACKED: dict[str, tuple[str, bytes, list[tuple[str, int]], str]] = {
-    "a_little": (POLLED, LITTLE, [("grpc-lean", 2_000)], "grpc-lean"),
-    "a_little_for_others": (BESIDE, LITTLE, [("ways", 2_000)], "ways"),
-    "much": (POLLED, HARD, [("ways", 30_000)], "ways"),
-    "a_little_that_becomes_much": (POLLED, BOMB, [("grpc-lean", line.INLINE + 1), ("ways", 1_000_000)], "ways"),
-}
+def test_a_call_for_which_there_is_no_place(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Line, "most", 1)
+    calls = [place.arrive(number=number, held=number) for number in (1, 3, 5)]
+    assert [call.call is not None for call in calls] == [True, True, False]  # who comes alone has a place, and so has who claims something
+    assert (place.of.ends, place.counts) == ({5: "8 Rate exceeded"}, {"refused": 1})
+    assert (place.budget.did, place.port._line.waiting) == ([("give", ADDRESS, 5)], 2)
 
 
-@pytest.mark.parametrize("case", UNPACKED)
-def test_much_is_unpacked_by_other_threads(lean: Lean, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
-    """The bytes that each thread has made, and the thread that answers: the one that polls makes no more than it may read."""
-    path, body, expected, answering = UNPACKED[case]
-    made: list[tuple[str, int]] = []
-    real = zlib.decompressobj
-
-    class Opened:
-        def __init__(self, bits: int) -> None:
-            self._opened = real(bits)
-
-        def decompress(self, data: bytes, most: int) -> bytes:
-            found = self._opened.decompress(data, most)
-            made.append((threading.current_thread().name.partition("_")[0], len(found)))
-            return found
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._opened, name)
-
-    monkeypatch.setattr(zlib, "decompressobj", Opened)
-    with frames.Peer(lean.endpoint) as peer:
-        peer.send(opening(path, ((b"grpc-encoding", b"gzip"),)), frames.data(1, packed(body), flags=frames.END_STREAM))
-        assert heard(peer, 1) == "0"
-    assert (made, lean.answered_by, lean.answered) == (expected, [answering], [body])
-    until(lambda: lean.budget.taken == 0, "room is left taken")
+@pytest.mark.parametrize(("path", "size"), [(BESIDE, 5), (POLLED, INLINE + 1)])
+def test_a_call_for_other_threads(place: Place, path: str, size: int) -> None:
+    stream = place.arrive(path, message(bytes(size)), held=7)
+    [(claim, address, *_)] = place.lane.work
+    asked = stream.call
+    assert (claim, address, asked.passed, asked.room, place.counts) == (Claim(ACCOUNT), ADDRESS, True, 7, {"passed": 1})
+    place.work()
+    assert (place.heard, place.rung, place.of.answered, place.budget.did) == ([bytes(size)], 1, [], [])
+    place.port._finish(*place.port._answered.popleft())
+    assert place.of.answered == [(1, message(bytes(size)), answers.trailer(()))]
+    assert (place.budget.did, place.counts) == ([("give", ADDRESS, 7)], {"passed": 1})
 
 
-BROKEN = {
-    "too_large": (gzip.compress(b"\0" * 1_310_721), "8 a message has at most 1310720 bytes"),
-    "cut": (gzip.compress(HARD)[:-9], "13 the message cannot be unpacked"),
-    "with_more_behind": (gzip.compress(HARD) + b"x", "13 the message cannot be unpacked"),
-    "none": (HARD, "13 the message cannot be unpacked"),
+def test_other_threads_unpack(place: Place) -> None:
+    place.arrive(BESIDE, b"\1" + message(gzip.compress(b"hello"))[1:], encoding="gzip")
+    place.arrive(BESIDE, b"\1" + message(b"hello")[1:], encoding="gzip", number=3)
+    place.work()
+    assert [said if isinstance(said, bytes) else told(said.block) for _, said in place.port._answered] == [
+        b"hello",
+        "13 the message cannot be unpacked",
+    ]
+
+
+FAULTS = {
+    "aborted": (Aborted(answers.STOPPING), "14 The server stops.", []),
+    "failed": (ValueError("boom"), "2 Exception calling application: boom", ["lean.handler"]),
 }
 
 
 @pytest.mark.parametrize("path", [POLLED, BESIDE])
-@pytest.mark.parametrize("case", BROKEN)
-def test_what_other_threads_cannot_unpack(lean: Lean, path: str, case: str) -> None:
-    sent, expected = BROKEN[case]
-    with frames.Peer(lean.endpoint) as peer:
-        peer.send(opening(path, ((b"grpc-encoding", b"gzip"),)))
-        peer.send(frames.data(1, b"\1" + len(sent).to_bytes(4) + sent, flags=frames.END_STREAM))
-        assert heard(peer, 1) == expected
-    assert lean.answered == []
-    until(lambda: lean.budget.taken == 0, "room is left taken")
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_handler_that_does_not_answer(place: Place, path: str, name: str) -> None:
+    error, expected, events = FAULTS[name]
+    place.said = raising(error)
+    place.arrive(path)
+    with structlog.testing.capture_logs() as logs:
+        place.answer()
+        place.work()
+    for asked, said in place.port._answered:
+        place.port._finish(asked, said)
+    assert (place.of.ends, place.told(), place.counts) == ({1: expected}, True, {"inline" if path == POLLED else "passed": 1})
+    assert [(entry["event"], entry["exc_info"]) for entry in logs] == [(event, True) for event in events]
 
 
-def test_an_old_connection_is_told_to_go() -> None:
-    """Its calls are answered; it has GOAWAY, and its client makes its next calls over another one, and again what crosses with the word."""
-    with leanly(age=0.5) as lean, grpc.insecure_channel(lean.endpoint) as channel:
-        with frames.Peer(lean.endpoint) as peer:
-            peer.send(opening(), whole(b"hello"))
-            assert heard(peer, 1) == "0"
-            while peer.receive()[0] != frames.GOAWAY:
-                pass
-        ends = time.monotonic() + 3.0
-        while time.monotonic() < ends:
-            assert said(channel, b"hello")[0] == "OK"
+def test_a_handler_that_would_wait_answers_on_another_thread(place: Place) -> None:
+    place.said = raising(cold.Cold("a name"))
+    stream = place.arrive(held=7)
+    place.answer()
+    assert (place.of.ends, place.port._line.waiting, place.counts, stream.call.entered) == ({}, 0, {"passed": 1}, False)
+    assert (stream.call.passed, place.budget.did, len(place.lane.work)) == (True, [], 1)
 
 
-def test_calls_under_way_are_answered_when_it_stops(lean: Lean) -> None:
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
-        calls = [channel.unary_unary(BESIDE, None, None).future(b"hold:", timeout=PATIENCE) for _ in range(3)]
-        for _ in calls:
-            assert lean.entered.acquire(timeout=PATIENCE)
-        over = lean.stop(PATIENCE)
-        assert not over.wait(0.1)
-        lean.gate.set()
-        assert [call.result() for call in calls] == [b"hold:"] * 3
-        assert over.wait(PATIENCE)
+@pytest.mark.parametrize("path", [POLLED, BESIDE])
+def test_nobody_is_answered_after_his_deadline(place: Place, path: str) -> None:
+    place.arrive(path, seconds=0.0)
+    place.answer()
+    place.work()
+    for asked, said in place.port._answered:
+        place.port._finish(asked, said)
+    assert (place.heard, place.of.ends, place.told()) == ([], {1: "4 Deadline Exceeded"}, True)
+    assert place.counts == ({} if path == POLLED else {"passed": 1})
 
 
-def test_calls_that_take_longer_than_the_grace_are_cut(lean: Lean) -> None:
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
-        call = channel.unary_unary(BESIDE, None, None).future(b"hold:", timeout=PATIENCE)
-        assert lean.entered.acquire(timeout=PATIENCE)
-        assert lean.stop(0.2).wait(PATIENCE)
-        assert call.code() is grpc.StatusCode.UNAVAILABLE
-    lean.gate.set()
+@pytest.mark.parametrize(("owes", "noted"), [(True, [(ACCOUNT, ADDRESS)]), (False, [])])
+def test_a_claim_that_was_in_vain_is_doubted(place: Place, monkeypatch: pytest.MonkeyPatch, owes: bool, noted: list[Any]) -> None:
+    found: list[Any] = []
+    monkeypatch.setattr(rests, "settle", lambda: owes)
+    monkeypatch.setattr(doubts, "here", SimpleNamespace(note=lambda *given: found.append(given), part=lambda *_: ""))
+    place.arrive()
+    place.answer()
+    assert (found, len(place.of.answered)) == (noted, 1)
 
 
-def test_a_connection_that_is_too_many_is_closed(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "OF_ADDRESS", 3)
-    peers = [frames.Peer(lean.endpoint) for _ in range(3)]
-    for peer in peers:
-        sync(peer)
-    with socket.create_connection(("127.0.0.1", int(lean.endpoint.rpartition(":")[2]))) as fourth:
-        assert fourth.recv(1) == b""
-    for peer in peers:
-        peer.__exit__(None, None, None)
+def test_other_threads_that_have_ended(place: Place) -> None:
+    place.lane.closed = True
+    stream = place.arrive(BESIDE, held=7)
+    assert (stream.call, place.of.ends, place.budget.did) == (None, {1: "14 The server stops."}, [("give", ADDRESS, 7)])
 
 
-def test_a_fault_ends_a_connection_alone(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of our own, which no frame should reach; the others are served on."""
-    real = Connection.feed
+@pytest.mark.parametrize(
+    ("said", "trailing", "expected", "events"),
+    [
+        (bytes(answers.MAX_ANSWER + 1), (), "8 the answer has 4194305 bytes; at most 4194304 are sent", []),
+        (b"x", (("a", "\n"),), "13 Failed to send response!", ["lean.unsaid"]),
+    ],
+    ids=["too large", "a field that no block carries"],
+)
+def test_an_answer_that_cannot_be_sent(place: Place, said: bytes, trailing: Any, expected: str, events: list[str]) -> None:
+    def say(_body: bytes, asked: Asked) -> bytes:
+        asked.set_trailing_metadata(trailing)
+        return said
 
-    def fails(self: Any, data: bytes) -> None:
-        if b"poison" in data:
-            raise RuntimeError("a fault")
-        real(self, data)
+    place.said = say
+    place.arrive()
+    with structlog.testing.capture_logs() as logs:
+        place.answer()
+    assert (place.of.ends, place.of.answered) == ({1: expected}, [])
+    assert [(entry["event"], entry["exc_info"]) for entry in logs] == [(event, True) for event in events]
 
-    monkeypatch.setattr(Connection, "feed", fails)
-    with grpc.insecure_channel(lean.endpoint, CLIENT) as channel:
-        assert said(channel, b"hello")[0] == "OK"
-        with frames.Peer(lean.endpoint) as peer:
-            peer.send(opening(), whole(b"poison"))
-            with pytest.raises((OSError, EOFError, AssertionError)):
-                heard(peer, 1)
-        assert said(channel, b"hello")[0] == "OK"
+
+def test_a_call_that_was_taken_back_is_not_answered(place: Place) -> None:
+    """It leaves the line and gives its room back; its place in the queue is passed over."""
+    stream = place.arrive(held=7)
+    asked = stream.call
+    place.port.gone(stream)
+    place.port.gone(stream)
+    assert (asked.gone, stream.call, place.port._line.waiting, place.budget.did) == (True, None, 0, [("give", ADDRESS, 7)])
+    place.answer()
+    assert (place.heard, place.of.answered, place.of.ends, place.told(), place.port._line.ready) == ([], [], {}, False, 0)
+
+
+def test_a_call_that_is_taken_back_while_a_thread_is_at_it_keeps_its_room(place: Place) -> None:
+    streams = [place.arrive(BESIDE, held=7), place.arrive(BESIDE, number=3, held=8)]
+    asked = streams[0].call
+    place.port.gone(streams[0])
+    assert place.budget.did == []
+    place.work()
+    place.port.gone(streams[1])
+    assert (place.heard, place.budget.did) == ([b"hello"], [])
+    assert place.port._answered[0] == (asked, answers.LATE)
+    for one, said in place.port._answered:
+        place.port._finish(one, said)
+    assert (place.budget.did, place.of.answered, place.of.ends) == ([("give", ADDRESS, 7), ("give", ADDRESS, 8)], [], {})
+
+
+def test_a_stream_that_is_taken_back_is_closed_by_another_thread(place: Place) -> None:
+    closed: list[int] = []
+    for number in (1, 3, 5):
+        place.arrive(WATCHED, number=number).call.flow.watch(lambda number=number: closed.append(number))
+    place.arrive(WATCHED, number=7)
+    place.lane.work.clear()
+    place.port.gone(place.of.streams[7])
+    assert place.lane.work == []
+    place.port.gone(place.of.streams[1])
+    assert (closed, len(place.lane.work)) == ([], 1)
+    place.work()
+    assert closed == [1]
+    place.lane.closed = True
+    place.port.gone(place.of.streams[3])
+    assert closed == [1, 3]
+
+
+def test_the_handler_of_a_stream_has_no_answer_of_its_own(place: Place) -> None:
+    place.said = lambda *_: None
+    stream = place.arrive(WATCHED, held=7)
+    place.work()
+    place.port._finish(*place.port._answered.popleft())
+    assert (place.of.ends, place.of.answered, stream.call is not None) == ({}, [], True)
+    assert place.budget.did == [("give", ADDRESS, 7)]
+
+
+def test_a_call_of_which_there_is_too_much(place: Place) -> None:
+    stream = place.arrive(held=7)
+    place.port.refused(cast(Any, place.of), stream, MESSAGE)
+    assert (place.of.ends, place.counts, stream.call) == ({1: "8 a message has at most 1310720 bytes"}, {"refused": 1}, None)
+    assert (place.port._line.waiting, place.budget.did, place.told()) == (0, [("give", ADDRESS, 7)], True)
+
+
+def test_room_is_of_the_address(place: Place) -> None:
+    assert [place.port.take(cast(Any, place.of), size) for size in (99, 100)] == [True, False]
+    place.port.give(cast(Any, place.of), 99)
+    assert place.budget.did == [("take", ADDRESS, 99), ("take", ADDRESS, 100), ("give", ADDRESS, 99)]

@@ -35,6 +35,8 @@ OTHERS = {
     "no message": (frames.headers(5, BLOCK, flags=frames.END_STREAM) + call(7, block=BLOCK), 3),
     "a message that goes on": (HEADERS + frames.data(5, frames.message(b"x"), flags=0), 3),
     "a message with padding": (HEADERS + frames.data(5, b"\0" + frames.message(b"x"), flags=9), 3),
+    "a call without a message, and data": (frames.headers(5, BLOCK, flags=frames.END_STREAM) + WHOLE, 3),
+    "a block in two frames": (frames.frame(frames.CONTINUATION, frames.END_HEADERS, 5, BLOCK) + WHOLE, 3),
     "a message of another call": (HEADERS + frames.data(7, frames.message(b"x"), flags=frames.END_STREAM), 3),
     "a message that has not come whole": ((HEADERS + WHOLE)[:-1], 3),
     "a frame that is too large": (HEADERS + frames.data(5, bytes(ours.LENGTH + 1), flags=frames.END_STREAM), 3),
@@ -101,3 +103,50 @@ def test_a_run_cut_anywhere_is_refused_like_calls_that_come_alone(seed: int) -> 
     assert ends[0] == ends[1] != []
     assert heard.calls == heard_alone.calls
     assert (heard.gate.refused, together._received, together._seen) == (heard_alone.gate.refused, alone._received, alone._seen)
+
+
+def test_a_run_waits_until_it_was_said_that_no_table_is_used() -> None:
+    """Which the next block of ours has to begin with, and those of a run do not."""
+    made, heard = refusing()
+    shrinks = frames.frame(frames.SETTINGS, 0, 0, b"\0\1" + (100).to_bytes(4))
+    made.feed(call(1, block=BLOCK) + shrinks + call(3, block=BLOCK) + call(5, block=BLOCK))
+    blocks = [(stream, payload) for kind, _, stream, payload in told(made) if kind == ours.HEADERS]
+    assert blocks == [(1, ours.ANSWERED), (3, ours.NO_TABLE + ours.ANSWERED), (5, ours.ANSWERED)]
+    assert heard.gate.refused == 3
+
+
+@pytest.mark.parametrize("size", [1, 2, 127, 128, 255, 256, 300, 511, 512, 2047])
+def test_blocks_of_any_size(size: int) -> None:
+    block = bytes(range(1, 252)) * 9
+    data = frames.headers(5, block[:size]) + frames.data(5, b"x", flags=1)
+    assert runs.read(b"before" + data, 6, block[:size], 3) == ([5], 1, 6 + len(data))
+    assert runs.read(data, 0, block[: size - 1] + b"\0", 3) == ([], 0, 0)
+    blocks = [block[:size], b"a", block[: size - 1]]
+    sent = b"".join(frames.headers(id_, one, flags=1) for id_, one in zip((1, 3, 5), blocks, strict=True))
+    assert runs.refused((1, 3, 5), blocks) == sent
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 511, ours.LENGTH])
+def test_messages_of_any_size(size: int) -> None:
+    data = frames.headers(5, BLOCK) + frames.data(5, bytes(size), flags=1)
+    assert runs.read(data, 0, BLOCK, 3) == ([5], size, len(data))
+    assert runs.read(data * 2, 0, BLOCK, 3) == ([5], size, len(data))
+    assert runs.read(data[:-1], 0, BLOCK, 3) == ([], 0, 0)
+
+
+@pytest.mark.parametrize(("stream", "alike"), [((1 << 31) - 1, True), ((1 << 31) + 1, False)])
+def test_the_last_number_that_there_is(stream: int, alike: bool) -> None:
+    data = frames.headers(stream, BLOCK) + frames.data(stream, b"x", flags=1)
+    assert runs.read(data, 0, BLOCK, 3) == (([stream], 1, len(data)) if alike else ([], 0, 0))
+
+
+def test_a_frame_that_is_too_large_is_not_of_a_run() -> None:
+    data = frames.headers(5, BLOCK) + frames.frame(frames.DATA, 1, 5, bytes(ours.LENGTH + 1))
+    assert runs.read(data, 0, BLOCK, 3) == ([], 0, 0)
+
+
+def test_none_of_nothing() -> None:
+    assert runs.read(b"", 0, BLOCK, 3) == ([], 0, 0)
+    assert runs.refused((), ()) == b""
+    with pytest.raises(ValueError, match="shorter"):
+        runs.refused((1, 3), (b"x",))

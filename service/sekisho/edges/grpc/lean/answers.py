@@ -95,7 +95,7 @@ def unknown(error: Exception) -> Said:
 def one(path: str, encoding: str, message: bytes) -> tuple[bytes, bool]:
     """The one message that a call is, and whether it is packed still; Aborted where there is none, or none that anybody unpacks."""
     size = len(message) - PREFIX
-    if size < 0 or size != int.from_bytes(message[1:PREFIX], "big"):
+    if size != int.from_bytes(message[1:PREFIX], "big"):
         raise Aborted(Said(code("UNIMPLEMENTED"), f'"{path}" requires exactly one request message.'))
     if not message[0]:
         return message[PREFIX:], False

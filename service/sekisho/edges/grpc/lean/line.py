@@ -56,7 +56,7 @@ class Line(Generic[T]):
         """True where an account has its share of the places, and all are taken; of parts, where one has its share of the account's."""
         if self._number < (most := self.most):
             return False
-        share, own = max(1, most // (len(self._of) or 1)), self._of[account]
+        share, own = max(1, most // len(self._of)), self._of[account]
         if own < share:
             return False
         parts = self._parts.get(account)

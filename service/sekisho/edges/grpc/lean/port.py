@@ -295,7 +295,7 @@ class Port(Clients):
         self._leave(asked)
         self._give_back(asked)
         stream, of = asked.stream, asked.connection
-        if asked.gone or stream.call is not asked or said is None:  # a stream has begun
+        if stream.call is not asked or said is None:  # it has gone, or a stream has begun
             return
         stream.call = None
         if said.__class__ is bytes:

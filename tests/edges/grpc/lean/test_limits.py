@@ -1,0 +1,338 @@
+"""The machine of a connection at its limits: what is just allowed, and what is one more."""
+
+from typing import cast
+
+import pytest
+
+from sekisho.edges.grpc.lean import frames as ours
+from sekisho.edges.grpc.lean.connection import BLOCK, NOISE, OF_CALL, SAID, Connection
+from sekisho.edges.grpc.lean.outgoing import CREDIT
+from sekisho.edges.grpc.lean.stream import Ended
+from tests.edges.grpc import frames
+from tests.edges.grpc.frames import frame
+from tests.edges.grpc.lean import test_talks as talks
+from tests.edges.grpc.lean.test_connection import ENDS, MOST, PATH, SETTINGS, Gate, Heard, call, opened, told
+
+PING = frame(frames.PING, 0, 0, b"12345678")
+HEAD = frames.headers(1, frames.opening(PATH))
+TRAILER = b"\x88"
+
+
+def quiet(made: Connection) -> Connection:
+    """A connection that has written what it had to, and of which no noise is known."""
+    told(made)
+    made._noise = 0
+    return made
+
+
+def windows(made: Connection) -> list[tuple[int, int]]:
+    """The windows that it has filled up: of which stream, and by how much."""
+    return [(stream, ours.number(payload)) for kind, _, stream, payload in told(made) if kind == ours.WINDOW]
+
+
+REASONS = {
+    "another preface": "no preface of HTTP/2",
+    "no settings": "settings come first",
+    "a frame that is too large": "a frame is too large",
+    "a stream of ours": "the number of a stream",
+    "an older stream": "the number of a stream",
+    "a block that is interrupted": "a header block is interrupted",
+    "a continuation of another stream": "a continuation of nothing",
+    "a block without end": "a header block is too large",
+    "more padding than payload": "more padding than payload",
+    "a priority without its bytes": "less payload than there must be",
+    "data before a stream": "data of no stream",
+    "a reset before a stream": "a reset of no stream",
+    "a reset of another size": "a reset of another size",
+    "settings of a stream": "settings of a stream",
+    "an acknowledgement with settings": "an acknowledgement with settings",
+    "a window that is too large": "a window is too large",
+    "a ping of another size": "a ping of another form",
+    "a window that grows by nothing": "a window grows by nothing",
+    "a window that grows beyond": "a window is too large",
+    "a window of no stream": "a window of no stream",
+    "an update of another size": "an update of another size",
+    "a push": "a client does not push",
+    "a flood of pings": "too many frames that are no calls",
+    "trailers": "a call has trailers",
+}
+
+
+@pytest.mark.parametrize("case", REASONS)
+def test_who_is_at_fault_is_told_why(case: str) -> None:
+    sent, code = ENDS[case]
+    made = Connection(Heard(), None, most_bytes=16 * 1024, most_entries=64, most_message=MOST)
+    with pytest.raises(Ended):
+        made.feed(sent)
+    assert told(made)[-1][3][4:] == code.to_bytes(4) + REASONS[case].encode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "reason"),
+    [
+        (frame(2, 0, 0, bytes(5)), ours.PROTOCOL, "a priority of another form"),
+        (frame(2, 0, 1, bytes(4)), ours.SIZE, "a priority of another form"),
+        (frame(2, 0, 1, bytes(6)), ours.SIZE, "a priority of another form"),
+        (frame(7, 0, 1, bytes(8)), ours.PROTOCOL, "the end of a stream's connection"),
+    ],
+)
+def test_which_calls_were_seen_is_told_too(sent: bytes, code: int, reason: str) -> None:
+    made = quiet(opened(Heard(), call(1), call(3)))
+    with pytest.raises(Ended):
+        made.feed(call(5) + sent)
+    assert told(made)[-1] == (ours.GOAWAY, 0, 0, (5).to_bytes(4) + code.to_bytes(4) + reason.encode())
+
+
+def test_frames_of_other_kinds_are_passed_over() -> None:
+    """Also before settings, and those of priority, which nobody follows."""
+    heard = Heard()
+    made = quiet(opened(heard, greeting=frames.PREFACE + frame(10, 0, 0, b"x") + frame(255, 0, 7, b"x") + SETTINGS))
+    made.feed(frame(2, 0, 1, b"\0\0\0\0\x10") + call(1))
+    assert (len(heard.calls), made._noise, told(made)) == (1, 0, [])
+
+
+def test_the_bit_before_the_number_of_a_stream_is_not_read() -> None:
+    heard = Heard()
+    sent = frames.headers(1 << 31 | 1, frames.opening(PATH)) + frames.data(1 << 31 | 1, frames.message(b"x"), flags=1)
+    opened(heard, sent)
+    assert [stream.id for stream in heard.streams] == [1]
+
+
+def test_a_frame_that_has_begun_is_partial() -> None:
+    made = opened(Heard())
+    assert (made.partial, made.moved) == (False, 0.0)
+    for now, sent, partial, moved in (
+        (6.0, HEAD[:5], True, 0.0),
+        (7.0, HEAD[5:], False, 7.0),
+        (8.0, frame(1, 0, 3, b"\x83"), True, 8.0),
+        (9.0, PING[:9], True, 8.0),
+    ):
+        made.now = now
+        made.feed(sent)
+        assert (made.partial, made.moved) == (partial, moved)
+
+
+def test_so_much_noise_goes_with_a_call() -> None:
+    made = quiet(opened(Heard()))
+    for number in range(50):
+        made.feed(PING * OF_CALL + call(2 * number + 1))
+    assert made._noise == 0
+    made.feed(PING * (OF_CALL + 3) + call(101))
+    assert made._noise == 3
+
+
+def test_noise_is_forgiven_once_it_is_too_much() -> None:
+    """By the time since then, and no more than all of it: who was quiet for days has not won a flood."""
+    made = quiet(opened(Heard()))
+    made.now = 1e6
+    made.feed(PING * 2 * NOISE)
+    with pytest.raises(Ended, match="too many frames that are no calls"):
+        made.feed(PING)
+    made = quiet(opened(Heard()))
+    made.now = 10.0  # of two a second
+    made.feed(PING * NOISE)
+    assert made._noise == NOISE
+    made._noise = 0
+    made.feed(PING * (NOISE + 20))
+    with pytest.raises(Ended, match="too many frames that are no calls"):
+        made.feed(PING)
+
+
+NOISES: dict[str, tuple[bytes, bytes, int]] = {
+    "empty data": (HEAD, frame(0, 0, 1), 1),
+    "data of a call that has come": (call(), frame(0, 0, 1, b"x"), 1),
+    "an empty continuation": (b"", frame(1, 0, 1) + frame(9, 0, 1), 1),
+    "a call that is none": (b"", frames.headers(1, frames.literal(b":method", b"POST")), 1),
+    "a window of a call that has nothing to send": (call(), frame(8, 0, 1, b"\0\0\0\x14"), 1),
+    "a large window of a call that has nothing to send": (call(), frame(8, 0, 1, b"\0\0\x13\x88"), 1),
+    "a window of the connection": (b"", frame(8, 0, 0, b"\0\0\0\1"), 0),
+    "a window of a call that is over": (call() + frame(3, 0, 1, bytes(4)), frame(8, 0, 1, b"\0\0\0\1"), 0),
+    "settings": (b"", SETTINGS, 1),
+    "a ping": (b"", PING, 1),
+    "a reset": (call(), frame(3, 0, 1, bytes(4)), 1),
+    "metadata that are too much": (b"", frames.headers(1, frames.opening(PATH, ((b"a", b"x" * 17_000),))), 1),
+    "a call of HTTP": (b"", frames.headers(1, frames.opening(PATH).replace(b"application/grpc", b"application/json")), 1),
+    "a part of a message": (HEAD, frame(0, 0, 1, b"x"), 0),
+}
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_what_is_noise(name: str) -> None:
+    before, sent, expected = NOISES[name]
+    made = quiet(opened(Heard(), before))
+    made.feed(sent)
+    assert made._noise == expected
+
+
+def test_a_message_that_is_as_large_as_it_may_be() -> None:
+    heard = Heard()
+    message = frames.message(b"x" * MOST)
+    opened(heard, HEAD, frames.data(1, message, flags=1))
+    assert (heard.calls, heard.excess) == ([(PATH, message)], [])
+    heard = Heard()
+    opened(heard, HEAD, frames.data(1, frames.message(b"", length=MOST + 1)))
+    assert heard.excess == ["message"]
+
+
+@pytest.mark.parametrize(("more", "excess"), [(0, []), (1, ["message"])])
+def test_more_of_a_message_than_it_says(more: int, excess: list[str]) -> None:
+    heard = Heard()
+    opened(heard, HEAD, frames.data(1, frames.message(b"x" * MOST, length=10)), frame(0, 0, 1, b"x" * more) if more else b"")
+    assert heard.excess == excess
+
+
+def test_padding_is_of_the_window_and_not_of_the_message() -> None:
+    heard = Heard()
+    made = quiet(opened(heard, HEAD))
+    message = frames.message(b"hello")
+    made.feed(frame(0, 8, 1, b"\3" + message[:7] + b"\0\0\0"))
+    assert (windows(made), heard.room) == ([(1, 11)], (1 << 20) - 7)
+    made.feed(frame(0, 8 | 1, 1, b"\2" + message[7:] + b"\0\0"))
+    assert heard.calls == [(PATH, message)]
+    assert made._received == 11 + 6
+
+
+def test_the_window_of_the_connection_is_filled_up_now_and_then() -> None:
+    made = quiet(opened(Heard(), HEAD))
+    made.feed(frames.data(1, frames.message(b"x" * (CREDIT - 5), length=50_000)))
+    assert [one for one in windows(made) if one[0] == 0] == []
+    made.feed(frame(0, 0, 1, b"x"))
+    assert windows(made) == [(0, CREDIT + 1), (1, 1)]
+    assert made._received == 0
+
+
+def test_a_call_that_talks_has_the_window_of_its_stream() -> None:
+    message = frames.message(b"x" * (SAID - 5))
+    rest = ours.WINDOW_SIZE - 3 * len(message)
+    heard = Heard()
+    made = talks.opened(heard, talks.talk(), *[frames.data(1, message)] * 3, frames.data(1, b"\0" * rest))
+    assert made.streams[1].credit == ours.WINDOW_SIZE
+    with pytest.raises(Ended, match=r"^more than the window of a stream$"):
+        made.feed(frame(0, 0, 1, b"x"))
+
+
+def test_a_message_of_a_call_that_talks_may_be_packed() -> None:
+    """The flag before its size says so, and is no part of the size."""
+    heard = Heard()
+    message = b"\1" + frames.message(b"packed")[1:]
+    talks.opened(heard, talks.talk(), frames.data(1, message))
+    assert (heard.said, heard.excess) == ([(1, message)], [])
+
+
+@pytest.mark.parametrize(("size", "excess"), [(SAID, []), (SAID + 1, ["message"])])
+def test_a_message_of_a_call_that_talks_at_its_limit(size: int, excess: list[str]) -> None:
+    heard = Heard()
+    talks.opened(heard, talks.talk(), frames.data(1, frames.message(b"x" * size)))
+    assert (heard.excess, len(heard.said)) == (excess, 1 - len(excess))
+
+
+def test_the_window_of_a_call_that_talks_is_filled_up_by_what_was_answered() -> None:
+    """Once that is half of it; what has come of the next message is not answered yet."""
+    made = talks.opened(Heard(), talks.talk())
+    stream = made.streams[1]
+    for size, extra, credited in ((16_000, b"", []), (16_000, b"", []), (752, b"", []), (0, b"\0\0", [(1, CREDIT + 5)])):
+        made.feed(frames.data(1, frames.message(b"x" * size) + extra))
+        assert [one for one in windows(made) if one[0] == 1] == credited
+        made.listen(stream)
+    assert (stream.credit, stream.held) == (2, 2)
+    made.feed(frames.data(1, b"\0\0\0" + frames.message(b"x" * 16_000) * 2))
+    for _ in range(3):
+        made.listen(stream)
+    whole = frames.message(b"x" * 900)
+    made.feed(frames.data(1, whole, flags=1))
+    assert [one for one in windows(made) if one[0] == 1] == []  # it sends no more
+
+
+def test_a_head_with_padding_and_priority() -> None:
+    block, heard = frames.opening(PATH), Heard()
+    made = opened(heard)
+    for stream, flags, before, behind in ((1, 8, b"\3", b"\0\0\0"), (3, 32, bytes(5), b""), (5, 40, b"\2" + bytes(5), b"\0\0")):
+        made.feed(frame(1, 4 | flags, stream, before + block + behind) + frames.data(stream, frames.message(b"x"), flags=1))
+    assert [path for path, _ in heard.calls] == [PATH] * 3
+    made.feed(frame(frames.SETTINGS, frames.ACK, 0))
+    assert made.settled
+
+
+def test_a_flood_is_told_of_in_runs() -> None:
+    """However many calls are alike, two look-ups refuse them: of the first, and of all that follow it."""
+    heard = Heard(gate=Counting(frozenset((PATH,))))
+    made = opened(heard)
+    made.feed(b"".join(call(stream) for stream in range(1, 101, 2)))
+    assert cast(Counting, heard.gate).counts == [1, 49]
+
+
+class Counting(Gate):
+    """Notes how many it was asked to refuse at once."""
+
+    def refusals(self, count: int) -> list[bytes]:
+        self.counts = [*getattr(self, "counts", []), count]
+        return super().refusals(count)
+
+
+@pytest.mark.parametrize("stream", [0, 1])
+def test_a_window_at_its_limit(stream: int) -> None:
+    made = opened(Heard(), HEAD, frame(8, 0, stream, (ours.MOST_WINDOW - 65_535).to_bytes(4)))
+    with pytest.raises(Ended, match="a window is too large"):
+        made.feed(frame(8, 0, stream, (1).to_bytes(4)))
+
+
+def test_room_is_given_back_once() -> None:
+    heard = Heard()
+    made = opened(heard, HEAD, frame(0, 0, 1, frames.message(b"x" * 9, length=10)))
+    stream = made.streams[1]
+    for _ in range(2):
+        made.forget(stream)
+        assert (heard.room, stream.held, made.streams) == (1 << 20, 0, {})
+
+
+@pytest.mark.parametrize("room", [9, 1 << 20])
+def test_a_message_for_which_there_is_no_room_is_noise(room: int) -> None:
+    made = quiet(opened(Heard(room=room), HEAD))
+    made.feed(frame(0, 0, 1, frames.message(b"", length=MOST) + b"x" * 5))
+    assert made._noise == (room == 9)
+
+
+@pytest.mark.parametrize(("size", "ends"), [(BLOCK, False), (BLOCK + 1, True)])
+def test_a_header_block_at_its_limit(size: int, ends: bool) -> None:
+    block = frames.opening(PATH, ((b"a", b"x" * 30_000),))[:size]
+    made = opened(Heard(), frame(1, 0, 1, block[:16_000]))
+    if ends:
+        with pytest.raises(Ended, match="a header block is too large"):
+            made.feed(frame(9, 0, 1, block[16_000:]))
+    else:
+        made.feed(frame(9, 0, 1, block[16_000:]))
+        assert made.partial
+
+
+@pytest.mark.parametrize("sent", [frame(3, 0, 1, bytes(4)), frame(8, 0, 1, b"\0\0\0\1"), frame(0, 1, 1, b"x")])
+def test_the_last_stream_is_one_that_there_was(sent: bytes) -> None:
+    heard = Heard()
+    made = opened(heard, call(1))
+    made.forget(heard.streams[0])
+    made.feed(sent + call(3))
+    assert len(heard.calls) == 2
+
+
+def test_a_ping_is_answered_and_an_answer_is_not() -> None:
+    made = quiet(opened(Heard()))
+    made.feed(PING + frame(frames.PING, frames.ACK, 0, b"12345678"))
+    assert told(made) == [(ours.PING, ours.ACK, 0, b"12345678")]
+
+
+@pytest.mark.parametrize(("room", "sent", "flags", "noise"), [(9, b"", 0, 1), (9, b"", 1, 0), (9, b"x" * 9, 0, 0), (9, b"x" * 10, 0, 1)])
+def test_noise_of_a_call_that_talks(room: int, sent: bytes, flags: int, noise: int) -> None:
+    made = quiet(talks.opened(Heard(room=room), talks.talk()))
+    made.feed(frame(0, flags, 1, sent))
+    assert made._noise == noise
+
+
+def test_a_message_for_which_there_is_no_room_is_not_too_large() -> None:
+    heard = Heard(room=MOST + 4)
+    opened(heard, HEAD, frames.data(1, frames.message(b"x" * MOST)))
+    assert heard.excess == ["room"]
+
+
+def test_a_window_of_a_call_that_sends_nothing() -> None:
+    heard = Heard()
+    made = opened(heard, call(1), frame(8, 0, 1, (5_000).to_bytes(4)))
+    assert (heard.went, made.held, made.streams[1].window) == ([], 0, 70_535)
