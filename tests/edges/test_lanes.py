@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +12,14 @@ import pytest
 
 from sekisho import sigv4
 from sekisho.calls import rests
-from sekisho.credentials import accounts, key_ids
+from sekisho.credentials import key_ids
 from sekisho.credentials.oidc import key_sets
-from sekisho.edges import claims, doubts
+from sekisho.edges import doubts
 from sekisho.edges import lanes as lanes_module
 from sekisho.edges.lanes import UNSIGNED, Claim, Lane, Lanes
 from sekisho.errors import Throttling
 from sekisho.policy import steps
-from sekisho.sigv4 import InvalidClientTokenId, bearer
+from sekisho.sigv4 import InvalidClientTokenId
 from tests import harness
 
 
@@ -213,43 +212,6 @@ def test_an_error_is_the_callers() -> None:
     assert isinstance(lane.submit(wrong).exception(timeout=60), KeyError)
     assert lane.submit(lambda: 1).result(timeout=60) == 1
     lane.shutdown()
-
-
-def test_a_claim_is_an_account_in_memory_or_nobody(tmp_path: Path) -> None:
-    with harness.house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as house:
-        house.call("GetCallerIdentity")
-        now = datetime.now(UTC)
-        token = bearer.make(house.root, "sekisho", now)
-        signed = sigv4.sign_call(house.root, "/a/b", b"", "sekisho", now)
-        stranger = sigv4.sign_call(sigv4.Credentials("AKIAAAAAAAAAAAAAAAAA", "s" * 40), "/a/b", b"", "sekisho", now)
-        elsewhere = accounts.create(house.node.database, house.node.ring)
-        cold = sigv4.sign_call(sigv4.Credentials(elsewhere.access_key_id, "s" * 40), "/a/b", b"", "sekisho", now)
-        query = sigv4.presign_http(
-            house.root, sigv4.HttpRequest("GET", "/", "", (("host", "h"),)), "eu-west-1", "iam", now, expires=60
-        ).query
-        assert claims.of_metadata(house.node, signed).account == house.account_id
-        assert claims.of_metadata(house.node, [("authorization", token)]).account == house.account_id
-        assert claims.of_text(house.node, query).account == house.account_id
-        for nobody in (stranger, cold, [], [("authorization", "Bearer !")], [("authorization", "Bearer é")], [("x", "y")]):
-            assert claims.of_metadata(house.node, nobody).account == ""
-
-
-def test_strangers_are_those_whose_key_has_to_be_looked_up(tmp_path: Path) -> None:
-    """A key that is known to be nobody's has not to be, nor have temporary credentials, which come with all that says who they are."""
-    with harness.house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as house:
-        house.call("GetCallerIdentity")
-        now, world = datetime.now(UTC), house.node.world
-
-        def claim(id_: str) -> Claim:
-            return claims.of_metadata(house.node, sigv4.sign_call(sigv4.Credentials(id_, "s" * 40), "/a/b", b"", "sekisho", now))
-
-        made_up = key_ids.long_term(house.account_id)
-        assert claim(house.root.access_key_id) == (house.account_id, False)
-        assert claim(made_up) == (house.account_id, True)
-        assert claim("K" * 128) == ("", True)
-        assert claim(key_ids.temporary(house.account_id)) == (house.account_id, False)
-        assert world.get_record(made_up) is None
-        assert claim(made_up) == (house.account_id, False)
 
 
 def test_keys_that_are_known_do_not_wait_for_strangers() -> None:
