@@ -146,6 +146,22 @@ def test_a_body_is_waited_for_and_each_further_request() -> None:
     assert (len(line.waits), len(line.timers)) == (1, 2)  # the time does not begin anew
 
 
+def test_an_empty_line_is_no_request() -> None:
+    """Whoever sends nothing else has no more time than one who sends nothing, whether there was a request before or not."""
+    line = Line()
+    line.connection.data_received(b"\r\n")
+    line.connection.data_received(b"\r\n" * MAX_HEADERS)
+    assert (len(line.waits), len(line.timers), line.status) == (1, 1, None)
+    line.connection.data_received(head())
+    line.connection.data_received(b"\r\n")
+    assert line.waits == []  # it is the application that is waited for
+    line.connection.cycle.response_complete = True
+    line.connection.data_received(b"\r\n")
+    assert (len(line.waits), len(line.reached)) == (1, 1)
+    line.waits[0].then()
+    assert line.status == 408
+
+
 def test_who_does_not_send_a_whole_request_is_told_so_and_cut_off() -> None:
     line, before = Line(), refused(408)
     line.timers[0].then()
