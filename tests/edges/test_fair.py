@@ -214,6 +214,21 @@ def test_who_waits_beside_others_may_have_its_share_of_what_waits() -> None:
     assert (len(queue), queue._accounts["a"].number, queue._accounts["b"].number) == (5, 3, 2)
 
 
+def test_nothing_is_refused_while_there_is_room() -> None:
+    queue: FairQueue[str] = FairQueue()
+    queue.put("b", "b0", 10)
+    assert [queue.put("a", str(number), 10) for number in range(9)] == [None] * 9
+    assert queue.put("a", "9", 10) == "0"
+    assert taken(queue, times=11) == ["b0", *(str(number) for number in range(1, 10))]
+
+
+def test_of_those_who_are_as_far_the_first_is_served_first() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for account in "cab":
+        queue.put(account, account, MOST)
+    assert taken(queue, times=3) == ["c", "a", "b"]
+
+
 @pytest.mark.parametrize("accounts", [2, 3, 10])
 def test_one_call_of_each_account_may_wait(accounts: int) -> None:
     queue: FairQueue[str] = FairQueue()
@@ -263,14 +278,14 @@ def test_the_part_of_which_work_is_refused(parts: tuple[str, ...], refused: str)
 def test_who_owes_is_not_forgotten_and_who_waits_neither() -> None:
     """Sixty-four accounts more than twice those that wait are kept: to look for them costs something."""
     queue: FairQueue[str] = FairQueue()
-    queue.put("waits", "call", MOST)
-    queue._accounts["waits"].time, queue._next = 1e9, [(1e9, 1, "waits")]
     queue.put("owes", "call", MOST)
     assert taken(queue, spent=50.0) == ["call"]
+    queue.put("waits", "call", MOST)
     numbers = []
     for number in range(70):
         queue.put(f"{number}", "call", MOST)
-        assert taken(queue, spent=0.0) == ["call"]
+        account, _, expected = queue.take({"waits"}) or ("", "", 0.0)
+        queue.settle(account, expected=expected, spent=0.0)
         numbers.append(len(queue._accounts))
     assert numbers[:64] == list(range(3, 67))
     assert numbers[64:] == [3, 4, 5, 6, 7, 8]

@@ -181,6 +181,17 @@ def test_what_a_call_is_given_and_what_it_gives_back() -> None:
     assert (lane.waiting, lane.running, lane._running) == (0, 0, {})
 
 
+def test_whose_a_call_is_and_which_part_of_that(believed: doubts.Doubts) -> None:
+    lane = ByHand(threads=1, waiting=100)
+    believed.note(BOB, HOME)
+    lane.submit(str)
+    lane.submit_for(ANN, str)
+    for address in (HOME, AWAY):
+        lane.submit_claimed(Claim(BOB), address, str)
+    parts = {account: list(found.parts) for account, found in lane._queue._accounts.items()}
+    assert parts == {"": [""], ANN: [""], BOB: [believed.part(BOB, HOME), ""]}
+
+
 def test_strangers_go_where_strangers_go() -> None:
     lane, strangers = ByHand(threads=1, waiting=100), ByHand(threads=1, waiting=100)
     lane.submit_claimed(Claim(ANN, True), HOME, str)
@@ -211,7 +222,7 @@ def test_an_account_has_no_more_threads_than_those_that_are_not_reserved() -> No
         lane.submit_for(ANN, str, number)
     assert [lane.taken() for _ in range(2)] == [(ANN, "0", False), (ANN, "1", False)]
     lane.rest()  # woken twice in vain
-    assert (lane._passed, lane.waiting) == (2, 2)
+    assert (lane._passed, lane.waiting, lane._idle) == (2, 2, 1)
     lane.submit_for(BOB, str, "b")
     assert lane.taken() == (BOB, "b", False)
     assert (lane._passed, len(lane.wakings.left)) == (1, 1)
@@ -231,7 +242,7 @@ def test_a_lane_of_which_all_is_reserved_serves_an_account_one_by_one() -> None:
         lane.submit_for(ANN, str, number)
     assert lane.taken() == (ANN, "0", False)
     lane.rest()
-    assert lane.waiting == 1
+    assert (lane.waiting, lane._passed) == (1, 1)
 
 
 def test_what_is_too_much_is_refused_before_anything_is_answered() -> None:
@@ -269,6 +280,7 @@ def test_an_account_is_charged_what_its_calls_take(clock: SimpleNamespace) -> No
     lane.rest()
     assert done[:3] == ["long 0", "short 0", "long 1"]  # what it costs is known once it was measured
     assert done[3:] == [f"short {number}" for number in range(1, 6)]
+    assert {account: found.time for account, found in lane._queue._accounts.items()} == {ANN: pytest.approx(20.0), BOB: pytest.approx(6.0)}
     assert clock.slept == []
 
 
@@ -309,7 +321,7 @@ def test_a_closed_lane_answers_what_waits_and_lets_each_thread_end() -> None:
     lane = ByHand(threads=2, waiting=100)
     future = lane.submit(str, 1)
     lane.shutdown()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="the lane is closed"):
         lane.submit(str, 2)
     for _ in range(3):
         lane._answer_all()
@@ -342,7 +354,7 @@ def test_streams_leave_places_for_those_who_are_told_that_there_is_none() -> Non
 @pytest.mark.parametrize(
     ("given", "batches", "decide", "control", "streams"),
     [
-        ({"decide": 7, "control": 8}, (3, 2), (7, 5), (8, 6), (8, 6)),
+        ({"decide": 7, "control": 9}, (3, 2), (7, 5), (9, 6), (8, 6)),
         ({"decide": 1, "control": 1, "streams": 9}, (2, 1), (1, 1), (1, 1), (11, 8)),
     ],
 )

@@ -181,11 +181,11 @@ def test_a_time_is_of_one_wait(place: Place) -> None:
 def test_times_of_those_who_have_gone_are_dropped_when_they_are_too_many(place: Place) -> None:
     """Of the first at once; of others when there are more than two for each that waits, and sixty-four."""
     place.park("stays", until=101.0)
-    gone = [place.park(f"{number}", until=200.0 + number) for number in range(66)]
+    gone = [place.park(f"{number}", until=200.0 + number) for number in range(67)]
     for stream in gone[:-1]:
         place.lot.forget(stream)
     place.lot._ring()
-    assert (place.lot.size, len(place.lot._timers)) == (2, 67)
+    assert (place.lot.size, len(place.lot._timers)) == (2, 68)
     place.lot.forget(gone[-1])
     place.lot._ring()
     assert (place.lot.size, len(place.lot._timers)) == (1, 1)
