@@ -1,5 +1,7 @@
 """What is counted of calls as they leave an edge."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from sekisho.edges import answers
@@ -8,7 +10,7 @@ from tests.harness import BY_NAME
 
 
 def test_calls_are_counted_by_code_and_their_seconds_by_operation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers.time, "perf_counter", lambda: 107.0)
+    monkeypatch.setattr(answers, "time", SimpleNamespace(perf_counter=lambda: 107.0))
     operation = BY_NAME["GetUser"]
     package = operation.service.package
     counted = Answers("bay", operation)

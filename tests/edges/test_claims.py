@@ -46,7 +46,7 @@ def test_the_account_that_a_jwt_claims(authorization: str, account: str) -> None
     assert claims.of_metadata(node, [("authorization", authorization)]) == (account, False)
 
 
-KEY, MADE_UP, GONE = (key_ids.long_term(KNOWN, lambda size, byte=byte: size * bytes((byte,))) for byte in range(3))
+KEY, MADE_UP, GONE = (key_ids.long_term(KNOWN, bytes((byte,)).__mul__) for byte in range(3))
 SESSION, FOREIGN = key_ids.temporary(KNOWN, bytes), key_ids.long_term("444455556666", bytes)
 
 

@@ -47,8 +47,8 @@ class ByHand(Lane):
 
     def __init__(self, **given: Any) -> None:
         super().__init__("by-hand", **given)
-        self.wakings: Any = Wakings()
-        self._calls = self.wakings
+        self.wakings = Wakings()
+        self._calls = self.wakings  # type: ignore[assignment]
         self.grown = 0
 
     def _grow(self) -> None:
@@ -289,8 +289,13 @@ def test_who_was_claimed_in_vain_is_doubted_and_its_thread_rests_before_it_leave
 ) -> None:
     lane = ByHand(threads=2, waiting=100, pace=7.0)
     running: list[tuple[float, int, bool]] = []
-    lanes_module.time.sleep = lambda seconds: running.append((seconds, lane.running, futures[0].done()))  # type: ignore[assignment]
-    futures = [lane.submit_claimed(Claim(ANN), HOME, rests.owe), lane.submit_claimed(Claim(BOB), AWAY, str)]
+
+    def sleep(seconds: float) -> None:
+        running.append((seconds, lane.running, futures[0].done()))
+
+    monkeypatch.setattr(clock, "slept", SimpleNamespace(append=sleep))
+    monkeypatch.setattr(lanes_module, "time", SimpleNamespace(thread_time=lambda: clock.now, sleep=sleep))
+    futures: list[Future[Any]] = [lane.submit_claimed(Claim(ANN), HOME, rests.owe), lane.submit_claimed(Claim(BOB), AWAY, str)]
     lane.rest()
     assert running == [(7.0, 1, True)]
     assert [believed.hold(*claimed) for claimed in ((ANN, HOME), (ANN, AWAY), (BOB, AWAY))] == [True, False, False]

@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from grpc_health.v1 import health_pb2_grpc
@@ -63,8 +63,8 @@ def test_health_and_reflection_have_threads_of_their_own(added: dict[str, Any]) 
 
 def test_the_threads_of_probes_are_let_go_at_once(added: dict[str, Any]) -> None:
     made, ended, gate = Probes((), SimpleNamespace()), list[Any](), threading.Event()  # type: ignore[arg-type]
-    made._lane.shutdown = lambda **given: ended.append(given)  # type: ignore[method-assign, assignment]
-    made._reflection.shutdown = lambda **given: ended.append(given)  # type: ignore[method-assign, assignment]
+    made._lane.shutdown = lambda **given: ended.append(given)  # type: ignore[method-assign]
+    made._reflection.shutdown = lambda **given: ended.append(given)  # type: ignore[method-assign]
     made.close()
     gate.set()
     assert ended[-1] == {"wait": False, "cancel_futures": True}
@@ -82,7 +82,7 @@ def test_a_method_is_called_as_it_is(added: dict[str, Any]) -> None:
 class Timer:
     """Ends a stream when the test says so."""
 
-    made: list["Timer"] = []
+    made: ClassVar[list["Timer"]] = []
 
     def __init__(self, seconds: float, then: Any) -> None:
         self.seconds, self.then, self.daemon, self.did = seconds, then, False, list[str]()

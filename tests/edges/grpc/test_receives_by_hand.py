@@ -1,6 +1,7 @@
 """Messages that are asked for, on calls of the test's own: when there is room, whose turn it is, and who gives way."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from sekisho.edges.grpc import receives, status
 from sekisho.edges.grpc.receives import Receive, Receives
 from sekisho.edges.grpc.sizes import MAX_MESSAGE
 
+server: Any = _server
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 NOW = 100.0
 
@@ -23,7 +25,7 @@ class Caller:
     """A call whose message comes when the test says so."""
 
     def __init__(self, address: str, *, began: float = NOW) -> None:
-        self.state: Any = _server._RPCState()  # type: ignore[attr-defined]
+        self.state: Any = server._RPCState()
         self.asked: list[Any] = []
         self.cancelled = 0
         self.answer: Future[Any] = Future()
@@ -99,8 +101,8 @@ def test_a_message_has_room_until_its_call_is_over(place: Place) -> None:
     place.room(4, 2)
     caller = place.call(A)
     (operations, _), budget = caller.asked[0], place.budget
-    assert [type(operation) for operation in operations] == [cygrpc.ReceiveMessageOperation]
-    assert (budget.taken, caller.state.due, caller.got) == (MAX_MESSAGE, {_server._RECEIVE_MESSAGE_TOKEN}, [])  # type: ignore[attr-defined]
+    assert [(type(operation), operation._flags) for operation in operations] == [(cygrpc.ReceiveMessageOperation, 0)]
+    assert (budget.taken, caller.state.due, caller.got) == (MAX_MESSAGE, {server._RECEIVE_MESSAGE_TOKEN}, [])
     assert caller.come() == (None, ())
     assert (budget.taken, caller.state.due, caller.got, place.receives._unfinished) == (5, set(), [b"hello"], {})
     assert not caller.receive.ended.done()
@@ -259,7 +261,7 @@ def test_a_call_that_has_ended_is_not_refused(place: Place, monkeypatch: pytest.
     monkeypatch.setattr(receives, "WAITING", 0)
     place.room(1, 1)
     caller, before = Caller(A), shed()
-    caller.state.client = _server._CANCELLED  # type: ignore[attr-defined]
+    caller.state.client = server._CANCELLED
     place.receives.ask(caller.receive)
     assert (place.refused, shed(), caller.receive.ended.done(), caller.state.trailing_metadata) == ([], before, True, None)
 
@@ -295,7 +297,7 @@ def test_those_who_are_late_are_ended(place: Place, patience: float, seconds: fl
 def test_who_waits_is_asked_after_the_late_are_gone(place: Place) -> None:
     made = place.room(1, 1)
     waiting = Caller(A)
-    made._waiting[A] = receives.deque([waiting.receive])
+    made._waiting[A] = deque([waiting.receive])
     made._stop = Stop(1)  # type: ignore[assignment]
     made._end_the_late()
     assert waiting.is_asked

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sekisho.edges.http import listener
-from sekisho.edges.http.connections import Connection, Crowd
+from sekisho.edges.http.connections import PATIENCE, Connection, Crowd
 from sekisho.edges.http.listener import Listener
 from sekisho.meters import exposition
 from tests.certificates import Authority
@@ -75,7 +75,7 @@ def asked(method: str, path: str) -> list[Any]:
 
     pages = {"/a/page": lambda: (201, "text/plain", b"page")}
     made = listener.application(pages, (Edge("/a"), Edge("/ab"), Edge("/b")))
-    asyncio.run(made({"method": method, "path": path}, receive, send))
+    asyncio.run(made({"method": method, "path": path}, receive, send))  # type: ignore[arg-type]
     return sent
 
 
@@ -116,7 +116,7 @@ def test_without_edges_there_are_pages_alone() -> None:
 @pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
 def test_tls_is_of_the_certificate_and_for_the_protocol(tmp_path: Path, protocol: str) -> None:
     authority = Authority()
-    given = {"protocol": protocol} if protocol != "http/1.1" else {}
+    given: Any = {"protocol": protocol} if protocol != "http/1.1" else {}
     serving = listener.encrypted(*authority.server().write(tmp_path, "server"), **given)
     asking = ssl.create_default_context(cadata=authority.certificate.decode())
     asking.verify_flags &= ~ssl.VERIFY_X509_STRICT  # the certificates of tests are plain
@@ -150,7 +150,7 @@ def test_what_uvicorn_is_told() -> None:
     assert (kind.__name__, kind.patience, kind.pages) == ("Connection", 3.0, listener.PAGES)
     assert isinstance(kind.crowd, Crowd)
     assert kind.crowd is not other._server.config.http.crowd  # type: ignore[union-attr]
-    assert other._server.config.http.patience == listener.PATIENCE  # type: ignore[union-attr]
+    assert other._server.config.http.patience == PATIENCE  # type: ignore[union-attr]
 
 
 def test_a_handshake_has_as_much_time_as_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
