@@ -92,6 +92,8 @@ BEARERS = {
     "without_a_space": (bearing(KEY, header="Bearer"), Claim()),
     "a_key_to_be_looked_up": (bearing(MADE_UP), Claim(KNOWN, True)),
     "a_key_in_the_first_kibibyte": (bearing(KEY, padding=700), Claim(KNOWN)),
+    "a_key_that_ends_with_it": (bearing(KEY, padding=719), Claim(KNOWN)),
+    "a_key_that_ends_behind_it": (bearing(KEY, padding=720), Claim("", True)),
     "a_key_behind_it": (bearing(KEY, padding=750), Claim()),
     "a_long_one": (bearing(KEY, padding=100) + "A" * 2048, Claim(KNOWN)),
     "one_less": (bearing(KEY)[:-1], Claim(KNOWN)),

@@ -15,9 +15,8 @@ from sekisho.calls import rests
 from sekisho.edges import doubts
 from sekisho.edges import lanes as lanes_module
 from sekisho.edges.answers import SHEDS
-from sekisho.edges.lanes import PACE, Claim, Lane, Lanes
+from sekisho.edges.lanes import Claim, Lane
 from sekisho.errors import Throttling
-from tests.harness import BY_NAME
 
 ANN, BOB = "111122223333", "444455556666"
 HOME, AWAY = "192.0.2.1", "192.0.2.2"
@@ -354,59 +353,6 @@ def test_streams_leave_places_for_those_who_are_told_that_there_is_none() -> Non
     assert shed("by-hand", "streams") == before + 2
     with ByHand(threads=1, waiting=100).place(), ByHand(threads=3, waiting=100).place():
         pass
-
-
-@pytest.mark.parametrize(
-    ("given", "batches", "decide", "control", "streams"),
-    [
-        ({"decide": 7, "control": 9}, (3, 2), (7, 5), (9, 6), (8, 6)),
-        ({"decide": 1, "control": 1, "streams": 9}, (2, 1), (1, 1), (1, 1), (11, 8)),
-    ],
-)
-def test_the_threads_of_each_class_of_calls(
-    given: dict[str, int], batches: tuple[int, int], decide: tuple[int, int], control: tuple[int, int], streams: tuple[int, int]
-) -> None:
-    """How many there are, and how many an account has at once."""
-    lanes = Lanes("bay", **given)
-    found = {lane.name: (lane._threads, lane._most_running, lane._most, lane._pace) for lane in lanes}
-    assert found == {
-        "bay-decide": (*decide, 2000, 0.0),
-        "bay-batches": (*batches, 500, 0.0),
-        "bay-control": (*control, 500, 0.0),
-        "bay-unsigned": (8, 7, 250, 0.0),
-        "bay-strangers": (2, 1, 250, PACE),
-        "bay-pages": (2, 1, 64, 0.0),
-        "bay-streams": (*streams, 4000, 0.0),
-    }
-    assert {lane.name for lane in lanes if lane.strangers is lanes.strangers} == {"bay-decide", "bay-batches", "bay-control"}
-    assert {lane.name for lane in lanes if lane.strangers is None} == {"bay-unsigned", "bay-strangers", "bay-pages", "bay-streams"}
-
-
-@pytest.mark.parametrize(
-    ("operation", "lane"),
-    [
-        ("Authorize", "decide"),
-        ("AuthorizeBatch", "batches"),
-        ("CreateUser", "control"),
-        ("GetUser", "control"),
-        ("AssumeRoleWithWebIdentity", "unsigned"),
-        ("WatchChanges", "streams"),
-    ],
-)
-def test_the_lane_of_an_operation(operation: str, lane: str) -> None:
-    lanes = Lanes("bay", decide=2, control=2)
-    assert lanes.of(BY_NAME[operation]) is getattr(lanes, lane)
-
-
-def test_all_lanes_are_closed_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lane, "_grow", lambda lane: None)
-    lanes = Lanes("bay", decide=2, control=2)
-    waiting = [lane.submit(str) for lane in lanes]
-    lanes.close()
-    assert [future.cancelled() for future in waiting] == [True] * 7
-    for lane in lanes:
-        with pytest.raises(RuntimeError):
-            lane.submit(str)
 
 
 def test_a_thread_of_a_lane_takes_the_steps_of_what_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
