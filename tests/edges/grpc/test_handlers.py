@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
@@ -357,15 +358,15 @@ def test_a_stream_that_takes_a_thread_says_the_same(node: Any, lanes: Lanes, pip
     assert (blocked, context.trailing) == ([(wait, context)], (("sekisho-request-id", arrival.request_id),))
     assert counted("WatchChanges", "OK") == before + 1
     before = counted("WatchChanges", "RESOURCE_EXHAUSTED")
-    places = [lanes.streams.place() for _ in range(6)]
-    for place in places:
-        place.__enter__()
-    for body in (b"", b"x" * (sizes.BODY + 1)):
+    with pytest.raises(Ended):
+        list(behaviour(b"x" * (sizes.BODY + 1), context))
+    assert "WatchChanges has at most" in context.status.details
+    with ExitStack() as places:
+        for _ in range(6):
+            places.enter_context(lanes.streams.place())
         with pytest.raises(Ended):
-            list(behaviour(body, context))
+            list(behaviour(b"", context))
     assert (context.status.code.name, counted("WatchChanges", "RESOURCE_EXHAUSTED")) == ("RESOURCE_EXHAUSTED", before + 2)
-    for place in places:
-        place.__exit__(None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def test_a_signed_request_is_found_in_what_protobuf_writes() -> None:
     [
         (AUTHORIZE, 1 << 18, 0, True),
         (AUTHORIZE, (1 << 18) + 1, 0, False),
-        (AUTHORIZE, (1 << 18) - 8, 1 << 20, True),
-        (AUTHORIZE, (1 << 18) + 1, 1 << 20, False),
+        (AUTHORIZE, (1 << 18) - 4, 1 << 20, True),
+        (AUTHORIZE, (1 << 18) - 3, 1 << 20, False),
         (AUTHORIZE + "Batch", MAX_MESSAGE, 0, True),
         (AUTHORIZE + "Batch", MAX_MESSAGE + 1, 0, False),
         ("/sekisho.api.iam.v1.IamService/GetUser", BODY, 0, True),
