@@ -195,14 +195,14 @@ def test_times_of_those_who_have_gone_are_dropped_when_they_are_too_many(place: 
         place.lot.forget(stream)
     place.lot._ring()
     assert (place.lot.size, len(place.lot._timers)) == (2, 68)
-    place.lot.forget(gone[-1])
+    place.lot.forget(place.park("one more", until=900.0))
     place.lot._ring()
-    assert (place.lot.size, len(place.lot._timers)) == (1, 1)
+    assert (place.lot.size, len(place.lot._timers)) == (2, 2)
     assert place.lot._timers[0][0] == 101.0
-    last = place.park("last", until=100.5)
-    place.lot.forget(last)
+    place.lot.forget(gone[-1])
+    place.lot.forget(place.park("last", until=100.5))
     place.lot._ring()
-    assert (place.lot.size, len(place.lot._timers)) == (1, 1)
+    assert (place.lot.size, len(place.lot._timers)) == (1, 2)
 
 
 def test_times_are_in_their_order_when_some_were_dropped(place: Place) -> None:
