@@ -2,7 +2,9 @@
 
 from collections import Counter
 
-from sekisho.edges.fair import FairQueue
+import pytest
+
+from sekisho.edges.fair import FIRST, LEARNING, FairQueue
 
 MOST = 1000
 
@@ -131,3 +133,163 @@ def test_of_parts_that_are_as_large_the_accounts_own_is_kept() -> None:
     refused = [queue.put("account", f"flood {number}", 10, f"192.0.2.{number}") for number in range(40)]
     assert "own" not in refused
     assert queue.put("account", "own again", 10) == "own"
+
+
+def taken(queue: FairQueue[str], *, spent: float | None = None, times: int = 1) -> list[str]:
+    """Take so many, one after the other, and settle where it is said what each of them took."""
+    works = []
+    for _ in range(times):
+        if (found := queue.take()) is not None:
+            works.append(found[1])
+            if spent is not None:
+                queue.settle(found[0], expected=found[2], spent=spent)
+    return works
+
+
+def test_what_is_expected_of_an_account_follows_what_it_took() -> None:
+    queue: FairQueue[str] = FairQueue()
+    expected = FIRST
+    for spent in (10.0, 0.0, 5.0):
+        queue.put("a", "call", MOST)
+        account, work, found = queue.take() or ("", "", 0.0)
+        assert (account, work) == ("a", "call")
+        assert found == pytest.approx(expected)
+        queue.settle("a", expected=expected, spent=spent)
+        expected += LEARNING * (spent - expected)
+    assert queue._accounts["a"].time == pytest.approx(15.0)
+    queue.settle("nobody", expected=1.0, spent=2.0)
+    assert "nobody" not in queue._accounts
+
+
+def test_an_account_is_charged_at_once_what_is_expected_of_it() -> None:
+    """Threads that take one after the other, before any was measured, take turns."""
+    queue: FairQueue[str] = FairQueue()
+    for number in range(3):
+        queue.put("a", f"a{number}", MOST)
+    for number in range(3):
+        queue.put("b", f"b{number}", MOST)
+    assert taken(queue, times=7) == ["a0", "b0", "a1", "b1", "a2", "b2"]
+
+
+def test_who_comes_back_starts_where_the_queue_is() -> None:
+    """Unless it owes more: what was spent is not forgotten by pausing."""
+    queue: FairQueue[str] = FairQueue()
+    for account, spent in (("late", 1.0), ("heavy", 50.0)):
+        queue.put(account, account, MOST)
+        assert taken(queue, spent=spent) == [account]
+    for _ in range(9):
+        queue.put("busy", "busy", MOST)
+    assert taken(queue, spent=1.0, times=5) == ["busy"] * 5
+    now = queue._now
+    assert 1.0 < now < 50.0
+    for _ in range(2):  # the second finds it waiting, and moves nothing
+        for account in ("heavy", "late"):
+            queue.put(account, account, MOST)
+        assert queue._accounts["late"].time == now
+        assert queue._accounts["heavy"].time == pytest.approx(50.0)
+        assert len(queue._next) == 3
+    assert taken(queue) == ["late"]
+
+
+def test_the_time_of_a_queue_goes_on_only() -> None:
+    """Whoever was charged less than was expected has a time before that of the queue, which stays."""
+    queue: FairQueue[str] = FairQueue()
+    for account in ("a", "b"):
+        queue.put(account, account, MOST)
+    assert taken(queue, spent=5.0, times=2) == ["a", "b"]
+    queue.put("a", "a", MOST)
+    assert taken(queue, spent=-3.0) == ["a"]
+    now = queue._now
+    assert now == pytest.approx(5.0)
+    queue._accounts["a"].time, queue._next = 1.0, [(1.0, 9, "a")]
+    queue._accounts["a"].put("", "again")
+    assert taken(queue) == ["again"]
+    assert queue._now == now
+
+
+def test_who_waits_beside_others_may_have_its_share_of_what_waits() -> None:
+    queue: FairQueue[str] = FairQueue()
+    assert [queue.put("a", f"a{number}", 4) for number in range(3)] == [None] * 3
+    assert queue.put("b", "b0", 4) is None
+    assert queue.put("b", "b1", 4) is None  # all that may wait do, but two are its share
+    assert queue.put("b", "b2", 4) == "b0"
+    assert queue.put("a", "a3", 4) == "a0"
+    assert (len(queue), queue._accounts["a"].number, queue._accounts["b"].number) == (5, 3, 2)
+
+
+def test_nothing_is_refused_while_there_is_room() -> None:
+    queue: FairQueue[str] = FairQueue()
+    queue.put("b", "b0", 10)
+    assert [queue.put("a", str(number), 10) for number in range(9)] == [None] * 9
+    assert queue.put("a", "9", 10) == "0"
+    assert taken(queue, times=11) == ["b0", *(str(number) for number in range(1, 10))]
+
+
+def test_of_those_who_are_as_far_the_first_is_served_first() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for account in "cab":
+        queue.put(account, account, MOST)
+    assert taken(queue, times=3) == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize("accounts", [2, 3, 10])
+def test_one_call_of_each_account_may_wait(accounts: int) -> None:
+    queue: FairQueue[str] = FairQueue()
+    assert [queue.put(str(number), "first", 2) for number in range(accounts)] == [None] * accounts
+    assert queue.put("0", "second", 2) == "first"
+    assert len(queue) == accounts
+
+
+def test_work_is_counted_by_account_and_by_part() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for number, part in enumerate("xyx"):
+        queue.put("a", str(number), MOST, part)
+    found = queue._accounts["a"]
+    assert (len(queue), found.number, {part: list(works) for part, works in found.parts.items()}) == (3, 3, {"x": ["0", "2"], "y": ["1"]})
+    assert taken(queue, times=3) == ["0", "1", "2"]
+    assert (len(queue), found.number, found.parts) == (0, 0, {})
+
+
+def test_a_part_goes_behind_the_others_when_it_was_served() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for part in "xxyyzz":
+        queue.put("a", part, MOST, part)
+    assert taken(queue, times=6) == ["x", "y", "z", "x", "y", "z"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "refused"),
+    [
+        (("", "x"), "x"),  # as large: the account's own is kept
+        (("x", ""), "x"),
+        (("", "", "x"), ""),
+        (("", "x", "x"), "x"),
+        (("x", "x", "y"), "x"),
+        (("x", "y", "y"), "y"),
+        (("", "x", "y"), "x"),
+        (("x",), "x"),
+    ],
+)
+def test_the_part_of_which_work_is_refused(parts: tuple[str, ...], refused: str) -> None:
+    queue: FairQueue[str] = FairQueue()
+    for part in parts[:-1]:
+        queue.put("a", f"of {part}", MOST, part)
+    most = len(parts) - 1
+    assert queue.put("a", f"of {parts[-1]}", most, parts[-1]) == (f"of {refused}" if most else None)
+
+
+def test_who_owes_is_not_forgotten_and_who_waits_neither() -> None:
+    """Sixty-four accounts more than twice those that wait are kept: to look for them costs something."""
+    queue: FairQueue[str] = FairQueue()
+    queue.put("owes", "call", MOST)
+    assert taken(queue, spent=50.0) == ["call"]
+    queue.put("waits", "call", MOST)
+    numbers = []
+    for number in range(70):
+        queue.put(f"{number}", "call", MOST)
+        account, _, expected = queue.take({"waits"}) or ("", "", 0.0)
+        queue.settle(account, expected=expected, spent=0.0)
+        numbers.append(len(queue._accounts))
+    assert numbers[:64] == list(range(3, 67))
+    assert numbers[64:] == [3, 4, 5, 6, 7, 8]
+    assert {"waits", "owes"} < set(queue._accounts)

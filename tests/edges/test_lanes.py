@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +12,14 @@ import pytest
 
 from sekisho import sigv4
 from sekisho.calls import rests
-from sekisho.credentials import accounts, key_ids
+from sekisho.credentials import key_ids
 from sekisho.credentials.oidc import key_sets
-from sekisho.edges import claims, doubts
+from sekisho.edges import doubts
 from sekisho.edges import lanes as lanes_module
-from sekisho.edges.lanes import UNSIGNED, Claim, Lane, Lanes
+from sekisho.edges.lanes import PACE, UNSIGNED, Claim, Lane, Lanes
 from sekisho.errors import Throttling
 from sekisho.policy import steps
-from sekisho.sigv4 import InvalidClientTokenId, bearer
+from sekisho.sigv4 import InvalidClientTokenId
 from tests import harness
 
 
@@ -215,43 +214,6 @@ def test_an_error_is_the_callers() -> None:
     lane.shutdown()
 
 
-def test_a_claim_is_an_account_in_memory_or_nobody(tmp_path: Path) -> None:
-    with harness.house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as house:
-        house.call("GetCallerIdentity")
-        now = datetime.now(UTC)
-        token = bearer.make(house.root, "sekisho", now)
-        signed = sigv4.sign_call(house.root, "/a/b", b"", "sekisho", now)
-        stranger = sigv4.sign_call(sigv4.Credentials("AKIAAAAAAAAAAAAAAAAA", "s" * 40), "/a/b", b"", "sekisho", now)
-        elsewhere = accounts.create(house.node.database, house.node.ring)
-        cold = sigv4.sign_call(sigv4.Credentials(elsewhere.access_key_id, "s" * 40), "/a/b", b"", "sekisho", now)
-        query = sigv4.presign_http(
-            house.root, sigv4.HttpRequest("GET", "/", "", (("host", "h"),)), "eu-west-1", "iam", now, expires=60
-        ).query
-        assert claims.of_metadata(house.node, signed).account == house.account_id
-        assert claims.of_metadata(house.node, [("authorization", token)]).account == house.account_id
-        assert claims.of_text(house.node, query).account == house.account_id
-        for nobody in (stranger, cold, [], [("authorization", "Bearer !")], [("authorization", "Bearer é")], [("x", "y")]):
-            assert claims.of_metadata(house.node, nobody).account == ""
-
-
-def test_strangers_are_those_whose_key_has_to_be_looked_up(tmp_path: Path) -> None:
-    """A key that is known to be nobody's has not to be, nor have temporary credentials, which come with all that says who they are."""
-    with harness.house(f"sqlite:///{tmp_path / 'sekisho.db'}", tmp_path) as house:
-        house.call("GetCallerIdentity")
-        now, world = datetime.now(UTC), house.node.world
-
-        def claim(id_: str) -> Claim:
-            return claims.of_metadata(house.node, sigv4.sign_call(sigv4.Credentials(id_, "s" * 40), "/a/b", b"", "sekisho", now))
-
-        made_up = key_ids.long_term(house.account_id)
-        assert claim(house.root.access_key_id) == (house.account_id, False)
-        assert claim(made_up) == (house.account_id, True)
-        assert claim("K" * 128) == ("", True)
-        assert claim(key_ids.temporary(house.account_id)) == (house.account_id, False)
-        assert world.get_record(made_up) is None
-        assert claim(made_up) == (house.account_id, False)
-
-
 def test_keys_that_are_known_do_not_wait_for_strangers() -> None:
     """However many keys are made up, for whatever account: the lanes of known keys are free, and an address has one thread of two."""
     lanes, gate, running = Lanes("test", decide=2, control=2), threading.Event(), threading.Semaphore(0)
@@ -365,3 +327,56 @@ def test_who_cannot_be_authenticated_owes_a_rest(tmp_path: Path) -> None:
         with pytest.raises(InvalidClientTokenId):
             house.call("GetCallerIdentity", _as=sigv4.Credentials(key_ids.long_term(house.account_id), "s" * 40))
         assert rests.settle()
+
+
+@pytest.mark.parametrize(
+    ("given", "batches", "decide", "control", "streams"),
+    [
+        ({"decide": 7, "control": 9}, (3, 2), (7, 5), (9, 6), (8, 6)),
+        ({"decide": 1, "control": 1, "streams": 9}, (2, 1), (1, 1), (1, 1), (11, 8)),
+    ],
+)
+def test_the_threads_of_each_class_of_calls(
+    given: dict[str, int], batches: tuple[int, int], decide: tuple[int, int], control: tuple[int, int], streams: tuple[int, int]
+) -> None:
+    """How many there are, and how many an account has at once."""
+    lanes = Lanes("bay", **given)
+    found = {lane.name: (lane._threads, lane._most_running, lane._most, lane._pace) for lane in lanes}
+    assert found == {
+        "bay-decide": (*decide, 2000, 0.0),
+        "bay-batches": (*batches, 500, 0.0),
+        "bay-control": (*control, 500, 0.0),
+        "bay-unsigned": (8, 7, 250, 0.0),
+        "bay-strangers": (2, 1, 250, PACE),
+        "bay-pages": (2, 1, 64, 0.0),
+        "bay-streams": (*streams, 4000, 0.0),
+    }
+    assert {lane.name for lane in lanes if lane.strangers is lanes.strangers} == {"bay-decide", "bay-batches", "bay-control"}
+    assert {lane.name for lane in lanes if lane.strangers is None} == {"bay-unsigned", "bay-strangers", "bay-pages", "bay-streams"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "lane"),
+    [
+        ("Authorize", "decide"),
+        ("AuthorizeBatch", "batches"),
+        ("CreateUser", "control"),
+        ("GetUser", "control"),
+        ("AssumeRoleWithWebIdentity", "unsigned"),
+        ("WatchChanges", "streams"),
+    ],
+)
+def test_the_lane_of_an_operation(operation: str, lane: str) -> None:
+    lanes = Lanes("bay", decide=2, control=2)
+    assert lanes.of(harness.BY_NAME[operation]) is getattr(lanes, lane)
+
+
+def test_all_lanes_are_closed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Lane, "_grow", lambda lane: None)
+    lanes = Lanes("bay", decide=2, control=2)
+    waiting = [lane.submit(str) for lane in lanes]
+    lanes.close()
+    assert [future.cancelled() for future in waiting] == [True] * 7
+    for lane in lanes:
+        with pytest.raises(RuntimeError):
+            lane.submit(str)

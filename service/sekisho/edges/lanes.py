@@ -254,4 +254,4 @@ class Lanes:
     def close(self) -> None:
         """Let the threads end."""
         for lane in self:
-            lane.shutdown(wait=False, cancel_futures=True)
+            lane.shutdown(cancel_futures=True)

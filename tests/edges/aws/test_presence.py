@@ -1,5 +1,7 @@
 """Members in the table of answers."""
 
+import pytest
+
 from sekisho.edges.aws import presence
 from sekisho.edges.aws.presence import Presence
 from tests.wire import presence as lines
@@ -20,8 +22,11 @@ def test_rows_within_a_member() -> None:
 
 
 def test_every_line_is_a_row() -> None:
-    read = lines.rows()
-    assert sum(len(known.rows) for known in presence.table().values()) == len(read)
+    read, made = lines.rows(), presence.table.__wrapped__()  # what the process has was made before
+    assert sum(len(known.rows) for known in made.values()) == len(read)
     for row in read:
-        assert (tuple(row.member.split(".")), row.when) in presence.of(row.service, row.operation).rows
+        assert (tuple(row.member.split(".")), row.when) in made[row.service, row.operation].rows
+        assert presence.of(row.service, row.operation) == made[row.service, row.operation]
     assert presence.of("iam", "Nothing") == Presence()
+    with pytest.raises(TypeError):
+        made["iam", "Nothing"] = Presence()  # type: ignore[index]

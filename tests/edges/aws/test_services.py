@@ -138,6 +138,7 @@ def test_errors_before_it_is_known_whose_they_are(request_: HttpRequest, kind: b
     [
         (ask(authorization=credential("iam")), "iam"),
         (ask(authorization="AWS4-HMAC-SHA256 Credential=A/2/3/iam/aws4_request"), "iam"),
+        (ask(authorization="AWS4-HMAC-SHA256 Credential=A/2/3/iam/aws4_request,X=a/b"), "iam"),
         (ask(authorization="AWS4-HMAC-SHA256 Credential=A/2/iam/aws4_request, X"), ""),
         (ask(authorization="AWS4-HMAC-SHA256 Credential=A/B/2/3/iam/aws4_request, X"), ""),
         (ask(authorization="Bearer x"), ""),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sekisho.api.authorize.v1 import decisions_pb2
-from sekisho.edges.budgets import MIB, Budget, holder
+from sekisho.edges.budgets import MIB
 from sekisho.edges.grpc import receives, sizes
 from sekisho.edges.grpc.server import LOOKAHEAD
 from sekisho.operations import OPERATIONS
@@ -96,35 +96,6 @@ def test_an_address_that_lets_too_many_wait_is_refused(echo: Echo, monkeypatch: 
 def test_little_is_taken_of_a_message_that_nobody_asked_for(echo: Echo) -> None:
     with Peer(echo.endpoint) as peer:
         assert peer.settings()[frames.INITIAL_WINDOW] == LOOKAHEAD == 16384
-
-
-def test_the_shares_of_a_budget() -> None:
-    budget = Budget(total=10, share=6)
-    assert budget.take("a", 6)
-    assert not budget.take("a", 1)
-    assert budget.take("b", 4)
-    assert not budget.take("b", 1)
-    assert budget.full("b", 1)
-    assert not budget.full("a", 1)
-    budget.give("a", 6)
-    assert budget.taken == 4
-    assert budget.take("b", 2)
-
-
-@pytest.mark.parametrize(
-    ("host", "charged"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("::ffff:c000:201", "192.0.2.1"),
-        ("2001:db8::1:2:3:4", "2001:db8::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("", ""),
-        ("a:b", "a:b"),
-    ],
-)
-def test_who_is_charged(host: str, charged: str) -> None:
-    assert holder(host) == charged
 
 
 AUTHORIZE = "/sekisho.api.authorize.v1.AuthorizeService/Authorize"

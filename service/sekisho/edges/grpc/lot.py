@@ -117,7 +117,7 @@ class Lot:
         """Ask those who wait for changes of these accounts whether they are due."""
         with self._lock:
             names = self._by_account if accounts is None else [name for name in (*accounts, "") if name in self._by_account]
-            asked = {stream: self._waits[stream] for name in names for stream in self._by_account[name] if stream in self._waits}
+            asked = {stream: self._waits[stream] for name in names for stream in self._by_account[name]}
         due = [stream for stream, wait in asked.items() if _is_due(wait)]
         with self._lock:
             for stream in due:
@@ -159,11 +159,10 @@ class Lot:
         if wait is None:
             return False
         for account in wait.accounts or ("",):
-            streams = self._by_account.get(account)
-            if streams is not None:
-                streams.pop(stream, None)
-                if not streams:
-                    del self._by_account[account]
+            streams = self._by_account[account]
+            del streams[stream]
+            if not streams:
+                del self._by_account[account]
         return True
 
 

@@ -49,7 +49,7 @@ class Probes:
     def close(self) -> None:
         """Let the threads end."""
         self._receives.close()
-        self._lane.shutdown(wait=False, cancel_futures=True)
+        self._lane.shutdown(cancel_futures=True)
         self._reflection.shutdown(wait=False, cancel_futures=True)
 
 

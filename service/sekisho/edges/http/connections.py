@@ -105,9 +105,10 @@ class Connection(HttpToolsProtocol):
             if self._size > MAX_HEADERS:
                 self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
                 return
-        if not self._in_request:
+        answers = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]  # None before the first request
+        if answers and not self._in_request:
             self._wait_no_longer()
-        elif self._cut is None:
+        elif self._cut is None:  # also for what begins no request: an empty line is to keep nobody here
             self._wait()
 
     def on_message_begin(self) -> None:
