@@ -174,13 +174,11 @@ def _server() -> postgres.Server:
 
 
 def quickest(known: Mapping[Path, touched.Touched], fault: Mutant, most: float) -> tuple[list[str], float]:
-    """The tests that reach a fault, those of its module first, the quickest first, as many as took so many seconds; and their seconds."""
+    """The tests that reach a fault, as many as took so many seconds, and their seconds: its module's file first, then the quickest."""
+    own = (ROOT / "tests" / fault.path.relative_to(PACKAGE)).with_name(f"test_{fault.path.name}")
     file, lines = fault.path.relative_to(PACKAGE).as_posix(), processes.lines_of(fault.path.read_text(), fault.site.line)
     found = [
-        (path.stem != f"test_{fault.path.stem}", one.seconds[test], test)
-        for path, one in known.items()
-        for test in one.reaching(file, lines)
-        if test in one.seconds
+        (path != own, one.seconds[test], test) for path, one in known.items() for test in one.reaching(file, lines) if test in one.seconds
     ]
     chosen: list[str] = []
     seconds = 0.0

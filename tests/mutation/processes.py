@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -156,10 +157,15 @@ def record(package: str, processes: int, shared: Path, *, stale: bool = False) -
     return not any(process.returncode for process in running)
 
 
+@lru_cache(maxsize=64)
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def lines_of(source: str, line: int) -> int:
     """The lines of the statement that a line belongs to, without the statements within it: a bit for each."""
     best: tuple[int, int] | None = None
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_tree(source)):
         if isinstance(node, (ast.stmt, ast.excepthandler, ast.match_case)) and not isinstance(node, ast.Try):
             first = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
             body = getattr(node, "body", None)
@@ -172,7 +178,7 @@ def lines_of(source: str, line: int) -> int:
 
 def is_in_function(source: str, line: int) -> bool:
     """Whether a line stands in the body of a function, not in what an import runs."""
-    made = (node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    made = (node for node in ast.walk(_tree(source)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
     return any(node.body[0].lineno <= line <= (node.end_lineno or node.lineno) for node in made)
 
 
