@@ -52,6 +52,11 @@ def never(_: Case) -> Verdict:
     raise AssertionError("the solver was asked")
 
 
+def unhurried(database: db.Database, ask: node_insiders.Ask, *, longest: float = node_insiders.LONGEST) -> Insiders:
+    """Those whose looks come to an end in their first turn, however slow the machine is."""
+    return Insiders(database, ask, longest=longest, turn=600.0)
+
+
 def told(found: tuple[Found, ...]) -> list[tuple[str, tuple[str, ...], str | None]]:
     return [(one.principal.get("AWS", "").rpartition("/")[2], one.actions, one.error) for one in found]
 
@@ -59,7 +64,7 @@ def told(found: tuple[Found, ...]) -> list[tuple[str, tuple[str, ...], str | Non
 def test_who_is_plainly_permitted_takes_no_solver(database: db.Database) -> None:
     user(database, "ann", READS)
     user(database, "bob", READS.replace("orders", "carts"))
-    assert told(Insiders(database, never).found([SOURCE], ZONE)[ORDER]) == [("ann", ("orders:Read",), None)]
+    assert told(unhurried(database, never).found([SOURCE], ZONE)[ORDER]) == [("ann", ("orders:Read",), None)]
 
 
 def test_a_session_that_a_resources_policy_names_is_access_of_its_role(database: db.Database) -> None:
@@ -68,12 +73,12 @@ def test_a_session_that_a_resources_policy_names_is_access_of_its_role(database:
         session.add_all((role(7, "{}"), role(8, "{}")))
         session.get_one(RegisteredResource, ORDER).policy = document
         session.add(ResourceService(account_id=OWNER, service="orders"))
-    assert told(Insiders(database, never).found([SOURCE], ZONE)[ORDER]) == [("role-7", ("orders:Read",), None)]
+    assert told(unhurried(database, never).found([SOURCE], ZONE)[ORDER]) == [("role-7", ("orders:Read",), None)]
 
 
 def test_what_is_not_done_in_time_is_told(database: db.Database) -> None:
     user(database, "ann", READS)
-    assert told(Insiders(database, never, longest=0.0).found([SOURCE], ZONE)[ORDER]) == [("", (), "INTERNAL_ERROR")]
+    assert told(unhurried(database, never, longest=0.0).found([SOURCE], ZONE)[ORDER]) == [("", (), "INTERNAL_ERROR")]
 
 
 def test_of_those_who_are_alike_one_is_asked_and_what_is_known_is_not_asked_again(database: db.Database) -> None:
@@ -85,7 +90,7 @@ def test_of_those_who_are_alike_one_is_asked_and_what_is_known_is_not_asked_agai
         asked.append(case.principal.arn.rpartition("/")[2])
         return Verdict(Answer.NO)
 
-    insiders = Insiders(database, ask)
+    insiders = unhurried(database, ask)
     for _ in range(3):
         assert insiders.found([SOURCE], ZONE)[ORDER] == ()
     assert len(asked) == 1
@@ -102,7 +107,7 @@ def test_what_the_solver_cannot_tell_is_a_finding_of_the_pair_and_asked_again(da
             raise Throttling("later")
         return Verdict(Answer.UNKNOWN)
 
-    insiders = Insiders(database, ask)
+    insiders = unhurried(database, ask)
     for _ in range(2):
         assert told(insiders.found([SOURCE], ZONE)[ORDER]) == [("ann", (), "INTERNAL_ERROR")]
     assert len(asked) == 2
@@ -117,14 +122,14 @@ def test_a_principal_whose_policies_cannot_be_loaded_is_a_finding(database: db.D
         return [replace(one, policy_ids=("ANPAAAAAAAAAAAAAAAAAA",)) for one in records if isinstance(one, PrincipalRecord)], last
 
     monkeypatch.setattr(pages, "load_page", loaded)
-    assert told(Insiders(database, never).found([SOURCE], ZONE)[ORDER]) == [("ann", (), "INTERNAL_ERROR")]
+    assert told(unhurried(database, never).found([SOURCE], ZONE)[ORDER]) == [("ann", (), "INTERNAL_ERROR")]
 
 
 def test_in_an_account_that_is_not_active_nobody_can_do_anything(database: db.Database) -> None:
     user(database, "ann", READS)
     with database.write((OWNER,)) as session:
         session.get_one(Account, OWNER).status = "SUSPENDED"
-    assert Insiders(database, never).found([SOURCE], ZONE)[ORDER] == ()
+    assert unhurried(database, never).found([SOURCE], ZONE)[ORDER] == ()
 
 
 def turns(insiders: Insiders, who: str = "analyzer-a", most: int = 500) -> tuple[int, tuple[Found, ...]]:
@@ -146,7 +151,7 @@ def test_a_look_goes_on_where_it_stood_and_finds_the_same(database: db.Database)
     for name in ("ann", "bob", "cat"):
         user(database, name, OFFICE.replace('"*"', '"arn:aws:orders:*:*:order/*{aws:username}"').replace("{aws", "${aws"))
         user(database, f"{name}x", READS)
-    at_once = told(Insiders(database, ask).found([SOURCE], ZONE)[ORDER])
+    at_once = told(unhurried(database, ask).found([SOURCE], ZONE)[ORDER])
     once, asked[:] = list(asked), []
     number, found = turns(Insiders(database, ask, turn=0.0))
     assert number > 6
