@@ -1,4 +1,4 @@
-"""What records say of a call, to whose account they go, and that they hide secrets wherever in a message they stand."""
+"""Records of a call: their words, the account to which they go, and secrets, which they hide wherever in a message they stand."""
 
 import json
 from collections.abc import Iterator
@@ -235,7 +235,7 @@ def test_what_comes_by_the_spool_is_a_row_of_one_call_or_several(monkeypatch: py
 
 @pytest.fixture
 def same(monkeypatch: pytest.MonkeyPatch) -> dict[Any, Any]:
-    """What is remembered of records of reads, which is nothing yet."""
+    """The remembered records of reads: none yet."""
     kept: dict[Any, Any] = {}
     monkeypatch.setattr(audit, "_same", kept)
     return kept

@@ -1,4 +1,4 @@
-"""What a bearer has, on a node of fakes: verified once, taken for as long as it would verify again, and never to write or issue."""
+"""Bearer tokens, on a node of fakes: verified once, taken for as long as they would verify again, and never to write or issue."""
 
 from datetime import timedelta
 from types import SimpleNamespace

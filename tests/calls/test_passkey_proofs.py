@@ -37,7 +37,7 @@ def engine() -> Iterator[Engine]:
 
 
 class Browser:
-    """What is asserted, and what is found out about it; on a node whose one session is that of each transaction."""
+    """Assertions, and the outcome of each; on a node whose one session is that of each transaction."""
 
     def __init__(self, session: Session, patched: pytest.MonkeyPatch) -> None:
         self.session = session

@@ -58,7 +58,7 @@ def registered(call: Call, text: str = ORDER, **tags: str) -> RegisteredResource
 
 
 def counts(call: Call) -> dict[str, int]:
-    """How many resources there are of each service, which are those that the account registers."""
+    """The number of resources of each service that the account registers."""
     found = {row.service: row.held for row in call.session.scalars(select(ResourceCount))}
     assert sorted(call.session.scalars(select(ResourceService.service))) == sorted(found)
     assert resources.held(call.session, ACCOUNT) == sum(found.values())

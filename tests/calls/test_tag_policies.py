@@ -34,7 +34,7 @@ def node(*, bound: bool = True) -> FakeNode:
 
 
 def refused(call: Call, **fields: Any) -> str:
-    """What is said of the tags of a request, empty when they are permitted."""
+    """The sentence about the tags of a request, empty when they are permitted."""
     try:
         tag_policies.refuse(call, call.operation.request(**fields))
     except TagPolicyViolation as error:

@@ -1,4 +1,4 @@
-"""What is counted of calls as they leave an edge."""
+"""Counts of calls as they leave an edge."""
 
 from types import SimpleNamespace
 

@@ -339,7 +339,7 @@ def test_who_cannot_be_authenticated_owes_a_rest(tmp_path: Path) -> None:
 def test_the_threads_of_each_class_of_calls(
     given: dict[str, int], batches: tuple[int, int], decide: tuple[int, int], control: tuple[int, int], streams: tuple[int, int]
 ) -> None:
-    """How many there are, and how many an account has at once."""
+    """The number of all, and of those that an account has at once."""
     lanes = Lanes("bay", **given)
     found = {lane.name: (lane._threads, lane._most_running, lane._most, lane._pace) for lane in lanes}
     assert found == {

@@ -27,7 +27,7 @@ class Asleep(Exception):
 
 
 class Wakings:
-    """What wakes the threads of a lane."""
+    """Wakes the threads of a lane."""
 
     def __init__(self) -> None:
         self.left: deque[bool] = deque()
@@ -215,7 +215,7 @@ def test_a_call_runs_while_it_has_a_thread() -> None:
 
 
 def test_an_account_has_no_more_threads_than_those_that_are_not_reserved() -> None:
-    """What it left behind is taken by its own thread when that is free, without being woken."""
+    """Calls that it left behind are taken by its own thread when that is free, without being woken."""
     lane = ByHand(threads=3, waiting=100, reserved=1)
     for number in range(4):
         lane.submit_for(ANN, str, number)

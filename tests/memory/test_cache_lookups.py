@@ -1,4 +1,4 @@
-"""What the world in memory answers about names, entities and records, and what it keeps of what it loads."""
+"""Answers of the world in memory about names, entities and records, and what it keeps of what it loads."""
 
 import shutil
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def world(database: db.Database) -> Iterator[World]:
 
 
 def entity(kind: str, name: str, path: str = "/", account: str = ACCOUNT) -> arn.Entity:
-    """What an ARN names."""
+    """The entity that an ARN names."""
     return arn.Entity(account, kind, path, name)
 
 

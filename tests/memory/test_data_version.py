@@ -1,4 +1,4 @@
-"""Whether a file of SQLite was written to since the last look."""
+"""A file of SQLite that was written to since the last look, or was not."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def write(path: Path, statement: str = "INSERT INTO t VALUES (1)") -> None:
 
 
 def look(version: DataVersion) -> bool:
-    """Whether there were commits."""
+    """True when there were commits."""
     with version.looked() as changed:
         return changed
 

@@ -1,4 +1,4 @@
-"""Who writes memory to the disk, when, and what a world begins from; the threads and files of it are in `test_restored.py`."""
+"""The process that writes memory to the disk, and the file that a world begins from; threads and files are in `test_restored.py`."""
 
 import time
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def keeper_of(world: FakeWorld, *, every: float = 60.0) -> Keeper:
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """What is written in the place of files."""
+    """Written in the place of files."""
     seen: list[tuple[Any, ...]] = []
     monkeypatch.setattr(snapshot, "write", lambda *given: seen.append(given))
     return seen

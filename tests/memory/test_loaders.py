@@ -249,7 +249,7 @@ def test_what_follows_a_principal_comes_with_it(session: Session) -> None:
 
 
 def entity(kind: str, name: str, path: str = "/", account: str = ACCOUNT) -> arn.Entity:
-    """What an ARN names."""
+    """The entity that an ARN names."""
     return arn.Entity(account, kind, path, name)
 
 

@@ -18,7 +18,7 @@ def named(name: str, kind: str = "user", account: str = ACCOUNT) -> names.Key:
 
 
 def bearer(number: int) -> Name:
-    """Who has a name."""
+    """The holder of a name."""
     return Name(f"AIDA{number}", "/", f"N{number}")
 
 

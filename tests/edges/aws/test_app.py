@@ -33,7 +33,7 @@ SKEW = timedelta(minutes=5)
 
 
 def failed(error: SekishoError, request_id: str) -> Answer:
-    """How the service of the test says errors."""
+    """Errors as the service of the test says them."""
     return Answer(error.http, b"text/error", f"{error.code}: {error.message} {len(request_id)}".encode())
 
 
@@ -235,7 +235,7 @@ def test_an_operation_that_is_not_there_is_said_by_its_service(edge: Edge) -> No
 def test_a_body_is_bounded_and_a_request_means_one_thing(
     edge: Edge, monkeypatch: pytest.MonkeyPatch, headers: Any, parts: Any, status: int, said: str
 ) -> None:
-    """What is refused before it was read whole ends its connection."""
+    """A request that is refused before it was read whole ends its connection."""
     monkeypatch.setattr(services, "failing", lambda request: failed)
     before = counted(ANSWERS, "", status)
     found, shown, body = edge.answer(*parts, headers=headers)

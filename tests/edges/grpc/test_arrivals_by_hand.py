@@ -66,7 +66,7 @@ class Asked:
 
 
 def run(*_: Any) -> None:
-    """What grpcio would run."""
+    """The function that grpcio would run."""
 
 
 def reads(data: bytes) -> bytes:

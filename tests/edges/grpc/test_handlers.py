@@ -1,4 +1,4 @@
-"""What gRPC's handlers make of a call, on contexts and nodes of the test's own."""
+"""Calls in gRPC's handlers, on contexts and nodes of the test's own."""
 
 import time
 from collections.abc import Callable, Iterator

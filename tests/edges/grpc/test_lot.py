@@ -66,7 +66,7 @@ class Place:
         return stream
 
     def slice(self) -> list[str]:
-        """Who goes on with the next slice."""
+        """The streams that go on with the next slice."""
         before = len(self.went)
         assert self.lot._slice() == len(self.went) - before
         return self.went[before:]

@@ -18,7 +18,7 @@ from sekisho.edges.lanes import Claim
 
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What was added to the server, by service; and the names that reflection was made for."""
+    """The handlers that were added to the server, by service; and the names that reflection was made for."""
     found: dict[str, Any] = {}
     monkeypatch.setattr(health_pb2_grpc, "add_HealthServicer_to_server", lambda served, server: found.update(health=(served, server)))
     monkeypatch.setattr(

@@ -76,7 +76,7 @@ class Grpcio:
         return Server(self.node, self.lanes, "h:1", **parts)
 
     def told(self) -> list[Any]:
-        """What was done since this was asked last."""
+        """All that was done since this was asked last."""
         did, self.did = self.did, []
         return did
 

@@ -1,4 +1,4 @@
-"""How large a message and its metadata may be, to the byte."""
+"""The largest message and metadata, to the byte."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -60,13 +60,13 @@ class Line:
         return Stream(this, items, ANN, this, this, "r-1", self.ended.append)
 
     def told(self) -> list[Any]:
-        """What was done since this was asked last."""
+        """All that was done since this was asked last."""
         did, self.did = self.did, []
         return did
 
 
 class Items:
-    """What a stream says, which is noted when it is left; exceptions are raised."""
+    """The messages of a stream, which is noted when it is left; exceptions are raised."""
 
     def __init__(self, *items: Any) -> None:
         self.items, self.closed = list(items), 0

@@ -18,7 +18,7 @@ PATIENCE = 7.0
 
 
 class Timer:
-    """What was to happen after so many seconds."""
+    """Timers by their seconds."""
 
     def __init__(self, seconds: float, then: Callable[[], None]) -> None:
         self.seconds, self.then, self.is_cancelled = seconds, then, False

@@ -1,4 +1,4 @@
-"""What users, groups, roles and policies have in common: sentences, ARNs, and the resources that policies see."""
+"""Common to users, groups, roles and policies: sentences, ARNs, and the resources that policies see."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace

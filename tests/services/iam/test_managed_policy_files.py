@@ -1,4 +1,4 @@
-"""What an operator's file of managed policies may hold, to the last character."""
+"""An operator's file of managed policies, refused or taken to the last character."""
 
 import json
 from typing import Any

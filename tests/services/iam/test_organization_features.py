@@ -92,7 +92,7 @@ def test_a_feature_comes_and_goes_and_the_other_stays(monkeypatch: pytest.Monkey
 
 
 def said(call: Any, *, managed: bool = False) -> tuple[str, str]:
-    """What is said to those who may not; nothing to those who may."""
+    """The sentence for those who may not; nothing for those who may."""
     try:
         features._find(call, managed=managed)
     except SekishoError as error:

@@ -165,7 +165,7 @@ SYMBOLS = "!@#$%^&*()_+-=[]{}|'"
 
 
 def refusal(rule: Any, password: str, account: str = "account", user: str = "user", *, alone: bool = False) -> str:
-    """What is said against a password, nothing when it is good."""
+    """The sentence against a password, nothing when it is good."""
     try:
         password_policies.check(rule, password, account, user_name=user, alone=alone)
     except PasswordPolicyViolation as error:

@@ -13,7 +13,7 @@ from sekisho.store.tables import Group, InstanceProfile, Policy, Role, Tag, User
 from tests.calls.fakes import ACCOUNT
 
 MADE: dict[str, list[Any]] = {}
-"""What markers hold, by their text."""
+"""The contents of markers, by their text."""
 
 
 def marker(values: list[Any]) -> str:

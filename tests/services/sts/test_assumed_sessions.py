@@ -1,4 +1,4 @@
-"""What AssumeRole asks of policies and what it issues, step by step: of a world in a dictionary."""
+"""AssumeRole step by step, of a world in a dictionary: the questions to policies, and what is issued."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What AssumeRoot asks and issues, step by step: of a world in a dictionary; over the pipeline it is in `test_root_access.py`."""
+"""AssumeRoot step by step, of a world in a dictionary; over the pipeline it is in `test_root_access.py`."""
 
 import json
 from collections.abc import Callable

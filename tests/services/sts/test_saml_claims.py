@@ -49,7 +49,7 @@ def test_attributes_are_named_by_oid_or_claim() -> None:
 
 
 def says(attributes: Mapping[str, tuple[str, ...]] | None = None, **other: Any) -> saml.Facts:
-    """What a provider says of Ana for the role, with these attributes over its own."""
+    """The provider's assertion of Ana for the role, with these attributes over its own."""
     given = {f"{OURS}Role": (f"{ROLE},{IDP}",), f"{OURS}RoleSessionName": ("ana",), **(attributes or {})}
     return saml.Facts(
         **{

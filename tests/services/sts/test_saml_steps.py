@@ -27,7 +27,7 @@ RECIPIENTS = ("https://sekisho.example.com/saml",)
 
 
 def facts(**fields: Any) -> saml.Facts:
-    """What the provider says of Ana."""
+    """The provider's assertion of Ana."""
     given: dict[str, Any] = {"id": "_1", "issuer": PROVIDER.issuer, "issued_at": NOW, "name_id": "ana", "name_format": "urn:x"}
     given |= {"name_qualifier": "", "sp_name_qualifier": "", "recipient": RECIPIENTS[0], "audiences": (), "not_on_or_after": NOW}
     attributes = {f"{saml_claims._OURS}Role": (f"{ROLE},{IDP}",), f"{saml_claims._OURS}RoleSessionName": ("ana",)}

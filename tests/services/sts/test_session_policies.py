@@ -1,4 +1,4 @@
-"""What limits a session from its birth: read out of requests, of a world in a dictionary."""
+"""Limits of a session from its birth: read out of requests, of a world in a dictionary."""
 
 from typing import Any
 

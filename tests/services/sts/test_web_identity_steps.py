@@ -27,7 +27,7 @@ SAID = Identity("alice", "shop", "", None, {}, (), "")
 
 
 def said(**fields: Any) -> Any:
-    """What is made of what a provider says."""
+    """The claims that are made of what a provider says."""
     return web_identities._assertion(IDP, dataclasses.replace(SAID, **fields), "s1")
 
 

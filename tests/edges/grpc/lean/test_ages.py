@@ -74,7 +74,7 @@ NOW = 1000.0
 
 
 class Open:
-    """What is looked at of a connection, which notes what it is told to do."""
+    """A connection as a look sees it; it notes what it is told to do."""
 
     def __init__(self, **known: Any) -> None:
         self.settled, self.partial, self.warned, self.leaving = True, False, False, False
@@ -120,7 +120,7 @@ def stream(number: int = 1, *, seconds: float | None = None, **known: Any) -> An
 
 
 def looked(peer: Any, *, stopping: bool = False) -> list[str]:
-    """What a look at a client does."""
+    """The deeds of one look at a client."""
     did: list[str] = peer.connection.did
     try:
         did += [f"late {late.id}" for late in ages.look(peer, NOW, stopping=stopping)]

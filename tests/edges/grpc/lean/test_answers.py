@@ -1,4 +1,4 @@
-"""How calls end, byte by byte."""
+"""The ends of calls, byte by byte."""
 
 import base64
 import gzip

@@ -1,4 +1,4 @@
-"""What wakes the thread that polls."""
+"""The bell that wakes the thread that polls."""
 
 import os
 import select
@@ -9,7 +9,7 @@ from sekisho.edges.grpc.lean.bell import Bell
 
 
 def rung(bell: Bell) -> bool:
-    """Whether a poll would be woken."""
+    """True when a poll would be woken."""
     return bool(select.select([bell.number], [], [], 0.0)[0])
 
 

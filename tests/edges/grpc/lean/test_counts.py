@@ -1,4 +1,4 @@
-"""What a scrape learns of the lean listener."""
+"""Metrics of the lean listener, as a scrape has them."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ from sekisho.edges.grpc.lean.counts import ENDS, Counts
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the metrics are told."""
+    """The numbers that the metrics are told."""
     told: list[Any] = []
 
     class Metric:

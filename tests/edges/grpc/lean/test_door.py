@@ -1,4 +1,4 @@
-"""Who comes through the door of a listener, and when nobody is looked for."""
+"""Clients at the door of a listener, and times in which nobody is looked for."""
 
 import errno
 import select

@@ -43,7 +43,7 @@ class Made:
         self.notes.did.append(("end", of is self.notes, stream, told(said.block)))
 
     def done(self) -> list[Any]:
-        """What the polling thread does now, and what was done since the last time."""
+        """A turn of the polling thread: all that was done since the last time."""
         self.flows.go()
         did, self.notes.did = self.notes.did, []
         return did
@@ -55,7 +55,7 @@ def made() -> Made:
 
 
 def nothing() -> None:
-    """What follows a message."""
+    """The frames that follow a message."""
 
 
 def test_what_is_told_is_done_by_the_polling_thread(made: Made) -> None:
@@ -109,7 +109,7 @@ def test_the_end_of_a_call_is_its_last_word(made: Made, how: str) -> None:
 
 
 def test_nothing_is_said_on_a_call_that_has_ended(made: Made) -> None:
-    """Who watches it is told, and nothing follows what was on its way."""
+    """A watcher is told, and nothing follows what was on its way."""
     assert made.flow.watch(nothing)
     made.flow.send(b"hello", nothing)
     made.done()

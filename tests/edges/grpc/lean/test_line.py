@@ -1,4 +1,4 @@
-"""Who waits for the polling thread: how many may, and for whom there is a place."""
+"""The line before the polling thread: how many may wait, and for whom there is a place."""
 
 from collections.abc import Mapping
 

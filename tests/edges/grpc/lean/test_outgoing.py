@@ -1,4 +1,4 @@
-"""What a connection sends: what just goes, what waits, and what is given up."""
+"""The sending side of a connection: bytes that just go, that wait, and that are given up."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What becomes of a call on the lean listener: each step by itself, without a socket and without a thread."""
+"""The steps of a call on the lean listener, each by itself, without a socket and without a thread."""
 
 import gzip
 import math
@@ -150,11 +150,11 @@ class Place:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What became of how many."""
+        """The outcomes, counted."""
         return {end: count for end, count in self.port._counts.ends.items() if count}
 
     def told(self) -> bool:
-        """Whether something is to be sent to the client, since the last time."""
+        """True when something is to be sent to the client since the last time."""
         unsent = list(cast(Any, self.port._unsent))
         self.port._unsent.clear()
         return unsent == [self.of.owner]

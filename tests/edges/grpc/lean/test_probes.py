@@ -23,7 +23,7 @@ ADDRESS = "192.0.2.1"
 
 
 class Wire:
-    """What a stream is said on: the statuses that were sent, and its end."""
+    """A stream that notes the statuses that were sent, and its end."""
 
     def __init__(self, *, over: bool = False) -> None:
         self.said: list[Any] = []
@@ -57,7 +57,7 @@ def check(service: str) -> bytes:
 
 
 def health(probes: Probes, service: str) -> int:
-    """What a check says."""
+    """The answer of a check."""
     said = methods(probes)[HEALTH + "Check"].behaviour(check(service), None)
     status: int = health_pb2.HealthCheckResponse.FromString(said).status
     return status

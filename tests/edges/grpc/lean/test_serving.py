@@ -1,4 +1,4 @@
-"""What a lean listener serves, and in which order it ends: without a socket and without a thread."""
+"""The methods of a lean listener, and the order in which it ends: without a socket and without a thread."""
 
 import math
 import threading
@@ -23,7 +23,7 @@ def operation(path: str, *, signed: bool = True) -> Any:
 
 
 class World:
-    """What stands in the place of a node, of its handlers, of a port, of a lot and of lanes; `did` is what they were told."""
+    """Stands in the place of a node, of its handlers, of a port, of a lot and of lanes; `did` is what they were told."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.did: list[Any] = []
@@ -74,7 +74,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def methods(world: World, **known: Any) -> dict[str, Method]:
-    """What a listener serves beside health and reflection."""
+    """The services beside health and reflection."""
     world.lean(**known)
     return {path: method for path, method in world.port["methods"].items() if not path.startswith("/grpc.")}
 

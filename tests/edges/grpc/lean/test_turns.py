@@ -57,7 +57,7 @@ class Turned(Port):
     """A listener that turns when it is told to; `did` is what it has done. `events` is what its poll tells next."""
 
     looks = 100
-    """How often it may look for its end: who turns without doing anything turns for ever."""
+    """The number of times that it may look for its end: a loop that does nothing would turn for ever."""
 
     @property
     def _ends(self) -> float:
@@ -106,7 +106,7 @@ class Turned(Port):
         return made
 
     def turn(self, *events: tuple[int, int]) -> list[Any]:
-        """What it does in a turn in which a poll tells this."""
+        """Its deeds in a turn in which a poll tells this."""
         self.events, self.did = list(events), []
         port.Port._step(self)
         return self.did
@@ -193,7 +193,7 @@ def test_the_bell_is_heard_and_the_door_is_opened(turned: Turned) -> None:
 
 
 def test_few_handshakes_go_on_before_calls_are_answered(turned: Turned) -> None:
-    """Who has shaken is read, however many there are that do."""
+    """A client that has shaken hands is read, however many still do."""
     shaking = turned.clients(*range(3, 3 + SHAKES + 2), shaking=True)
     turned.clients(20)
     events = [(one.number, OUT) for one in shaking] + [(20, IN)]
