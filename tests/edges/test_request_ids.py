@@ -1,11 +1,12 @@
 """Names of calls are nobody else's."""
 
-import os
 import re
+from multiprocessing.connection import Connection
 
 import pytest
 
 from sekisho.edges import request_ids
+from tests import processes
 
 
 def test_a_name_has_the_shape_of_a_uuid() -> None:
@@ -22,16 +23,19 @@ def test_the_numbers_go_on_when_the_prefix_is_another(monkeypatch: pytest.Monkey
     assert len(after) == 36
 
 
-def test_a_process_that_was_forked_gives_other_names() -> None:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        os.write(writing, request_ids.new().encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as said:
-        name = said.read()
-    assert os.waitpid(child, 0)[1] == 0
-    own = request_ids.new()
-    assert name[-12:] == own[-12:]  # the numbers go on from where they were
-    assert name[:-12] != own[:-12]
+def say(answer: Connection) -> None:
+    """Tell a name, in a process of its own."""
+    answer.send(request_ids.new())
+
+
+def test_processes_that_were_forked_of_one_give_other_names() -> None:
+    names = []
+    for _ in range(2):
+        ours, theirs = processes.CONTEXT.Pipe(duplex=False)
+        child = processes.CONTEXT.Process(target=say, args=(theirs,))
+        child.start()
+        assert ours.poll(processes.PATIENCE)
+        names.append(ours.recv())
+        child.join(processes.PATIENCE)
+    assert names[0][-12:] == names[1][-12:]  # the numbers go on from where they were
+    assert names[0][:-12] != names[1][:-12]
