@@ -110,7 +110,8 @@ def test_an_empty_description_is_kept(house: House) -> None:
         shown = house.call("GetRole", role_name="r").role
         return shown.HasField("description"), shown.description
 
-    house.call("CreateRole", role_name="none", assume_role_policy_document=TRUST_EC2)
+    made = house.call("CreateRole", role_name="none", assume_role_policy_document=TRUST_EC2).role
+    assert not made.HasField("permissions_boundary")
     assert not house.call("GetRole", role_name="none").role.HasField("description")
     house.call("CreateRole", role_name="r", assume_role_policy_document=TRUST_EC2, description="")
     assert seen() == (True, "")
