@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sekisho.store import engines
-from tests import compiled, costs, garbage, hashes, order, postgres, rsa_keys, scratch, sqlite, turns
+from tests import compiled, costs, garbage, hashes, logged, order, postgres, rsa_keys, scratch, sqlite, turns
 from tests.costs import pytest_runtest_makereport, pytest_runtest_protocol, pytest_terminal_summary
 from tests.garbage import pytest_collection_finish, pytest_configure
 
@@ -24,6 +24,7 @@ garbage.pause()
 compiled.share()
 rsa_keys.share()
 hashes.share()
+logged.ask_each_time()
 engines._CONNECT["connect_timeout"] = 60  # seconds: a new connection to PostgreSQL takes more than two on a busy machine
 
 
