@@ -1,25 +1,16 @@
 """The organization of the caller's account, and that a write has it for itself from before it reads it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, update
+from sqlalchemy import update
 
 from sekisho.calls import affiliation
-from sekisho.store import changes, db
+from sekisho.store import db
 from sekisho.store.tables import Member, Organization
 from tests.calls.fakes import ACCOUNT, NOW, OTHER, FakeNode
 
-TABLES: Any = [table.__table__ for table in (Organization, Member)]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = create_engine("sqlite://")
-    db.Base.metadata.create_all(made, tables=TABLES)
-    yield made
-    made.dispose()
+TABLES = (Organization, Member)
 
 
 class Affairs:
@@ -53,10 +44,8 @@ class Affairs:
 
 
 @pytest.fixture
-def affairs(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Affairs]:
-    with db.Transaction(engine) as session:  # is rolled back
-        changes.Touched(session)
-        yield Affairs(session, monkeypatch)
+def affairs(session: db.Transaction, monkeypatch: pytest.MonkeyPatch) -> Affairs:
+    return Affairs(session, monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["GetUser", "CreateUser"])

@@ -1,29 +1,18 @@
 """Waiting after wrong proofs: from the sixth on, twice as long each time, up to a quarter of an hour."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho.calls import backing_off
-from sekisho.store import db
 from sekisho.store.tables import Authenticator, ProofFailure
 from tests.calls.fakes import NOW, ROLE, USER
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def session() -> Iterator[Session]:
-    engine = create_engine("sqlite://")
-    table: Any = ProofFailure.__table__
-    db.Base.metadata.create_all(engine, tables=[table])
-    with db.Transaction(engine) as made:
-        yield made
-    engine.dispose()
+TABLES = (ProofFailure,)
 
 
 @pytest.mark.parametrize(

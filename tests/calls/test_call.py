@@ -1,12 +1,11 @@
 """A call by itself: what it knows of its caller, its node and its time, and which things a name means to it."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import event
 
 from sekisho import arn
 from sekisho.calls import call as calls
@@ -18,22 +17,7 @@ from sekisho.store.tables import Entity, Group, User
 from sekisho.world import EntityRecord
 from tests.calls.fakes import ACCOUNT, ANN, NOW, OTHER, USER_ARN, FakeNode
 
-TABLES: Any = [table.__table__ for table in (Entity, User, Group)]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = create_engine("sqlite://")
-    db.Base.metadata.create_all(made, tables=TABLES)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def session(engine: Engine) -> Iterator[db.Transaction]:
-    with db.Transaction(engine) as made:  # is rolled back
-        changes.Touched(made)
-        yield made
+TABLES = (Entity, User, Group)
 
 
 def node(**parts: Any) -> Node:

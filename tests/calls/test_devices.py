@@ -1,39 +1,21 @@
 """MFA devices of all kinds: by serial number, by owner, and to whom they are given, in a database of their tables alone."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from sekisho.calls import devices
 from sekisho.credentials import one_time
 from sekisho.credentials.key_ring import KeyRing
-from sekisho.store import changes, db
 from sekisho.store.tables import Authenticator, Entity, MfaDevice, Root, User
 from tests.calls.fakes import ACCOUNT, NOW, OTHER, USER
 
-TABLES: Any = [table.__table__ for table in (Entity, MfaDevice, Authenticator)]
+TABLES = (Entity, MfaDevice, Authenticator)
 PHONE = f"arn:aws:iam::{ACCOUNT}:mfa/x/Phone"
 PASSKEY = f"arn:aws:iam::{ACCOUNT}:u2f/user/ann/laptop"
 ANN, ROOT = User(id=USER), Root(id=ACCOUNT)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = create_engine("sqlite://")
-    db.Base.metadata.create_all(made, tables=TABLES)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def session(engine: Engine) -> Iterator[Session]:
-    with db.Transaction(engine) as made:  # is rolled back
-        changes.Touched(made)
-        yield made
 
 
 def virtual(name: str = "Phone", path: str = "/x/", account: str = ACCOUNT, **more: Any) -> MfaDevice:

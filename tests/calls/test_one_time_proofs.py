@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho.calls import backing_off, one_time_proofs
 from sekisho.calls.call import Call
 from sekisho.credentials import one_time
 from sekisho.credentials.key_ring import KeyRing
-from sekisho.store import changes, db, used
+from sekisho.store import used
 from sekisho.store.tables import Authenticator, Entity, MfaDevice, ProofFailure
 from tests.calls.fakes import ACCOUNT, NEVER, NOW, USER, FakeNode
 
-TABLES: Any = [table.__table__ for table in (Entity, MfaDevice, Authenticator, ProofFailure)]
+TABLES = (Entity, MfaDevice, Authenticator, ProofFailure)
 SERIAL, SEED = "GAHT1", b"a seed of twenty byt"
 STEP = one_time.step(NOW)
 RIGHT, WRONG = one_time.code(SEED, STEP), one_time.code(SEED, STEP + 1000)
@@ -27,14 +27,6 @@ RIGHT, WRONG = one_time.code(SEED, STEP), one_time.code(SEED, STEP + 1000)
 @pytest.fixture(scope="module")
 def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
     return KeyRing.create(Path(tmp_path_factory.mktemp("ring")) / "keyring.json")
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = create_engine("sqlite://")
-    db.Base.metadata.create_all(made, tables=TABLES)
-    yield made
-    made.dispose()
 
 
 class Writing:
@@ -52,10 +44,8 @@ class Writing:
 
 
 @pytest.fixture
-def call(engine: Engine, ring: KeyRing) -> Iterator[Call]:
-    with db.Transaction(engine) as session:  # is rolled back
-        changes.Touched(session)
-        yield FakeNode(primary=Writing(session), ring=ring).call("GetSessionToken")
+def call(session: Session, ring: KeyRing) -> Call:
+    return FakeNode(primary=Writing(session), ring=ring).call("GetSessionToken")
 
 
 def device(call: Call, kind: str = "hardware", **more: Any) -> Authenticator:

@@ -9,31 +9,22 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho.calls import backing_off, passkey_proofs
 from sekisho.calls.call import Call
 from sekisho.credentials import passkeys
 from sekisho.credentials.passkeys import Holder, Known, Refused
-from sekisho.store import changes, db
 from sekisho.store.tables import Authenticator, Entity, MfaDevice, ProofFailure, UsedSignature
 from tests.calls.fakes import ACCOUNT, NEVER, NOW, OTHER, USER, FakeNode
 
-TABLES: Any = [table.__table__ for table in (Entity, MfaDevice, Authenticator, ProofFailure, UsedSignature)]
+TABLES = (Entity, MfaDevice, Authenticator, ProofFailure, UsedSignature)
 SERIAL = f"arn:aws:iam::{ACCOUNT}:u2f/user/ann/laptop"
 BEGUN = NOW - timedelta(minutes=1)
 HOLDER = Holder(ACCOUNT, USER, "", USER)
 PARTY: Any = object()
 RING: Any = object()
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = create_engine("sqlite://")
-    db.Base.metadata.create_all(made, tables=TABLES)
-    yield made
-    made.dispose()
 
 
 class Browser:
@@ -105,10 +96,8 @@ def counted(reason: str) -> float:
 
 
 @pytest.fixture
-def browser(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    with db.Transaction(engine) as session:  # is rolled back
-        changes.Touched(session)
-        yield Browser(session, monkeypatch)
+def browser(session: Session, monkeypatch: pytest.MonkeyPatch) -> Browser:
+    return Browser(session, monkeypatch)
 
 
 def test_an_assertion_is_taken_and_its_challenge_is_used(browser: Browser) -> None:

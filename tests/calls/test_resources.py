@@ -1,11 +1,10 @@
 """Registered resources, row by row, in a database of their tables alone: keys, counts, quotas and tags."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekisho.calls import resources
@@ -17,25 +16,15 @@ from sekisho.store import changes, db
 from sekisho.store.tables import QuotaOverride, RegisteredResource, ResourceCount, ResourceService, ResourceTag
 from tests.calls.fakes import ACCOUNT, NOW, OTHER, FakeNode
 
-TABLES: Any = [table.__table__ for table in (QuotaOverride, RegisteredResource, ResourceCount, ResourceService, ResourceTag)]
+TABLES = (QuotaOverride, RegisteredResource, ResourceCount, ResourceService, ResourceTag)
 ORDER = f"arn:aws:orders:eu-1:{ACCOUNT}:order/7"
 PHOTOS = "arn:aws:s3:::photos"
 BEFORE = NOW - timedelta(days=1)
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = create_engine("sqlite://")
-    db.Base.metadata.create_all(made, tables=TABLES)
-    yield made
-    made.dispose()
-
-
 @pytest.fixture
-def call(engine: Engine) -> Iterator[Call]:
-    with db.Transaction(engine) as session:  # is rolled back
-        changes.Touched(session)
-        yield FakeNode().call("GetUser", database_session=session)
+def call(session: db.Transaction) -> Call:
+    return FakeNode().call("GetUser", database_session=session)
 
 
 def touched(call: Call) -> set[str]:

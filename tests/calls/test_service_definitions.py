@@ -1,11 +1,9 @@
 """The definitions that hold for an account: this server's own before those of the account, whatever that registers."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from sekisho.calls import service_definitions
@@ -13,27 +11,22 @@ from sekisho.memory import cold
 from sekisho.operations import definitions as own_definitions
 from sekisho.policy import definitions
 from sekisho.policy.definitions import InvalidServiceDefinition
-from sekisho.store import db
 from sekisho.store.tables import DefinedService
 from tests.calls.fakes import ACCOUNT, NOW, OTHER
+
+TABLES = (DefinedService,)
 
 
 def text(name: str, action: str = "Ship") -> str:
     return json.dumps({"Name": name, "Actions": [{"Name": action}]})
 
 
-@pytest.fixture
-def session() -> Iterator[Session]:
-    engine = create_engine("sqlite://")
-    table: Any = DefinedService.__table__
-    db.Base.metadata.create_all(engine, tables=[table])
-    with db.Transaction(engine) as made:
-        for account, name in ((ACCOUNT, "orders"), (ACCOUNT, "berths"), (ACCOUNT, "iam"), (OTHER, "ships")):
-            row = {"definition": text(name), "actions": 1, "resource_types": 0, "condition_keys": 0, "created_at": NOW, "updated_at": NOW}
-            made.add(DefinedService(account_id=account, name=name, **row))
-        made.flush()
-        yield made
-    engine.dispose()
+@pytest.fixture(autouse=True)
+def registered(session: Session) -> None:
+    for account, name in ((ACCOUNT, "orders"), (ACCOUNT, "berths"), (ACCOUNT, "iam"), (OTHER, "ships")):
+        row = {"definition": text(name), "actions": 1, "resource_types": 0, "condition_keys": 0, "created_at": NOW, "updated_at": NOW}
+        session.add(DefinedService(account_id=account, name=name, **row))
+    session.flush()
 
 
 @pytest.mark.parametrize(

@@ -68,26 +68,27 @@ def test_tags_are_held_to_the_rules_for_what_is_tagged(name: str, fields: dict[s
     assert refused(node().call(name, None), **fields) == ""
 
 
+def creating(**access: Any) -> Call:
+    """A call that makes a user, of an operation whose annotation says this beside."""
+    call = node().call("CreateUser")
+    said = type(call.operation.access)(**access)
+    said.MergeFrom(call.operation.access)
+    call.operation = replace(call.operation, access=said)
+    return call
+
+
 TRAIL = f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/t"
 
 
 @pytest.mark.parametrize(("untags", "said"), [(False, SENTENCE), (True, "")])
 def test_tags_that_are_taken_away_are_held_to_nothing(untags: bool, said: str) -> None:
-    call = node().call("CreateUser")
-    access = type(call.operation.access)()
-    access.CopyFrom(call.operation.access)
-    access.untags = untags
-    call.operation = replace(call.operation, access=access)
+    call = creating(untags=untags)
     assert refused(call, user_name="ann", tags=WRONG) == said
 
 
 @pytest.mark.parametrize(("tagged", "said"), [("user", SENTENCE), ("role", ""), ("", SENTENCE)])
 def test_what_is_tagged_is_what_the_operation_says_or_what_its_first_check_is_about(tagged: str, said: str) -> None:
-    call = node().call("CreateUser")
-    access = type(call.operation.access)()
-    access.CopyFrom(call.operation.access)
-    access.tagged = tagged
-    call.operation = replace(call.operation, access=access)
+    call = creating(tagged=tagged)
     assert refused(call, user_name="ann", tags=WRONG) == said
 
 

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from sekisho import sigv4
 from sekisho.api.sts.v1 import sessions_pb2 as pb
 from sekisho.calls import permission
-from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
 from sekisho.errors import AccessDenied, SekishoError, Unimplemented, ValidationError
 from sekisho.services.sts import session_tokens as of_users
@@ -23,21 +21,6 @@ ALL = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 CLERK, CLERK_ARN = "AROACLERKCLERKCLERKC", f"arn:aws:iam::{OTHER}:role/shop/clerk"
 DOCUMENT = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"orders:*","Resource":"*"}}'
 SHIP = f"arn:aws:iam::{OTHER}:policy/ship"
-
-
-@pytest.fixture
-def issued(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
-    """The sessions that credentials are made of."""
-    made: list[Session] = []
-
-    def issue(session: Session, ring: object) -> sigv4.Credentials:
-        assert ring == "ring"
-        made.append(session)
-        return sigv4.Credentials("ASIA1", "secret", "token")
-
-    monkeypatch.setattr(session_tokens, "issue", issue)
-    monkeypatch.setattr(session_tokens, "packed_size_percent", {"token": 17}.__getitem__)
-    return made
 
 
 def trust(*actions: str, **condition: Any) -> Any:
@@ -128,15 +111,8 @@ def test_what_limits_or_tags_a_session_has_its_size_said(assume: Assume, fields:
     assert assume(**fields).HasField("packed_policy_size") is is_said
 
 
-def test_times_are_whole_seconds(node: FakeNode, assume: Assume, issued: list[Session], monkeypatch: pytest.MonkeyPatch) -> None:
-    make = node.call
-
-    def late(*given: Any) -> Any:
-        made = make(*given)
-        made.now = NOW + timedelta(microseconds=999_999)
-        return made
-
-    monkeypatch.setattr(node, "call", late)
+@pytest.mark.usefixtures("late")
+def test_times_are_whole_seconds(assume: Assume, issued: list[Session]) -> None:
     assume()
     assert (issued[0].issued_at, issued[0].expires_at) == (NOW, NOW + timedelta(hours=1))
 

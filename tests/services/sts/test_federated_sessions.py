@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from sekisho import sigv4
 from sekisho.api.sts.v1 import web_identities_pb2 as pb
 from sekisho.calls import permission
 from sekisho.calls.identities import Vouched
-from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
 from sekisho.errors import AccessDenied, SekishoError, ValidationError
 from sekisho.services.sts import federated_sessions
@@ -42,20 +40,6 @@ def node() -> FakeNode:
     made.world.put(PROVIDER, PolicyRecord("ANPASHIP", SHIP, attached("orders:Ship")))
     ids, get_id = {("policy", "ship"): "ANPASHIP"}, made.world.get_id
     made.world.get_id = lambda named: ids.get((named.kind, named.name)) or get_id(named)
-    return made
-
-
-@pytest.fixture
-def issued(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
-    """The sessions that credentials are made of."""
-    made: list[Session] = []
-
-    def issue(session: Session, ring: object) -> sigv4.Credentials:
-        made.append(session)
-        return sigv4.Credentials("ASIA1", "secret", "token")
-
-    monkeypatch.setattr(session_tokens, "issue", issue)
-    monkeypatch.setattr(session_tokens, "packed_size_percent", {"token": 17}.__getitem__)
     return made
 
 
@@ -141,15 +125,8 @@ def test_a_provider_may_end_a_session_before_its_time(
     assert issued[0].expires_at == NOW + (wanted or timedelta(hours=1))
 
 
-def test_times_are_whole_seconds(node: FakeNode, issue: Issue, issued: list[Session], monkeypatch: pytest.MonkeyPatch) -> None:
-    make = node.call
-
-    def late(*given: Any) -> Any:
-        made = make(*given)
-        made.now = NOW + timedelta(microseconds=999_999)
-        return made
-
-    monkeypatch.setattr(node, "call", late)
+@pytest.mark.usefixtures("late")
+def test_times_are_whole_seconds(issue: Issue, issued: list[Session]) -> None:
     issue()
     assert (issued[0].issued_at, issued[0].expires_at) == (NOW, NOW + timedelta(hours=1))
 

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from sekisho import sigv4
 from sekisho.api.sts.v1 import root_sessions_pb2 as pb
 from sekisho.calls import permission
-from sekisho.credentials import session_tokens
 from sekisho.credentials.sessions import Session
 from sekisho.errors import AccessDenied, SekishoError, Unimplemented, ValidationError
 from sekisho.services.sts import root_sessions
@@ -25,20 +23,6 @@ AUDITED = ["iam:GetLoginProfile", "iam:GetUser", "iam:ListAccessKeys", "iam:List
 DELETED = ["iam:DeactivateMFADevice", "iam:DeleteAccessKey", "iam:DeleteLoginProfile", "iam:DeleteSigningCertificate"]
 
 Assume = Callable[..., Any]
-
-
-@pytest.fixture
-def issued(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
-    """The sessions that credentials are made of."""
-    made: list[Session] = []
-
-    def issue(session: Session, ring: object) -> sigv4.Credentials:
-        assert ring == "ring"
-        made.append(session)
-        return sigv4.Credentials("ASIA1", "secret", "token")
-
-    monkeypatch.setattr(session_tokens, "issue", issue)
-    return made
 
 
 @pytest.fixture
@@ -106,15 +90,8 @@ def test_a_session_of_the_root_user_of_a_member(assume: Assume, issued: list[Ses
     )
 
 
-def test_times_are_whole_seconds(node: FakeNode, assume: Assume, issued: list[Session], monkeypatch: pytest.MonkeyPatch) -> None:
-    make = node.call
-
-    def late(*given: Any) -> Any:
-        made = make(*given)
-        made.now = NOW + timedelta(microseconds=999_999)
-        return made
-
-    monkeypatch.setattr(node, "call", late)
+@pytest.mark.usefixtures("late")
+def test_times_are_whole_seconds(assume: Assume, issued: list[Session]) -> None:
     assume(duration_seconds=60)
     assert (issued[0].issued_at, issued[0].expires_at) == (NOW, NOW + timedelta(minutes=1))
 

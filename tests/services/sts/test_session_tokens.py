@@ -11,7 +11,6 @@ from sekisho import sigv4
 from sekisho.api.sts.v1 import federation_tokens_pb2 as federation
 from sekisho.api.sts.v1 import session_tokens_pb2 as pb
 from sekisho.calls import one_time_proofs, passkey_proofs
-from sekisho.credentials import session_tokens as credentials
 from sekisho.credentials.sessions import Session
 from sekisho.errors import AccessDenied, SekishoError, Unimplemented
 from sekisho.services.sts import session_policies, session_tokens
@@ -176,21 +175,6 @@ def test_a_token_size_is_not_promised(refused: Refused, ann: sigv4.Credentials) 
     assert refused("GetSessionToken", _as=ann, minimum_session_token_size=10)[0] == "Unimplemented"
 
 
-@pytest.fixture
-def issuing(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
-    """The sessions that credentials are made of, in the place of tokens."""
-    made: list[Session] = []
-
-    def issue(session: Session, ring: object) -> sigv4.Credentials:
-        assert ring == "ring"
-        made.append(session)
-        return sigv4.Credentials("ASIA1", "secret", "token")
-
-    monkeypatch.setattr(credentials, "issue", issue)
-    monkeypatch.setattr(credentials, "packed_size_percent", {"token": 17}.__getitem__)
-    return made
-
-
 def asked(request: Any, subject: Subject = fakes.ANN) -> Any:
     """The response to a request, a part of a second after the whole."""
     name = type(request).__name__.removesuffix("Request")
@@ -212,23 +196,23 @@ ROOT = Subject(fakes.ACCOUNT, fakes.ACCOUNT)
     ("who", "seconds", "lasts"),
     [(fakes.ANN, 0, 43_200), (fakes.ANN, 129_600, 129_600), (fakes.ANN, 900, 900), (ROOT, 0, 3600), (ROOT, 3601, 3600), (ROOT, 900, 900)],
 )
-def test_how_long_a_session_lasts(issuing: list[Session], who: Subject, seconds: int, lasts: int) -> None:
+def test_how_long_a_session_lasts(issued: list[Session], who: Subject, seconds: int, lasts: int) -> None:
     asked(pb.GetSessionTokenRequest(duration_seconds=seconds), who)
     asked(federation.GetFederationTokenRequest(duration_seconds=seconds, name="bob"), who)
-    assert [one.expires_at - one.issued_at for one in issuing] == [timedelta(seconds=lasts)] * 2
-    assert [one.issued_at for one in issuing] == [fakes.NOW] * 2
+    assert [one.expires_at - one.issued_at for one in issued] == [timedelta(seconds=lasts)] * 2
+    assert [one.issued_at for one in issued] == [fakes.NOW] * 2
 
 
-def test_what_a_session_for_oneself_is(issuing: list[Session], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_session_for_oneself_is(issued: list[Session], monkeypatch: pytest.MonkeyPatch) -> None:
     made = asked(pb.GetSessionTokenRequest())
     assert (made.credentials.access_key_id, made.credentials.secret_access_key) == ("ASIA1", "secret")
     assert made.credentials.session_token == "token"
     assert made.credentials.expiration.ToDatetime(UTC) == fakes.NOW + timedelta(seconds=43_200)
     monkeypatch.setattr(one_time_proofs, "take", lambda *_: True)
     asked(pb.GetSessionTokenRequest(serial_number="device", token_code="123456"))
-    assert issuing == [plain("session-token", 43_200, mfa=False), plain("session-token", 43_200, mfa=True, mfa_at=fakes.NOW)]
+    assert issued == [plain("session-token", 43_200, mfa=False), plain("session-token", 43_200, mfa=True, mfa_at=fakes.NOW)]
     asked(pb.GetSessionTokenRequest(), ROOT)
-    assert (issuing[2].principal_kind, issuing[2].principal_id) == ("root", fakes.ACCOUNT)
+    assert (issued[2].principal_kind, issued[2].principal_id) == ("root", fakes.ACCOUNT)
 
 
 DOCUMENT = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"orders:*","Resource":"*"}}'
@@ -242,9 +226,9 @@ DOCUMENT = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"orde
         ({"tags": [{"key": "b", "value": "1"}, {"key": "a", "value": ""}]}, {"tags": (("b", "1"), ("a", ""))}, 17),
     ],
 )
-def test_what_a_session_for_somebody_else_is(issuing: list[Session], fields: dict[str, Any], session_fields: Any, size: int) -> None:
+def test_what_a_session_for_somebody_else_is(issued: list[Session], fields: dict[str, Any], session_fields: Any, size: int) -> None:
     made = asked(federation.GetFederationTokenRequest(name="bob", **fields))
-    assert issuing == [plain("federation", 43_200, session_name="bob", **session_fields)]
+    assert issued == [plain("federation", 43_200, session_name="bob", **session_fields)]
     assert (made.packed_policy_size, made.HasField("packed_policy_size")) == (size, True)
     named = f"arn:aws:sts::{fakes.ACCOUNT}:federated-user/bob"
     assert (made.federated_user.federated_user_id, made.federated_user.arn) == (f"{fakes.ACCOUNT}:bob", named)
@@ -253,7 +237,7 @@ def test_what_a_session_for_somebody_else_is(issuing: list[Session], fields: dic
     assert session_tokens.federated_user(call, federation.GetFederationTokenRequest(name="bob"), "name").arn == named
 
 
-def test_managed_policies_are_of_the_account_of_whoever_asks(issuing: list[Session], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_managed_policies_are_of_the_account_of_whoever_asks(issued: list[Session], monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
 
     def policies(_call: object, request: Any, account: str) -> tuple[str, tuple[str, ...]]:
@@ -262,7 +246,7 @@ def test_managed_policies_are_of_the_account_of_whoever_asks(issuing: list[Sessi
 
     monkeypatch.setattr(session_policies, "policies", policies)
     made = asked(federation.GetFederationTokenRequest(name="bob", policy_arns=[{"arn": "p"}]))
-    assert (given, issuing[0].policy_arns, made.packed_policy_size) == ([fakes.ACCOUNT], ("p",), 17)
+    assert (given, issued[0].policy_arns, made.packed_policy_size) == ([fakes.ACCOUNT], ("p",), 17)
 
 
 @pytest.mark.parametrize("request_", [pb.GetSessionTokenRequest, federation.GetFederationTokenRequest])

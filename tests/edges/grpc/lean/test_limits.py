@@ -1,17 +1,15 @@
 """The machine of a connection at its limits: what is just allowed, and what is one more."""
 
-from typing import cast
-
 import pytest
 
 from sekisho.edges.grpc.lean import frames as ours
-from sekisho.edges.grpc.lean.connection import BLOCK, NOISE, OF_CALL, SAID, Connection
+from sekisho.edges.grpc.lean.connection import BLOCK, NOISE, OF_CALL, Connection
 from sekisho.edges.grpc.lean.outgoing import CREDIT
 from sekisho.edges.grpc.lean.stream import Ended
 from tests.edges.grpc import frames
 from tests.edges.grpc.frames import frame
 from tests.edges.grpc.lean import test_talks as talks
-from tests.edges.grpc.lean.test_connection import ENDS, MOST, PATH, SETTINGS, Gate, Heard, call, opened, told
+from tests.edges.grpc.lean.test_connection import MOST, PATH, SETTINGS, Heard, call, opened, told
 
 PING = frame(frames.PING, 0, 0, b"12345678")
 HEAD = frames.headers(1, frames.opening(PATH))
@@ -30,86 +28,12 @@ def windows(made: Connection) -> list[tuple[int, int]]:
     return [(stream, ours.number(payload)) for kind, _, stream, payload in told(made) if kind == ours.WINDOW]
 
 
-REASONS = {
-    "another preface": "no preface of HTTP/2",
-    "no settings": "settings come first",
-    "a frame that is too large": "a frame is too large",
-    "a stream of ours": "the number of a stream",
-    "an older stream": "the number of a stream",
-    "a block that is interrupted": "a header block is interrupted",
-    "a continuation of another stream": "a continuation of nothing",
-    "a block without end": "a header block is too large",
-    "more padding than payload": "more padding than payload",
-    "a priority without its bytes": "less payload than there must be",
-    "data before a stream": "data of no stream",
-    "a reset before a stream": "a reset of no stream",
-    "a reset of another size": "a reset of another size",
-    "settings of a stream": "settings of a stream",
-    "an acknowledgement with settings": "an acknowledgement with settings",
-    "a window that is too large": "a window is too large",
-    "a ping of another size": "a ping of another form",
-    "a window that grows by nothing": "a window grows by nothing",
-    "a window that grows beyond": "a window is too large",
-    "a window of no stream": "a window of no stream",
-    "an update of another size": "an update of another size",
-    "a push": "a client does not push",
-    "a flood of pings": "too many frames that are no calls",
-    "trailers": "a call has trailers",
-}
-
-
-@pytest.mark.parametrize("case", REASONS)
-def test_who_is_at_fault_is_told_why(case: str) -> None:
-    sent, code = ENDS[case]
-    made = Connection(Heard(), None, most_bytes=16 * 1024, most_entries=64, most_message=MOST)
-    with pytest.raises(Ended):
-        made.feed(sent)
-    assert told(made)[-1][3][4:] == code.to_bytes(4) + REASONS[case].encode()
-
-
-@pytest.mark.parametrize(
-    ("sent", "code", "reason"),
-    [
-        (frame(2, 0, 0, bytes(5)), ours.PROTOCOL, "a priority of another form"),
-        (frame(2, 0, 1, bytes(4)), ours.SIZE, "a priority of another form"),
-        (frame(2, 0, 1, bytes(6)), ours.SIZE, "a priority of another form"),
-        (frame(7, 0, 1, bytes(8)), ours.PROTOCOL, "the end of a stream's connection"),
-    ],
-)
-def test_which_calls_were_seen_is_told_too(sent: bytes, code: int, reason: str) -> None:
-    made = quiet(opened(Heard(), call(1), call(3)))
-    with pytest.raises(Ended):
-        made.feed(call(5) + sent)
-    assert told(made)[-1] == (ours.GOAWAY, 0, 0, (5).to_bytes(4) + code.to_bytes(4) + reason.encode())
-
-
 def test_frames_of_other_kinds_are_passed_over() -> None:
     """Also before settings, and those of priority, which nobody follows."""
     heard = Heard()
     made = quiet(opened(heard, greeting=frames.PREFACE + frame(10, 0, 0, b"x") + frame(255, 0, 7, b"x") + SETTINGS))
     made.feed(frame(2, 0, 1, b"\0\0\0\0\x10") + call(1))
     assert (len(heard.calls), made._noise, told(made)) == (1, 0, [])
-
-
-def test_the_bit_before_the_number_of_a_stream_is_not_read() -> None:
-    heard = Heard()
-    sent = frames.headers(1 << 31 | 1, frames.opening(PATH)) + frames.data(1 << 31 | 1, frames.message(b"x"), flags=1)
-    opened(heard, sent)
-    assert [stream.id for stream in heard.streams] == [1]
-
-
-def test_a_frame_that_has_begun_is_partial() -> None:
-    made = opened(Heard())
-    assert (made.partial, made.moved) == (False, 0.0)
-    for now, sent, partial, moved in (
-        (6.0, HEAD[:5], True, 0.0),
-        (7.0, HEAD[5:], False, 7.0),
-        (8.0, frame(1, 0, 3, b"\x83"), True, 8.0),
-        (9.0, PING[:9], True, 8.0),
-    ):
-        made.now = now
-        made.feed(sent)
-        assert (made.partial, made.moved) == (partial, moved)
 
 
 def test_so_much_noise_goes_with_a_call() -> None:
@@ -164,16 +88,6 @@ def test_what_is_noise(name: str) -> None:
     assert made._noise == expected
 
 
-def test_a_message_that_is_as_large_as_it_may_be() -> None:
-    heard = Heard()
-    message = frames.message(b"x" * MOST)
-    opened(heard, HEAD, frames.data(1, message, flags=1))
-    assert (heard.calls, heard.excess) == ([(PATH, message)], [])
-    heard = Heard()
-    opened(heard, HEAD, frames.data(1, frames.message(b"", length=MOST + 1)))
-    assert heard.excess == ["message"]
-
-
 @pytest.mark.parametrize(("more", "excess"), [(0, []), (1, ["message"])])
 def test_more_of_a_message_than_it_says(more: int, excess: list[str]) -> None:
     heard = Heard()
@@ -201,31 +115,6 @@ def test_the_window_of_the_connection_is_filled_up_now_and_then() -> None:
     assert made._received == 0
 
 
-def test_a_call_that_talks_has_the_window_of_its_stream() -> None:
-    message = frames.message(b"x" * (SAID - 5))
-    rest = ours.WINDOW_SIZE - 3 * len(message)
-    heard = Heard()
-    made = talks.opened(heard, talks.talk(), *[frames.data(1, message)] * 3, frames.data(1, b"\0" * rest))
-    assert made.streams[1].credit == ours.WINDOW_SIZE
-    with pytest.raises(Ended, match=r"^more than the window of a stream$"):
-        made.feed(frame(0, 0, 1, b"x"))
-
-
-def test_a_message_of_a_call_that_talks_may_be_packed() -> None:
-    """The flag before its size says so, and is no part of the size."""
-    heard = Heard()
-    message = b"\1" + frames.message(b"packed")[1:]
-    talks.opened(heard, talks.talk(), frames.data(1, message))
-    assert (heard.said, heard.excess) == ([(1, message)], [])
-
-
-@pytest.mark.parametrize(("size", "excess"), [(SAID, []), (SAID + 1, ["message"])])
-def test_a_message_of_a_call_that_talks_at_its_limit(size: int, excess: list[str]) -> None:
-    heard = Heard()
-    talks.opened(heard, talks.talk(), frames.data(1, frames.message(b"x" * size)))
-    assert (heard.excess, len(heard.said)) == (excess, 1 - len(excess))
-
-
 def test_the_window_of_a_call_that_talks_is_filled_up_by_what_was_answered() -> None:
     """Once that is half of it; what has come of the next message is not answered yet."""
     made = talks.opened(Heard(), talks.talk())
@@ -241,39 +130,6 @@ def test_the_window_of_a_call_that_talks_is_filled_up_by_what_was_answered() -> 
     whole = frames.message(b"x" * 900)
     made.feed(frames.data(1, whole, flags=1))
     assert [one for one in windows(made) if one[0] == 1] == []  # it sends no more
-
-
-def test_a_head_with_padding_and_priority() -> None:
-    block, heard = frames.opening(PATH), Heard()
-    made = opened(heard)
-    for stream, flags, before, behind in ((1, 8, b"\3", b"\0\0\0"), (3, 32, bytes(5), b""), (5, 40, b"\2" + bytes(5), b"\0\0")):
-        made.feed(frame(1, 4 | flags, stream, before + block + behind) + frames.data(stream, frames.message(b"x"), flags=1))
-    assert [path for path, _ in heard.calls] == [PATH] * 3
-    made.feed(frame(frames.SETTINGS, frames.ACK, 0))
-    assert made.settled
-
-
-def test_a_flood_is_told_of_in_runs() -> None:
-    """However many calls are alike, two look-ups refuse them: of the first, and of all that follow it."""
-    heard = Heard(gate=Counting(frozenset((PATH,))))
-    made = opened(heard)
-    made.feed(b"".join(call(stream) for stream in range(1, 101, 2)))
-    assert cast(Counting, heard.gate).counts == [1, 49]
-
-
-class Counting(Gate):
-    """Notes how many it was asked to refuse at once."""
-
-    def refusals(self, count: int) -> list[bytes]:
-        self.counts = [*getattr(self, "counts", []), count]
-        return super().refusals(count)
-
-
-@pytest.mark.parametrize("stream", [0, 1])
-def test_a_window_at_its_limit(stream: int) -> None:
-    made = opened(Heard(), HEAD, frame(8, 0, stream, (ours.MOST_WINDOW - 65_535).to_bytes(4)))
-    with pytest.raises(Ended, match="a window is too large"):
-        made.feed(frame(8, 0, stream, (1).to_bytes(4)))
 
 
 def test_room_is_given_back_once() -> None:
