@@ -94,6 +94,7 @@ def told(connection: Connection) -> list[tuple[int, int, int, bytes]]:
     connection.out.clear()
     while data:
         size = int.from_bytes(data[:3])
+        assert len(data) >= 9 + size, "the last frame is whole, too"
         found.append((data[3], data[4], int.from_bytes(data[5:9]), data[9 : 9 + size]))
         data = data[9 + size :]
     return found

@@ -95,6 +95,23 @@ def test_more_of_a_message_than_it_says(more: int, excess: list[str]) -> None:
     assert heard.excess == excess
 
 
+def test_a_message_that_is_packed_may_come_in_parts() -> None:
+    """The flag before its size says so, and is no part of the size."""
+    heard, message = Heard(), b"\1" + frames.message(b"packed")[1:]
+    opened(heard, HEAD, frame(0, 0, 1, message[:7]), frame(0, 1, 1, message[7:]))
+    assert (heard.calls, heard.excess) == ([(PATH, message)], [])
+
+
+def test_settings_that_come_again_forgive_no_noise_twice() -> None:
+    """The time for which a client was quiet is counted from when its noise was last forgiven."""
+    made = quiet(opened(Heard()))
+    made.now = 10.0  # twenty are forgiven
+    made.feed(SETTINGS + PING * (NOISE + 19))
+    assert made._noise == NOISE
+    with pytest.raises(Ended, match="too many frames that are no calls"):
+        made.feed(PING)
+
+
 def test_padding_is_of_the_window_and_not_of_the_message() -> None:
     heard = Heard()
     made = quiet(opened(heard, HEAD))
