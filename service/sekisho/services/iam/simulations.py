@@ -25,7 +25,7 @@ from sekisho.store.paging import PAGE
 from sekisho.store.tables import Group, Role, User
 from sekisho.world import NO_KEYS, Acting, Keys, Lookup, Question, Subject
 
-_MOST_RESOURCES = 1000
+_MOST_RESOURCES = 1000  # no more than decisions of a page, which has one action at the least
 _MOST_ACTIONS = 10_000  # of all pages
 _MOST_DECISIONS = 2000  # of one page
 _turns = Turns()
